@@ -1,0 +1,275 @@
+"""Compare a found answer with gold, by the kind of answer. What these rules cannot decide is left to SymPy."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from mathse.answers import algebra
+from mathse.answers.lists import Collection, read_collection
+from mathse.answers.grammar import read_expression
+from mathse.answers.normal import plain_math
+from mathse.answers.options import plain_text
+from mathse.answers.quantities import Quantity, read_quantity
+from mathse.answers.units import Unit, read_unit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Whether two answers are equal (None: undecided), and by which rule."""
+
+    equal: bool | None
+    reason: str
+
+
+UNDECIDED = Outcome(None, "undecided")
+_CLOCK = re.compile(r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I)
+_RATIO = re.compile(r"^([^:]+):([^:]+)$")
+_NAME = re.compile(
+    r"^\s*(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+(?:_\{?\w+\}?)?|[a-zA-Z]\s*\([a-zA-Z0-9,\s]{1,9}\)|[A-Z]{2,4}|"
+    r"\|[A-Z]{2}\||(?:\\angle|\\triangle|\\overline|\\vec|S_|V_|m\s*\\angle)\s*\{?\s*[A-Za-z]{1,4}\s*\}?|"
+    r"S_\{[^{}]*\}\s*:\s*S|\\frac\s*\{[A-Z]{1,2}\}\s*\{[A-Z]{1,2}\}|[A-Z]\s*:\s*[A-Z]|"
+    r"\([a-z](?:\s*,\s*[a-z])+\)|[a-zA-Z][a-zA-Z ]{2,40})\s*(?:=(?!=)|\\in(?![a-zA-Z])|:\s*(?=[-\d\\]))\s*"
+)
+_ONLY_WORDS = re.compile(r"^[^\W\d_][^\d\\=+*/^<>]*$")
+
+
+def compare(
+    gold: str, found: str, *, kind: str | None = None, unit: str | None = None, precision: int | None = None
+) -> Outcome:
+    """Compare two answers, gold first.
+
+    Args:
+        gold: the right answer.
+        found: the answer found in a response.
+        kind: `integer`, `float`, `number`, `expression`, `set`, `list`, `text`, or None if unknown.
+        unit: the unit the problem asks for.
+        precision: digits after the point to which a float counts.
+
+    Returns:
+        The outcome; `equal` is None where only SymPy can tell.
+    """
+    left, right = _tidy(gold), _tidy(found)
+    if not right:
+        return Outcome(False, "empty")
+    if left and left.replace(" ", "") == right.replace(" ", ""):
+        return Outcome(True, "same_text")
+    if kind == "text":
+        return _compare_text(left, right)
+    clock = _compare_clock(left, right)
+    if clock is not None:
+        return clock
+    named_left, named_right = _value_of(left), _value_of(right)
+    if named_left is None or named_right is None:
+        return _compare_relations(left, right)
+    left, right = named_left[1], named_right[1]
+    a, b = _ratio(read_quantity(left), left, right), _ratio(read_quantity(right), right, left)
+    if a is not None and b is not None:
+        if named_left[0] and named_right[0] and named_left[0] != named_right[0] and len(named_left[0]) == 1:
+            return Outcome(False, "different_name")
+        return _compare_quantities(a, b, left, right, unit, precision)
+    first, second = read_collection(left), read_collection(right)
+    if first is not None and second is not None:
+        comma = _decimal_comma(a, b, left, right)
+        return comma or _compare_collections(first, second, kind, unit, precision)
+    if first is not None or second is not None:
+        comma = _decimal_comma(a, b, left, right)
+        if comma is not None:
+            return comma
+        if (first is not None and b is not None) or (second is not None and a is not None):
+            return Outcome(False, "different_count")
+        return UNDECIDED if _may_be_math(left) and _may_be_math(right) else Outcome(False, "different")
+    if _ONLY_WORDS.match(left) or _ONLY_WORDS.match(right):
+        words = _compare_text(left, right)
+        if words.equal or not (_may_be_math(left) and _may_be_math(right)):
+            return words
+    return _compare_expressions(left, right)
+
+
+def _tidy(text: str) -> str:
+    text = plain_math(text)
+    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text.strip(" .")).strip()
+    return text.strip(" .;,:")
+
+
+def _value_of(text: str) -> tuple[str, str] | None:
+    """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
+    text = re.split(r"\\approx", text)[0] if "=" in text.split("\\approx")[0] else text.lstrip().removeprefix("\\approx")
+    name = ""
+    match = _NAME.match(text)
+    if match is not None and match.end() < len(text):
+        name = text[: match.end()].strip().rstrip("=:").strip().removesuffix("\\in").strip()
+        text = text[match.end() :]
+    if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
+        sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
+        last = sides[-1] if sides else text
+        if len(sides) > 1 and (name or read_quantity(sides[0]) is not None) and read_quantity(last) is not None:
+            text = last
+        else:
+            return None
+    if re.search(r"[<>]|\\(?:le|ge|ne|equiv|sim|mid|subset|cong|perp|parallel)(?![a-zA-Z])", text):
+        return None
+    return name, text.strip()
+
+
+def _compare_clock(left: str, right: str) -> Outcome | None:
+    first, second = _CLOCK.match(left), _CLOCK.match(right)
+    if first is None or second is None:
+        return None
+    same_minutes = first.group(2) == second.group(2)
+    hours = [int(first.group(1)), int(second.group(1))]
+    halves = [(match.group(3) or "").lower() for match in (first, second)]
+    if all(halves) and halves[0] != halves[1]:
+        return Outcome(False, "different_time")
+    for position, half in enumerate(halves):
+        if half and (hours[1 - position] > 12 or hours[1 - position] == 0):
+            hours[position] = hours[position] % 12 + (12 if half == "p" else 0)
+    equal = same_minutes and hours[0] == hours[1]
+    return Outcome(equal, "same_time" if equal else "different_time")
+
+
+def _ratio(quantity: Quantity | None, text: str, other: str) -> Quantity | None:
+    """Read `7:32` as the fraction 7/32, unless both sides are clock times."""
+    if quantity is not None:
+        return quantity
+    match = _RATIO.match(text)
+    if match is None:
+        return None
+    above, below = read_quantity(match.group(1)), read_quantity(match.group(2))
+    if above is None or below is None or not below.value:
+        return None
+    exact = above.exact / below.exact if above.exact is not None and below.exact else None
+    return Quantity(exact, above.value / below.value, ("/", above.tree, below.tree), None)
+
+
+def _compare_quantities(
+    gold: Quantity, found: Quantity, left: str, right: str, unit: str | None, precision: int | None
+) -> Outcome:
+    wanted = gold.unit or (read_unit(unit) if unit else None)
+    scale = Fraction(1)
+    percents = (wanted is not None and wanted.dimension == "percent", found.unit is not None and found.unit.dimension == "percent")
+    if wanted is not None and found.unit is not None and not any(percents):
+        if wanted.dimension != found.unit.dimension:
+            return Outcome(False, "unit_contradicts")
+        scale = found.unit.size / wanted.size
+    outcome = _compare_values(gold, found, scale, precision)
+    if not outcome.equal and percents[0] != percents[1]:
+        scale = Fraction(1, 100) if percents[1] else Fraction(100)
+        scaled = _compare_values(gold, found, scale, precision)
+        if scaled.equal:
+            return Outcome(True, "same_percent")
+    return outcome
+
+
+def _compare_values(gold: Quantity, found: Quantity, scale: Fraction, precision: int | None) -> Outcome:
+    exact = None if found.exact is None else found.exact * scale
+    if gold.exact is not None and exact is not None:
+        if gold.exact == exact:
+            return Outcome(True, "same_number")
+        difference = float(abs(gold.exact - exact)) if abs(gold.exact - exact) < 10**300 else float("inf")
+    else:
+        value = found.value * float(scale)
+        difference = abs(gold.value - value)
+        if difference <= algebra.RELATIVE_TOLERANCE * max(abs(gold.value), abs(value)):
+            return Outcome(True, "same_value")
+    if precision is not None:
+        if difference <= 0.5 * 10.0**-precision * (1 + 1e-9):
+            return Outcome(True, "same_rounded")
+        return Outcome(False, "different_number")
+    if gold.decimals is not None and gold.decimals >= 2 and (found.decimals is None or found.decimals > gold.decimals):
+        if difference <= 0.5 * 10.0**-gold.decimals * (1 + 1e-9):
+            return Outcome(True, "rounds_to_gold")
+    if found.decimals is not None and found.decimals >= 2 and gold.decimals is None and not _terminates(gold.exact):
+        if difference <= 0.5 * 10.0**-found.decimals * float(scale) * (1 + 1e-9):
+            return Outcome(True, "gold_rounds_to_it")
+    return Outcome(False, "different_number")
+
+
+def _terminates(value: Fraction | None) -> bool:
+    if value is None:
+        return False
+    below = value.denominator
+    for prime in (2, 5):
+        while below % prime == 0:
+            below //= prime
+    return below == 1
+
+
+def _decimal_comma(a: Quantity | None, b: Quantity | None, left: str, right: str) -> Outcome | None:
+    """Read `3,14` as a decimal number where the other side is one."""
+    for quantity, text in ((a, right), (b, left)):
+        if quantity is not None and re.fullmatch(r"[-+]?\d+,\d+", text):
+            other = read_quantity(text.replace(",", "."))
+            if other is not None and other.exact == quantity.exact:
+                return Outcome(True, "decimal_comma")
+    return None
+
+
+def _compare_collections(
+    gold: Collection, found: Collection, kind: str | None, unit: str | None, precision: int | None
+) -> Outcome:
+    """Compare lists strictly: as many items, each with its partner; in order where a bracket says that order counts."""
+    if len(gold.items) != len(found.items):
+        return Outcome(False, "different_count")
+    if kind not in ("list", "set") and gold.brackets and found.brackets and gold.brackets != found.brackets:
+        if "{" not in gold.brackets + found.brackets:
+            return Outcome(False, "different_brackets")
+    undecided = False
+    remaining = list(found.items)
+    ordered = gold.ordered or found.ordered
+    for item in gold.items:
+        candidates = remaining[:1] if ordered else list(remaining)
+        maybe = None
+        for candidate in candidates:
+            outcome = compare(item, candidate, unit=unit, precision=precision)
+            if outcome.equal:
+                maybe = candidate
+                break
+            undecided = undecided or outcome.equal is None
+        if maybe is None:
+            return UNDECIDED if undecided else Outcome(False, "different_items")
+        remaining.remove(maybe)
+    return Outcome(True, "same_items")
+
+
+def _compare_text(left: str, right: str) -> Outcome:
+    first, second = plain_text(left), plain_text(right)
+    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace("-", "")
+    if not same:
+        a, b = read_quantity(left), read_quantity(right)
+        same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
+    return Outcome(same, "same_text" if same else "different_text")
+
+
+def _may_be_math(text: str) -> bool:
+    return re.search(r"\d|\\[a-zA-Z]|[=<>^_|+*/]|(?<![^\W\d_])[a-zA-Z](?![^\W\d_])", text) is not None
+
+
+def _compare_expressions(left: str, right: str) -> Outcome:
+    first, second = read_expression(left), read_expression(right)
+    if first is not None and second is not None:
+        equal = algebra.equal(first, second)
+        if equal is None:
+            return UNDECIDED
+        return Outcome(equal, "same_expression" if equal else "different_expression")
+    if not (_may_be_math(left) and _may_be_math(right)):
+        return Outcome(False, "different")
+    return UNDECIDED
+
+
+def _compare_relations(left: str, right: str) -> Outcome:
+    """Compare two equations whose sides are polynomials; other relations are left to SymPy."""
+    sides = [[side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)]
+    if all(len(pair) == 2 for pair in sides) and not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right):
+        trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
+        if all(tree is not None for pair in trees for tree in pair):
+            differences = [("+", pair[0], ("-", pair[1])) for pair in trees]
+            same = algebra.proportional(differences[0], differences[1])  # type: ignore[arg-type]
+            if same is not None:
+                return Outcome(same, "same_equation" if same else "different_equation")
+    if (read_quantity(left) is not None or read_quantity(right) is not None) and not all(
+        _may_be_math(text) for text in (left, right)
+    ):
+        return Outcome(False, "different")
+    return UNDECIDED

@@ -1,0 +1,161 @@
+"""Where in a response the answer stands: closing sentences, boxes, conclusions; English and Chinese."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a response that states an answer.
+
+    Attributes:
+        start: where it begins in the response.
+        text: the part itself.
+        rule: how it was recognised: boxed, marker, conclusion, whole, first, last.
+    """
+
+    start: int
+    text: str
+    rule: str
+
+
+MAX_BOXES = 24
+"""More boxes than this are noise; the last ones are read."""
+
+_BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
+_MARKER = re.compile(
+    r"(?:\b(?:final|correct|right|closest|best|only|most likely|valid|appropriate)\s+){0,3}"
+    r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
+    r"(?P<middle>[^\n:.=]{0,90}?)"
+    r"(?:\*\*|__)?\s*(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
+    r"(?:\*\*|__)?\s*:?\s*(?:\*\*|__)?"
+    r"|(?:最终|最后的?|正确的?|本题的?)*(?:答案|选项|答)(?P<zh>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
+    r"|(?:故|应该?|因此|所以|正确的?)?\s*选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
+    r"|^\s*\#{3,4}\s*(?=[-$\\\d])",
+    re.I | re.M,
+)
+_CONCLUSION = re.compile(
+    r"(?:\b(?:therefore|thus|hence|so|in conclusion|in summary|finally|we (?:get|find|have|obtain)|it follows|"
+    r"this means|conclude)\b|所以|因此|故|综上|∴|\\therefore)",
+    re.I,
+)
+_SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$|[*\"'<)])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)])|[!?。！？]|\n")
+_ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|approx|sq|cu|ft|in|vs|Mr|Mrs|Dr|No|St|[A-Z])|^\s*\d)$")
+_NOTHING = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
+
+
+def boxed(text: str) -> list[Place]:
+    r"""Return the contents of all `\boxed{…}`, with balanced braces; an unclosed last box runs to its line's end."""
+    places = []
+    for match in list(_BOXED.finditer(text))[-MAX_BOXES:]:
+        if match.group("bare"):
+            places.append(Place(match.start(), match.group("bare"), "boxed"))
+            continue
+        begin = match.end()
+        end = _closing_brace(text, begin)
+        content = text[begin + 1 : end] if end > 0 else text[begin + 1 :].split("\n", 1)[0].rstrip(" $.*")
+        if not _NOTHING.match(content):
+            places.append(Place(match.start(), content, "boxed"))
+    return places
+
+
+def _closing_brace(text: str, begin: int) -> int:
+    depth = 0
+    for position in range(begin, min(len(text), begin + 4000)):
+        char = text[position]
+        if char == "\\":
+            continue
+        if char in "{}" and text[position - 1] == "\\":
+            continue
+        if char == "{":
+            depth += 1
+        elif char == "}":
+            depth -= 1
+            if depth == 0:
+                return position
+    return -1
+
+
+_LINK = re.compile(r"^[\s$.,;*]*(?:\\\(|\\\[|\\\)|\\\])*[\s$.,;*]*(?:and|or|,|、|和|或|\\quad|\\text\{\s*(?:and|or)\s*\})?"
+                   r"[\s$.,;*]*(?:\\quad|\\\(|\\\[|\\\)|\\\]|\\text\{\s*(?:and|or)\s*\})*[\s$.,;*]*(?:\\quad)?\s*$")  # fmt: skip
+
+
+def last_boxed(text: str) -> Place | None:
+    """Return the last box; boxes joined by nothing but `and`, `or`, a comma make one list."""
+    places = boxed(text)
+    if not places:
+        return None
+    first = len(places) - 1
+    ends = {place.start: text.find(place.text, place.start) + len(place.text) for place in places}
+    while first > 0:
+        between = text[ends[places[first - 1].start] + 1 : places[first].start]
+        if len(between) > 40 or not re.search(r"and|or|,|、|和|或", between) or not _LINK.match(between):
+            break
+        first -= 1
+    if first == len(places) - 1:
+        return places[-1]
+    return Place(places[first].start, ", ".join(place.text for place in places[first:]), "boxed")
+
+
+def markers(text: str) -> list[Place]:
+    """Return what follows each "the answer is", "Answer:", "答案是", … up to the end of its sentence.
+
+    The rule of a place is `marker`, or `option` where the words were "the option is" and the like, which state an
+    answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is" state none.
+    """
+    places = []
+    for match in _MARKER.finditer(text):
+        rest = text[match.end() : match.end() + 600]
+        skipped = re.match(r"[\s*_:$]*\n\s*", rest)
+        if skipped is not None:
+            rest = rest[skipped.end() :]
+        sentence = rest[: sentence_end(rest)].strip()
+        if _NOTHING.match(sentence) or _DENIED.match(sentence) or _LABEL_INSIDE.search(match.group("middle") or ""):
+            continue
+        if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
+            continue
+        word = match.group(0)[: match.start("middle") - match.start()].lower() if match.group("middle") is not None else ""
+        places.append(Place(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker"))
+    return places
+
+
+MAX_SET_OFF = 80
+"""An answer on a line of its own, after "the answer is:", is no longer than this; what is longer is a solution."""
+
+_OPTION_WORDS = ("option", "options", "choice", "choices")
+_DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false because)", re.I)
+_LABEL_INSIDE = re.compile(r"\(\s*[A-H]\s*\)|^\s+[A-H]\s*$")
+
+
+def sentence_end(text: str) -> int:
+    """Return where the first sentence of a text ends; a point inside a number or an abbreviation ends none."""
+    for match in _SENTENCE_END.finditer(text):
+        if match.group(0) == "." and _ABBREVIATION.search(text[max(0, match.start() - 8) : match.start()]):
+            if match.start() + 1 < len(text.rstrip()):
+                continue
+        if match.start() == 0:
+            continue
+        return match.start()
+    return len(text)
+
+
+def sentences(text: str) -> list[Place]:
+    """Cut a text into sentences."""
+    places = []
+    position = 0
+    while position < len(text) and len(places) < 4000:
+        end = position + max(1, sentence_end(text[position : position + 4000]))
+        piece = text[position:end]
+        if not _NOTHING.match(piece):
+            places.append(Place(position, piece.strip(), "sentence"))
+        position = end
+        while position < len(text) and text[position] in ".!?。！？\n \t":
+            position += 1
+    return places
+
+
+def concludes(sentence: str) -> bool:
+    """Tell whether a sentence says that it draws a conclusion."""
+    return _CONCLUSION.search(sentence) is not None

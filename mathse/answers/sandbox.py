@@ -1,0 +1,187 @@
+"""Worker processes for Math-Verify that can be killed: a wall-clock limit per question, a memory cap per process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from mathse.core.errors import MathseError
+
+START_LIMIT_S = 120.0
+REQUESTS_PER_WORKER = 2_000
+"""A worker is replaced after so many questions: SymPy's caches only grow."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Two answers that rules alone could not compare."""
+
+    gold: str
+    found: str
+    digits: int = 6
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a worker said, or what became of it: state match, mismatch, timeout or error."""
+
+    state: str
+    reason: str
+
+
+class _Worker:
+    """One child process and its pipes."""
+
+    def __init__(self, memory_mb: int) -> None:
+        path = Path(__file__).with_name("worker.py")
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", str(path), str(memory_mb)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+        self.buffer = b""
+        self.served = 0
+        if self.read(START_LIMIT_S) is None:
+            self.kill()
+            raise MathseError(
+                f"the answer checker's worker did not start under a memory cap of {memory_mb} MB.\n"
+                "  fix: raise memory_mb (512 is enough on Linux), or check that math-verify imports"
+            )
+
+    def ask(self, question: Question, timeout_s: float) -> Reply:
+        assert self.process.stdin is not None
+        message = {"gold": question.gold, "found": question.found, "digits": question.digits}
+        try:
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+        except OSError:
+            return Reply("error", "worker_died")
+        self.served += 1
+        answer = self.read(timeout_s)
+        if answer is None:
+            return Reply("error", "worker_died") if self.ended else Reply("timeout", "wall_clock")
+        return Reply(str(answer["state"]), str(answer["reason"]))
+
+    def read(self, timeout_s: float) -> dict[str, object] | None:
+        """Read one line within the limit; None if none came."""
+        assert self.process.stdout is not None
+        descriptor = self.process.stdout.fileno()
+        deadline = time.monotonic() + timeout_s
+        self.ended = False
+        while b"\n" not in self.buffer:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+                return None
+            piece = os.read(descriptor, 65536)
+            if not piece:
+                self.ended = True
+                return None
+            self.buffer += piece
+        line, _, self.buffer = self.buffer.partition(b"\n")
+        return dict(json.loads(line))
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Sandbox:
+    """A pool of workers, started when the first question comes, each killed and replaced when it overruns.
+
+    Args:
+        workers: number of processes; None for one per available core.
+        timeout_s: wall-clock limit for one question.
+        memory_mb: cap on each process's address space.
+    """
+
+    def __init__(self, *, workers: int | None = None, timeout_s: float = 5.0, memory_mb: int = 1024) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self.timeout_s = timeout_s
+        self.memory_mb = memory_mb
+        self._idle: list[_Worker] = []
+        self._lock = threading.Lock()
+
+    def decide(self, questions: Sequence[Question]) -> list[Reply]:
+        """Answer all questions, in the order given; the result does not depend on the number of workers."""
+        if not questions:
+            return []
+        replies: list[Reply | None] = [None] * len(questions)
+        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for position in range(len(questions)):
+            waiting.put(position)
+        failures: list[BaseException] = []
+
+        def serve() -> None:
+            worker: _Worker | None = None
+            try:
+                while not failures:
+                    try:
+                        position = waiting.get_nowait()
+                    except queue.Empty:
+                        break
+                    worker = worker or self._start()
+                    replies[position] = worker.ask(questions[position], self.timeout_s)
+                    if self._spent(worker, replies[position]):
+                        worker.kill()
+                        worker = None
+            except BaseException as failure:
+                failures.append(failure)
+                if worker is not None:
+                    worker.kill()
+                    worker = None
+            if worker is not None:
+                with self._lock:
+                    self._idle.append(worker)
+
+        threads = [threading.Thread(target=serve) for _ in range(min(self.workers, len(questions)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if failures:
+            raise failures[0]
+        return [reply if reply is not None else Reply("error", "not_asked") for reply in replies]
+
+    def _start(self) -> _Worker:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return _Worker(self.memory_mb)
+
+    @staticmethod
+    def _spent(worker: _Worker, reply: Reply | None) -> bool:
+        assert reply is not None
+        broken = reply.state == "timeout" or reply.reason in ("worker_died", "memory_cap")
+        return broken or worker.served >= REQUESTS_PER_WORKER
+
+    def close(self) -> None:
+        """Kill all workers."""
+        while self._idle:
+            self._idle.pop().kill()
+
+    def __enter__(self) -> Sandbox:
+        """Return the pool itself; no process is started yet."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Kill all workers."""
+        self.close()

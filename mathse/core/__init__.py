@@ -1,0 +1,1 @@
+"""What every room stands on: errors, ids, tables, images, journal, progress, steps, prompts and params."""

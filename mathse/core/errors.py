@@ -1,0 +1,56 @@
+"""Errors meant for the person who reads them: what is wrong, where, by which rule, and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class MathseError(Exception):
+    """Base of every error that MathSE raises on purpose."""
+
+
+class DataError(MathseError):
+    """A table, an image or a model output breaks a rule.
+
+    Args:
+        message: what is wrong, in one sentence.
+        file: the table or image in question.
+        row: 0-based row in that file.
+        rule: name of the broken rule.
+        fix: what the reader can do about it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | Path | None = None,
+        row: int | None = None,
+        rule: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message, file, row, rule, fix)
+        self.message = message
+        self.file = None if file is None else str(file)
+        self.row = row
+        self.rule = rule
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep all parts when the error crosses a process boundary."""
+        return _rebuild, (type(self), self.message, self.file, self.row, self.rule, self.fix)
+
+    def __str__(self) -> str:
+        """Return the message, then one line for each part that is known."""
+        parts = [("file", self.file), ("row", self.row), ("rule", self.rule), ("fix", self.fix)]
+        return "\n".join([self.message, *(f"  {name}: {part}" for name, part in parts if part is not None)])
+
+
+class ParamError(MathseError):
+    """A parameter is unknown, missing or out of its range."""
+
+
+def _rebuild(
+    kind: type[DataError], message: str, file: str | None, row: int | None, rule: str | None, fix: str | None
+) -> DataError:
+    return kind(message, file=file, row=row, rule=rule, fix=fix)

@@ -1,0 +1,135 @@
+"""Image bytes in Parquet shards, once each, and a store that reads them lazily with bounded memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.tables import table_files, write_parquet
+
+ROWS_PER_BLOCK = 64
+CACHE_BYTES = 256 * 1024 * 1024
+_SHARD_NAME = "images-{:05d}.parquet"
+
+
+def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 2000) -> None:
+    """Write image rows as shards sorted by `image_id`; shards of an earlier run are removed.
+
+    An image that occurs twice is written once. The row groups are small, so that `ImageStore` can fetch few
+    images at a time. With no rows, one empty shard keeps the columns.
+
+    Args:
+        df: `Image` rows.
+        folder: where the shards go.
+        rows_per_shard: rows in each shard but the last.
+
+    Raises:
+        ParamError: if `rows_per_shard` is not positive.
+        DataError: if there is no `image_id` or `bytes` column.
+    """
+    if rows_per_shard < 1:
+        raise ParamError(f"rows_per_shard must be at least 1, not {rows_per_shard}")
+    missing = {"image_id", "bytes"} - set(df.columns)
+    if missing:
+        raise DataError(f"These image rows lack the columns {sorted(missing)}.", file=folder)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")
+    names: list[str] = []
+    for start in range(0, max(rows.height, 1), rows_per_shard):
+        names.append(_SHARD_NAME.format(len(names)))
+        write_parquet(rows.slice(start, rows_per_shard), folder / names[-1], rows_per_group=ROWS_PER_BLOCK)
+    for old in folder.glob("*.parquet"):
+        if old.name not in names:
+            old.unlink()
+
+
+class ImageStore:
+    """Fetch image bytes by id from the shards of a folder.
+
+    Only the ids are held in memory, and the blocks read last, up to `cache_bytes` of image bytes. Threads may
+    share a store. Processes must each open their own (polars does not survive a fork).
+
+    Args:
+        folder: a folder that `write_images` wrote.
+        cache_bytes: how many bytes of images to keep.
+
+    Raises:
+        DataError: if the folder holds no shards or a shard is damaged.
+    """
+
+    def __init__(self, folder: str | Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self.folder = Path(folder)
+        self._files = table_files(self.folder)
+        self._cache_bytes = cache_bytes
+        self._blocks: OrderedDict[tuple[int, int], dict[str, bytes]] = OrderedDict()
+        self._held_bytes = 0
+        self._lock = threading.Lock()
+        self._places: dict[str, tuple[int, int]] = {}
+        for number, file in enumerate(self._files):
+            ids = _collect(file, pl.scan_parquet(file).select("image_id"))["image_id"]
+            self._places |= {image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)}
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._places)
+
+    def __contains__(self, image_id: object) -> bool:
+        """Tell whether the store has this image."""
+        return image_id in self._places
+
+    def ids(self) -> list[str]:
+        """Return all image ids in the order of the shards."""
+        return list(self._places)
+
+    def get(self, image_id: str) -> bytes:
+        """Return an image's bytes.
+
+        Raises:
+            DataError: if there is no such image or its shard cannot be read.
+        """
+        place = self._places.get(image_id)
+        if place is None:
+            raise DataError(
+                f"There is no image {image_id} among the {len(self)} images here.",
+                file=self.folder,
+                rule="image id is known",
+                fix="run the problems stage again: it writes problems and images together",
+            )
+        with self._lock:
+            if place not in self._blocks:
+                self._hold(place)
+            self._blocks.move_to_end(place)
+            return self._blocks[place][image_id]
+
+    def _hold(self, place: tuple[int, int]) -> None:
+        """Read one block and drop those used longest ago until the rest fits."""
+        number, block = place
+        file = self._files[number]
+        rows = pl.scan_parquet(file).select("image_id", "bytes").slice(block * ROWS_PER_BLOCK, ROWS_PER_BLOCK)
+        images = dict(_collect(file, rows).iter_rows())
+        self._blocks[place] = images
+        self._held_bytes += _size(images)
+        while self._held_bytes > self._cache_bytes and len(self._blocks) > 1:
+            _, dropped = self._blocks.popitem(last=False)
+            self._held_bytes -= _size(dropped)
+
+
+def _size(images: dict[str, bytes]) -> int:
+    return sum(len(image) for image in images.values())
+
+
+def _collect(file: Path, rows: pl.LazyFrame) -> pl.DataFrame:
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"This image shard cannot be read: {error}",
+            file=file,
+            rule="an image shard is a whole Parquet file",
+            fix="delete the folder and run the problems stage again",
+        ) from error

@@ -1,0 +1,240 @@
+"""Every knob of the pipeline, as typed sections of `params.yaml`. An unknown key is an error, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from mathse.core.errors import ParamError
+
+Dtype = Literal["auto", "bfloat16", "float32"]
+
+
+class Section(BaseModel):
+    """A section of the parameters: frozen, and no key that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Table(Section):
+    """One imported data set (see `mathse import`) and the split that its rows become."""
+
+    path: str
+    split: str | None = None  # take only rows of this split of the data set
+    use: Literal["train", "eval", "eval_hard"]
+    limit: int | None = Field(default=None, ge=1)
+
+
+class Problems(Section):
+    """Where problems come from: drawn figures by split, or imported tables."""
+
+    source: Literal["figures", "tables"]
+    figures: dict[str, int]
+    tables: list[Table]
+    orm_share: float = Field(ge=0, lt=1)
+    orm_test_share: float = Field(ge=0, lt=1)
+
+
+class Model(Section):
+    """How a model is loaded for generation."""
+
+    base: str
+    dtype: Dtype
+    batch_size: int = Field(ge=1)
+    max_prompt_tokens: int = Field(ge=1)
+    trust_remote_code: bool
+
+
+class Sampled(Section):
+    """How paths are sampled."""
+
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    max_new_tokens: int = Field(ge=1)
+
+
+class Distill(Section):
+    """The teacher's paths that r0 learns from."""
+
+    teacher: Literal["figures", "dataset"]
+    problems: int = Field(ge=1)
+
+
+class OrmData(Sampled):
+    """The paths that the ORM learns from."""
+
+    samples: int = Field(ge=1)
+    max_train: int = Field(ge=2)
+    max_test: int = Field(ge=2)
+    max_per_problem: int = Field(ge=1)
+    annotator: Literal["figures", "answer"]
+    teacher_share: float = Field(ge=0, le=1)
+
+
+class Training(Section):
+    """A fine-tuning run; see `mathse.training.TrainConfig`."""
+
+    learning_rate: float = Field(gt=0)
+    warmup_ratio: float = Field(ge=0, le=1)
+    weight_decay: float = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    micro_batch_size: int = Field(ge=0)
+    steps: int | None = Field(default=None, ge=1)
+    epochs: float = Field(gt=0)
+    max_tokens: int = Field(ge=1)
+    precision: Literal["bf16", "fp32"]
+    frozen: list[str]
+    save_every_steps: int = Field(ge=0)
+
+
+class Finetune(Training):
+    """The student's fine-tuning in every round."""
+
+    init: Literal["base", "previous"]
+    first_steps: int | None = Field(default=None, ge=1)
+
+
+class TrainOrm(Training):
+    """The ORM's fine-tuning."""
+
+    form: Literal["diagnostic", "binary"]
+
+
+class Generate(Sampled):
+    """The student's paths on D_remain."""
+
+    enabled: bool
+    samples: int = Field(ge=1)
+    hard_samples: int = Field(ge=0)
+    max_problems: int | None = Field(default=None, ge=1)
+    chunk_size: int = Field(ge=1)
+
+
+class Score(Section):
+    """How paths are judged and accepted."""
+
+    accept: Literal["answer", "orm", "both"]
+    min_p_correct: float = Field(ge=0, le=1)
+    max_new_tokens: int = Field(ge=1)
+    chunk_size: int = Field(ge=1)
+
+
+class Reflect(Sampled):
+    """Reflection on wrong paths."""
+
+    enabled: bool
+    teacher: Literal["figures", "student"]
+    per_problem_max: int = Field(ge=1)
+    samples: int = Field(ge=1)
+    max_problems: int | None = Field(default=None, ge=1)
+    chunk_size: int = Field(ge=1)
+
+
+class Merge(Section):
+    """What joins the training rows."""
+
+    max_per_problem: int = Field(ge=1)
+
+
+class Evaluate(Sampled):
+    """How the evaluation splits are answered."""
+
+    splits: list[str]
+    limit: int | None = Field(default=None, ge=1)
+    chunk_size: int = Field(ge=1)
+
+
+class Round(Section):
+    """One round: the round before, and switches that override the sections' own."""
+
+    prev: str
+    generate: bool | None = None
+    reflect: bool | None = None
+
+
+class Params(Section):
+    """All of `params.yaml`."""
+
+    seed: int
+    problems: Problems
+    student: Model
+    orm: Model
+    distill: Distill
+    orm_data: OrmData
+    train_orm: TrainOrm
+    generate: Generate
+    score: Score
+    reflect: Reflect
+    merge: Merge
+    finetune: Finetune
+    eval: Evaluate
+    rounds: dict[str, Round]
+
+    @field_validator("rounds")
+    @classmethod
+    def _chain(cls, rounds: dict[str, Round]) -> dict[str, Round]:
+        for name, settings in rounds.items():
+            if name in ("r0", "base", "control"):
+                raise ValueError(f"{name} is not a name for a round: it is taken")
+            if settings.prev != "r0" and settings.prev not in rounds:
+                raise ValueError(f"round {name} follows {settings.prev}, which does not exist")
+        for name in rounds:
+            seen, at = {name}, rounds[name].prev
+            while at != "r0":
+                if at in seen:
+                    raise ValueError(f"round {name} follows itself")
+                seen.add(at)
+                at = rounds[at].prev
+        return rounds
+
+
+def load_params(path: str | Path) -> Params:
+    """Read and check `params.yaml`.
+
+    Raises:
+        ParamError: naming file, key and what is allowed, one line for each fault.
+    """
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamError(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise ParamError(f"{path} is not valid YAML: {error}") from error
+    rounds = values.get("rounds") if isinstance(values, dict) else None
+    if isinstance(rounds, dict) and (bad := [name for name in rounds if not isinstance(name, str)]):
+        raise ParamError(f"{path}: rounds.{bad[0]}: name rounds r1, r2, …: DVC drops stages with other keys")
+    try:
+        return Params.model_validate(values)
+    except ValidationError as error:
+        raise ParamError("\n".join(_explain(str(path), error))) from error
+
+
+def overlay(base: dict[str, Any], changes: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """Return the parameters with a profile's changes laid over them; `rounds` is replaced as a whole.
+
+    Raises:
+        ParamError: if a change names a key that the parameters do not have.
+    """
+    result = dict(base)
+    for key, value in changes.items():
+        name = f"{where}{key}"
+        if key not in base:
+            raise ParamError(f"a profile changes {name}, which is not a parameter; there are {', '.join(base)}")
+        inner = isinstance(value, dict) and isinstance(base[key], dict) and name not in ("rounds", "problems.figures")
+        result[key] = overlay(base[key], value, f"{name}.") if inner else value
+    return result
+
+
+def _explain(path: str, error: ValidationError) -> Iterator[str]:
+    for fault in error.errors():
+        name = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            yield f"{path}: {name} is not a parameter; remove it or correct its name"
+        elif fault["type"] == "missing":
+            yield f"{path}: {name} is missing"
+        else:
+            yield f"{path}: {name}: {fault['msg'].removeprefix('Value error, ')} (found {fault['input']!r:.80})"

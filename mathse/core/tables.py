@@ -1,0 +1,122 @@
+"""Read and write Parquet tables so that the same rows always give the same bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+
+ROWS_PER_GROUP = 50_000
+_COMPRESSION_LEVEL = 3
+_PAGE_BYTES = 1 << 20
+
+
+def read_table(path: str | Path) -> pl.DataFrame:
+    """Read a Parquet file, or all `*.parquet` shards of a folder in the order of their names.
+
+    Raises:
+        DataError: if there is nothing to read, a file is damaged, or the shards' columns differ.
+    """
+    path = Path(path)
+    frames = [_read_file(file) for file in table_files(path)]
+    try:
+        return pl.concat(frames, how="vertical", rechunk=True)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"The shards of this table do not fit together: {error}",
+            file=path,
+            rule="all shards have the same columns",
+            fix="write the whole folder anew with the stage that makes it",
+        ) from error
+
+
+def table_files(path: str | Path) -> list[Path]:
+    """Return the Parquet files that make up a table: the file itself, or a folder's shards by name.
+
+    Raises:
+        DataError: if there is no such file or folder, or the folder has no shards.
+    """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted(path.glob("*.parquet"))
+        if files:
+            return files
+        raise DataError("This folder holds no .parquet files.", file=path, fix="run the stage that writes it")
+    if not path.is_file():
+        fix = "run the stage that writes it, or check the path"
+        raise DataError("There is no such table.", file=path, fix=fix)
+    return [path]
+
+
+def write_table(
+    df: pl.DataFrame, path: str | Path, *, sort_by: Sequence[str], rows_per_group: int = ROWS_PER_GROUP
+) -> None:
+    """Write a table sorted and with fixed settings; the file appears at once or not at all.
+
+    The bytes depend on the rows alone: not on their order, on how the frame is chunked or on the clock. Where
+    `sort_by` leaves ties, the other columns break them, from left to right.
+
+    Args:
+        df: the rows.
+        path: the `.parquet` file to write or replace; its folder is made if needed.
+        sort_by: columns that order the rows; nulls come first.
+        rows_per_group: rows in a Parquet row group: the least that a reader can fetch.
+
+    Raises:
+        ParamError: if `sort_by` is empty or names a column that is not there.
+    """
+    missing = [name for name in sort_by if name not in df.columns]
+    if missing or not sort_by:
+        raise ParamError(f"write_table({path}): cannot sort by {missing or 'nothing'}; columns: {df.columns}")
+    ordered = df.sort(list(sort_by), maintain_order=True)
+    if df.height > 1 and df.select(sort_by).is_duplicated().any():
+        others = [name for name in df.columns if name not in sort_by]
+        ordered = df.sort([*sort_by, *others], maintain_order=True)
+    write_parquet(ordered, Path(path), rows_per_group=rows_per_group)
+
+
+def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PER_GROUP) -> None:
+    """Write rows in their given order with the fixed settings: temporary file, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            df.rechunk().write_parquet(
+                file,
+                compression="zstd",
+                compression_level=_COMPRESSION_LEVEL,
+                statistics=True,
+                row_group_size=rows_per_group,
+                data_page_size=_PAGE_BYTES,
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        replace_durably(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def replace_durably(temporary: Path, path: Path) -> None:
+    """Rename a file that has been synced, and sync its folder so that the new name survives a power cut."""
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read_file(file: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(file, glob=False, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"This file is not readable as Parquet: {error}",
+            file=file,
+            rule="a table is a whole Parquet file",
+            fix="delete it and run the stage that writes it again",
+        ) from error

@@ -1,0 +1,7 @@
+"""Text from images and prompts: one Protocol, several engines. Import an engine from its own module."""
+
+from __future__ import annotations
+
+from mathse.engines.protocol import Completion, Engine, Request, Sampling
+
+__all__ = ["Completion", "Engine", "Request", "Sampling"]

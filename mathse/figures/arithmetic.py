@@ -1,0 +1,199 @@
+"""Arithmetic and word problems: counting shapes, coins, clocks, number lines."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+from mathse.figures.canvas import Pen, Point, scatter
+from mathse.figures.items import Facts, Family, Step, Worked, plural, see, total, work
+
+SHAPES = ("circle", "square", "triangle")
+
+
+class Shapes(Family):
+    """Circles, squares and triangles to count."""
+
+    name, subject = "shapes", "arithmetic"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        low, high = {1: (1, 4), 2: (1, 6), 3: (4, 8)}[level]
+        return {"counts": [rng.randint(low, high) for _ in SHAPES]}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        kinds = [kind for kind, count in zip(SHAPES, facts["counts"], strict=True) for _ in range(count)]
+        radius = rng.uniform(5, 7.5)
+        fills = [pen.tint() for _ in range(3)]
+        for kind, (x, y) in zip(kinds, scatter(rng, len(kinds)), strict=True):
+            fill = rng.choice(fills)
+            if kind == "circle":
+                pen.disc((x, y), radius, fill=fill)
+                continue
+            corners = 4 if kind == "square" else 3
+            turn = rng.choice((math.pi / 4, math.pi / 4, rng.uniform(0, math.pi))) if corners == 4 else -math.pi / 2
+            size = radius * 1.2
+            points: list[Point] = []
+            for corner in range(corners):
+                angle = turn + corner * 2 * math.pi / corners
+                points.append((x + size * math.cos(angle), y + size * math.sin(angle)))
+            pen.polygon(points, fill=fill)
+
+    def describe(self, facts: Facts) -> str:
+        parts = [plural(count, kind) for kind, count in zip(SHAPES, facts["counts"], strict=True)]
+        return "Shapes: " + ", ".join(parts) + "."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        counts = dict(zip(SHAPES, facts["counts"], strict=True))
+        one, two = rng.sample(SHAPES, 2)
+        if rng.random() < 0.35:
+            question = rng.choice(("How many shapes are there in all?", "Count all the shapes."))
+            parts = [plural(count, kind) for kind, count in counts.items()]
+            seen = see("There are " + ", ".join(parts) + ".", "the numbers of shapes")
+            return Worked(question, (seen, *total(*facts["counts"])), str(sum(facts["counts"])))
+        if rng.random() < 0.5 or counts[one] == counts[two]:
+            question = rng.choice(
+                (f"How many {one}s and {two}s are there together?", f"Count the {one}s and the {two}s.")
+            )
+            steps: tuple[Step, ...] = tuple(total(counts[one], counts[two]))
+            answer = counts[one] + counts[two]
+        else:
+            if counts[one] < counts[two]:
+                one, two = two, one
+            question = rng.choice(
+                (f"How many more {one}s than {two}s are there?", f"By how many do the {one}s outnumber the {two}s?")
+            )
+            answer = counts[one] - counts[two]
+            steps = (work(f"{counts[one]}-{counts[two]}={answer}."),)
+        seen = see(f"There are {plural(counts[one], one)} and {plural(counts[two], two)}.", f"the {one}s and {two}s")
+        return Worked(question, (seen, *steps), str(answer))
+
+
+class Coins(Family):
+    """Coins with their values written on them."""
+
+    name, subject = "coins", "word problems"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        count = {1: 3, 2: 4, 3: 5}[level]
+        values = (1, 2, 5, 10, 20) if level == 1 else (1, 2, 5, 10, 20, 50)
+        return {"coins": sorted((rng.choice(values) for _ in range(count)), reverse=True)}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        coins = list(facts["coins"])
+        rng.shuffle(coins)
+        fill = rng.choice(((236, 205, 120), (212, 214, 220), pen.tint()))
+        radius = rng.uniform(12.5, 14.5)
+        for coin, at in zip(coins, scatter(rng, len(coins), columns=3, rows=3, margin=8), strict=True):
+            pen.disc(at, radius, fill=fill)
+            pen.text(at, str(coin), size=min(pen.text_size, 15))
+
+    def describe(self, facts: Facts) -> str:
+        return "Coins: " + ", ".join(str(c) for c in facts["coins"]) + "."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        coins = facts["coins"]
+        seen = see("The coins are " + ", ".join(str(c) for c in coins) + ".", "the coins")
+        whole = sum(coins)
+        if rng.random() < 0.5 or whole < 6:
+            question = rng.choice(("How much money is this in all?", "Anna has these coins. How much does she have?"))
+            return Worked(question, (seen, *total(*coins)), str(whole))
+        spent = rng.randint(2, min(whole - 1, 30))
+        question = f"Leo has these coins and spends {spent}. How much is left?"
+        return Worked(question, (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}.")), str(whole - spent))
+
+
+class Clock(Family):
+    """A clock face and some hours or minutes to go."""
+
+    name, subject = "clock", "arithmetic"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        minutes = {1: (0, 15, 30, 45), 2: tuple(range(0, 60, 5)), 3: tuple(range(0, 60, 5))}[level]
+        return {"hour": rng.randint(1, 12), "minute": rng.choice(minutes), "level": level}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        centre = (56 + rng.uniform(-4, 4), 56 + rng.uniform(-4, 4))
+        radius = rng.uniform(42, 50)
+        pen.disc(centre, radius, fill=pen.tint() if rng.random() < 0.5 else None)
+
+        def at(turn: float, far: float) -> Point:
+            angle = 2 * math.pi * turn - math.pi / 2
+            return centre[0] + radius * far * math.cos(angle), centre[1] + radius * far * math.sin(angle)
+
+        numbers = rng.random() < 0.6
+        for hour in range(1, 13):
+            if numbers and hour % 3 == 0:
+                pen.text(at(hour / 12, 0.82), str(hour), size=12)
+            else:
+                pen.line([at(hour / 12, 0.9), at(hour / 12, 0.99)], width=1)
+        turn = facts["minute"] / 60
+        pen.line([centre, at((facts["hour"] + turn) / 12, 0.45)], width=4)
+        pen.line([centre, at(turn, 0.72)], width=2 if pen.stroke == 2 else 1)
+
+    def describe(self, facts: Facts) -> str:
+        return f"A clock at {facts['hour']}:{facts['minute']:02d}."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        hour, minute = facts["hour"], facts["minute"]
+        seen = see(f"The clock shows {hour}:{minute:02d}.", "the time on the clock")
+        later = rng.randint(2, 5) if facts["level"] < 3 else rng.randint(6, 11)
+        sign = rng.choice((1, -1))
+        question = rng.choice(
+            (f"What time will it be in {later} hours?", f"Which time does the clock show {later} hours later?")
+            if sign > 0
+            else (f"What time was it {later} hours ago?", f"Which time did the clock show {later} hours earlier?")
+        )
+        plain = hour + sign * later
+        steps: list[Step] = [seen, work(f"{hour}{'+' if sign > 0 else '-'}{later}={plain}.")]
+        if not 1 <= plain <= 12:
+            wrapped = (plain - 1) % 12 + 1
+            steps.append(Step(f"{plain}{'-' if plain > 12 else '+'}12={wrapped}.", "knowledge", "the twelve hours"))
+            plain = wrapped
+        return Worked(question, tuple(steps), f"{plain}:{minute:02d}", "text")
+
+
+class NumberLine(Family):
+    """Two points on a number line."""
+
+    name, subject = "number_line", "arithmetic"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        pitch = rng.choice({1: (1,), 2: (1, 2, 5), 3: (4, 10, 20)}[level])
+        start = 0 if level == 1 else pitch * rng.randint(0, 10)
+        p, q = rng.sample(range(11), 2)
+        return {"start": start, "pitch": pitch, "p": start + p * pitch, "q": start + q * pitch}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        y, left, right = rng.uniform(45, 70), rng.uniform(8, 13), rng.uniform(99, 104)
+        pen.line([(left - 6, y), (right + 6, y)])
+        start, pitch = facts["start"], facts["pitch"]
+        for tick in range(11):
+            x = left + tick * (right - left) / 10
+            tall = 6 if tick % 5 == 0 else 3
+            pen.line([(x, y - tall), (x, y + tall)], width=1)
+            if tick % 5 == 0:
+                pen.text((x, y + 16), str(start + tick * pitch), size=min(pen.text_size, 14))
+        fill = pen.named(rng.choice(("red", "blue", "green")))
+        for name in ("p", "q"):
+            x = left + (facts[name] - start) / pitch * (right - left) / 10
+            pen.disc((x, y), 3, fill=fill)
+            pen.text((x, y - 15), name.upper(), size=min(pen.text_size, 14))
+
+    def describe(self, facts: Facts) -> str:
+        end = facts["start"] + 10 * facts["pitch"]
+        return f"A number line from {facts['start']} to {end}. P is {facts['p']}, Q is {facts['q']}."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        p, q = facts["p"], facts["q"]
+        seen = see(f"P is {p} and Q is {q}.", "the points P and Q")
+        if rng.random() < 0.5:
+            question = rng.choice(("How far apart are P and Q?", "What is the distance from P to Q?"))
+            high, low = max(p, q), min(p, q)
+            return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
+        question = rng.choice(("What is the sum of P and Q?", "Add the numbers at P and Q."))
+        return Worked(question, (seen, *total(p, q)), str(p + q))

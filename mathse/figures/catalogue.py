@@ -1,0 +1,158 @@
+"""All families, and reproducible streams of problems for every split.
+
+Splits are made by content: the facts of a figure decide by their hash on which side they fall, so that no figure of
+an evaluation split shows the same facts as one that anything was trained on, however it is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mathse.figures.algebra import Balance, Machine, Sequence
+from mathse.figures.arithmetic import Clock, Coins, NumberLine, Shapes
+from mathse.figures.canvas import Pen
+from mathse.figures.chance import Marbles, Spinner
+from mathse.figures.charts import Bars, Pictograph, Prices
+from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
+from mathse.figures.items import Family, Step, Worked
+from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
+
+FAMILIES: dict[str, Family] = {
+    family.name: family
+    for family in (
+        Rectangle(), Triangle(), SplitAngle(), Polygon(), Bars(), Pictograph(), Prices(), Shapes(), Coins(), Clock(),
+        NumberLine(), Balance(), Machine(), Sequence(), Spinner(), Marbles(),
+    )
+}  # fmt: skip
+"""Families that models are trained on, by name."""
+
+UNSEEN: dict[str, Family] = {family.name: family for family in (DoubleBalance(), Cuboid(), JoinedBars())}
+"""Families that appear in `eval_hard` only."""
+
+LETTERS = "ABCD"
+CHOICE_SHARE = 0.25
+HELD_OUT_BUCKETS = {"eval": range(0, 10), "orm_test": range(10, 15)}
+"""Hundredths of all facts that belong to a held-out split; everything else may be trained on."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One drawn figure: its family, level, facts and PNG bytes."""
+
+    family: str
+    level: int
+    facts: dict[str, Any]
+    png: bytes
+
+    @property
+    def description(self) -> str:
+        """Everything the figure shows, as one canonical sentence."""
+        return family(self.family).describe(self.facts)
+
+
+@dataclass(frozen=True)
+class FigureProblem:
+    """A figure with a question, perhaps choices, and the worked solution that ends in the gold answer."""
+
+    figure: Figure
+    subject: str
+    worked: Worked
+    choices: tuple[str, ...]
+
+
+def family(name: str) -> Family:
+    """Return a family by name.
+
+    Raises:
+        KeyError: if there is no such family.
+    """
+    return FAMILIES.get(name) or UNSEEN[name]
+
+
+def bucket(name: str, facts: dict[str, Any]) -> int:
+    """Return in which hundredth the content of a figure falls, from 0 to 99."""
+    content = json.dumps([name, {key: value for key, value in facts.items() if key != "level"}], sort_keys=True)
+    return int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
+
+
+def side(name: str, facts: dict[str, Any]) -> str:
+    """Return the split side of a figure's content: `eval`, `orm_test` or `train`."""
+    found = bucket(name, facts)
+    return next((split for split, buckets in HELD_OUT_BUCKETS.items() if found in buckets), "train")
+
+
+def draw_figure(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> Figure:
+    """Draw a random figure of a family whose content lies on `wanted_side` (None: on any side)."""
+    kind = family(name)
+    while True:
+        facts = kind.facts(rng, level)
+        if wanted_side is None or side(name, facts) == wanted_side:
+            break
+    pen = Pen(rng)
+    kind.draw(facts, pen)
+    return Figure(name, level, facts, pen.png())
+
+
+def distractors(answer: str, rng: random.Random, count: int = 3) -> list[str]:
+    """Return wrong answers that look like the right one: one of its numbers is changed a little."""
+    numbers = list(re.finditer(r"\d+", answer))
+    found: list[str] = []
+    while len(found) < count:
+        number = rng.choice(numbers)
+        value = int(number.group())
+        changed = value + rng.choice((-10, -5, -3, -2, -1, 1, 2, 3, 5, 10))
+        width = len(number.group()) if ":" in answer and number.start() else 0
+        if ":" in answer and not (0 < changed < (60 if width else 13)):
+            continue
+        text = answer[: number.start()] + str(changed).zfill(width) + answer[number.end() :]
+        if changed > 0 and text != answer and text not in found:
+            found.append(text)
+    return found
+
+
+def with_choices(worked: Worked, rng: random.Random) -> tuple[Worked, tuple[str, ...]]:
+    """Turn a problem into a multiple-choice one: the solution gains the step that names the letter."""
+    options = [worked.answer, *distractors(worked.answer, rng)]
+    rng.shuffle(options)
+    letter = LETTERS[options.index(worked.answer)]
+    chosen = Step(f"{worked.answer} is choice {letter}.", "question", "the choice")
+    return Worked(worked.question, (*worked.steps, chosen), letter, "choice", None), tuple(options)
+
+
+def make_problem(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> FigureProblem:
+    """Draw a figure and ask about it."""
+    figure = draw_figure(rng, name, level, wanted_side=wanted_side)
+    worked = family(name).ask(figure.facts, rng)
+    choices: tuple[str, ...] = ()
+    if rng.random() < CHOICE_SHARE:
+        worked, choices = with_choices(worked, rng)
+    return FigureProblem(figure, family(name).subject, worked, choices)
+
+
+def stream(split: str, seed: int) -> Iterator[FigureProblem]:
+    """Yield the endless, reproducible sequence of problems of a split, families in turn.
+
+    Args:
+        split: `eval_hard`, a held-out side (`eval`, `orm_test`), or any other name, which is a stream of its own on
+            the training side.
+        seed: the seed of the whole source.
+    """
+    wanted: str | None = split if split in HELD_OUT_BUCKETS else "train"
+    names = [*FAMILIES]
+    index = 0
+    while True:
+        rng = random.Random(f"{seed}/{split}/{index}")
+        if split == "eval_hard":
+            unseen = index % 2 == 1
+            pool = [*UNSEEN] if unseen else names
+            name, level = pool[(index // 2) % len(pool)], 3
+            yield make_problem(rng, name, level, wanted_side=None if unseen else "eval")
+        else:
+            yield make_problem(rng, names[index % len(names)], rng.choice((1, 2)), wanted_side=wanted)
+        index += 1

@@ -1,0 +1,168 @@
+"""Statistics and word problems: bar charts, pictographs, price lists."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from mathse.figures.canvas import Pen
+from mathse.figures.items import Facts, Family, Step, Worked, listing, plural, see, total, work
+
+GOODS = ("pen", "cup", "hat", "bag", "key", "fan")
+
+
+class Bars(Family):
+    """A bar chart with the value written above each bar."""
+
+    name, subject = "bars", "statistics"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        count, high = {1: (3, 12), 2: (4, 30), 3: (5, 60)}[level]
+        return {"values": rng.sample(range(2, high + 1), count)}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng, values = pen.rng, facts["values"]
+        left, bottom = 6 + rng.uniform(0, 6), 92 + rng.uniform(-4, 3)
+        pitch = (106 - left) / len(values)
+        width = pitch * rng.uniform(0.45, 0.75)
+        scale = rng.uniform(48, 62) / max(values)
+        shared = pen.tint() if rng.random() < 0.4 else None
+        pen.line([(left - 3, bottom), (109, bottom)])
+        for index, value in enumerate(values):
+            x = left + (index + 0.5) * pitch
+            top = bottom - max(3.0, value * scale)
+            pen.draw.rectangle((x - width / 2, top, x + width / 2, bottom), fill=shared or pen.tint(), outline=pen.ink)
+            pen.text((x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13))
+            pen.text((x, bottom + 9), "ABCDE"[index], size=min(pen.text_size, 14))
+
+    def describe(self, facts: Facts) -> str:
+        return "Bars: " + ", ".join(f"{n} {v}" for n, v in zip("ABCDE", facts["values"], strict=False)) + "."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        values = dict(zip("ABCDE", facts["values"], strict=False))
+        form = rng.choice(("sum", "difference", "spread"))
+        if form == "spread":
+            high, low = max(values, key=lambda n: values[n]), min(values, key=lambda n: values[n])
+            question = rng.choice(
+                (
+                    "How much more is the highest bar than the lowest?",
+                    "What is the difference between the highest and the lowest bar?",
+                )
+            )
+            seen = Step(
+                f"The highest is {high} with {values[high]}, the lowest is {low} with {values[low]}.",
+                "vision",
+                "the highest and the lowest bar",
+            )
+            gap = values[high] - values[low]
+            return Worked(question, (seen, work(f"{values[high]}-{values[low]}={gap}.")), str(gap))
+        one, two = rng.sample(sorted(values), 2)
+        if form == "difference" and values[one] < values[two]:
+            one, two = two, one
+        seen = see(f"{one} is {values[one]} and {two} is {values[two]}.", f"the bars {one} and {two}")
+        if form == "sum":
+            question = rng.choice((f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}."))
+            return Worked(question, (seen, *total(values[one], values[two])), str(values[one] + values[two]))
+        question = rng.choice((f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?"))
+        gap = values[one] - values[two]
+        return Worked(question, (seen, work(f"{values[one]}-{values[two]}={gap}.")), str(gap))
+
+
+class Pictograph(Family):
+    """Rows of dots, each dot standing for several things."""
+
+    name, subject = "pictograph", "statistics"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        rows, high = {1: (2, 5), 2: (3, 6), 3: (4, 7)}[level]
+        return {"rows": [rng.randint(1, high) for _ in range(rows)], "each": rng.choice((2, 3, 4, 5, 10))}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng, rows = pen.rng, facts["rows"]
+        pitch_y = 82 / len(rows)
+        radius = rng.uniform(3.5, 5)
+        pitch_x = rng.uniform(11.5, 13)
+        fill = pen.named(rng.choice(("red", "blue", "green", "yellow")))
+        top = rng.uniform(3, 7)
+        for index, count in enumerate(rows):
+            y = top + (index + 0.5) * pitch_y
+            pen.text((9, y), "ABCD"[index])
+            for dot in range(count):
+                pen.disc((27 + dot * pitch_x, y), radius, fill=fill)
+        pen.disc((34, 100), radius, fill=fill)
+        pen.text((62, 100), f"= {facts['each']}")
+
+    def describe(self, facts: Facts) -> str:
+        rows = ", ".join(f"{n} {c}" for n, c in zip("ABCD", facts["rows"], strict=False))
+        return f"Dots: {rows}. Each dot is {facts['each']}."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        rows, each = dict(zip("ABCD", facts["rows"], strict=False)), facts["each"]
+        one, two = rng.sample(sorted(rows), 2)
+        if rng.random() < 0.5:
+            question = rng.choice((f"How many does {one} have?", f"What number does row {one} stand for?"))
+            seen = see(f"{one} has {plural(rows[one], 'dot')}, each is {each}.", f"row {one}")
+            value = rows[one] * each
+            return Worked(question, (seen, work(f"{rows[one]}*{each}={value}.")), str(value))
+        question = rng.choice(
+            (f"How many do {one} and {two} have together?", f"What is the total of rows {one} and {two}?")
+        )
+        dots = rows[one] + rows[two]
+        seen = see(f"{one} has {rows[one]} and {two} has {rows[two]}, each is {each}.", f"the rows {one} and {two}")
+        return Worked(
+            question, (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}.")), str(dots * each)
+        )
+
+
+class Prices(Family):
+    """A price list and a shopping question."""
+
+    name, subject = "prices", "word problems"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        high = {1: 9, 2: 20, 3: 49}[level]
+        goods = rng.sample(GOODS, 3)
+        return {"goods": goods, "prices": [rng.randint(2, high) for _ in goods], "level": level}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        top, pitch = rng.uniform(10, 20), rng.uniform(24, 29)
+        left, right = rng.uniform(22, 32), rng.uniform(76, 90)
+        if rng.random() < 0.6:
+            pen.draw.rectangle(
+                (left - 19, top - 7, right + 16, top + 2 * pitch + 18),
+                outline=pen.ink,
+                fill=pen.tint(),
+                width=pen.stroke,
+            )
+        for index, (thing, price) in enumerate(zip(facts["goods"], facts["prices"], strict=True)):
+            y = top + index * pitch + 5
+            pen.text((left, y), thing)
+            pen.text((right, y), str(price))
+
+    def describe(self, facts: Facts) -> str:
+        return "Prices: " + ", ".join(f"{g} {p}" for g, p in zip(facts["goods"], facts["prices"], strict=True)) + "."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        prices = dict(zip(facts["goods"], facts["prices"], strict=True))
+        one, two = rng.sample(facts["goods"], 2)
+        times = rng.randint(2, 4)
+        form = rng.choice(("pair", "several", "change"))
+        both = see(
+            f"A {one} costs {prices[one]} and a {two} costs {prices[two]}.", f"the prices of {listing([one, two])}"
+        )
+        if form == "pair":
+            question = rng.choice(
+                (f"What do a {one} and a {two} cost?", f"Ben buys a {one} and a {two}. How much does he pay?")
+            )
+            return Worked(question, (both, *total(prices[one], prices[two])), str(prices[one] + prices[two]))
+        cost = times * prices[one]
+        if form == "several":
+            question = f"Mia buys {times} {one}s and a {two}. How much does she pay?"
+            steps = (both, work(f"{times}*{prices[one]}={cost}."), *total(cost, prices[two]))
+            return Worked(question, steps, str(cost + prices[two]))
+        paid = 50 if cost <= 45 else 200
+        question = f"Tom buys {times} {one}s and pays with {paid}. How much does he get back?"
+        one_price = see(f"A {one} costs {prices[one]}.", f"the price of a {one}")
+        steps = (one_price, work(f"{times}*{prices[one]}={cost}."), work(f"{paid}-{cost}={paid - cost}."))
+        return Worked(question, steps, str(paid - cost))

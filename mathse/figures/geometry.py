@@ -1,0 +1,221 @@
+"""Geometry: rectangles, triangles, angles on a line, polygons with letters."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+from mathse.figures.canvas import Pen, Point, outside, rotate
+from mathse.figures.items import Facts, Family, Step, Worked, rule, see, total, work
+
+
+class Rectangle(Family):
+    """Perimeter or area of a labelled rectangle. The drawn size says nothing about the labels."""
+
+    name, subject = "rectangle", "geometry"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        low, high = {1: (2, 12), 2: (3, 25), 3: (26, 60)}[level]
+        return {"width": rng.randint(low, high), "height": rng.randint(low, high)}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        half_w, half_h = rng.uniform(18, 34), rng.uniform(14, 32)
+        centre = (56 + rng.uniform(-5, 5), 56 + rng.uniform(-5, 5))
+        x, y = centre
+        corners = [
+            (x - half_w, y - half_h),
+            (x + half_w, y - half_h),
+            (x + half_w, y + half_h),
+            (x - half_w, y + half_h),
+        ]
+        corners = rotate(corners, math.radians(rng.choice((0, 0, 0, rng.uniform(-14, 14)))), centre)
+        pen.polygon(corners)
+        side = rng.choice((0, 2))
+        pen.text(outside(corners[side], corners[side + 1], centre, 10), str(facts["width"]))
+        side = rng.choice((1, 3))
+        pen.text(outside(corners[side], corners[(side + 1) % 4], centre, 12), str(facts["height"]))
+
+    def describe(self, facts: Facts) -> str:
+        return f"A rectangle with width {facts['width']} and height {facts['height']}."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        width, height = facts["width"], facts["height"]
+        seen = see(f"The width is {width} and the height is {height}.", "the width and the height")
+        if max(width, height) <= 12 and rng.random() < 0.5:
+            question = rng.choice(("What is the area of the rectangle?", "Find the area of this rectangle."))
+            area = (seen, rule(f"{width}*{height}={width * height}.", "the area"))
+            return Worked(question, area, str(width * height))
+        question = rng.choice(("What is the perimeter of the rectangle?", "How long is the way around the rectangle?"))
+        around = 2 * (width + height)
+        steps = (
+            seen,
+            work(f"{width}+{height}={width + height}."),
+            rule(f"2*{width + height}={around}.", "the perimeter"),
+        )
+        return Worked(question, steps, str(around))
+
+
+class Triangle(Family):
+    """The third angle of a triangle."""
+
+    name, subject = "triangle", "geometry"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        step = {1: 5, 2: 1, 3: 1}[level]
+        while True:
+            a, b = (rng.randrange(20, 110, step) for _ in range(2))
+            if level == 3:
+                a = rng.randrange(3, 20)
+            if 180 - a - b >= 20:
+                return {"angles": sorted((a, b))}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        turn = rng.uniform(0, 2 * math.pi)
+        radius = rng.uniform(44, 52)
+        centre = (56 + rng.uniform(-3, 3), 56 + rng.uniform(-3, 3))
+        corners: list[Point] = []
+        for corner in range(3):
+            angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.35, 0.35)
+            corners.append((centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)))
+        pen.polygon(corners)
+        labels = [str(facts["angles"][0]), str(facts["angles"][1]), "?"]
+        rng.shuffle(labels)
+        middle = (sum(x for x, _ in corners) / 3, sum(y for _, y in corners) / 3)
+        for (x, y), label in zip(corners, labels, strict=True):
+            pen.text((x + (middle[0] - x) * 0.36, y + (middle[1] - y) * 0.36), label, size=min(pen.text_size, 15))
+
+    def describe(self, facts: Facts) -> str:
+        a, b = facts["angles"]
+        return f"A triangle with angles {a}, {b} and ?."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        a, b = facts["angles"]
+        question = rng.choice(
+            ("How many degrees is the angle marked with ?", "Find the missing angle of the triangle.")
+        )
+        steps = (
+            see(f"The known angles are {a} and {b}.", "the known angles"),
+            work(f"{a}+{b}={a + b}."),
+            rule(f"180-{a + b}={180 - a - b}.", "the sum of the angles"),
+        )
+        return Worked(question, steps, str(180 - a - b), unit="degrees")
+
+
+class SplitAngle(Family):
+    """A straight or a right angle split in two, one part known."""
+
+    name, subject = "split_angle", "geometry"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        whole = rng.choice((180, 90))
+        step = {1: 5, 2: 1, 3: 1}[level]
+        parts = 3 if level == 3 else 2
+        known = [rng.randrange(15, (whole - 10) // (parts - 1), step) for _ in range(parts - 1)]
+        return {"whole": whole, "known": known}
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        half_turn = facts["whole"] == 180
+        flip = rng.choice((-1, 1))
+        origin = (
+            (56 + rng.uniform(-4, 4), 92 + rng.uniform(-6, 4))
+            if half_turn
+            else (56 - flip * 40, 96 + rng.uniform(-6, 4))
+        )
+        length = 48 if half_turn else 78
+        whole = math.pi if half_turn else math.pi / 2
+        parts = len(facts["known"]) + 1
+        cuts = [whole * (i + rng.uniform(-0.14, 0.14)) / parts for i in range(1, parts)]
+        if half_turn:
+            pen.line([(origin[0] - 50, origin[1]), (origin[0] + 50, origin[1])])
+        else:
+            pen.line([(origin[0], origin[1] - length), origin, (origin[0] + flip * length, origin[1])])
+            corner = 7
+            pen.line(
+                [
+                    (origin[0], origin[1] - corner),
+                    (origin[0] + flip * corner, origin[1] - corner),
+                    (origin[0] + flip * corner, origin[1]),
+                ],
+                width=1,
+            )
+
+        def ray(angle: float, far: float) -> Point:
+            return origin[0] + flip * far * math.cos(angle), origin[1] - far * math.sin(angle)
+
+        for cut in cuts:
+            pen.line([origin, ray(cut, length)])
+        labels = [*(str(k) for k in facts["known"]), "?"]
+        rng.shuffle(labels)
+        edges = [0.0, *cuts, whole]
+        for label, low, high in zip(labels, edges[:-1], edges[1:], strict=True):
+            pen.text(ray((low + high) / 2, length * (0.5 if half_turn else 0.55)), label)
+
+    def describe(self, facts: Facts) -> str:
+        name = "straight" if facts["whole"] == 180 else "right"
+        return f"A {name} angle split into {', '.join(str(k) for k in facts['known'])} and ?."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        whole, known = facts["whole"], facts["known"]
+        name = "straight" if whole == 180 else "right"
+        question = rng.choice(("How many degrees is the angle marked with ?", "Find the angle with the question mark."))
+        steps: list[Step] = [see(f"A {name} angle with a part of {' and '.join(str(k) for k in known)}.", "the angles")]
+        steps += total(*known)
+        steps.append(rule(f"{whole}-{sum(known)}={whole - sum(known)}.", "the whole angle"))
+        return Worked(question, tuple(steps), str(whole - sum(known)), unit="degrees")
+
+
+class Polygon(Family):
+    """The perimeter of a polygon with letters on some sides: the answer is an expression."""
+
+    name, subject = "polygon", "algebra"
+
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        letters, numbers = rng.choice({1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}[level])
+        high = 9 if level == 1 else 15
+        return {
+            "letter": rng.choice("xyab"),
+            "letters": letters,
+            "numbers": sorted(rng.randint(2, high) for _ in range(numbers)),
+        }
+
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        rng = pen.rng
+        labels = [facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]]
+        rng.shuffle(labels)
+        sides = len(labels)
+        turn, radius = rng.uniform(0, 2 * math.pi), rng.uniform(34, 40)
+        centre = (56.0, 56.0)
+        corners = []
+        for side in range(sides):
+            angle = turn + (side + rng.uniform(-0.12, 0.12)) * 2 * math.pi / sides
+            corners.append((centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)))
+        pen.polygon(corners)
+        for index, label in enumerate(labels):
+            pen.text(outside(corners[index], corners[(index + 1) % sides], centre, 11), label)
+
+    def describe(self, facts: Facts) -> str:
+        return f"A polygon with sides {self._sides(facts)}."
+
+    @staticmethod
+    def _sides(facts: Facts) -> str:
+        return ", ".join([facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]])
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        letter, count, numbers = facts["letter"], facts["letters"], facts["numbers"]
+        question = rng.choice(
+            (
+                f"Write the perimeter of the figure with {letter}.",
+                f"Which expression in {letter} gives the perimeter?",
+            )
+        )
+        front = letter if count == 1 else f"{count}{letter}"
+        steps: list[Step] = [see(f"The sides are {self._sides(facts)}.", "the sides")]
+        if count > 1:
+            steps.append(work("+".join([letter] * count) + f"={front}."))
+        steps += total(*numbers)
+        steps.append(Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter"))
+        return Worked(question, tuple(steps), f"{front}+{sum(numbers)}", "expression")

@@ -1,0 +1,105 @@
+"""What a family of figure problems is made of: facts, a drawing, a description and a worked solution."""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mathse.core.prompts import CLOSING
+from mathse.figures.canvas import Pen
+
+Facts = Mapping[str, Any]
+"""What the figure shows, as plain JSON values."""
+
+KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of a worked solution.
+
+    Args:
+        text: the line, without its number.
+        kind: what a mistake in this line most likely is, one of `KINDS`.
+        about: what the line is about, a short noun phrase.
+    """
+
+    text: str
+    kind: str
+    about: str
+
+
+def see(text: str, about: str) -> Step:
+    """Return a step that reads something off the figure."""
+    return Step(text, "vision", about)
+
+
+def work(text: str, about: str = "this calculation") -> Step:
+    """Return a step that calculates."""
+    return Step(text, "calculation", about)
+
+
+def rule(text: str, about: str) -> Step:
+    """Return a calculation that rests on a rule one has to know."""
+    return Step(text, "knowledge", about)
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A question about a figure with its worked solution."""
+
+    question: str
+    steps: tuple[Step, ...]
+    answer: str
+    answer_type: str = "number"
+    unit: str | None = None
+
+    def path(self) -> list[str]:
+        """Return the numbered lines of the solution, the closing sentence last."""
+        lines = [f"{number}. {step.text}" for number, step in enumerate(self.steps, start=1)]
+        return [*lines, f"{CLOSING} {self.answer}."]
+
+
+class Family(ABC):
+    """A kind of figure problem. Subclasses hold no state: everything comes from the random generator handed in."""
+
+    name: str
+    subject: str
+
+    @abstractmethod
+    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+        """Choose what the figure shows. Levels 1 and 2 are for training, 3 is harder."""
+
+    @abstractmethod
+    def draw(self, facts: Facts, pen: Pen) -> None:
+        """Draw the facts."""
+
+    @abstractmethod
+    def describe(self, facts: Facts) -> str:
+        """Say everything that the figure shows, in one canonical sentence."""
+
+    @abstractmethod
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        """Ask something about the figure and solve it."""
+
+
+def total(first: int, *others: int) -> list[Step]:
+    """Return the steps that add numbers one after the other."""
+    steps, so_far = [], first
+    for other in others:
+        steps.append(work(f"{so_far}+{other}={so_far + other}."))
+        so_far += other
+    return steps
+
+
+def listing(parts: list[str]) -> str:
+    """Join words as a person writes them: `a, b and c`."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 circle` or `3 circles`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

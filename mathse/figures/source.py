@@ -1,0 +1,89 @@
+"""The built-in problems as Problem and Image tables."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+from PIL import Image
+
+from mathse.core.ids import content_id
+from mathse.core.phash import HEIGHT, WIDTH, difference_hash
+from mathse.core.progress import track
+from mathse.figures.canvas import SIZE
+from mathse.figures.catalogue import FigureProblem, stream
+
+SOURCE = "figures"
+
+
+def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Draw the problems of every split.
+
+    A problem that a split already has, or that an earlier split has, is drawn anew: no two splits share a problem.
+
+    Args:
+        counts: how many problems each split gets; see `mathse.figures.catalogue.stream` for what their names mean.
+        seed: of everything drawn.
+
+    Returns:
+        `Problem` rows and `Image` rows.
+    """
+    problems: list[dict[str, Any]] = []
+    images: dict[str, dict[str, Any]] = {}
+    seen: set[str] = set()
+    for split, count in counts.items():
+        drawn = stream(split, seed)
+        for _ in track(range(count), total=count, label=f"draw {split}", unit="problems"):
+            while True:
+                item = next(drawn)
+                problem, image = rows_of(item, split)
+                if problem["problem_id"] not in seen:
+                    break
+            seen.add(problem["problem_id"])
+            problems.append(problem)
+            images[image["image_id"]] = image
+    return pl.DataFrame(problems, infer_schema_length=None), pl.DataFrame(list(images.values()))
+
+
+def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the `Problem` row and the `Image` row of a drawn problem."""
+    worked, figure = item.worked, item.figure
+    image_id = hashlib.sha256(figure.png).hexdigest()
+    meta = {
+        "facts": figure.facts,
+        "description": figure.description,
+        "steps": [[step.text, step.kind, step.about] for step in worked.steps],
+    }
+    with Image.open(io.BytesIO(figure.png)) as picture:
+        grey = picture.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
+    problem = {
+        "problem_id": content_id(worked.question, list(item.choices), worked.answer, [image_id]),
+        "source": SOURCE,
+        "split": split,
+        "subject": item.subject,
+        "level": figure.level,
+        "family": figure.family,
+        "question": worked.question,
+        "choices": list(item.choices),
+        "answer": worked.answer,
+        "answer_type": worked.answer_type,
+        "unit": worked.unit,
+        "precision": None,
+        "image_ids": [image_id],
+        "language": "en",
+        "solution": "\n".join(worked.path()),
+        "meta": json.dumps(meta, sort_keys=True),
+    }
+    image = {
+        "image_id": image_id,
+        "bytes": figure.png,
+        "format": "PNG",
+        "width": SIZE,
+        "height": SIZE,
+        "phash": difference_hash(grey),
+    }
+    return problem, image

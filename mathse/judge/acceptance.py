@@ -1,0 +1,109 @@
+"""Which paths may enter the training data, and the one named reason why a path may not."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+
+Accept = Literal["answer", "orm", "both"]
+REASONS = (
+    "empty",
+    "cut_off",
+    "no_answer",
+    "answer_timeout",
+    "answer_error",
+    "answer_mismatch",
+    "orm_skipped",
+    "orm_unparseable",
+    "orm_wrong",
+    "low_p_correct",
+)
+"""In the order in which they are asked: a path gets the first that applies."""
+
+VERDICT = pl.Schema(
+    {
+        "trajectory_id": pl.String,
+        "problem_id": pl.String,
+        "round": pl.String,
+        "answer_state": pl.String,
+        "predicted_answer": pl.String,
+        "orm_status": pl.String,
+        "p_correct": pl.Float64,
+        "error_step": pl.Int64,
+        "error_analysis": pl.String,
+        "error_kind": pl.String,
+        "accepted": pl.Boolean,
+        "reason": pl.String,
+    }
+)
+_INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason")]
+
+
+def accept_paths(paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0) -> pl.DataFrame:
+    """Decide for each path whether it is accepted, and name the reason where it is not.
+
+    Args:
+        paths: trajectories with the answer check and the judgement joined: all `Verdict` columns but accepted
+            and reason, and also `steps` and `finish_reason`.
+        accept: "answer" asks for a matching answer, "orm" for the judge's CORRECT, "both" for the two.
+        min_p_correct: lowest accepted probability of correct, in [0, 1]; not asked where `accept` is
+            "answer". Above 0, a path without a probability is not accepted.
+
+    Returns:
+        `Verdict` rows in input order.
+
+    Raises:
+        ParamError: if `accept` is unknown or `min_p_correct` lies outside [0, 1].
+        DataError: if a column is missing.
+
+    Source:
+        arXiv 2511.06805, Algorithm 1, lines on judging: the paper accepts by the ORM. The check of the answer
+        and the threshold are ours.
+    """
+    if accept not in get_args(Accept):
+        raise ParamError(f"accept must be one of {', '.join(get_args(Accept))}, not {accept!r}")
+    if not 0.0 <= min_p_correct <= 1.0:
+        raise ParamError(f"min_p_correct must lie in [0, 1], not {min_p_correct}")
+    if missing := sorted({*_INPUTS, "steps", "finish_reason"} - set(paths.columns)):
+        raise DataError(
+            f"Paths to accept lack the columns {missing}.", fix="join answer checks and judgements first"
+        )
+    reason = _first_reason(accept, min_p_correct)
+    rows = paths.with_columns(reason.alias("reason")).with_columns(accepted=pl.col("reason").is_null())
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in VERDICT.items())
+
+
+def count_reasons(verdicts: pl.DataFrame) -> dict[str, int]:
+    """Count accepted paths and each reason of the others; the counts sum to the number of paths."""
+    named = verdicts.group_by("reason").len().iter_rows()
+    counts: dict[str | None, int] = dict(named)
+    return {"accepted": counts.get(None, 0), **{name: counts[name] for name in REASONS if name in counts}}
+
+
+def _first_reason(accept: Accept, min_p_correct: float) -> pl.Expr:
+    """Return the first reason that applies, or null. What is unknown or missing is never a pass."""
+    asked = [
+        ("empty", pl.col("steps").list.len().fill_null(0) == 0),
+        ("cut_off", pl.col("finish_reason").fill_null("error") != "stop"),
+    ]
+    if accept in ("answer", "both"):
+        state = pl.col("answer_state").fill_null("error")
+        asked += [
+            ("no_answer", state == "no_answer"),
+            ("answer_timeout", state == "timeout"),
+            ("answer_error", ~state.is_in(("match", "mismatch"))),
+            ("answer_mismatch", state == "mismatch"),
+        ]
+    if accept in ("orm", "both"):
+        status = pl.col("orm_status").fill_null("unparseable")
+        asked += [
+            ("orm_skipped", status == "skipped"),
+            ("orm_unparseable", ~status.is_in(("correct", "wrong"))),
+            ("orm_wrong", status == "wrong"),
+        ]
+        if min_p_correct > 0.0:
+            asked.append(("low_p_correct", pl.col("p_correct").fill_null(0.0).fill_nan(0.0) < min_p_correct))
+    return pl.coalesce(pl.when(applies).then(pl.lit(name)) for name, applies in asked)

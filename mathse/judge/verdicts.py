@@ -1,0 +1,271 @@
+"""Ask the ORM about paths and read its verdicts, strictly: what does not parse is not a pass."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import content_id
+from mathse.core.prompts import STATUSES, VERDICT_PREFIX, VerdictForm, judge_messages
+from mathse.engines.protocol import Completion, Engine, Request, Sampling
+
+ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
+PATHS = pl.Schema(
+    {
+        "path_id": pl.String(),
+        "problem_id": pl.String(),
+        "response": pl.String(),
+        "steps": pl.List(pl.String()),
+    }
+)
+JUDGEMENTS = pl.Schema(
+    {
+        "path_id": pl.String(),
+        "orm_status": pl.String(),
+        "p_correct": pl.Float64(),
+        "error_step": pl.Int64(),
+        "error_analysis": pl.String(),
+        "error_kind": pl.String(),
+    }
+)
+_REQUIRED = {"binary": {"status"}, "diagnostic": {"status", "error_step", "error_analysis"}}
+_OPTIONAL = {"error_kind", "improvement_suggestion"}
+
+
+@dataclass(frozen=True)
+class ParsedVerdict:
+    """What a judge said.
+
+    Attributes:
+        status: correct, wrong or unparseable.
+        error_step: 1-based step, for a wrong path in the diagnostic form.
+        error_analysis: what is wrong with it, likewise.
+        error_kind: vision, question, knowledge, reasoning or calculation, where the judge names one.
+    """
+
+    status: str
+    error_step: int | None = None
+    error_analysis: str | None = None
+    error_kind: str | None = None
+
+
+UNPARSEABLE = ParsedVerdict("unparseable")
+
+
+def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
+    """Read one verdict: a single JSON object and nothing else.
+
+    The object has `status`, CORRECT or WRONG. In the diagnostic form WRONG also has `error_step`, a whole
+    number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or null or empty ones.
+    In the binary form there is only `status`. A diagnostic verdict may also have `error_kind` and
+    `improvement_suggestion` (the paper's annotation prompt asks for the latter; it is not kept).
+
+    Everything else is unparseable: code fences, text before or after, a cut-off object, a key that occurs
+    twice or is not known, another status or type.
+
+    Args:
+        text: the judge's whole text, the forced prefix included.
+        form: what the judge was trained to write.
+
+    Raises:
+        ParamError: if the form is unknown.
+    """
+    if form not in get_args(VerdictForm):
+        raise ParamError(f"A verdict's form is diagnostic or binary, not {form!r}")
+    try:
+        verdict = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return UNPARSEABLE
+    allowed = _REQUIRED[form] | (_OPTIONAL if form == "diagnostic" else set())
+    if not isinstance(verdict, dict) or not {"status"} <= verdict.keys() <= allowed:
+        return UNPARSEABLE
+    if not _is_text_or_none(verdict.get("improvement_suggestion")):
+        return UNPARSEABLE
+    feedback = [verdict.get(name) for name in ("error_step", "error_analysis", "error_kind")]
+    if verdict["status"] == "CORRECT":
+        return ParsedVerdict("correct") if all(part in (None, "") for part in feedback) else UNPARSEABLE
+    if verdict["status"] != "WRONG":
+        return UNPARSEABLE
+    return ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
+
+
+def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
+    """Return each path that can be judged, once: distinct problem and response, with at least one step.
+
+    Args:
+        trajectories: `Trajectory` rows, or any rows with problem_id, response and steps.
+
+    Returns:
+        path_id, problem_id, response and steps, ordered by path_id (content, so the order is the same
+        always).
+    """
+    judged = trajectories.filter(pl.col("steps").list.len() > 0)
+    return _with_path_id(judged).unique("path_id", keep="first").select(PATHS.names()).sort("path_id")
+
+
+def judge_key(engine: Engine, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm) -> str:
+    """Name a chunk of paths for the journal, by all that its judgements depend on."""
+    return content_id(
+        "judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list()
+    )
+
+
+def judge_chunk(
+    engine: Engine, problems: pl.DataFrame, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm
+) -> pl.DataFrame:
+    """Judge one chunk of distinct paths, greedily.
+
+    A judge that errs, is cut off, does not parse, names a step that the path does not have, or gives no
+    proper probability yields "unparseable".
+
+    Args:
+        engine: the ORM.
+        problems: `Problem` rows; those of the paths must be among them.
+        paths: rows of `distinct_paths`.
+        max_new_tokens: room for the verdict.
+        form: what the judge was trained to write.
+
+    Returns:
+        path_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of `paths`.
+
+    Raises:
+        DataError: if a path's problem is not among the problems.
+    """
+    rows = paths.select(PATHS.names()).to_dicts()
+    requests = _judge_requests(problems, rows)
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
+    completions = engine.complete(requests, sampling) if requests else []
+    judged = []
+    for row, completion in zip(rows, completions, strict=True):
+        verdict, p_correct = read_completion(completion, len(row["steps"]), form)
+        judged.append(
+            {
+                "path_id": row["path_id"],
+                "orm_status": verdict.status,
+                "p_correct": p_correct,
+                "error_step": verdict.error_step,
+                "error_analysis": verdict.error_analysis,
+                "error_kind": verdict.error_kind,
+            }
+        )
+    return pl.DataFrame(judged, schema=JUDGEMENTS)
+
+
+def read_completion(
+    completion: Completion, n_steps: int, form: VerdictForm
+) -> tuple[ParsedVerdict, float | None]:
+    """Turn a judge's completion into a verdict and P(correct); see `judge_chunk` for what is refused."""
+    p_correct = completion.option_probs[0] if completion.option_probs else None
+    if p_correct is not None and not 0.0 <= p_correct <= 1.0:
+        return UNPARSEABLE, None
+    if completion.finish_reason != "stop":
+        return UNPARSEABLE, p_correct
+    verdict = parse_verdict(VERDICT_PREFIX + completion.text, form)
+    if verdict.error_step is not None and verdict.error_step > n_steps:
+        return UNPARSEABLE, p_correct
+    return verdict, p_correct
+
+
+def join_judgements(trajectories: pl.DataFrame, judgements: pl.DataFrame) -> pl.DataFrame:
+    """Give every trajectory the judgement of its path; one that was not judged is "skipped".
+
+    Returns:
+        The trajectories' rows, in order, with orm_status, p_correct, error_step, error_analysis, error_kind.
+    """
+    found = [name for name in JUDGEMENTS.names() if name != "path_id"]
+    joined = _with_path_id(trajectories.drop(found, strict=False)).join(
+        judgements, on="path_id", how="left", maintain_order="left", validate="m:1"
+    )
+    return joined.with_columns(pl.col("orm_status").fill_null("skipped")).drop("path_id")
+
+
+def judge_paths(
+    engine: Engine,
+    problems: pl.DataFrame,
+    trajectories: pl.DataFrame,
+    *,
+    max_new_tokens: int,
+    form: VerdictForm = "diagnostic",
+) -> pl.DataFrame:
+    """Judge trajectories in one go: distinct paths, one chunk, joined back.
+
+    A stage that must survive a kill calls the three functions itself, with `judge_chunk` in the journal.
+
+    Returns:
+        trajectory_id, problem_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the
+        order of the trajectories.
+    """
+    paths = distinct_paths(trajectories)
+    judgements = judge_chunk(engine, problems, paths, max_new_tokens=max_new_tokens, form=form)
+    names = [name for name in JUDGEMENTS.names() if name != "path_id"]
+    return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *names)
+
+
+def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> list[Request]:
+    wanted = {row["problem_id"] for row in rows}
+    known = {
+        problem["problem_id"]: problem
+        for problem in problems.filter(pl.col("problem_id").is_in(wanted)).iter_rows(named=True)
+    }
+    if missing := sorted(wanted - known.keys()):
+        raise DataError(
+            f"{len(missing)} of the paths to judge belong to unknown problems, the first to {missing[0]}.",
+            rule="a path's problem is known",
+            fix="give the judge the problems table that the paths were made from",
+        )
+    requests = []
+    for row in rows:
+        problem = known[row["problem_id"]]
+        images = tuple(problem["image_ids"])
+        requests.append(
+            Request(
+                key=row["path_id"],
+                messages=judge_messages(problem["question"], problem["choices"], len(images), row["steps"]),
+                image_ids=images,
+                task="judge",
+                problem_id=row["problem_id"],
+                prefix=VERDICT_PREFIX,
+                options=STATUSES,
+                context={"problem_id": row["problem_id"], "response": row["response"]},
+            )
+        )
+    return requests
+
+
+def _with_path_id(trajectories: pl.DataFrame) -> pl.DataFrame:
+    pairs = trajectories.select("problem_id", "response").iter_rows()
+    ids = [content_id(problem_id, response) for problem_id, response in pairs]
+    return trajectories.with_columns(pl.Series("path_id", ids, dtype=pl.String))
+
+
+def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
+    if isinstance(step, bool) or not isinstance(step, int) or step < 1:
+        return UNPARSEABLE
+    if analysis is None or not _is_text_or_none(analysis) or not str(analysis).strip():
+        return UNPARSEABLE
+    if kind is not None and kind not in ERROR_KINDS:
+        return UNPARSEABLE
+    return ParsedVerdict("wrong", step, str(analysis).strip(), None if kind is None else str(kind))
+
+
+def _is_text_or_none(value: object) -> bool:
+    """Tell whether a value is null or text that can be stored (JSON can smuggle in half a surrogate pair)."""
+    if value is None:
+        return True
+    return isinstance(value, str) and not any(0xD800 <= ord(character) <= 0xDFFF for character in value)
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

@@ -1,0 +1,115 @@
+"""Which rows make a batch, in which order, and the batch's tensors and labels.
+
+Shape suffixes: B rows, L tokens of the longest prompt, T tokens of the longest target, S = L + T.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mathse.core.errors import DataError
+from mathse.engines.processing import Features, Processing
+from mathse.training.examples import Row
+
+IGNORED = -100
+_WINDOW_BATCHES = 16
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Model inputs and labels.
+
+    Attributes:
+        inputs: prompts padded on the left, targets on the right: [B, S].
+        labels_BT: target tokens, -100 where there are none.
+    """
+
+    inputs: Features
+    labels_BT: Tensor
+
+
+def plan_batches(rows: Sequence[Row], *, batch_size: int, steps: int | None, epochs: float, seed: int) -> list[list[int]]:
+    """Lay out all batches of a run beforehand, so that a run can go on from any step.
+
+    Each epoch is shuffled. Rows of like length are put together within windows of some batches; a batch holds rows
+    with images or rows without, never both. What does not fill a batch moves to the next epoch; the last batch of
+    each kind is filled up with rows of a new epoch. No row is left out.
+
+    Args:
+        rows: the training rows.
+        batch_size: rows per batch.
+        steps: number of batches; None: as many as `epochs` take.
+        epochs: passes over the rows where `steps` is None.
+        seed: of all shuffling.
+
+    Returns:
+        For each step the numbers of its rows, longest first.
+    """
+    wanted = steps or max(1, math.ceil(len(rows) * epochs / batch_size))
+    rng = random.Random(seed)
+    kinds = [
+        numbers
+        for with_images in (False, True)
+        if (numbers := [n for n, row in enumerate(rows) if bool(row.image_ids) == with_images])
+    ]
+    whole_epochs = math.ceil(epochs) if steps is None else math.ceil(wanted * batch_size / len(rows))
+    left: list[list[int]] = [[] for _ in kinds]
+    plan: list[list[int]] = []
+    for epoch in range(whole_epochs):
+        batches: list[list[int]] = []
+        for kind, numbers in enumerate(kinds):
+            pool = left[kind] + rng.sample(numbers, len(numbers))
+            if epoch == whole_epochs - 1:
+                while len(pool) % batch_size:
+                    pool += rng.sample(numbers, min(len(numbers), -len(pool) % batch_size))
+            full = len(pool) - len(pool) % batch_size
+            left[kind] = pool[full:]
+            batches += _cut(rows, pool[:full], batch_size)
+        rng.shuffle(batches)
+        plan += batches
+    if steps is None and epochs == whole_epochs:
+        return plan
+    return plan[:wanted]
+
+
+def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list[int]]:
+    """Sort by length within windows and cut into batches."""
+    batches = []
+    window = batch_size * _WINDOW_BATCHES
+    for start in range(0, len(pool), window):
+        part = sorted(pool[start : start + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens))
+        batches += [part[at : at + batch_size] for at in range(0, len(part), batch_size)]
+    return batches
+
+
+def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
+    """Build the inputs of some rows: the prompts exactly as generation sees them, then the targets.
+
+    Raises:
+        DataError: if a row has no target tokens.
+    """
+    inputs = processing.batch([row.text for row in rows], [row.image_ids for row in rows])
+    for row in rows:
+        if not row.target_ids:
+            raise DataError(f"Training row {row.key} has no target tokens.", rule="the loss is taken on something")
+    prompt_BL = inputs["input_ids"]
+    longest = max(len(row.target_ids) for row in rows)
+    labels_BT = torch.full((len(rows), longest), IGNORED)
+    for number, row in enumerate(rows):
+        labels_BT[number, : len(row.target_ids)] = torch.tensor(row.target_ids)
+    known_BT = labels_BT != IGNORED
+    added = {
+        "input_ids": labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id),
+        "attention_mask": known_BT.long(),
+    }
+    for name, value in inputs.items():
+        if value.shape == prompt_BL.shape:  # one entry per token, such as its type: targets are plain text, type 0
+            more = added.get(name, torch.zeros_like(labels_BT)).to(value.dtype)
+            inputs[name] = torch.cat([value, more], dim=1)
+    return Batch(inputs, labels_BT)

@@ -1,0 +1,96 @@
+"""A training example, and the row that it becomes once its tokens are counted."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mathse.core.errors import DataError
+from mathse.core.ids import content_id
+from mathse.core.prompts import Message
+from mathse.engines.processing import Processing
+
+TOO_LONG = "over max_tokens"
+EMPTY_TARGET = "empty target"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A chat and what the assistant should say.
+
+    Attributes:
+        key: names the row in messages.
+        messages: the chat, one `{"type": "image"}` part for each image.
+        image_ids: ids in the order of the image parts.
+        target: the assistant's whole reply; the loss is taken on it alone.
+    """
+
+    key: str
+    messages: list[Message]
+    image_ids: tuple[str, ...]
+    target: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """An example as tokens: the rendered prompt, its length with images, and the target's tokens."""
+
+    key: str
+    text: str
+    image_ids: tuple[str, ...]
+    target_ids: tuple[int, ...]
+    prompt_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Length of prompt and target."""
+        return self.prompt_tokens + len(self.target_ids)
+
+
+def examples_digest(examples: Sequence[Example]) -> str:
+    """Return a hash of the examples and their order."""
+    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target] for e in examples])
+
+
+def make_rows(
+    examples: Sequence[Example], processing: Processing, *, max_tokens: int
+) -> tuple[list[Row], dict[str, list[str]]]:
+    """Count tokens; leave out what is too long or empty. Nothing is ever cut off: half an image breaks the model.
+
+    Args:
+        examples: in any order, which is kept.
+        processing: the model's.
+        max_tokens: longest prompt and target together.
+
+    Returns:
+        The rows, and the keys of those left out by reason.
+
+    Raises:
+        DataError: if an image is unknown or does not decode, or no row is left.
+    """
+    rows: list[Row] = []
+    dropped: defaultdict[str, list[str]] = defaultdict(list)
+    for example in examples:
+        if not example.target.strip():
+            dropped[EMPTY_TARGET].append(example.key)
+            continue
+        text = processing.render(example.messages)
+        target_ids = tuple(processing.target_ids(text, example.target))
+        try:
+            prompt_tokens = processing.prompt_tokens(text, example.image_ids)
+        except DataError as error:
+            raise DataError(f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix) from error
+        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens)
+        if row.tokens > max_tokens:
+            dropped[TOO_LONG].append(example.key)
+        else:
+            rows.append(row)
+    if not rows:
+        counts = ", ".join(f"{len(keys)} {reason}" for reason, keys in dropped.items()) or "none were given"
+        raise DataError(
+            f"There is nothing to train on: of {len(examples)} rows, {counts}.",
+            rule="a training set is not empty",
+            fix="raise max_tokens if the rows are too long, or look at why none were accepted",
+        )
+    return rows, dict(dropped)

@@ -1,0 +1,1 @@
+"""The embedded base model and its recipe."""

@@ -1,0 +1,1 @@
+"""How the embedded base model was made: `make tiny-base`."""

@@ -1,0 +1,160 @@
+"""What the embedded base model is taught: to see figures and to calculate, not to solve problems.
+
+Tasks on figures: describe all of it; describe the part that is asked for; say whether a description is true. Tasks on
+text: short sums; say whether sums are true. No question of a problem and no worked solution as a whole appears here,
+and every figure lies on the training side of the content split (`mathse.figures.catalogue.side`).
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+
+from mathse.figures.canvas import Pen
+from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
+from mathse.figures.chance import simplest
+
+READING_STEPS = 5000
+DESCRIBE = "Describe the figure."
+LOOK = "Describe only {about}."
+TRUE = "Is this true?\n{text}"
+READ = "Read it."
+SUMS = "Calculate.\n{text}"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training sample: prompt, answer, and the figure's PNG bytes (None: text alone)."""
+
+    prompt: str
+    answer: str
+    png: bytes | None = None
+
+
+def corrupt(text: str, rng: random.Random) -> str:
+    """Change one number or one colour, letter or shape word of a description."""
+    spots = list(re.finditer(r"\d+|red|blue|green|yellow", text))
+    while spots:
+        spot = rng.choice(spots)
+        word = spot.group()
+        if word.isdigit():
+            new = str(max(0, int(word) + rng.choice((-20, -10, -5, -2, -1, -1, 1, 1, 2, 5, 10, 20))))
+            if len(word) > 1 and rng.random() < 0.3:
+                digits = list(word)
+                digits[rng.randrange(len(digits))] = str(rng.randint(0, 9))
+                new = "".join(digits)
+        else:
+            new = rng.choice([colour for colour in ("red", "blue", "green", "yellow") if colour != word])
+        changed = text[: spot.start()] + new + text[spot.end() :]
+        if changed != text:
+            return changed
+    return text + "?"
+
+
+def random_figure(rng: random.Random) -> Figure:
+    """Draw a figure of any family and training level, training side only."""
+    return draw_figure(rng, rng.choice([*FAMILIES]), rng.choice((1, 2, 2)), wanted_side="train")
+
+
+def figure_sample(rng: random.Random) -> Sample:
+    """Draw a figure and one of the three tasks on it."""
+    figure = random_figure(rng)
+    reading = family(figure.family).ask(figure.facts, rng).steps[0]
+    draw = rng.random()
+    if draw < 0.55:
+        return Sample(DESCRIBE, figure.description, figure.png)
+    if draw < 0.72:
+        return Sample(LOOK.format(about=reading.about), reading.text, figure.png)
+    text = figure.description if rng.random() < 0.5 else reading.text
+    if rng.random() < 0.4:
+        return Sample(TRUE.format(text=text), "yes", figure.png)
+    return Sample(TRUE.format(text=corrupt(text, rng)), f"no: {text}", figure.png)
+
+
+def random_sum(rng: random.Random) -> tuple[str, str]:
+    """Return a short sum and its result, as text."""
+    form = rng.random()
+    if form < 0.3:
+        high = rng.choice((10, 30, 100))
+        a, b = rng.randint(0, high), rng.randint(0, high)
+        return f"{a}+{b}", str(a + b)
+    if form < 0.62:
+        high = rng.choice((12, 40, 120))
+        a, b = rng.randint(1, high), rng.randint(1, high)
+        if a < b and rng.random() < 0.85:
+            a, b = b, a
+        if rng.random() < 0.3:
+            a, b = rng.choice((180, 90, 50, 200)), rng.randint(1, 90)
+        return f"{a}-{b}", str(a - b)
+    if form < 0.84:
+        a, b = rng.randint(1, 12), rng.randint(1, 12)
+        if rng.random() < 0.35:
+            a, b = 2, rng.randint(2, 60)
+        elif rng.random() < 0.3:
+            b = rng.randint(10, 30)
+            a = rng.randint(2, 5)
+        return f"{a}*{b}", str(a * b)
+    if form < 0.92:
+        whole = rng.randint(2, 14)
+        part = rng.randint(1, whole)
+        return f"{part}/{whole}", simplest(part, whole)
+    letter = rng.choice("xyabnk")
+    if rng.random() < 0.5:
+        count = rng.randint(2, 4)
+        return "+".join([letter] * count), f"{count}{letter}"
+    count = rng.randint(2, 12)
+    return f"{letter}*{count}", f"{count}{letter}"
+
+
+def reading_sample(rng: random.Random) -> Sample:
+    """Scatter one to three numbers, sums or letters over an empty figure, to be read from top to bottom."""
+    pen = Pen(rng)
+    count = rng.choice((1, 1, 1, 2, 3))
+    rows = rng.sample(range(5), count)
+    texts = []
+    for row in sorted(rows):
+        draw = rng.random()
+        text = str(rng.randint(0, 9)) if draw < 0.4 else str(rng.randint(10, 180 if draw > 0.9 else 99))
+        if draw > 0.95:
+            text = rng.choice((f"x+{text}", f"*{text}", f"+{text}", "?", *"ABCDPQxyab"))
+        at = (rng.uniform(12, 100), 12 + 22 * row + rng.uniform(-4, 4))
+        if rng.random() < 0.4:
+            pen.draw.rectangle((at[0] - 14, at[1] - 9, at[0] + 14, at[1] + 9), fill=pen.tint())
+        pen.text(at, text)
+        texts.append(text)
+    return Sample(READ, ", ".join(texts), pen.png())
+
+
+def sums_sample(rng: random.Random) -> Sample:
+    """Draw some sums to work out, or to check."""
+    sums = [random_sum(rng) for _ in range(rng.randint(4, 8))]
+    if rng.random() < 0.6:
+        return Sample(SUMS.format(text=" ".join(f"{s}=?" for s, _ in sums)), " ".join(f"{s}={r}" for s, r in sums))
+    sums = sums[:4]
+    if rng.random() < 0.4:
+        return Sample(TRUE.format(text=" ".join(f"{s}={r}" for s, r in sums)), "yes")
+    wrong = rng.randrange(len(sums))
+    shown = [f"{s}={corrupt(r, rng) if i == wrong else r}" for i, (s, r) in enumerate(sums)]
+    return Sample(TRUE.format(text=" ".join(shown)), f"no: {sums[wrong][0]}={sums[wrong][1]}")
+
+
+def batch(seed: int, step: int, size: int) -> list[Sample]:
+    """Return the samples of one training step; a step has samples of one kind.
+
+    Every eighth step is text alone (twice the size: it is cheap). Scattered numbers to read come in every third step
+    at first, since a model that cannot read digits learns little from figures, and seldom later.
+    """
+    rng = random.Random(f"{seed}/pretrain/{step}")
+    kind = kind_of(step)
+    if kind == "text":
+        return [sums_sample(rng) for _ in range(size * 2)]
+    draw = reading_sample if kind == "reading" else figure_sample
+    return [draw(rng) for _ in range(size)]
+
+
+def kind_of(step: int) -> str:
+    """Return what a training step is about: figure, reading or text."""
+    if step % 8 == 7:
+        return "text"
+    return "reading" if step % (3 if step < READING_STEPS else 12) == 1 else "figure"

@@ -1,0 +1,27 @@
+"""The ledger: what became of each problem in each round."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from schemas.table import Table, at_least, is_content_id, is_short_name, one_of, rule, unique
+
+STATES = ("distilled", "accepted", "reflected", "hard", "remaining", "quarantined", "contaminated")
+
+
+class LedgerRow(Table):
+    """The state of one problem after one round."""
+
+    round: pl.String
+    problem_id: pl.String
+    state: pl.String
+    attempts: pl.Int64
+    passes: pl.Int64
+
+    round_name = is_short_name("round")
+    problem_id_form = is_content_id("problem_id")
+    one_state = unique("round", "problem_id")
+    state_known = one_of("state", STATES)
+    attempts_range = at_least("attempts", 0)
+    passes_range = at_least("passes", 0)
+    passes_fit = rule("passes are at most attempts", "passes", pl.col("passes") <= pl.col("attempts"))

@@ -1,0 +1,58 @@
+"""ORM rows: judged paths that the ORM is trained and tested on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import pandera.polars as pa
+import polars as pl
+
+from schemas.table import (
+    ERROR_KINDS,
+    Table,
+    at_least,
+    is_content_id,
+    not_empty,
+    one_of,
+    rule,
+    steps_are_lines,
+    unique,
+)
+
+PARTS = ("train", "test")
+STATUSES = ("correct", "wrong")
+
+_NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind").is_null())
+
+
+class OrmRow(Table):
+    """One judged path. Wrong paths carry the first faulty step and what is wrong with it."""
+
+    row_id: pl.String
+    problem_id: pl.String
+    trajectory_id: pl.String
+    part: pl.String
+    response: pl.String
+    steps: Annotated[pl.List, pl.String()]
+    status: pl.String
+    error_step: pl.Int64 = pa.Field(nullable=True)
+    error_analysis: pl.String = pa.Field(nullable=True)
+    error_kind: pl.String = pa.Field(nullable=True)
+
+    id_form = is_content_id("row_id")
+    id_unique = unique("row_id")
+    problem_id_form = is_content_id("problem_id")
+    trajectory_id_form = is_content_id("trajectory_id")
+    part_known = one_of("part", PARTS)
+    response_given = not_empty("response")
+    steps_fit = steps_are_lines()
+    status_known = one_of("status", STATUSES)
+    error_step_range = at_least("error_step", 1)
+    error_step_within = rule(
+        "error_step within steps", "error_step", pl.col("error_step") <= pl.col("steps").list.len()
+    )
+    error_analysis_given = not_empty("error_analysis")
+    error_kind_known = one_of("error_kind", ERROR_KINDS)
+    feedback_fits = rule(
+        "only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK
+    )

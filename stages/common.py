@@ -1,0 +1,80 @@
+"""What every stage does alike: read and write validated tables, end with a clear message."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import typer
+
+import schemas
+from mathse.core.errors import MathseError
+from mathse.core.params import Params
+from mathse.core.tables import read_table, write_table
+
+JOURNAL = Path(".mathse/journal")
+"""Finished chunks of long stages, outside every stage's outputs: DVC deletes those before it runs a stage."""
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage's function as a command; what is the user's to mend is told without a traceback."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mathse").setLevel(logging.INFO)
+    try:
+        typer.run(stage)
+    except (MathseError, schemas.ContractError) as error:
+        print(f"\n{stage.__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def read(path: Path, table: type[schemas.Table]) -> pl.DataFrame:
+    """Read a table and hold it to its contract."""
+    return schemas.validate(read_table(path), table, file=str(path))
+
+
+def write(rows: pl.DataFrame, path: Path, table: type[schemas.Table], *, sort_by: Sequence[str]) -> pl.DataFrame:
+    """Hold a table to its contract and write it, sorted; returns it as written."""
+    types = schemas.column_types(table)
+    shaped = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items()).sort(*sort_by)
+    schemas.validate(shaped, table, file=str(path))
+    write_table(shaped, path, sort_by=sort_by)
+    return shaped
+
+
+def empty(table: type[schemas.Table]) -> pl.DataFrame:
+    """Return a table without rows."""
+    return pl.DataFrame(schema=schemas.column_types(table))
+
+
+def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
+    """Write a metrics file for `dvc metrics show`: floats rounded to six places."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {str(key): plain(inner) for key, inner in value.items()}
+        return round(value, 6) if isinstance(value, float) else value
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(plain(values), indent=2) + "\n", encoding="utf-8")
+
+
+def read_problems(folder: Path, *splits: str) -> pl.DataFrame:
+    """Read the problems of some splits (none: of all)."""
+    problems = read(folder / "problems.parquet", schemas.Problem)
+    return problems.filter(pl.col("split").is_in(list(splits))) if splits else problems
+
+
+def by_id(problems: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return problem rows by their id."""
+    return {row["problem_id"]: row for row in problems.iter_rows(named=True)}
+
+
+def switched_on(params: Params, round_name: str, what: str) -> bool:
+    """Tell whether a round generates or reflects: its own switch, else the section's."""
+    own: bool | None = getattr(params.rounds[round_name], what)
+    return bool(getattr(params, what).enabled) if own is None else own

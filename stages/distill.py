@@ -1,0 +1,85 @@
+"""distill: the teacher solves a subset of the problems; its right paths are the training rows of r0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+import schemas
+from mathse.core.ids import content_id
+from mathse.core.params import Params, load_params
+from mathse.core.tables import write_table
+from mathse.curation.ledger import assert_ledger, initial_ledger
+from mathse.curation.merge import count_dropped, merge_rows
+from mathse.engines.protocol import Engine, Sampling
+from mathse.judge.acceptance import accept_paths, count_reasons
+from mathse.reflection import MISTAKES
+from mathse.solving import solve_chunk
+from stages.checking import check_answers
+from stages.common import by_id, read_problems, run, write, write_metrics
+
+
+def distill(params: Path, problems: Path, out: Path, first: Path, metrics: Path) -> None:
+    """Write the teacher's paths into OUT, and the first training rows, ledger and mistakes into FIRST."""
+    settings = load_params(params)
+    pool = read_problems(problems, "train")
+    chosen = choose(pool, settings)
+    teacher = load_teacher(settings, pool)
+    plan = [(name, 0) for name in chosen]
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=settings.seed)
+    paths = solve_chunk(teacher, by_id(pool), plan, sampling=sampling, round_name="r0", origin="teacher")
+    write(paths, out / "trajectories.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    verdicts = judge_by_answer(paths, pool)
+    write(verdicts, out / "verdicts.parquet", schemas.Verdict, sort_by=["trajectory_id"])
+    train, dropped = merge_rows(None, paths, verdicts, round_name="r0", max_per_problem=1)
+    ledger = initial_ledger(pool["problem_id"].to_list(), train["problem_id"].to_list())
+    assert_ledger(ledger, problem_ids=pool["problem_id"].to_list(), train=train)
+    write(train, first / "train.parquet", schemas.TrainRow, sort_by=["row_id"])
+    write(ledger, first / "ledger.parquet", schemas.LedgerRow, sort_by=["problem_id"])
+    write_table(pl.DataFrame(schema=MISTAKES), first / "mistakes.parquet", sort_by=["problem_id"])
+    counts = {"rows": train.height, **count_reasons(verdicts), **count_dropped(dropped)}
+    write_metrics(metrics, {"distill": counts})
+
+
+def choose(pool: pl.DataFrame, settings: Params) -> list[str]:
+    """Choose the problems for the teacher: families in turn, within one by content hash."""
+    if settings.distill.teacher == "dataset":
+        pool = pool.filter(pl.col("solution").is_not_null())
+    keys = [content_id("distill", settings.seed, name) for name in pool["problem_id"]]
+    ordered = pool.with_columns(pl.Series("key", keys, dtype=pl.String)).sort("key")
+    group = pl.col("family").fill_null(pl.col("subject"))
+    ordered = ordered.with_columns(turn=pl.int_range(pl.len()).over(group)).sort("turn", "key")
+    return sorted(ordered["problem_id"].head(settings.distill.problems).to_list())
+
+
+def load_teacher(settings: Params, pool: pl.DataFrame) -> Engine:
+    """Return the engine that plays the teacher."""
+    if settings.distill.teacher == "figures":
+        from mathse.figures.teacher import FiguresTeacher
+
+        return FiguresTeacher(pool)
+    from mathse.engines.dataset import DatasetTeacher
+
+    return DatasetTeacher(pool)
+
+
+def judge_by_answer(paths: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
+    """Accept teacher's paths whose final answer is the gold answer: there is no ORM yet."""
+    rows = (
+        check_answers(paths, pool)
+        .rename({"state": "answer_state", "found": "predicted_answer"})
+        .drop("reason")
+        .with_columns(
+            orm_status=pl.lit("skipped"),
+            p_correct=pl.lit(None, dtype=pl.Float64),
+            error_step=pl.lit(None, dtype=pl.Int64),
+            error_analysis=pl.lit(None, dtype=pl.String),
+            error_kind=pl.lit(None, dtype=pl.String),
+        )
+    )
+    return accept_paths(rows, accept="answer")
+
+
+if __name__ == "__main__":
+    run(distill)

@@ -1,0 +1,35 @@
+"""eval_orm: how well the ORM judges paths of problems that nothing was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+import schemas
+from mathse.core.params import load_params
+from mathse.core.tables import write_table
+from mathse.judge.metrics import orm_metrics, orm_metrics_by
+from mathse.judge.verdicts import distinct_paths, join_judgements
+from stages.common import read, read_problems, run, write_metrics
+from stages.judging import judge_distinct
+from stages.models import load_engine
+
+
+def eval_orm(params: Path, problems: Path, rows: Path, orm: Path, out: Path, metrics: Path) -> None:
+    """Judge the test part of ROWS; write the judgements to OUT and the figures to METRICS."""
+    settings = load_params(params)
+    pool = read_problems(problems, "orm_test")
+    test = read(rows, schemas.OrmRow).filter(pl.col("part") == "test")
+    engine = load_engine(orm, settings.orm, problems)
+    judged = judge_distinct(distinct_paths(test), pool, settings, engine, label="eval_orm")
+    truth = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
+    judgements = join_judgements(truth, judged).drop("steps", "response")
+    write_table(judgements, out, sort_by=["row_id"])
+    groups = pool.select("problem_id", pl.col("family").fill_null(pl.col("subject")))
+    by_family = {row["family"]: row for row in orm_metrics_by(test, judgements, groups, "family").to_dicts()}
+    write_metrics(metrics, {"orm": orm_metrics(test, judgements), "by_family": by_family})
+
+
+if __name__ == "__main__":
+    run(eval_orm)

@@ -1,0 +1,19 @@
+"""Training at work in a stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mathse.core.params import Training
+from mathse.training import TrainConfig
+
+CHECKPOINTS = Path(".mathse/checkpoints")
+"""Outside every stage's outputs, like the journal."""
+
+
+def train_config(section: Training, *, seed: int, steps: int | None) -> TrainConfig:
+    """Return the training configuration of a section."""
+    names = ("learning_rate", "warmup_ratio", "weight_decay", "batch_size", "micro_batch_size", "epochs", "max_tokens",
+             "precision", "save_every_steps")  # fmt: skip
+    values = {name: getattr(section, name) for name in names}
+    return TrainConfig(**values, steps=steps, seed=seed, frozen=tuple(section.frozen))

@@ -1,0 +1,57 @@
+"""The ORM at work in a stage: judging paths through the journal, and the verdicts that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from mathse.core.journal import prune, run_in_chunks
+from mathse.core.params import Params
+from mathse.engines.protocol import Engine
+from mathse.judge.acceptance import accept_paths
+from mathse.judge.verdicts import JUDGEMENTS, distinct_paths, join_judgements, judge_chunk, judge_key
+from stages.checking import check_answers
+from stages.common import JOURNAL
+from stages.models import load_engine
+
+
+def judge(
+    paths: pl.DataFrame, pool: pl.DataFrame, settings: Params, orm: Path, problems: Path, *, label: str
+) -> pl.DataFrame:
+    """Return the verdict of each path, in the order of the paths."""
+    section = settings.score
+    checked = check_answers(paths, pool).rename({"state": "answer_state", "found": "predicted_answer"}).drop("reason")
+    distinct = distinct_paths(paths)
+    judgements = pl.DataFrame(schema=JUDGEMENTS)
+    if distinct.height:
+        judgements = judge_distinct(distinct, pool, settings, load_engine(orm, settings.orm, problems), label=label)
+    return accept_paths(
+        join_judgements(checked, judgements), accept=section.accept, min_p_correct=section.min_p_correct
+    )
+
+
+def judge_distinct(
+    distinct: pl.DataFrame, pool: pl.DataFrame, settings: Params, engine: Engine, *, label: str
+) -> pl.DataFrame:
+    """Let the ORM judge distinct paths chunk by chunk through the journal."""
+    section, form = settings.score, settings.train_orm.form
+    size = section.chunk_size
+    # Chunks of paths of like length: a batch is as slow as its longest path.
+    ordered = distinct.sort(pl.col("response").str.len_chars(), "path_id")
+    places = list(range(0, ordered.height, size))
+
+    def key(chunk: Sequence[int]) -> str:
+        place = chunk[0]
+        return judge_key(engine, ordered.slice(place, size), max_new_tokens=section.max_new_tokens, form=form)
+
+    def work(chunk: Sequence[int]) -> pl.DataFrame:
+        place = chunk[0]
+        part = ordered.slice(place, size)
+        return judge_chunk(engine, pool, part, max_new_tokens=section.max_new_tokens, form=form)
+
+    journal = JOURNAL / label.replace(" ", "-")
+    judged = run_in_chunks(places, work, chunk_size=1, key=key, journal=journal, label=label)
+    prune(journal, {key([place]) for place in places})
+    return judged

@@ -1,0 +1,116 @@
+"""orm_data: the r0 student solves problems kept for the ORM; its paths, annotated, are what the ORM learns from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+import schemas
+from mathse.core.errors import ParamError
+from mathse.core.params import Params, load_params
+from mathse.core.prompts import VERDICT_PREFIX
+from mathse.engines.protocol import Request, Sampling
+from mathse.judge.rows import build_rows
+from mathse.judge.verdicts import parse_verdict
+from mathse.solving import refuse_failures, solve_chunk
+from stages.checking import check_answers
+from stages.common import by_id, read_problems, run, write, write_metrics
+from stages.models import load_engine, sample_paths
+
+GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
+
+
+def orm_data(params: Path, problems: Path, model: Path, out: Path, metrics: Path) -> None:
+    """Write the r0 student's paths (trajectories.parquet) and the ORM's rows (rows.parquet) into OUT."""
+    settings = load_params(params)
+    section = settings.orm_data
+    if section.annotator == "answer" and settings.train_orm.form == "diagnostic":
+        raise ParamError("orm_data.annotator: answer names no steps; set train_orm.form to binary")
+    pool = read_problems(problems, "orm", "orm_test")
+    plan = [(name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)]
+    engine = load_engine(model, settings.student, problems)
+    paths = sample_paths(engine, pool, plan, section, seed=settings.seed, round_name="r0", chunk_size=1024,
+                         label="orm_data")  # fmt: skip
+    refuse_failures(paths, "The student")
+    annotated = annotate(paths, pool, settings)
+    if section.annotator == "figures":
+        annotated = add_teacher_paths(annotated, pool, settings)
+    test = set(pool.filter(pl.col("split") == "orm_test")["problem_id"])
+    rows, dropped = build_rows(
+        annotated,
+        pool,
+        test_problems=test,
+        max_train=section.max_train,
+        max_test=section.max_test,
+        max_per_problem=section.max_per_problem,
+        need_feedback=settings.train_orm.form == "diagnostic",
+    )
+    write(paths, out / "trajectories.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    write(rows, out / "rows.parquet", schemas.OrmRow, sort_by=["row_id"])
+    kinds = rows.filter(pl.col("status") == "wrong").group_by("error_kind").len().sort("error_kind").iter_rows()
+    write_metrics(metrics, {"orm_data": {
+        "paths": paths.height,
+        "train": rows.filter(pl.col("part") == "train").height,
+        "test": rows.filter(pl.col("part") == "test").height,
+        "wrong_by_kind": {str(kind): count for kind, count in kinds},
+        "dropped": dict(dropped.group_by("reason").len().sort("reason").iter_rows()),
+    }})  # fmt: skip
+
+
+def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
+    """Say of each whole path whether it is right and, where a teacher can, which step is faulty and why."""
+    whole = paths.filter(pl.col("finish_reason") == "stop")
+    base = whole.select("trajectory_id", "problem_id", "response", "steps")
+    if settings.orm_data.annotator == "answer":
+        states = check_answers(whole, pool)["state"]
+        kept = base.with_columns(state=states).filter(pl.col("state").is_in(["match", "mismatch", "no_answer"]))
+        none = {name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind")}
+        status = pl.when(pl.col("state") == "match").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
+        return kept.with_columns(status=status, error_step=pl.lit(None, dtype=pl.Int64), **none).drop("state")
+    from mathse.figures.teacher import FiguresTeacher
+
+    teacher = FiguresTeacher(pool)
+    requests = [
+        Request(key=row["trajectory_id"], messages=[], task="annotate", problem_id=row["problem_id"],
+                prefix=VERDICT_PREFIX, context={"response": row["response"]})
+        for row in base.iter_rows(named=True)
+    ]  # fmt: skip
+    verdicts = [parse_verdict(VERDICT_PREFIX + done.text) for done in teacher.complete(requests, GREEDY)]
+    return base.with_columns(
+        pl.Series("status", [verdict.status for verdict in verdicts], dtype=pl.String),
+        pl.Series("error_step", [verdict.error_step for verdict in verdicts], dtype=pl.Int64),
+        pl.Series("error_analysis", [verdict.error_analysis for verdict in verdicts], dtype=pl.String),
+        pl.Series("error_kind", [verdict.error_kind for verdict in verdicts], dtype=pl.String),
+    ).filter(pl.col("status") != "unparseable")
+
+
+def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
+    """Add the teacher's solutions of problems that the student never solved, up to `teacher_share` of the correct.
+
+    Without them the judge would know hard problems by their wrong paths alone, and learn to judge by the question.
+    """
+    from mathse.figures.teacher import FiguresTeacher
+
+    right = annotated.filter(pl.col("status") == "correct")
+    share = settings.orm_data.teacher_share
+    unsolved = pool.filter(~pl.col("problem_id").is_in(right["problem_id"].to_list())).sort("problem_id")
+    each = []
+    for split in ("orm", "orm_test"):
+        names = pool.filter(pl.col("split") == split)["problem_id"].to_list()
+        own = right.filter(pl.col("problem_id").is_in(names)).height
+        most = round(own * share / (1 - share)) if share < 1 else unsolved.height
+        each += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
+    solved = solve_chunk(FiguresTeacher(pool), by_id(pool), [(name, 0) for name in each], sampling=GREEDY,
+                         round_name="r0", origin="teacher")  # fmt: skip
+    extra = solved.select("trajectory_id", "problem_id", "response", "steps").with_columns(
+        status=pl.lit("correct"),
+        error_step=pl.lit(None, dtype=pl.Int64),
+        error_analysis=pl.lit(None, dtype=pl.String),
+        error_kind=pl.lit(None, dtype=pl.String),
+    )
+    return pl.concat([annotated, extra])
+
+
+if __name__ == "__main__":
+    run(orm_data)

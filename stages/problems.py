@@ -1,0 +1,48 @@
+"""problems: draw the built-in problems, or take in imported tables; check them; set bad rows aside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+import schemas
+from mathse.core.errors import DataError
+from mathse.core.images import write_images
+from mathse.core.params import load_params
+from schemas import checks
+from stages.common import empty, run, write, write_metrics
+
+
+def problems(params: Path, out: Path, metrics: Path) -> None:
+    """Write problems.parquet, images/ and quarantine.parquet into OUT."""
+    settings = load_params(params)
+    if settings.problems.source == "figures":
+        from mathse.figures.source import build_tables
+
+        rows, images = build_tables(settings.problems.figures, seed=settings.seed)
+        aside = empty(schemas.Quarantine)
+    else:
+        from mathse.sources.tables import gather
+
+        rows, images, aside = gather(settings.problems, seed=settings.seed)
+    types = schemas.column_types(schemas.Problem)
+    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    name = str(out / "problems.parquet")
+    rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
+    rows, lost = checks.split_unknown_images(rows, images, file=name)
+    aside = pl.concat([aside, bad, lost])
+    if rows.is_empty():
+        raise DataError(
+            f"No problem is left; {aside.height} rows were set aside.", file=str(out / "quarantine.parquet")
+        )
+    write(rows, out / "problems.parquet", schemas.Problem, sort_by=["split", "problem_id"])
+    used = images.join(rows.select(pl.col("image_ids").explode().alias("image_id")).unique(), on="image_id", how="semi")
+    write_images(schemas.validate(used, schemas.Image, file=str(out / "images")), out / "images")
+    write(aside, out / "quarantine.parquet", schemas.Quarantine, sort_by=["file", "row", "rule", "field"])
+    counts = dict(rows.group_by("split").len().sort("split").iter_rows())
+    write_metrics(metrics, {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}})
+
+
+if __name__ == "__main__":
+    run(problems)

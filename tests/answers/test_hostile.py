@@ -1,0 +1,75 @@
+"""Hostile input: a state each time, within the limit, under the memory cap, and the next answer is still right."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import polars as pl
+import pytest
+
+from mathse.answers import STATES, check_one, check_rows
+from mathse.answers.sandbox import Question, Sandbox
+from tests.answers.hostile import hostile_answers
+
+TIMEOUT_S = 1.0
+MEMORY_MB = 640
+MATRIX = r"\begin{pmatrix}1 & 2 \\ 3 & 4\end{pmatrix}"
+
+
+def test_every_hostile_answer_gets_a_state() -> None:
+    texts = hostile_answers()
+    assert len(texts) >= 200
+    rows = []
+    for text in texts:
+        rows.append({"gold": "x^2+1", "response": f"\\boxed{{{text}}}", "answer_type": "expression"})
+        rows.append({"gold": MATRIX, "response": f"So we get $${MATRIX}$$.", "answer_type": "expression"})
+    rows += [{"gold": "5", "response": text, "answer_type": "number"} for text in texts]
+    checked = check_rows(pl.DataFrame(rows), workers=2, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
+    states = checked["state"].to_list()
+    assert set(states) <= set(STATES)
+    assert set(states[1 : 2 * len(texts) : 2]) == {"match"}
+    right = {"5", "\uff15", "\u4e94", "\ufeff5", "--5", "\U0001d7d3"}
+    wrong = [row["response"][:60] for row, state in zip(rows, states, strict=True)
+             if state == "match" and row["gold"] == "5" and row["response"].strip("$\n ") not in right]  # fmt: skip
+    assert [text for text in wrong if "5" not in text] == []
+
+
+@pytest.mark.parametrize("kind", ["number", "choice", "text", None])
+def test_rules_alone_stay_fast_on_hostile_text(kind: str | None) -> None:
+    from mathse.answers.verdict import Task, judge
+
+    slow = []
+    for text in hostile_answers():
+        start = time.process_time()
+        judge(Task("7", text, None, kind, ("7", "8", "9") if kind == "choice" else ()))
+        if time.process_time() - start > 2.0:
+            slow.append(text[:60])
+    assert slow == []
+
+
+def test_runaway_is_killed_in_time_and_the_next_is_right() -> None:
+    runaway = Question("x", r"\int_0^1 \sin(x^{x^{x}}) \cos(x^{x}) dx")
+    with Sandbox(workers=1, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB) as sandbox:
+        assert sandbox.decide([Question(MATRIX, MATRIX)])[0].state == "match"
+        start = time.monotonic()
+        states = [reply.state for reply in sandbox.decide([runaway, Question(MATRIX, MATRIX)])]
+        assert states[0] in ("timeout", "error", "mismatch")
+        assert states[1] == "match"
+        assert time.monotonic() - start < 60
+
+
+def test_memory_cap_holds() -> None:
+    with Sandbox(workers=1, timeout_s=10.0, memory_mb=MEMORY_MB) as sandbox:
+        reply = sandbox.decide([Question("2", r"(10^{9})! + x^{10^{10^{10}}}")])[0]
+    assert reply.state in ("timeout", "error")
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= MEMORY_MB * 1024
+
+
+def test_code_in_an_answer_is_not_run(tmp_path: object) -> None:
+    from pathlib import Path
+
+    target = Path(str(tmp_path)) / "made"
+    verdict = check_one("x+1", f"$__import__('pathlib').Path('{target}').touch()$", answer_type="expression")
+    assert verdict.state != "match"
+    assert not target.exists()

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.images import ROWS_PER_BLOCK, ImageStore, write_images
+from mathse.core.tables import read_table
+
+
+def pictures(n: int) -> pl.DataFrame:
+    data = [f"picture {i} ".encode() * 20 for i in range(n)]
+    return pl.DataFrame({"image_id": [hashlib.sha256(item).hexdigest() for item in data], "bytes": data})
+
+
+def test_every_image_comes_back(tmp_path: Path) -> None:
+    df = pictures(150)
+    write_images(df, tmp_path, rows_per_shard=70)
+    assert len(list(tmp_path.glob("*.parquet"))) == 3
+    store = ImageStore(tmp_path)
+    assert len(store) == 150 and store.ids() == sorted(df["image_id"])
+    for image_id, data in df.iter_rows():
+        assert image_id in store and store.get(image_id) == data
+
+
+def test_memory_stays_bounded(tmp_path: Path) -> None:
+    df = pictures(5 * ROWS_PER_BLOCK)
+    write_images(df, tmp_path, rows_per_shard=2 * ROWS_PER_BLOCK)
+    block_bytes = ROWS_PER_BLOCK * len(df["bytes"][-1])
+    store = ImageStore(tmp_path, cache_bytes=2 * block_bytes)
+    most = 0
+    for _ in range(2):
+        for image_id, data in df.iter_rows():
+            assert store.get(image_id) == data
+            held = sum(len(data) for block in store._blocks.values() for data in block.values())
+            assert held == store._held_bytes
+            most = max(most, held)
+    assert 0 < most <= 2 * block_bytes
+
+
+def test_an_unknown_image_is_named(tmp_path: Path) -> None:
+    write_images(pictures(3), tmp_path)
+    with pytest.raises(DataError, match=r"no image feed(.|\n)*image id is known"):
+        ImageStore(tmp_path).get("feed")
+
+
+def test_repeated_images_are_kept_once_and_bytes_do_not_depend_on_order(tmp_path: Path) -> None:
+    df = pictures(30)
+    write_images(df, tmp_path / "a", rows_per_shard=20)
+    write_images(pl.concat([df.reverse(), df]), tmp_path / "b", rows_per_shard=20)
+    for file in (tmp_path / "a").iterdir():
+        assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
+    assert read_table(tmp_path / "b").height == 30
+
+
+def test_shards_of_an_earlier_run_go(tmp_path: Path) -> None:
+    write_images(pictures(30), tmp_path, rows_per_shard=10)
+    write_images(pictures(5), tmp_path, rows_per_shard=10)
+    assert len(ImageStore(tmp_path)) == 5
+
+
+def test_no_images_make_an_empty_store(tmp_path: Path) -> None:
+    write_images(pictures(0), tmp_path)
+    assert ImageStore(tmp_path).ids() == []
+    assert read_table(tmp_path).columns == ["image_id", "bytes"]
+
+
+def test_damage_and_misuse_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ParamError, match="rows_per_shard"):
+        write_images(pictures(1), tmp_path, rows_per_shard=0)
+    with pytest.raises(DataError, match="bytes"):
+        write_images(pictures(1).drop("bytes"), tmp_path)
+    (tmp_path / "images-00000.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(DataError, match="cannot be read"):
+        ImageStore(tmp_path)

@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import json
+import math
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.prompts import STATUSES, VERDICT_PREFIX, render_verdict
+from mathse.judge.verdicts import (
+    JUDGEMENTS,
+    ParsedVerdict,
+    distinct_paths,
+    join_judgements,
+    judge_chunk,
+    judge_key,
+    judge_paths,
+    parse_verdict,
+)
+
+GOOD = '{"status": "WRONG", "error_step": 2, "error_analysis": "3+4 is not 8."}'
+
+
+def test_a_diagnostic_verdict_is_read():
+    assert parse_verdict(GOOD) == ParsedVerdict("wrong", 2, "3+4 is not 8.")
+    assert parse_verdict(f"  {GOOD}\n") == ParsedVerdict("wrong", 2, "3+4 is not 8.")
+    assert parse_verdict('{"status": "CORRECT"}') == ParsedVerdict("correct")
+    assert parse_verdict('{"status": "CORRECT", "error_step": null, "error_analysis": ""}').status == "correct"
+
+
+def test_a_kind_is_kept_and_a_suggestion_is_not():
+    more = GOOD[:-1] + ', "error_kind": "calculation", "improvement_suggestion": "Add again."}'
+    assert parse_verdict(more) == ParsedVerdict("wrong", 2, "3+4 is not 8.", "calculation")
+
+
+def test_a_binary_verdict_is_read():
+    assert parse_verdict('{"status": "WRONG"}', "binary") == ParsedVerdict("wrong")
+    assert parse_verdict('{"status": "CORRECT"}', "binary") == ParsedVerdict("correct")
+    assert parse_verdict(GOOD, "binary").status == "unparseable"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "CORRECT",
+        "null",
+        "true",
+        '"CORRECT"',
+        '["CORRECT"]',
+        "{}",
+        f"```json\n{GOOD}\n```",
+        f"Here it is: {GOOD}",
+        f"{GOOD} I hope this helps.",
+        f"{GOOD}\n{GOOD}",
+        GOOD[:-1],
+        GOOD[:-3],
+        '{"status": "CORRECT"',
+        '{"status": "correct"}',
+        '{"status": "PASS"}',
+        '{"status": "CORRECT "}',
+        '{"status": true}',
+        '{"status": ["CORRECT"]}',
+        '{"status": "WRONG", "status": "CORRECT"}',
+        '{"status": "CORRECT", "status": "CORRECT"}',
+        '{"status": "CORRECT", "confidence": 1}',
+        '{"status": "CORRECT", "error_step": 2}',
+        '{"status": "CORRECT", "error_analysis": "Step 2 is wrong."}',
+        '{"status": "WRONG"}',
+        '{"status": "WRONG", "error_step": 2}',
+        '{"status": "WRONG", "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": ""}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": " \\n"}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": 7}',
+        '{"status": "WRONG", "error_step": 0, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": -1, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": 2.0, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": "2", "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": true, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": null, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": NaN, "error_analysis": "x"}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": "\\ud800"}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": "x", "error_kind": "typo"}',
+        '{"status": "WRONG", "error_step": 2, "error_analysis": "x", "error_kind": ["vision"]}',
+        "{'status': 'CORRECT'}",
+        '{"status": "CORRECT",}',
+        '{"status": "WRONG", "error_step": ' + "9" * 5000 + ', "error_analysis": "x"}',
+        "[" * 100_000,
+    ],
+    ids=lambda text: text[:70],
+)
+def test_everything_else_is_unparseable(text):
+    assert parse_verdict(text) == ParsedVerdict("unparseable")
+
+
+def test_an_unknown_form_is_refused():
+    with pytest.raises(ParamError, match="diagnostic or binary"):
+        parse_verdict(GOOD, "short")  # type: ignore[arg-type]
+
+
+@given(st.integers(1, 10**6), st.text(min_size=1).filter(str.strip))
+def test_what_the_judge_is_trained_to_write_is_read_back(step, analysis):
+    found = parse_verdict(render_verdict("WRONG", step, analysis))
+    if any(0xD800 <= ord(character) <= 0xDFFF for character in analysis):
+        assert found.status == "unparseable"
+    else:
+        assert found == ParsedVerdict("wrong", step, analysis.strip())
+
+
+@given(st.integers(1, 99), st.text("abc 1+", min_size=1).filter(str.strip), st.data())
+def test_a_cut_off_verdict_never_passes(step, analysis, data):
+    whole = render_verdict("WRONG", step, analysis)
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    assert parse_verdict(cut).status == "unparseable"
+
+
+@given(st.text())
+def test_no_text_breaks_the_parser_or_passes_by_chance(text):
+    found = parse_verdict(VERDICT_PREFIX + text)
+    assert found.status != "correct" or json.loads(VERDICT_PREFIX + text)["status"] == "CORRECT"
+
+
+def test_each_distinct_path_is_judged_once():
+    paths = trajectories(
+        trajectory(0, RIGHT, 0), trajectory(0, RIGHT, 1), trajectory(1, RIGHT, 0), trajectory(0, WRONG, 2)
+    )
+    engine = Scripted(says('CORRECT"}', probs=(0.75, 0.25)))
+    found = judge_paths(engine, problems(2), paths, max_new_tokens=64)
+    assert len(engine.requests) == 3
+    assert found["trajectory_id"].to_list() == paths["trajectory_id"].to_list()
+    assert found["orm_status"].to_list() == ["correct"] * 4
+    assert found["p_correct"].to_list() == [0.75] * 4
+
+
+def test_the_request_carries_the_problem_and_is_greedy():
+    engine = Scripted(says('CORRECT"}', probs=(0.5, 0.5)))
+    judge_paths(engine, problems(2), trajectories(trajectory(1, WRONG)), max_new_tokens=77)
+    (request,), (sampling,) = engine.requests, engine.samplings
+    assert (request.task, request.prefix, request.options) == ("judge", VERDICT_PREFIX, STATUSES)
+    assert request.problem_id == problem_id(1) and request.image_ids == (f"{1:064x}",)
+    text = request.messages[0]["content"][-1]["text"]
+    assert "Question 1?" in text and "A. 6" in text and "2+4=6." in text
+    assert (sampling.temperature, sampling.max_new_tokens) == (0.0, 77)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "probs", "status", "p_correct"),
+    [
+        ('CORRECT"}', "stop", (0.9, 0.1), "correct", 0.9),
+        ('CORRECT"}', "stop", (), "correct", None),
+        ('WRONG", "error_step": 3, "error_analysis": "x"}', "stop", (0.2, 0.8), "wrong", 0.2),
+        ('WRONG", "error_step": 4, "error_analysis": "x"}', "stop", (0.2, 0.8), "unparseable", 0.2),
+        ('CORRECT"}', "length", (0.9, 0.1), "unparseable", 0.9),
+        ("", "error", (), "unparseable", None),
+        ('CORRECT"}', "stop", (math.nan, 0.1), "unparseable", None),
+        ('CORRECT"}', "stop", (1.5, 0.1), "unparseable", None),
+    ],
+)
+def test_the_judge_fails_closed(text, finish_reason, probs, status, p_correct):
+    engine = Scripted(says(text, finish_reason, probs))
+    found = judge_paths(engine, problems(1), trajectories(trajectory(0, WRONG)), max_new_tokens=64)
+    row = found.row(0, named=True)
+    assert (row["orm_status"], row["p_correct"]) == (status, p_correct)
+    assert (row["error_step"] is not None) == (status == "wrong")
+
+
+def test_an_empty_path_is_not_judged():
+    engine = Scripted(says('CORRECT"}'))
+    found = judge_paths(engine, problems(1), trajectories(trajectory(0, " \n")), max_new_tokens=64)
+    assert found["orm_status"].to_list() == ["skipped"] and not engine.requests
+
+
+def test_no_paths_give_an_empty_frame_with_types():
+    found = judge_chunk(
+        Scripted(says("")), problems(1), distinct_paths(trajectories()), max_new_tokens=8, form="binary"
+    )
+    assert found.schema == JUDGEMENTS and found.height == 0
+
+
+def test_chunks_give_the_same_as_one_go():
+    paths = trajectories(*(trajectory(number, f"{RIGHT}{sample}", sample) for number in range(3) for sample in range(3)))
+
+    def say(request):
+        wrong = int(request.problem_id[0], 16) % 2
+        return says('WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', probs=(0.5, 0.5))(
+            request
+        )
+
+    whole = judge_paths(Scripted(say), problems(3), paths, max_new_tokens=9)
+    distinct = distinct_paths(paths)
+    chunks = [
+        judge_chunk(Scripted(say), problems(3), distinct[at : at + 2], max_new_tokens=9, form="diagnostic")
+        for at in range(0, 9, 2)
+    ]
+    joined = join_judgements(paths, pl.concat(chunks))
+    assert joined.select(whole.columns).equals(whole)
+
+
+def test_the_order_of_the_trajectories_does_not_change_the_chunks():
+    paths = trajectories(*(trajectory(number, RIGHT, sample) for number in range(3) for sample in range(2)))
+    assert distinct_paths(paths).equals(distinct_paths(paths.reverse()))
+
+
+def test_the_key_covers_what_the_judgement_depends_on():
+    paths = distinct_paths(trajectories(trajectory(0, RIGHT), trajectory(1, WRONG)))
+    engine, other = Scripted(says("")), Scripted(says(""))
+    other.digest = "other"
+    keys = {
+        judge_key(engine, paths, max_new_tokens=9, form="diagnostic"),
+        judge_key(engine, paths, max_new_tokens=8, form="diagnostic"),
+        judge_key(engine, paths, max_new_tokens=9, form="binary"),
+        judge_key(engine, paths[:1], max_new_tokens=9, form="diagnostic"),
+        judge_key(other, paths, max_new_tokens=9, form="diagnostic"),
+    }
+    assert len(keys) == 5
+    assert judge_key(engine, paths, max_new_tokens=9, form="binary") in keys
+
+
+def test_a_path_of_an_unknown_problem_is_named():
+    with pytest.raises(DataError, match=problem_id(5)):
+        judge_paths(Scripted(says("")), problems(2), trajectories(trajectory(5, RIGHT)), max_new_tokens=8)
