@@ -28,7 +28,7 @@ def figures(rows: pl.DataFrame) -> dict[str, float]:
     wrong_rows, right_rows = int((~right).sum()), int(right.sum())
     return {
         "n": rows.height,
-        "agree": 100 * float((passed == right).mean() or 0),
+        "agree": 100 * float((passed == right).sum()) / max(1, rows.height),
         "passed_wrong": 100 * float((passed & ~right).sum()) / max(1, wrong_rows),
         "missed_right": 100 * float((~passed & right).sum()) / max(1, right_rows),
     }
@@ -41,7 +41,9 @@ def official(out: Path | None = None, workers: int = 2) -> None:
     rows = check_rows(pl.read_parquet(SHARED / "verdicts" / "official_verdicts.parquet"), workers=workers)
     typer.echo(f"{rows.height} rows in {time.monotonic() - start:.1f} s")
     groups = [("clean", rows.filter("clean")), ("all", rows)]
-    for (dataset, kind), part in sorted(rows.filter("clean").group_by("dataset", "question_type"), key=lambda pair: str(pair[0])):
+    for (dataset, kind), part in sorted(
+        rows.filter("clean").group_by("dataset", "question_type"), key=lambda pair: str(pair[0])
+    ):
         groups.append((f"clean {dataset} {kind}", part))
     for name, part in groups:
         result = figures(part)
@@ -65,10 +67,14 @@ def pairs() -> None:
         verdict = check_one(pair["gold"], pair["prediction"], precision=precision if precision != 6 else None)
         if (verdict.state == "match") != pair["expected_equal"]:
             different.append((number, pair, verdict))
-    typer.echo(f"{len(lines) - len(different)} of {len(lines)} as expected ({100 - 100 * len(different) / len(lines):.1f}%)")
+    typer.echo(
+        f"{len(lines) - len(different)} of {len(lines)} as expected ({100 - 100 * len(different) / len(lines):.1f}%)"
+    )
     for number, pair, verdict in different:
         gold, said = pair["gold"][-60:].replace("\n", " "), pair["prediction"][-60:].replace("\n", " ")
-        typer.echo(f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}: {gold} | {said} | {verdict.found}")
+        typer.echo(
+            f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}: {gold} | {said} | {verdict.found}"
+        )
 
 
 @app.command()
@@ -78,13 +84,15 @@ def speed(rows: int = 2000, workers: int = 2) -> None:
     start = time.monotonic()
     check_rows(table, workers=workers)
     ours = time.monotonic() - start
-    from math_verify import parse, verify
+    from math_verify import parse, verify  # type: ignore[import-untyped]
 
     start = time.monotonic()
     for gold, response in table.select("gold", "response").iter_rows():
         verify(parse(f"${gold}$"), parse(response))
     theirs = time.monotonic() - start
-    typer.echo(f"{rows} rows: this checker {ours:.2f} s, Math-Verify in a loop {theirs:.2f} s, {theirs / ours:.1f} times")
+    typer.echo(
+        f"{rows} rows: this checker {ours:.2f} s, Math-Verify in a loop {theirs:.2f} s, {theirs / ours:.1f} times"
+    )
 
 
 if __name__ == "__main__":

@@ -45,9 +45,7 @@ DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
 
 @app.command()
 def sql(
-    query: Annotated[
-        str, typer.Argument(help="SQL, a .sql file, or a query in queries/; none lists these.")
-    ] = "",
+    query: Annotated[str, typer.Argument(help="SQL, a .sql file, or a query in queries/; none lists these.")] = "",
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     data: DataOption = DATA,
@@ -191,12 +189,9 @@ def _shorten(cell: object) -> str:
 
 def _add_sources() -> None:
     """Add the commands that bring data sets in and out, where that room is there."""
-    if (
-        importlib.util.find_spec("mathse.sources") is None
-        or importlib.util.find_spec("mathse.sources.cli") is None
-    ):
+    if importlib.util.find_spec("mathse.sources") is None or importlib.util.find_spec("mathse.sources.cli") is None:
         return
-    app.add_typer(importlib.import_module("mathse.sources.cli").app)
+    importlib.import_module("mathse.sources.cli").register(app)
 
 
 _add_sources()

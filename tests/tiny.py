@@ -19,7 +19,11 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}Assistant:\n{% endif %}"
 )
 SPECIALS = ["<pad>", "<fake_token_around_image>", "<image>", "<global-img>", "<end_of_utterance>"]
-CORPUS = ["The answer to this problem is 12.", "Assistant: User: The angle at A is 40 degrees.", '{"status": "CORRECT"}']
+CORPUS = [
+    "The answer to this problem is 12.",
+    "Assistant: User: The angle at A is 40 degrees.",
+    '{"status": "CORRECT"}',
+]
 
 
 def build_processor(*, image_size: int = 28, image_tokens: int = 4, vocab: int = 300, corpus: Any = None) -> Any:
@@ -52,7 +56,14 @@ def build_processor(*, image_size: int = 28, image_tokens: int = 4, vocab: int =
 
 
 def build_model(
-    processor: Any, *, layers: int = 2, hidden: int = 48, mlp: int = 96, image_size: int = 28, patch: int = 7, seed: int = 0
+    processor: Any,
+    *,
+    layers: int = 2,
+    hidden: int = 48,
+    mlp: int = 96,
+    image_size: int = 28,
+    patch: int = 7,
+    seed: int = 0,
 ) -> Any:
     """Return a random `Idefics3ForConditionalGeneration` for a processor."""
     import torch

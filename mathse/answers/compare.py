@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mathse.answers import algebra
-from mathse.answers.lists import Collection, read_collection
 from mathse.answers.grammar import read_expression
+from mathse.answers.lists import Collection, read_collection
 from mathse.answers.normal import plain_math
 from mathse.answers.options import plain_text
 from mathse.answers.quantities import Quantity, read_quantity
-from mathse.answers.units import Unit, read_unit
+from mathse.answers.units import read_unit
 
 
 @dataclass(frozen=True)
@@ -24,10 +24,12 @@ class Outcome:
 
 
 UNDECIDED = Outcome(None, "undecided")
-_CLOCK = re.compile(r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I)
+_CLOCK = re.compile(
+    r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I
+)
 _RATIO = re.compile(r"^([^:]+):([^:]+)$")
 _NAME = re.compile(
-    r"^\s*(?:[a-zA-Z](?:_\{?\w+\}?)?'?|\\[a-zA-Z]+(?:_\{?\w+\}?)?|[a-zA-Z]\s*\([a-zA-Z0-9,\s]{1,9}\)|[A-Z]{2,4}|"
+    r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}|"
     r"\|[A-Z]{2}\||(?:\\angle|\\triangle|\\overline|\\vec|S_|V_|m\s*\\angle)\s*\{?\s*[A-Za-z]{1,4}\s*\}?|"
     r"S_\{[^{}]*\}\s*:\s*S|\\frac\s*\{[A-Z]{1,2}\}\s*\{[A-Z]{1,2}\}|[A-Z]\s*:\s*[A-Z]|"
     r"\([a-z](?:\s*,\s*[a-z])+\)|[a-zA-Z][a-zA-Z ]{2,40})\s*(?:=(?!=)|\\in(?![a-zA-Z])|:\s*(?=[-\d\\]))\s*"
@@ -55,11 +57,11 @@ def compare(
         return Outcome(False, "empty")
     if left and left.replace(" ", "") == right.replace(" ", ""):
         return Outcome(True, "same_text")
-    if kind == "text":
-        return _compare_text(left, right)
     clock = _compare_clock(left, right)
     if clock is not None:
         return clock
+    if kind == "text":
+        return _compare_text(left, right)
     named_left, named_right = _value_of(left), _value_of(right)
     if named_left is None or named_right is None:
         return _compare_relations(left, right)
@@ -89,13 +91,17 @@ def compare(
 
 def _tidy(text: str) -> str:
     text = plain_math(text)
-    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text.strip(" .")).strip()
-    return text.strip(" .;,:")
+    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text.strip().rstrip(" .")).strip()
+    return text.lstrip(" ;,:").rstrip(" .;,:")
 
 
 def _value_of(text: str) -> tuple[str, str] | None:
     """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
-    text = re.split(r"\\approx", text)[0] if "=" in text.split("\\approx")[0] else text.lstrip().removeprefix("\\approx")
+    text = (
+        re.split(r"\\approx", text)[0]
+        if "=" in text.split("\\approx")[0]
+        else text.lstrip().removeprefix("\\approx")
+    )
     name = ""
     match = _NAME.match(text)
     if match is not None and match.end() < len(text):
@@ -104,7 +110,11 @@ def _value_of(text: str) -> tuple[str, str] | None:
     if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
         sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
         last = sides[-1] if sides else text
-        if len(sides) > 1 and (name or read_quantity(sides[0]) is not None) and read_quantity(last) is not None:
+        if (
+            len(sides) > 1
+            and (name or read_quantity(sides[0]) is not None)
+            and read_quantity(last) is not None
+        ):
             text = last
         else:
             return None
@@ -148,7 +158,7 @@ def _compare_quantities(
 ) -> Outcome:
     wanted = gold.unit or (read_unit(unit) if unit else None)
     scale = Fraction(1)
-    percents = (wanted is not None and wanted.dimension == "percent", found.unit is not None and found.unit.dimension == "percent")
+    percents = [given is not None and given.dimension == "percent" for given in (wanted, found.unit)]
     if wanted is not None and found.unit is not None and not any(percents):
         if wanted.dimension != found.unit.dimension:
             return Outcome(False, "unit_contradicts")
@@ -174,16 +184,25 @@ def _compare_values(gold: Quantity, found: Quantity, scale: Fraction, precision:
         if difference <= algebra.RELATIVE_TOLERANCE * max(abs(gold.value), abs(value)):
             return Outcome(True, "same_value")
     if precision is not None:
-        if difference <= 0.5 * 10.0**-precision * (1 + 1e-9):
-            return Outcome(True, "same_rounded")
-        return Outcome(False, "different_number")
-    if gold.decimals is not None and gold.decimals >= 2 and (found.decimals is None or found.decimals > gold.decimals):
-        if difference <= 0.5 * 10.0**-gold.decimals * (1 + 1e-9):
-            return Outcome(True, "rounds_to_gold")
-    if found.decimals is not None and found.decimals >= 2 and gold.decimals is None and not _terminates(gold.exact):
-        if difference <= 0.5 * 10.0**-found.decimals * float(scale) * (1 + 1e-9):
-            return Outcome(True, "gold_rounds_to_it")
+        same = difference <= _half_unit(precision)
+        return Outcome(same, "same_rounded" if same else "different_number")
+    written, said = gold.decimals, found.decimals
+    if (
+        written is not None
+        and written >= 2
+        and (said is None or said > written)
+        and difference <= _half_unit(written)
+    ):
+        return Outcome(True, "rounds_to_gold")
+    endless = written is None and not _terminates(gold.exact)
+    if said is not None and said >= 2 and endless and difference <= _half_unit(said) * float(scale):
+        return Outcome(True, "gold_rounds_to_it")
     return Outcome(False, "different_number")
+
+
+def _half_unit(decimals: int) -> float:
+    """Half a unit of the last decimal place, with room for the rounding of floats."""
+    return 0.5 * 10.0**-decimals * (1 + 1e-9)
 
 
 def _terminates(value: Fraction | None) -> bool:
@@ -212,9 +231,9 @@ def _compare_collections(
     """Compare lists strictly: as many items, each with its partner; in order where a bracket says that order counts."""
     if len(gold.items) != len(found.items):
         return Outcome(False, "different_count")
-    if kind not in ("list", "set") and gold.brackets and found.brackets and gold.brackets != found.brackets:
-        if "{" not in gold.brackets + found.brackets:
-            return Outcome(False, "different_brackets")
+    both = gold.brackets and found.brackets and "{" not in gold.brackets + found.brackets
+    if kind not in ("list", "set") and both and gold.brackets != found.brackets:
+        return Outcome(False, "different_brackets")
     undecided = False
     remaining = list(found.items)
     ordered = gold.ordered or found.ordered
@@ -235,7 +254,9 @@ def _compare_collections(
 
 def _compare_text(left: str, right: str) -> Outcome:
     first, second = plain_text(left), plain_text(right)
-    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace("-", "")
+    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace(
+        "-", ""
+    )
     if not same:
         a, b = read_quantity(left), read_quantity(right)
         same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
@@ -261,7 +282,9 @@ def _compare_expressions(left: str, right: str) -> Outcome:
 def _compare_relations(left: str, right: str) -> Outcome:
     """Compare two equations whose sides are polynomials; other relations are left to SymPy."""
     sides = [[side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)]
-    if all(len(pair) == 2 for pair in sides) and not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right):
+    if all(len(pair) == 2 for pair in sides) and not re.search(
+        r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right
+    ):
         trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
         if all(tree is not None for pair in trees for tree in pair):
             differences = [("+", pair[0], ("-", pair[1])) for pair in trees]

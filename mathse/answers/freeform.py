@@ -10,7 +10,7 @@ from mathse.answers.normal import plain_math
 from mathse.answers.quantities import NUMBER_WORD, read_quantity
 from mathse.answers.units import read_unit
 
-_DECIMAL = r"(?:\d{1,3}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
 _SYMBOLS = (
     rf"(?:\\frac\s*(?:{_GROUP}|\d)\s*(?:{_GROUP}|\d)|\\sqrt\s*(?:\[\d\])?\s*(?:{_GROUP}|\d+)|\\pi(?![a-zA-Z])|"
@@ -22,27 +22,44 @@ _RUN = re.compile(
     r"(?P<tail>\s*(?:%|°\s*[CF]?|percent|million|billion|thousand|hundred|万|亿)?"
     r"(?:\s*(?:square|sq\.?|cubic|cu\.?)?\s*[a-zA-Z\u4e00-\u9fff]+(?:\^\{?[23]\}?)?(?:/[a-z]+)?)?)"
 )
-_WORD_RUN = re.compile(rf"\b(?:{NUMBER_WORD})(?:[\s-]+(?:and\s+)?(?:{NUMBER_WORD}|half|third|thirds|quarters?))*\b", re.I)
+_WORD_RUN = re.compile(
+    rf"\b(?:{NUMBER_WORD})(?:[\s-]+(?:and\s+)?(?:{NUMBER_WORD}|half|third|thirds|quarters?))*\b", re.I
+)
 _COPULA = re.compile(
-    r"\b(?:is|are|was|were|be|equals?|equal to|have|has|had|got|gives?|get|contains?|there(?:'s| is| are)|cost|costs|need|needs|"
-    r"covers?|shows?|makes?|becomes?|total(?:s|ing)?|exactly|approximately|about|around)\b|为|是|等于|有",
+    r"\b(?:value of|is|are|was|were|be|equals?|equal to|have|has|had|got|gives?|get|contains?|"
+    r"there(?:'s| is| are)|costs?|needs?|covers?|shows?|makes?|becomes?|total(?:s|ing)?|exactly|approximately|about|around)\b|为|是|等于|有",
     re.I,
 )
 REFUSAL = re.compile(
     r"\b(?:cannot|can't|can not|could not|couldn't|unable to|not possible to|impossible to|not able to|don't have|"
     r"do not have|difficult to|does not|doesn't|would need to|would require|need more)\b"
-    r".{0,60}\b(?:determine|answer|provide|view|see|solve|process|interpret|display|open|calculate|tell|say|identify|find|access|enough|information|analy|specify)"
-    r"|\bnot (?:provided|enough information|specified|given|clear)\b|\bno (?:information|figures?|image)\b|\bincomplete\b"
-    r"|\b(?:mistake|error) in the (?:problem|question|setup)|\bno solution to\b|insufficient|无法(?:确定|得出|判断|回答|计算)",
+    r".{0,60}\b(?:determine|answer|provide|view|see|solve|process|interpret|display|open|calculate|"
+    r"tell|say|identify|find|access|enough|information|analy|specify)"
+    r"|\bnot (?:provided|enough information|specified|given|clear)\b"
+    r"|\bno (?:information|figures?|image)\b|\bincomplete\b"
+    r"|\b(?:mistake|error) in the (?:problem|question|setup)|\bno solution to\b"
+    r"|insufficient|无法(?:确定|得出|判断|回答|计算)",
     re.I,
 )
-_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)\b|\bstep\s*\d+|\b(?:figure|image|option|choice|question|problem|example)\s*\d+", re.I)
+_ORDINAL = re.compile(
+    r"\d+(?:st|nd|rd|th)\b|\bstep\s*\d+|\b(?:figure|image|option|choice|question|problem|example|bar|row|column|"
+    r"week|day)\s*\d+",
+    re.I,
+)
+_CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
+_LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
-_PLEASANTRY = re.compile(r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I)
+_PLEASANTRY = re.compile(
+    r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
+)
 _BOUND = re.compile(
     r"\b(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)\s+than\s+\$?[\d.,]+%?"
-    r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
+    r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
+    r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
     re.I,
+)
+_COORDINATED = re.compile(
+    r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))"
 )
 _SPAN = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
@@ -72,8 +89,10 @@ def find_free_form(text: str, *, wants_number: bool) -> Place | None:
 def _short(text: str, wants_number: bool) -> Place | None:
     if "boxed" in text or any(marker.rule == "marker" for marker in locate.markers(text)):
         return None
-    if read_quantity(text) is not None:
-        return Place(0, text.strip(" .*"), "whole")
+    if read_quantity(text) is not None or re.fullmatch(r"[-+]?\d+,\d+\.?", text):
+        return Place(0, text.strip(" *").rstrip("."), "whole")
+    if not wants_number and _MATH_SPAN.search(text) and re.search(r"[a-zA-Z]{2}", _MATH_SPAN.sub("", text)):
+        return Place(0, _value_said(text), "whole")
     if not wants_number and not re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text):
         return Place(0, text.strip(), "whole")
     return None
@@ -96,7 +115,9 @@ def _stated(text: str, wants_number: bool) -> Place | None:
         content = box.text.strip()
         if wants_number and read_quantity(content) is None:
             number = number_in(content, last=True)
-            simple = number is not None and not re.search(r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]", plain_math(content))
+            simple = number is not None and not re.search(
+                r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]", plain_math(content)
+            )
             return Place(box.start, number if simple and number is not None else content, "boxed")
         return Place(box.start, content, "boxed")
     return None
@@ -110,11 +131,17 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
         if read_quantity(snippet) is not None:
             return snippet
         return number_in(snippet, last=False)
-    math = re.match(r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet)
-    if math is not None:
-        rest = snippet[math.end() :].strip(" .")
+    formula = re.match(
+        r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet
+    )
+    if formula is not None:
+        rest = snippet[formula.end() :].strip(" .")
         more = re.search(r"(?:and|or|,)\s*[$\\]", rest[:12])
-        return snippet.strip(" .") if more else (math.group("a") or math.group("b") or math.group("c")).strip()
+        return (
+            snippet.strip(" .")
+            if more
+            else (formula.group("a") or formula.group("b") or formula.group("c")).strip()
+        )
     return snippet.strip(" .*\"'") or None
 
 
@@ -134,6 +161,8 @@ def _concluded(text: str, wants_number: bool) -> Place | None:
         emphasised = number_in(next(iter(bold)), last=True)
         if emphasised is not None:
             return Place(next(iter(bold.values())), emphasised, "bold")
+    if not conclusions and (_CUT_OFF.search(text) or len(_LISTED.findall(text)) > max(3, len(parts) // 2)):
+        return None
     stating = [part for part in parts if "=" in part.text or _COPULA.search(part.text)]
     for part in [*reversed(conclusions[-2:]), *reversed(stating), *reversed(parts)]:
         if REFUSAL.search(part.text):
@@ -148,13 +177,17 @@ _MATH_SPAN = re.compile(r"\$\$?([^$]+)\$\$?(?:\s*(?:%|percent))?|\\\((.+?)\\\)|\
 
 
 def _value_said(sentence: str) -> str:
-    """The value of a sentence that is no number: its last formula (or formulas joined by and), else what it is said to be."""
+    """The value of a sentence that is no number: its last formulas (joined by and), else what comes after "is"."""
     spans = list(_MATH_SPAN.finditer(sentence))
     if spans:
         first = len(spans) - 1
-        while first > 0 and re.fullmatch(r"\s*(?:,|;|and|or|, and|, or|和|或)\s*", sentence[spans[first - 1].end() : spans[first].start()]):
+        while first > 0 and re.fullmatch(
+            r"\s*(?:,|;|and|or|, and|, or|和|或)\s*", sentence[spans[first - 1].end() : spans[first].start()]
+        ):
             first -= 1
-        return sentence[spans[first].start() : spans[-1].end()] if first < len(spans) - 1 else spans[-1].group(0)
+        return (
+            sentence[spans[first].start() : spans[-1].end()] if first < len(spans) - 1 else spans[-1].group(0)
+        )
     said = re.split(r"(?<![<>!=])=(?!=)|\bis\b|\bare\b|为|是", sentence)[-1].strip(" .*$:")
     return said or sentence
 
@@ -164,7 +197,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
 
     The right side of the last equals sign comes first; then the first number after the last "is", "are", "has", …;
     then the last number (the first, where a marker already led here). Bounds ("more than 8", "at least 60") are not
-    answers while there is another number; a span ("from 13 to 20") is no single number.
+    answers while there is another number; a span ("from 13 to 20") and a list ("4 balls and 3 cubes") are no single
+    number, and come back as they are.
 
     Args:
         sentence: the sentence.
@@ -180,12 +214,15 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     for side in reversed(equals[1:]):
         found = _runs(side)
         if found:
-            clause = re.search(r",\s*(?:then\s+)?[a-zA-Z∠\\].*?\b(?:is|are|equals|must be)\b(.*)$", side, re.S)
+            clause = re.search(
+                r",\s*(?:then\s+)?[a-zA-Z∠\\].*?\b(?:is|are|equals|must be)\b(.*)$", side, re.S
+            )
             later = _runs(clause.group(1)) if clause is not None else []
             return later[0] if later else found[0]
-    unbound = _BOUND.sub(lambda match: " " * len(match.group(0)), text)
-    if unbound != text and (_runs(unbound) or _words(unbound)):
-        text = unbound
+    for aside in (_BOUND, _ORDINAL):
+        kept = aside.sub(lambda match: " " * len(match.group(0)), text)
+        if kept != text and (_runs(kept) or _words(kept)):
+            text = kept
     runs = _runs(text)
     if len(runs) == 1:
         return runs[0]
@@ -198,7 +235,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
             return span.group(0).strip()
         found = _runs(text[position:])
         if found:
-            return found[0]
+            several = _COORDINATED.search(text, position)
+            return several.group(0).strip() if several is not None else found[0]
     return runs[-1 if last else 0]
 
 
@@ -207,14 +245,15 @@ def _words(text: str) -> list[str]:
     found = []
     for match in _WORD_RUN.finditer(text):
         before = text[: match.start()].rstrip(" *:").lower()
-        if not before or re.search(r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,)$", before):
+        if not before or re.search(
+            r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,)$", before
+        ):
             found.append(match.group(0))
     return found
 
 
 def _runs(text: str) -> list[str]:
     """All numbers of a text, each with its unit if it has one."""
-    text = _ORDINAL.sub(lambda match: " " * len(match.group(0)), text)
     found = []
     for match in _RUN.finditer(text):
         run = match.group(0).strip()
@@ -223,6 +262,8 @@ def _runs(text: str) -> list[str]:
         tail = match.group("tail").strip()
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
+        if "\\frac" in run and read_quantity(run) is None:
+            continue
         found.append(run.strip(" ,"))
     return found
 
@@ -234,7 +275,9 @@ def _is_unit(tail: str, after: str) -> bool:
         return True
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
-    return read_quantity("1 " + tail) is not None and (read_unit(word) is not None or word.lower() in _SCALE_WORDS)
+    return read_quantity("1 " + tail) is not None and (
+        read_unit(word) is not None or word.lower() in _SCALE_WORDS
+    )
 
 
 _SCALE_WORDS = {"percent", "million", "billion", "thousand", "hundred", "万", "亿"}

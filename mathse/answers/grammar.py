@@ -12,8 +12,10 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Union
 
-Tree = Union[tuple[str, Fraction], tuple[str, str], tuple[str, "Tree"], tuple[str, "Tree", "Tree"]]
-"""`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)`, `("*", a, b)`, `("/", a, b)`, `("^", a, b)`, `("sin", a)` …"""
+Tree = Union[  # noqa: UP007  (a recursive alias cannot be written with | at run time)
+    tuple[str, Fraction], tuple[str, str], tuple[str, "Tree"], tuple[str, "Tree", "Tree"]
+]
+"""`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)`, likewise `*`, `/`, `^`; functions as `("sin", a)`."""
 
 MAX_CHARS = 600
 MAX_DEPTH = 40
@@ -22,12 +24,31 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<word>[a-zA-Z]+)"
     r"|(?P<op>\*\*|[-+*/^_!%°(){}\[\]|']))"
 )
-_FUNCTIONS = {"sin", "cos", "tan", "cot", "sec", "csc", "ln", "log", "lg", "exp", "arcsin", "arccos", "arctan"}
+_FUNCTIONS = {
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "ln",
+    "log",
+    "lg",
+    "exp",
+    "arcsin",
+    "arccos",
+    "arctan",
+}
 _GREEK = set(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho sigma tau phi "
-    "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
+    re.findall(
+        r"\w+",
+        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho sigma tau phi "
+        "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega",
+    )
 )
-_MIXED_LATEX = re.compile(r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
+_MIXED_LATEX = re.compile(
+    r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))"
+)
 _MIXED_PLAIN = re.compile(r"(?<![\d.^/])(\d+)(?:\s+|\s*-\s*(?=\d+/)|\s*and\s*)(\d+)\s*/\s*(\d+)(?![\d.])")
 
 
@@ -256,7 +277,9 @@ class _Reader:
         if name == "log" and base is None:
             raise Unreadable("log without a base")
         inner = self.signed() if self.peek() in ("-", "+") else self.power()
-        while _STARTS_ATOM.match(self.peek()) and self.peek()[:1] not in ("(", "{") and not self._is_function():
+        while (
+            _STARTS_ATOM.match(self.peek()) and self.peek()[:1] not in ("(", "{") and not self._is_function()
+        ):
             inner = ("*", inner, self.power())
         tree: Tree = (name, inner) if base is None else ("/", ("ln", inner), ("ln", base))
         return tree if outer is None else ("^", tree, outer)

@@ -66,8 +66,9 @@ def _collection(items: list[str], brackets: str) -> Collection | None:
 def _both_signs(item: str) -> list[str]:
     if len(_PLUS_MINUS.findall(item)) != 1:
         return [item]
-    swapped = {"pm": ("+", "-"), "mp": ("-", "+")}
-    return [_PLUS_MINUS.sub(lambda match, side=side: swapped[match.group(1)][side], item).strip() for side in (0, 1)]
+    upper = _PLUS_MINUS.sub(lambda match: "+" if match.group(1) == "pm" else "-", item)
+    lower = _PLUS_MINUS.sub(lambda match: "-" if match.group(1) == "pm" else "+", item)
+    return [upper.strip(), lower.strip()]
 
 
 def _split(text: str) -> list[str]:

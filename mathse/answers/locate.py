@@ -24,24 +24,28 @@ class Place:
 MAX_BOXES = 24
 """More boxes than this are noise; the last ones are read."""
 
+MAX_MARKERS = 40
+
 _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
 _MARKER = re.compile(
     r"(?:\b(?:final|correct|right|closest|best|only|most likely|valid|appropriate)\s+){0,3}"
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
     r"(?P<middle>[^\n:.=]{0,90}?)"
-    r"(?:\*\*|__)?\s*(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
-    r"(?:\*\*|__)?\s*:?\s*(?:\*\*|__)?"
+    r"(?:\*\*|__)?[ \t]*(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
+    r"(?:\*\*|__)?[ \t]*:?[ \t]*(?:\*\*|__)?"
     r"|(?:最终|最后的?|正确的?|本题的?)*(?:答案|选项|答)(?P<zh>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
     r"|(?:故|应该?|因此|所以|正确的?)?\s*选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
     r"|^\s*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
 )
 _CONCLUSION = re.compile(
-    r"(?:\b(?:therefore|thus|hence|so|in conclusion|in summary|finally|we (?:get|find|have|obtain)|it follows|"
-    r"this means|conclude)\b|所以|因此|故|综上|∴|\\therefore)",
+    r"(?:\b(?:therefore|thus|hence|(?<!and )(?<![a-z] )so(?! on\b)|in conclusion|in summary|finally|"
+    r"we (?:get|find|have|obtain)|it follows|this means|conclude)\b|所以|因此|故|综上|∴|\\therefore)",
     re.I,
 )
-_SENTENCE_END = re.compile(r"(?<!\d)[.](?=\s|$|[*\"'<)])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)])|[!?。！？]|\n")
+_SENTENCE_END = re.compile(
+    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$\\])|(?<=[a-z\s])!(?=\s|$)|[?。！？]|\n"
+)
 _ABBREVIATION = re.compile(r"(?:\b(?:e\.g|i\.e|approx|sq|cu|ft|in|vs|Mr|Mrs|Dr|No|St|[A-Z])|^\s*\d)$")
 _NOTHING = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
 
@@ -78,8 +82,7 @@ def _closing_brace(text: str, begin: int) -> int:
     return -1
 
 
-_LINK = re.compile(r"^[\s$.,;*]*(?:\\\(|\\\[|\\\)|\\\])*[\s$.,;*]*(?:and|or|,|、|和|或|\\quad|\\text\{\s*(?:and|or)\s*\})?"
-                   r"[\s$.,;*]*(?:\\quad|\\\(|\\\[|\\\)|\\\]|\\text\{\s*(?:and|or)\s*\})*[\s$.,;*]*(?:\\quad)?\s*$")  # fmt: skip
+_LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(?:and|or)\s*\})*")
 
 
 def last_boxed(text: str) -> Place | None:
@@ -91,7 +94,7 @@ def last_boxed(text: str) -> Place | None:
     ends = {place.start: text.find(place.text, place.start) + len(place.text) for place in places}
     while first > 0:
         between = text[ends[places[first - 1].start] + 1 : places[first].start]
-        if len(between) > 40 or not re.search(r"and|or|,|、|和|或", between) or not _LINK.match(between):
+        if len(between) > 40 or not re.search(r"and|or|,|、|和|或", between) or not _LINK.fullmatch(between):
             break
         first -= 1
     if first == len(places) - 1:
@@ -106,25 +109,41 @@ def markers(text: str) -> list[Place]:
     answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is" state none.
     """
     places = []
-    for match in _MARKER.finditer(text):
+    for match in list(_MARKER.finditer(text))[-MAX_MARKERS:]:
         rest = text[match.end() : match.end() + 600]
         skipped = re.match(r"[\s*_:$]*\n\s*", rest)
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        if _NOTHING.match(sentence) or _DENIED.match(sentence) or _LABEL_INSIDE.search(match.group("middle") or ""):
+        if (
+            _NOTHING.match(sentence)
+            or _DENIED.match(sentence)
+            or _LABEL_INSIDE.search(match.group("middle") or "")
+        ):
             continue
         if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
             continue
-        word = match.group(0)[: match.start("middle") - match.start()].lower() if match.group("middle") is not None else ""
+        if _OTHERS.search(text[max(0, match.start() - 12) : match.end()]):
+            continue
+        word = (
+            match.group(0)[: match.start("middle") - match.start()].lower()
+            if match.group("middle") is not None
+            else ""
+        )
+        if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
+            continue
         places.append(Place(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker"))
     return places
 
 
-MAX_SET_OFF = 80
+MAX_SET_OFF = 40
 """An answer on a line of its own, after "the answer is:", is no longer than this; what is longer is a solution."""
 
 _OPTION_WORDS = ("option", "options", "choice", "choices")
+_OTHERS = re.compile(
+    r"\b(?:other|wrong|remaining|available|answer)\s+(?:answer\s+)?(?:choices|options|answers)\b|\b(?:choices|options)\s+are\b",
+    re.I,
+)
 _DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false because)", re.I)
 _LABEL_INSIDE = re.compile(r"\(\s*[A-H]\s*\)|^\s+[A-H]\s*$")
 
@@ -132,9 +151,10 @@ _LABEL_INSIDE = re.compile(r"\(\s*[A-H]\s*\)|^\s+[A-H]\s*$")
 def sentence_end(text: str) -> int:
     """Return where the first sentence of a text ends; a point inside a number or an abbreviation ends none."""
     for match in _SENTENCE_END.finditer(text):
-        if match.group(0) == "." and _ABBREVIATION.search(text[max(0, match.start() - 8) : match.start()]):
-            if match.start() + 1 < len(text.rstrip()):
-                continue
+        before = text[max(0, match.start() - 8) : match.start()]
+        last = match.start() + 1 >= len(text.rstrip())
+        if match.group(0) == "." and not last and _ABBREVIATION.search(before):
+            continue
         if match.start() == 0:
             continue
         return match.start()
@@ -143,7 +163,7 @@ def sentence_end(text: str) -> int:
 
 def sentences(text: str) -> list[Place]:
     """Cut a text into sentences."""
-    places = []
+    places: list[Place] = []
     position = 0
     while position < len(text) and len(places) < 4000:
         end = position + max(1, sentence_end(text[position : position + 4000]))

@@ -1,4 +1,4 @@
-"""Text as models write it, brought to one plain form: full-width letters, LaTeX spacing, Markdown, control characters."""
+"""Text as models write it, brought to one plain form: full-width letters, LaTeX spacing, control characters."""
 
 from __future__ import annotations
 
@@ -37,16 +37,21 @@ _SPACES = re.compile(r"[ \t]+")
 
 
 def clean_response(text: str) -> str:
-    """Bring a response to plain form and drop what is not part of it.
+    """Bring a response to plain form and drop what is not part of it; see `split_response`."""
+    return split_response(text)[0]
 
-    Drops control characters, hidden thinking, end tokens, and anything after a next question that a model trained
-    on worked examples went on to invent. A response longer than `MAX_RESPONSE_CHARS` keeps its start and its end.
+
+def split_response(text: str) -> tuple[str, str]:
+    """Bring a response to plain form, and split off a next problem that the model went on to invent.
+
+    Control characters, hidden thinking and end tokens are dropped. A response longer than `MAX_RESPONSE_CHARS` keeps
+    its start and its end.
 
     Args:
         text: the response as generated.
 
     Returns:
-        The text to search for an answer.
+        The text to search for an answer, and what follows a heading such as "Question:" (usually nothing).
     """
     if len(text) > MAX_RESPONSE_CHARS:
         head = MAX_RESPONSE_CHARS // 10
@@ -61,8 +66,8 @@ def clean_response(text: str) -> str:
     if "\n" in text:
         invented = _NEXT_PROBLEM.search(text)
         if invented is not None and invented.start() > 0:
-            text = text[: invented.start()].rstrip()
-    return text
+            return text[: invented.start()].rstrip(), text[invented.end() :].strip()
+    return text, ""
 
 
 def plain_characters(text: str) -> str:
@@ -76,7 +81,9 @@ _WRAPPED = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mathsf|mbox|operatorname|rm|bf|bm|boldsymbol|emph)"
     r"\s*\*?\s*\{([^{}]*)\}"
 )
-_DELIMITERS = re.compile(r"\\[()\[\]]|\$\$?|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])")
+_DELIMITERS = re.compile(
+    r"\\[()\[\]]|\$\$?|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])"
+)
 _SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])\s*\.?")
 _THIN = re.compile(r"\\[,;:! ]|~|\\q?quad(?![a-zA-Z])|\\(?:hspace|vspace|phantom|hfill)\*?(?:\{[^{}]*\})?")
 _DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])|\{\s*\\circ\s*\}|\^\{?°\}?")
@@ -123,7 +130,13 @@ def plain_math(text: str) -> str:
         text = _THOUSANDS_GROUP.sub("", text)
         if "\\begin" not in text:
             text = _DOUBLED.sub(r"\\", text)
-        text = text.replace("\\%", "%").replace("\\$", "").replace("\\{", "{").replace("\\}", "}").replace("\\_", "_")
+        text = (
+            text.replace("\\%", "%")
+            .replace("\\$", "")
+            .replace("\\{", "{")
+            .replace("\\}", "}")
+            .replace("\\_", "_")
+        )
         text = _DELIMITERS.sub(" ", text)
         text = _SIZES.sub("", text)
         text = _DEGREE.sub("°", text)

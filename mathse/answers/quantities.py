@@ -34,11 +34,29 @@ class Quantity:
     noun: str = ""
 
 
-_SMALL = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_SMALL = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
+_SMALL += ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
+_TENS = dict(
+    zip(
+        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
+        range(20, 100, 10),
+        strict=True,
+    )
+)
 _WORDS = {word: value for value, word in enumerate(_SMALL)} | _TENS
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
@@ -48,7 +66,9 @@ _CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五�
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)$")
-_THOUSANDS = re.compile(r"(?<![\d.])(\d{1,3}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])")
+_THOUSANDS = re.compile(
+    r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])"
+)
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]\s*([-+]?\d+)$")
 _SCALED = re.compile(r"^(.*\d)\s*(hundred|thousand|million|billion|trillion|万|亿|[KMB](?=$|\s))\s*(.*)$")
 _CURRENCY = re.compile(r"^\s*([-+]?)\s*([$€£¥]|US\$|USD|RMB|Rs\.?)\s*(?=[\d.\\-])|\s*([€£¥])$")
@@ -59,7 +79,8 @@ _NAMED_UNIT = re.compile(
 )
 _NOT_NOUNS = {"sin", "cos", "tan", "log", "sqrt", "frac", "and", "pi"}
 _APPROXIMATELY = re.compile(
-    r"^(?:about|approximately|around|roughly|nearly|exactly|only|just|approx\.?|约为?|大约|\\approx|≈|~)\s*", re.I
+    r"^(?:about|approximately|around|roughly|nearly|exactly|only|just|approx\.?|约为?|大约|\\approx|≈|~)\s*",
+    re.I,
 )
 
 
@@ -83,9 +104,16 @@ def read_quantity(text: str) -> Quantity | None:
     noun = ""
     currency = _CURRENCY.search(body)
     if currency is not None:
-        unit = read_unit((currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs"))
+        unit = read_unit(
+            (currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs")
+        )
         body = _CURRENCY.sub(lambda match: match.group(1) or "", body)
-    elif "$" in text and re.search(r"\\?\$\s*\d", text) and text.count("$") % 2 == 1 and text.lstrip(" -\\")[:1] == "$":
+    elif (
+        "$" in text
+        and re.search(r"\\?\$\s*\d", text)
+        and text.count("$") % 2 == 1
+        and text.lstrip(" -\\")[:1] == "$"
+    ):
         unit = read_unit("$")
     body = ungroup(body)
     words = number_from_words(body)
@@ -99,8 +127,11 @@ def read_quantity(text: str) -> Quantity | None:
         letters_only = re.fullmatch(r"[a-zA-Z]+", name) is not None
         if known is not None and not (len(name) == 1 and letters_only and attached):
             body, unit = body[: match.start("unit")].strip(), known
-        elif known is None and len(name) > 3 and name.split()[0].lower() not in _NOT_NOUNS and not (
-            name.lower() in _SCALES or re.match(r"(?:sqrt|sin|cos|tan|log|pi)", name)
+        elif (
+            known is None
+            and len(name) > 3
+            and name.split()[0].lower() not in _NOT_NOUNS
+            and not (name.lower() in _SCALES or re.match(r"(?:sqrt|sin|cos|tan|log|pi)", name))
         ):
             body, noun = body[: match.start("unit")].strip(), name.lower()
             if noun.startswith(("unit", "square unit", "sq")):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mathse.answers.sandbox import Question, Sandbox
+from mathse.answers.sandbox import Question, Reply, Sandbox
 from mathse.answers.verdict import Pending, Task, Verdict, judge, parse_choices, settle
 from mathse.core.errors import DataError
 
@@ -37,7 +37,9 @@ def check_rows(
             rule="gold and response are needed",
             fix="rename the columns that hold the right answer and the model's text to gold and response",
         )
-    columns = [df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL]
+    columns = [
+        df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL
+    ]
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
     judged: dict[Task, Verdict | Pending] = {}
     for task in tasks:
@@ -47,7 +49,8 @@ def check_rows(
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
         replies = dict(zip(questions, sandbox.decide(questions), strict=True))
     verdicts = [
-        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies) for task in tasks
+        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
+        for task in tasks
     ]
     return df.with_columns(
         pl.Series("state", [verdict.state for verdict in verdicts], dtype=pl.String),
@@ -73,5 +76,5 @@ def _task(
     )
 
 
-def _final(item: Verdict | Pending, replies: dict[Question, object]) -> Verdict:
-    return settle(item, replies[item.question]) if isinstance(item, Pending) else item  # type: ignore[arg-type]
+def _final(item: Verdict | Pending, replies: dict[Question, Reply]) -> Verdict:
+    return settle(item, replies[item.question]) if isinstance(item, Pending) else item

@@ -8,17 +8,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from mathse.answers.choosing import find_option, option_of
 from mathse.answers.compare import compare
 from mathse.answers.freeform import find_free_form
 from mathse.answers.locate import last_boxed
-from mathse.answers.normal import clean_response, plain_math
-from mathse.answers.options import Options, find_option, option_of, read_options
+from mathse.answers.normal import clean_response, plain_math, split_response
+from mathse.answers.options import Options, read_options
 from mathse.answers.quantities import read_quantity
 from mathse.answers.sandbox import Question, Reply, Sandbox
 
 STATES = ("match", "mismatch", "no_answer", "timeout", "error")
 MAX_SYMPY_CHARS = 3_000
 _NUMBER_KINDS = {"number", "integer", "float"}
+_STATED = ("marker", "boxed", "conclusion")
 _KINDS = _NUMBER_KINDS | {"choice", "expression", "text", "set", "list"}
 
 
@@ -74,7 +76,9 @@ def parse_choices(choices: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(str(choice) for choice in choices)
 
 
-def _options(task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None) -> Options | None:
+def _options(
+    task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None
+) -> Options | None:
     """The options, where the problem is multiple choice; bare letters where their texts are unknown."""
     if question_type is not None and question_type.startswith("free"):
         return None
@@ -111,13 +115,23 @@ def find_answer(
 
 
 def _find(response: str, options: Options | None, answer_type: str | None) -> tuple[str | None, str]:
-    text = clean_response(response)
+    """Find an answer and where it stands. A response that goes on to another problem and answer has no single one."""
+    text, invented = split_response(response)
+    found, where = _find_in(text, options, answer_type)
+    if found is not None and invented:
+        other, stated = _find_in(invented, options, answer_type)
+        if other is not None and stated in _STATED and not compare(found, other).equal:
+            return None, "several_answers"
+    return found, where
+
+
+def _find_in(text: str, options: Options | None, answer_type: str | None) -> tuple[str | None, str]:
     if options is not None:
         place = find_option(text, options)
     else:
         place = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
     if place is None or not place.text.strip():
-        return None, "" if place is None else place.rule
+        return None, ""
     return place.text.strip(), place.rule
 
 
@@ -154,7 +168,7 @@ def _judge(task: Task) -> Verdict | Pending:
         wants_number, kind = False, None
     found, where = _find(task.response, None, "number" if wants_number else kind)
     if found is None:
-        return Verdict("no_answer", None, "no_answer_found")
+        return Verdict("no_answer", None, where or "no_answer_found")
     outcome = compare(gold, found, kind=kind, unit=task.unit, precision=task.precision)
     if outcome.equal is None:
         if len(found) > MAX_SYMPY_CHARS:
@@ -187,16 +201,20 @@ def _gold_options(gold: str, options: Options) -> frozenset[int]:
     if not same:
         index = option_of(gold, options)
         same = [] if index is None else [index]
-    equal = {index for first in same for index, text in enumerate(options.texts) if text == options.texts[first]}
+    equal = {
+        index for first in same for index, text in enumerate(options.texts) if text == options.texts[first]
+    }
     return frozenset(equal)
 
 
 def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdict:
     found, where = _find(task.response, options, None)
     if found is None:
-        return Verdict("no_answer", None, "no_option_named", where)
+        return Verdict("no_answer", None, where or "no_option_named")
     same = options.labels.index(found) in wanted
-    return Verdict("match" if same else "mismatch", found, "same_option" if same else "different_option", where)
+    return Verdict(
+        "match" if same else "mismatch", found, "same_option" if same else "different_option", where
+    )
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:

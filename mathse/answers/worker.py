@@ -30,7 +30,7 @@ def main(memory_mb: int) -> None:
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(2_000)
-    import math_verify  # noqa: F401  (slow: loaded before the first request is timed)
+    import math_verify  # type: ignore[import-untyped]  # noqa: F401  (slow, so before the first request is timed)
 
     _reply(replies, {"ready": True})
     for line in sys.stdin:
@@ -67,7 +67,10 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
     if not any(not isinstance(value, str) for value in right):
         return {"state": "mismatch", "reason": "answer_unreadable"}
     equal = verify(left, right, float_rounding=digits, strict=True, timeout_seconds=None)
-    return {"state": "match" if equal else "mismatch", "reason": "sympy_equal" if equal else "sympy_different"}
+    return {
+        "state": "match" if equal else "mismatch",
+        "reason": "sympy_equal" if equal else "sympy_different",
+    }
 
 
 def _reply(stream: Any, message: dict[str, Any]) -> None:

@@ -77,6 +77,18 @@ def run_in_chunks(
     return _join([read_table(file) for file in files], label)
 
 
+def load_chunk(journal: Path, key: str) -> pl.DataFrame | None:
+    """Return a finished chunk, or None where there is none or it is not whole."""
+    file = journal / f"{_checked(key, 'journal')}.parquet"
+    return read_table(file) if _is_whole(file) else None
+
+
+def store_chunk(journal: Path, key: str, rows: pl.DataFrame) -> None:
+    """Keep a chunk: for work that cannot hold all its rows in memory, as `run_in_chunks` does."""
+    journal.mkdir(parents=True, exist_ok=True)
+    _store(rows, journal / f"{_checked(key, 'journal')}.parquet")
+
+
 def prune(journal: Path, keep: set[str]) -> int:
     """Delete the chunks whose key is not in `keep`, and what killed runs left half-written.
 

@@ -66,16 +66,12 @@ def initial_ledger(
         for problem_id in set(ids):
             if state.get(problem_id) != "remaining":
                 known = f"already {state[problem_id]}" if problem_id in state else "not in the training pool"
-                raise DataError(
-                    f"Problem {problem_id} cannot be {name}: it is {known}.", rule="one state per problem"
-                )
+                raise DataError(f"Problem {problem_id} cannot be {name}: it is {known}.", rule="one state per problem")
             state[problem_id] = name
     rows = {"problem_id": list(state), "state": list(state.values())}
     return (
         pl.DataFrame(rows, schema={"problem_id": pl.String, "state": pl.String})
-        .with_columns(
-            round=pl.lit(round_name), attempts=pl.lit(0, dtype=pl.Int64), passes=pl.lit(0, dtype=pl.Int64)
-        )
+        .with_columns(round=pl.lit(round_name), attempts=pl.lit(0, dtype=pl.Int64), passes=pl.lit(0, dtype=pl.Int64))
         .select(LEDGER.names())
         .sort("problem_id")
     )
@@ -181,9 +177,7 @@ def assert_ledger(
     untried = (pl.col("state") == "remaining") & (pl.col("attempts") > 0)
     _require(ledger.filter(untried), "a remaining problem was not tried")
     if problem_ids is not None:
-        _require_same(
-            ledger, pl.DataFrame({"problem_id": list(problem_ids)}, schema={"problem_id": pl.String})
-        )
+        _require_same(ledger, pl.DataFrame({"problem_id": list(problem_ids)}, schema={"problem_id": pl.String}))
     if previous is not None:
         _require_same(ledger, previous)
         both = ledger.join(previous, on="problem_id", suffix="_before", validate="1:1")

@@ -110,8 +110,7 @@ def _accepted(paths: pl.DataFrame | None, verdicts: pl.DataFrame | None, what: s
 
 def _check_new(earlier: pl.DataFrame, candidates: pl.DataFrame) -> None:
     twice = candidates.filter(
-        pl.col("trajectory_id").is_duplicated()
-        | pl.col("trajectory_id").is_in(earlier["trajectory_id"].to_list())
+        pl.col("trajectory_id").is_duplicated() | pl.col("trajectory_id").is_in(earlier["trajectory_id"].to_list())
     )
     if twice.height:
         raise DataError(

@@ -1,8 +1,8 @@
-"""Faster attention and key-value cache for CPU, plugged in by the names that transformers offers for it.
+"""Faster attention for CPU, plugged in where transformers lets one register its own.
 
 Models in which several query heads share a key head (grouped queries) are usually computed by copying the keys once
 for each query head; for one new token that copy costs five times the attention itself. Here the query heads of a
-group are computed together, without a copy. The cache grows in place instead of being copied at each token.
+group are computed together, without a copy.
 
 Shape suffixes: B rows, H query heads, K key heads, G = H / K, Q queries, S keys, D head size.
 """
@@ -14,8 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional
-from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache
-from transformers.cache_utils import DynamicLayer
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.masking_utils import eager_mask
 
 GROUPED = "mathse_grouped"
@@ -73,43 +72,15 @@ AttentionInterface.register(GROUPED, grouped_attention)
 AttentionMaskInterface.register(GROUPED, eager_mask)
 
 
-class GrowingLayer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in a buffer with room to grow.
+def use_grouped_attention(model: PreTrainedModel) -> bool:
+    """Switch a model to grouped attention, if all its parts take attention from outside.
 
-    Args:
-        room: tokens to make room for beyond the prompt.
+    Returns:
+        Whether the model was switched.
     """
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self.room = room
-        self._buffers: tuple[Tensor, Tensor] | None = None
-
-    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Append tokens; return all keys and values so far."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        known = self.get_seq_length()
-        total = known + key_states.shape[-2]
-        if self._buffers is None or total > self._buffers[0].shape[-2]:
-            old = (self.keys, self.values)
-            self._buffers = (_buffer(key_states, total + self.room), _buffer(value_states, total + self.room))
-            if known:
-                for buffer, kept in zip(self._buffers, old, strict=True):
-                    buffer[..., :known, :] = kept
-        self._buffers[0][..., known:total, :] = key_states
-        self._buffers[1][..., known:total, :] = value_states
-        self.keys = self._buffers[0][..., :total, :]
-        self.values = self._buffers[1][..., :total, :]
-        return self.keys, self.values
-
-
-def growing_cache(config: Any, *, room: int) -> DynamicCache:
-    """Return a cache for a model in which ordinary layers grow in place; others (sliding windows) stay as they are."""
-    cache = DynamicCache(config=config)
-    cache.layers = [GrowingLayer(room) if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
-
-
-def _buffer(like: Tensor, length: int) -> Tensor:
-    return like.new_empty((*like.shape[:-2], length, like.shape[-1]))
+    parts = [part for part in model.modules() if isinstance(part, PreTrainedModel)]
+    takes_any = all(getattr(part, "_supports_attention_backend", False) for part in parts)
+    if not takes_any or any(name.endswith("sinks") for name, _ in model.named_parameters()):
+        return False
+    model.set_attn_implementation(GROUPED)
+    return True

@@ -11,72 +11,25 @@ Shape suffixes: B samples, L tokens of the longest prompt, T tokens of the longe
 
 from __future__ import annotations
 
-import io
-import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from mathse.core.errors import DataError, MathseError
-from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
-from mathse.core.prompts import Message, prompts_digest
-from mathse.engines.model_files import check_contract
+from mathse.core.prompts import Message
+from mathse.engines.contract import check_contract, contract_of
+from mathse.engines.pixels import Pixels
 
 Features = dict[str, Tensor]
 
-PIXELS_VERSION = 1  # raise it when `open_image` changes what a model sees
 CACHE_BYTES = 512 * 1024 * 1024
 _MARK = "mathse-closing-probe"
 _TOKEN_KEYS = ("input_ids", "attention_mask")
-
-
-def open_image(data: bytes, *, name: str = "") -> Image.Image:
-    """Decode an image to RGB: upright by its EXIF tag, on white where it is transparent.
-
-    Raises:
-        DataError: if the bytes are not an image.
-    """
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-        if "A" in image.getbands() or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        elif image.mode.startswith("I"):
-            image = image.point(lambda value: value / 257).convert("L")
-        return image.convert("RGB")
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise DataError(f"Image {name} cannot be decoded: {error}", rule="an image decodes") from error
-
-
-def contract_of(processor: Any) -> str:
-    """Return the fingerprint of everything that turns messages and images into inputs."""
-    tokenizer = processor.tokenizer
-    if tokenizer.is_fast:
-        tokens = json.loads(tokenizer.backend_tokenizer.to_str())
-        tokens.pop("padding", None)
-        tokens.pop("truncation", None)
-    else:
-        tokens = dict(tokenizer.get_vocab())
-    image_processor = getattr(processor, "image_processor", None)
-    parts = [
-        PIXELS_VERSION,
-        prompts_digest(),
-        type(processor).__name__,
-        type(image_processor).__name__,
-        processor.chat_template,
-        tokens,
-        tokenizer.special_tokens_map,
-        {key: value for key, value in processor.to_dict().items() if key not in ("auto_map", "tokenizer")},
-    ]
-    return content_id(json.dumps(parts, sort_keys=True, default=str))
 
 
 class Processing:
@@ -117,7 +70,7 @@ class Processing:
         self.tokenizer = processor.tokenizer
         if self.tokenizer.pad_token_id is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
-        self.images = images
+        self._pixels = Pixels(images)
         self.dtype = dtype
         self.stop_ids = frozenset({*stop_ids, self.tokenizer.eos_token_id} - {None})
         self.contract = contract_of(processor)
@@ -154,7 +107,8 @@ class Processing:
         """
         from transformers import AutoProcessor, GenerationConfig
 
-        processor = AutoProcessor.from_pretrained(str(model), trust_remote_code=trust_remote_code)
+        loader: Any = AutoProcessor
+        processor = loader.from_pretrained(str(model), trust_remote_code=trust_remote_code)
         try:
             stop = GenerationConfig.from_pretrained(str(model)).eos_token_id
         except OSError:
@@ -180,7 +134,7 @@ class Processing:
         written = len(self._token_ids(text))
         if not image_ids:
             return written
-        sizes = tuple(self._image_size(image_id) for image_id in image_ids)
+        sizes = tuple(self._pixels.size(image_id) for image_id in image_ids)
         if sizes not in self._grown:
             self._grown[sizes] = self.features(text, image_ids)["input_ids"].shape[1] - written
         return written + self._grown[sizes]
@@ -191,18 +145,7 @@ class Processing:
         Raises:
             DataError: if an image is unknown or does not decode, or if their number is not that of the prompt's.
         """
-        key = (text, tuple(image_ids))
-        with self._lock:
-            if key in self._cache:
-                return {name: value.long() if value.dtype == torch.bool else value for name, value in self._cache[key].items()}
-        features = self._process([text], [image_ids])
-        kept = {name: _compact(value) for name, value in features.items()}
-        size = sum(value.nbytes for value in kept.values())
-        with self._lock:
-            if self._held_bytes + size <= self._cache_bytes and key not in self._cache:
-                self._cache[key] = kept
-                self._held_bytes += size
-        return features
+        return _expand(self._sample(text, image_ids))
 
     def batch(self, texts: Sequence[str], image_ids: Sequence[Sequence[str]]) -> Features:
         """Return the tensors of several prompts, padded on the left.
@@ -210,9 +153,8 @@ class Processing:
         Returns:
             `input_ids` and `attention_mask` of shape [B, L], and whatever else the processor makes.
         """
-        samples = [self.features(text, ids) for text, ids in zip(texts, image_ids, strict=True)]
-        joined = self._join(samples)
-        return joined if joined is not None else self._process(texts, image_ids)
+        joined = self._join([self._sample(text, ids) for text, ids in zip(texts, image_ids, strict=True)])
+        return self._process(texts, image_ids) if joined is None else _expand(joined)
 
     def target_ids(self, text: str, target: str) -> list[int]:
         """Return the tokens that follow a prompt: the target and the token that ends the turn."""
@@ -242,7 +184,7 @@ class Processing:
             first.append(int(after[len(before)]))
         if len(set(first)) < len(first):
             raise DataError(
-                f"The options {list(options)} do not differ in their first token, so their probabilities are not known.",
+                f"The options {list(options)} do not differ in their first token: their probabilities are not known.",
                 rule="options differ in their first token",
                 fix="choose options that start with different letters",
             )
@@ -258,9 +200,23 @@ class Processing:
         """Write the processor beside a model's weights."""
         self.processor.save_pretrained(folder)
 
+    def _sample(self, text: str, image_ids: Sequence[str]) -> Features:
+        """Return one prompt's tensors in compact form, kept or made."""
+        key = (text, tuple(image_ids))
+        with self._lock:
+            if key in self._cache:
+                return self._cache[key]
+        made = {name: _compact(value) for name, value in self._process([text], [image_ids]).items()}
+        size = sum(value.nbytes for value in made.values())
+        with self._lock:
+            if self._held_bytes + size <= self._cache_bytes and key not in self._cache:
+                self._cache[key] = made
+                self._held_bytes += size
+        return made
+
     def _process(self, texts: Sequence[str], image_ids: Sequence[Sequence[str]]) -> Features:
         """Call the processor: prompts padded on the left, images only where there are some."""
-        pictures = [[self._image(image_id) for image_id in ids] for ids in image_ids]
+        pictures = [[self._pixels.image(image_id) for image_id in ids] for ids in image_ids]
         try:
             made: Mapping[str, Any] = self.processor(
                 text=list(texts),
@@ -291,30 +247,15 @@ class Processing:
         batch: Features = {}
         for name in names:
             values = [sample[name] for sample in samples]
-            if name in _TOKEN_KEYS or all(v.shape == s["input_ids"].shape for v, s in zip(values, samples, strict=True)):
+            if name in _TOKEN_KEYS or all(
+                v.shape == s["input_ids"].shape for v, s in zip(values, samples, strict=True)
+            ):
                 fill = self.tokenizer.pad_token_id if name == "input_ids" else 0
-                values = [
-                    torch.nn.functional.pad(value, (longest - value.shape[1], 0), value=fill) for value in values
-                ]
+                values = [torch.nn.functional.pad(value, (longest - value.shape[1], 0), value=fill) for value in values]
             elif len({value.shape[1:] for value in values}) > 1:
                 return None
             batch[name] = torch.cat(values)
         return batch
-
-    def _image(self, image_id: str) -> Image.Image:
-        return open_image(self._image_bytes(image_id), name=image_id)
-
-    def _image_size(self, image_id: str) -> tuple[int, int]:
-        try:
-            with Image.open(io.BytesIO(self._image_bytes(image_id))) as image:
-                return image.size
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise DataError(f"Image {image_id} cannot be decoded: {error}", rule="an image decodes") from error
-
-    def _image_bytes(self, image_id: str) -> bytes:
-        if self.images is None:
-            raise DataError(f"The prompt shows image {image_id}, but no images were given.", rule="image id is known")
-        return self.images.get(image_id)
 
     def _token_ids(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=not self._writes_bos(text))["input_ids"])
@@ -335,8 +276,34 @@ class Processing:
         return str(self.tokenizer.eos_token)
 
 
+def append_tokens(inputs: Features, tokens_BT: Tensor, known_BT: Tensor) -> Features:
+    """Put text tokens behind prompts.
+
+    Args:
+        inputs: of [B, L] prompts padded on the left.
+        tokens_BT: the tokens, anything that is valid where there are none.
+        known_BT: True where there is a token.
+
+    Returns:
+        The inputs with [B, L + T] entries wherever there is one per token; those of new tokens are 0, as plain text is.
+    """
+    prompt_shape = inputs["input_ids"].shape
+    added = {"input_ids": tokens_BT, "attention_mask": known_BT}
+    longer = {}
+    for name, value in inputs.items():
+        if value.shape == prompt_shape:
+            more = added.get(name, torch.zeros_like(tokens_BT))
+            value = torch.cat([value, more.to(value.dtype)], dim=1)
+        longer[name] = value
+    return longer
+
+
+def _expand(features: Features) -> Features:
+    return {name: value.long() if value.dtype == torch.bool else value for name, value in features.items()}
+
+
 def _compact(value: Tensor) -> Tensor:
-    """Keep large masks of 0 and 1 as booleans; `features` turns them back."""
+    """Keep large masks of 0 and 1 as booleans; `_expand` turns them back."""
     if value.dtype == torch.int64 and value.dim() > 2 and bool(((value == 0) | (value == 1)).all()):
         return value.bool()
     return value

@@ -5,23 +5,25 @@ What this does not do: serve over a network, or share a prompt's cache between s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
-from transformers import AutoModelForImageTextToText, GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import AutoModelForImageTextToText, GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.engines.attention import use_grouped_attention
 from mathse.engines.model_files import model_digest
-from mathse.engines.processing import Processing
+from mathse.engines.processing import Processing, append_tokens
 from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.engines.sampling import Drawing, MostAreDone, uniforms
 
 Dtype = Literal["auto", "bfloat16", "float32"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+SMALL_BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class _Prompt:
 class TransformersEngine:
     """Completes prompts in batches of like length.
 
-    The same call on the same machine gives the same text: the seed is set at the start of each call, and batches
-    follow from the requests alone.
+    The same call on the same machine gives the same text: random numbers follow from the seed and a request's key,
+    batches from the requests alone.
 
     Args:
         model: folder or Hub id.
@@ -73,10 +75,13 @@ class TransformersEngine:
         self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
         wanted: Any = DTYPES.get(dtype, torch.bfloat16 if self.device.type == "cuda" else "auto")
         self.processing = Processing.load(model, images, trust_remote_code=trust_remote_code)
-        self.model: Any = AutoModelForImageTextToText.from_pretrained(
+        loader: Any = AutoModelForImageTextToText
+        self.model = loader.from_pretrained(
             str(model), dtype=wanted, use_safetensors=True, trust_remote_code=trust_remote_code
         )
         self.model.to(self.device).eval()
+        if self.device.type == "cpu":
+            use_grouped_attention(self.model)
         self.processing.dtype = self.model.dtype
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
@@ -85,7 +90,7 @@ class TransformersEngine:
         self._stop_ids = sorted(self.processing.stop_ids)
         self._pad_id = int(self.processing.tokenizer.pad_token_id)
         # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise than was asked for.
-        self.model.generation_config = GenerationConfig(eos_token_id=self._stop_ids, pad_token_id=self._pad_id)
+        self.model.generation_config = self._generation_config(None)
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """Complete each request, in the order given; a bad one becomes an error completion."""
@@ -97,10 +102,8 @@ class TransformersEngine:
                 done[place] = checked
             else:
                 prompts.append(checked)
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(sampling.seed)
-            for batch in self._batches(prompts):
-                done.update(self._complete_batch(batch, sampling))
+        for batch in self._batches(prompts):
+            done.update(self._complete_batch(batch, sampling))
         self.processing.clear()
         return [done[place] for place in range(len(requests))]
 
@@ -134,59 +137,84 @@ class TransformersEngine:
                 good.append(prompt)
             except DataError as error:
                 done[prompt.place] = Completion.failed(prompt.request.key, str(error), prompt_tokens=prompt.tokens)
-        if not good:
-            return done
-        inputs = self.processing.batch([p.text for p in good], [p.request.image_ids for p in good])
-        tokens_BL = inputs["input_ids"].shape[1]
-        first = _FirstLogits() if any(p.option_ids for p in good) else None
-        with torch.inference_mode():
-            written_BT = self.model.generate(
-                **{name: value.to(self.device) for name, value in inputs.items()},
-                generation_config=self._generation_config(sampling),
-                logits_processor=LogitsProcessorList([first] if first else []),
-            )[:, tokens_BL:].cpu()
-        for row, prompt in enumerate(good):
-            probs = first.probabilities(row, prompt.option_ids) if first and prompt.option_ids else ()
-            done[prompt.place] = self._read(prompt, written_BT[row].tolist(), probs)
+        if good:
+            written, first = self._generate(good, sampling)
+            for row, prompt in enumerate(good):
+                probs = first.probabilities(row, prompt.option_ids) if prompt.option_ids else ()
+                done[prompt.place] = self._read(prompt, written[row], probs)
         return done
 
+    def _generate(self, prompts: list[_Prompt], sampling: Sampling) -> tuple[list[list[int]], Drawing]:
+        """Write each row up to its stop token or the limit.
+
+        When half of the rows have ended, the others go on in a batch of their own: a few long rows would otherwise
+        keep the whole batch computing.
+
+        Returns:
+            The tokens of each row, and the drawing that saw the first step of all rows.
+        """
+        written: list[list[int]] = [[] for _ in prompts]
+        uniform_BN = None
+        if sampling.temperature > 0:
+            keys = [prompt.request.key for prompt in prompts]
+            uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(self.device)
+        first: Drawing | None = None
+        left = list(range(len(prompts)))
+        while left:
+            known = len(written[left[0]])  # the same for all that are left
+            inputs = self.processing.batch(
+                [prompts[n].text for n in left], [prompts[n].request.image_ids for n in left]
+            )
+            if known:
+                tokens_BT = torch.tensor([written[n] for n in left])
+                inputs = append_tokens(inputs, tokens_BT, torch.ones_like(tokens_BT))
+            length = inputs["input_ids"].shape[1]
+            drawing = Drawing(
+                None if uniform_BN is None else uniform_BN[left, known:],
+                temperature=sampling.temperature,
+                top_p=sampling.top_p,
+                start=length,
+            )
+            few = len(left) // 2 if len(left) > SMALL_BATCH else 0
+            with torch.inference_mode():
+                new_BT = self.model.generate(
+                    **{name: value.to(self.device) for name, value in inputs.items()},
+                    generation_config=self._generation_config(sampling.max_new_tokens - known),
+                    logits_processor=LogitsProcessorList([drawing]),
+                    stopping_criteria=StoppingCriteriaList([MostAreDone(self._stop_ids, go_on_above=few)]),
+                )[:, length:].cpu()
+            for number, new in zip(left, new_BT.tolist(), strict=True):
+                written[number] += new[: _stop_place(new, self.processing.stop_ids)]
+            left = [
+                n
+                for n in left
+                if written[n][-1] not in self.processing.stop_ids and len(written[n]) < sampling.max_new_tokens
+            ]
+            first = first or drawing
+        assert first is not None
+        return written, first
+
+    def _generation_config(self, max_new_tokens: int | None) -> GenerationConfig:
+        made: Any = GenerationConfig
+        chosen: GenerationConfig = made(
+            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._stop_ids, pad_token_id=self._pad_id
+        )
+        return chosen
+
     def _read(self, prompt: _Prompt, written: list[int], probs: tuple[float, ...]) -> Completion:
-        """Cut a row where its turn ends and decode it."""
-        stop = next((place for place, token in enumerate(written) if token in self.processing.stop_ids), None)
-        kept = written if stop is None else written[:stop]
-        text = self.processing.tokenizer.decode(kept, skip_special_tokens=True)
+        """Decode a row."""
+        stopped = written[-1] in self.processing.stop_ids
+        text = self.processing.tokenizer.decode(written[:-1] if stopped else written, skip_special_tokens=True)
         return Completion(
             key=prompt.request.key,
             text=str(text),
-            finish_reason="length" if stop is None else "stop",
+            finish_reason="stop" if stopped else "length",
             prompt_tokens=prompt.tokens,
-            response_tokens=len(written) if stop is None else stop + 1,
+            response_tokens=len(written),
             option_probs=probs,
         )
 
-    def _generation_config(self, sampling: Sampling) -> GenerationConfig:
-        """Set everything that shapes the distribution; transformers would cut to 50 tokens (top_k) by itself."""
-        chosen = dict(max_new_tokens=sampling.max_new_tokens, eos_token_id=self._stop_ids, pad_token_id=self._pad_id)
-        if sampling.temperature == 0:
-            return GenerationConfig(do_sample=False, **chosen)
-        return GenerationConfig(
-            do_sample=True, temperature=sampling.temperature, top_p=sampling.top_p, top_k=0, **chosen
-        )
 
-
-class _FirstLogits(LogitsProcessor):  # type: ignore[misc]
-    """Keep the scores of the first generated token, before temperature."""
-
-    def __init__(self) -> None:
-        self.scores_BV: Tensor | None = None
-
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        if self.scores_BV is None:
-            self.scores_BV = scores.detach().float().clone()
-        return scores
-
-    def probabilities(self, row: int, token_ids: Sequence[int]) -> tuple[float, ...]:
-        """Return the probabilities of some tokens, scaled to sum to 1."""
-        assert self.scores_BV is not None
-        chosen = self.scores_BV[row, list(token_ids)].double()
-        return tuple(chosen.softmax(dim=0).tolist())
+def _stop_place(tokens: Sequence[int], stop_ids: Collection[int]) -> int:
+    """Return how many tokens there are up to the first stop token, itself included."""
+    return next((place + 1 for place, token in enumerate(tokens) if token in stop_ids), len(tokens))

@@ -66,9 +66,7 @@ def grade(predictions: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
         checked, on=["problem_id", "round"], how="left", maintain_order="left", validate="1:1"
     ).with_columns(correct=pl.col("answer_state") == "match")
     if unchecked := rows["answer_state"].null_count():
-        raise DataError(
-            f"{unchecked} of {rows.height} predictions have no answer check.", rule="all are graded"
-        )
+        raise DataError(f"{unchecked} of {rows.height} predictions have no answer check.", rule="all are graded")
     return rows.select(pl.col(name).cast(dtype) for name, dtype in GRADED.items())
 
 
@@ -93,9 +91,7 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
         pl.col("correct").sum().cast(pl.Int64),
         (pl.col("answer_state") != "no_answer").mean().alias("found"),
     ]
-    table = (
-        graded.group_by(list(by)).agg(counts).sort(list(by), nulls_last=True) if by else graded.select(counts)
-    )
+    table = graded.group_by(list(by)).agg(counts).sort(list(by), nulls_last=True) if by else graded.select(counts)
     bounds = [wilson(hits, n) for hits, n in table.select("correct", "n").iter_rows()]
     return table.select(
         *by,

@@ -63,9 +63,7 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comp
     n = pairs.height
     low, high = paired_bootstrap(lost, gained, n, seed=seed)
     neither = n - both - lost - gained
-    return Comparison(
-        n, both, lost, gained, neither, (gained - lost) / n, low, high, mcnemar_exact(lost, gained)
-    )
+    return Comparison(n, both, lost, gained, neither, (gained - lost) / n, low, high, mcnemar_exact(lost, gained))
 
 
 def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:

@@ -41,7 +41,11 @@ def _shift(rng: random.Random, colour: Colour, spread: int) -> Colour:
 
 
 class Pen:
-    """One figure being drawn, with a style drawn from `rng`."""
+    """One figure being drawn, with a style drawn from `rng`.
+
+    Attributes:
+        glyphs: every character written so far, with its centre in pixels.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -52,6 +56,7 @@ class Pen:
         self.text_size = rng.choice((14, 15, 16, 17))
         self.image = Image.new("RGB", (SIZE, SIZE), paper)
         self.draw = ImageDraw.Draw(self.image)
+        self.glyphs: list[tuple[str, float, float]] = []
 
     def tint(self) -> Colour:
         """Return a light random fill that never hides dark ink."""
@@ -70,6 +75,10 @@ class Pen:
         if clear:
             self.draw.rectangle((x + left - 1, y + top - 1, x + right + 1, y + bottom + 1), fill=self.paper)
         self.draw.text((x, y), text, font=face, fill=self.ink, anchor="mm")
+        start = x - face.getlength(text) / 2
+        for place, character in enumerate(text):
+            middle = (face.getlength(text[:place]) + face.getlength(text[: place + 1])) / 2
+            self.glyphs.append((character, start + middle, y))
 
     def line(self, points: Sequence[Point], *, width: int | None = None) -> None:
         """Draw connected line segments."""

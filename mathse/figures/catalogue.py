@@ -43,12 +43,13 @@ HELD_OUT_BUCKETS = {"eval": range(0, 10), "orm_test": range(10, 15)}
 
 @dataclass(frozen=True)
 class Figure:
-    """One drawn figure: its family, level, facts and PNG bytes."""
+    """One drawn figure: its family, level, facts, PNG bytes, and the characters written on it."""
 
     family: str
     level: int
     facts: dict[str, Any]
     png: bytes
+    glyphs: tuple[tuple[str, float, float], ...] = ()
 
     @property
     def description(self) -> str:
@@ -96,7 +97,7 @@ def draw_figure(rng: random.Random, name: str, level: int, *, wanted_side: str |
             break
     pen = Pen(rng)
     kind.draw(facts, pen)
-    return Figure(name, level, facts, pen.png())
+    return Figure(name, level, facts, pen.png(), tuple(pen.glyphs))
 
 
 def distractors(answer: str, rng: random.Random, count: int = 3) -> list[str]:

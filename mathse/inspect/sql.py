@@ -16,7 +16,6 @@ from mathse.core.errors import DataError
 
 _ROUND_IN_PATH = {"rounds": r"rounds/([^/]+)/[^/]+$", "eval": r"eval/([^/]+)/[^/]+$"}
 _MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")
-FIRST_ROUND = "r0"
 
 
 @dataclass(frozen=True)
@@ -46,29 +45,29 @@ VIEWS: dict[str, View] = {
         "distill, generate or reflect",
     ),
     "reflections": View((("rounds/*/reflections.parquet", "*"),), "reflect"),
+    "mistakes": View((("rounds/*/mistakes.parquet", "*, {round} AS round"),), "score"),
     "verdicts": View(
         (
+            ("distill/verdicts.parquet", "*, 'distill' AS stage"),
             ("rounds/*/verdicts.parquet", "*, 'score' AS stage"),
             ("rounds/*/reflection_verdicts.parquet", "*, 'reflect' AS stage"),
         ),
-        "score or reflect",
+        "distill, score or reflect",
     ),
-    "train": View(
-        (
-            ("distill/train.parquet", f"* RENAME (round AS added_in), '{FIRST_ROUND}' AS round"),
-            ("rounds/*/train.parquet", "* RENAME (round AS added_in), {round} AS round"),
-        ),
-        "distill or merge",
-    ),
-    "ledger": View((("distill/ledger.parquet", "*"), ("rounds/*/ledger.parquet", "*")), "distill or merge"),
+    "train": View((("rounds/*/train.parquet", "* RENAME (round AS added_in), {round} AS round"),), "distill or merge"),
+    "ledger": View((("rounds/*/ledger.parquet", "*"),), "distill or merge"),
     "dropped": View((("rounds/*/dropped.parquet", "*, {round} AS round"),), "merge"),
-    "orm_rows": View((("orm/rows.parquet", "*"),), "orm_data"),
-    "orm_predictions": View((("orm/predictions.parquet", "*"),), "eval_orm"),
+    "orm_rows": View((("orm/data/rows.parquet", "*"),), "orm_data"),
+    "orm_trajectories": View((("orm/data/trajectories.parquet", "*"),), "orm_data"),
+    "orm_judgements": View((("orm/judgements.parquet", "*"),), "eval_orm"),
     "predictions": View((("eval/*/predictions.parquet", "*"),), "predict"),
     "graded": View((("eval/*/graded.parquet", "*"),), "eval"),
+    "accuracy": View((("eval/*/accuracy.parquet", "*"),), "eval"),
+    "transitions": View((("eval/*/transitions.parquet", "*, {round} AS round"),), "eval"),
 }
 """All views. In `train`, `round` is the round whose training table a row is in and `added_in` the one that
-added it. In `verdicts`, `stage` tells a student's path (score) from a reflection (reflect)."""
+added it. In `verdicts`, `stage` tells the teacher's paths (distill), the student's (score) and reflections (reflect)
+apart."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +105,7 @@ def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
     """
     root = Path(data)
     if not root.is_dir():
-        raise DataError(
-            "There is no data folder here.", file=root, fix="run `make repro`, or name it with --data"
-        )
+        raise DataError("There is no data folder here.", file=root, fix="run `make repro`, or name it with --data")
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
     for name, view in VIEWS.items():
         if parts := _selects(root, view):

@@ -37,9 +37,7 @@ def tell(data: str | Path, name: str) -> str:
         if trajectory_id is not None:
             paths = _family(paths, trajectory_id)
         order = {place: number for number, place in enumerate(sort_rounds({path["round"] for path in paths}))}
-        paths.sort(
-            key=lambda path: (order[path["round"]], path["origin"] == "reflection", path["sample_idx"])
-        )
+        paths.sort(key=lambda path: (order[path["round"]], path["origin"] == "reflection", path["sample_idx"]))
         for path in paths:
             own = path["trajectory_id"]
             lines += _path(path, verdicts.get(own, []), trained.get(own, []), dropped.get(own))

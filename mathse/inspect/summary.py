@@ -81,7 +81,7 @@ def summarize(data: str | Path) -> Summary:
     for name in names:
         place = loop.index(name) if name in loop else 0
         change = _changes(graded[loop[place - 1]], graded[name]) if place else {}
-        folder = root / "distill" if name == FIRST_ROUND else root / "rounds" / name
+        folder = root / "rounds" / name
         states = count_states(read_table(folder / "ledger.parquet")) if _has(folder, "ledger") else {}
         rows = read_table(folder / "train.parquet").height if _has(folder, "train") else None
         rounds.append(RoundSummary(name, _count(graded[name]), change, states, rows))
@@ -109,10 +109,7 @@ def sort_rounds(names: Iterable[str]) -> list[str]:
 def lay_out(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
     """Return a summary as text: the header, a row of cells for each round, and the lines below the table."""
     splits = _splits(summary)
-    sizes = {
-        split: {line.correct[split][1] for line in summary.rounds if split in line.correct}
-        for split in splits
-    }
+    sizes = {split: {line.correct[split][1] for line in summary.rounds if split in line.correct} for split in splits}
     one_size = {split: len(found) == 1 for split, found in sizes.items()}
     header = ["round"]
     header += [f"{split} (n = {next(iter(sizes[split]))})" if one_size[split] else split for split in splits]
@@ -152,8 +149,7 @@ def plain_table(header: list[str], lines: list[list[str]]) -> str:
     text = ""
     for row in rows:
         cells = [
-            row[place].rjust(widths[place]) if right[place] else row[place].ljust(widths[place])
-            for place in places
+            row[place].rjust(widths[place]) if right[place] else row[place].ljust(widths[place]) for place in places
         ]
         text += "  ".join(cells).rstrip() + "\n"
     return text

@@ -68,9 +68,7 @@ def accept_paths(paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 
     if not 0.0 <= min_p_correct <= 1.0:
         raise ParamError(f"min_p_correct must lie in [0, 1], not {min_p_correct}")
     if missing := sorted({*_INPUTS, "steps", "finish_reason"} - set(paths.columns)):
-        raise DataError(
-            f"Paths to accept lack the columns {missing}.", fix="join answer checks and judgements first"
-        )
+        raise DataError(f"Paths to accept lack the columns {missing}.", fix="join answer checks and judgements first")
     reason = _first_reason(accept, min_p_correct)
     rows = paths.with_columns(reason.alias("reason")).with_columns(accepted=pl.col("reason").is_null())
     return rows.select(pl.col(name).cast(dtype) for name, dtype in VERDICT.items())

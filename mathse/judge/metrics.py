@@ -57,9 +57,7 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def orm_metrics_by(
-    rows: pl.DataFrame, judgements: pl.DataFrame, groups: pl.DataFrame, by: str
-) -> pl.DataFrame:
+def orm_metrics_by(rows: pl.DataFrame, judgements: pl.DataFrame, groups: pl.DataFrame, by: str) -> pl.DataFrame:
     """Measure an ORM for each family (or any other column of the problems).
 
     Args:

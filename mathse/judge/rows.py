@@ -84,9 +84,7 @@ def build_rows(
     _check(paths)
     dropped: list[pl.DataFrame] = []
     rows = _with_group(paths, problems).with_columns(
-        part=pl.when(pl.col("problem_id").is_in(list(test_problems)))
-        .then(pl.lit("test"))
-        .otherwise(pl.lit("train")),
+        part=pl.when(pl.col("problem_id").is_in(list(test_problems))).then(pl.lit("test")).otherwise(pl.lit("train")),
         order=pl.col("trajectory_id"),
     )
     for reason, bad in _unusable(need_feedback):
@@ -116,9 +114,7 @@ def _check(paths: pl.DataFrame) -> None:
 
 def _unusable(need_feedback: bool) -> list[tuple[str, pl.Expr]]:
     wrong = pl.col("status") == "wrong"
-    unnamed = pl.col("error_step").is_null() | (
-        pl.col("error_analysis").fill_null("").str.strip_chars() == ""
-    )
+    unnamed = pl.col("error_step").is_null() | (pl.col("error_analysis").fill_null("").str.strip_chars() == "")
     outside = ~pl.col("error_step").is_between(1, pl.col("steps").list.len())
     return [
         ("empty", pl.col("steps").list.len() == 0),
@@ -141,9 +137,7 @@ def _with_group(paths: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
 
 def _in_turn(rows: pl.DataFrame) -> pl.DataFrame:
     """Order rows of each part and status so that families, then problems within a family, take turns."""
-    rows = rows.sort("order").with_columns(
-        of_problem=pl.int_range(pl.len()).over("part", "status", "problem_id")
-    )
+    rows = rows.sort("order").with_columns(of_problem=pl.int_range(pl.len()).over("part", "status", "problem_id"))
     rows = rows.sort("of_problem", "order").with_columns(
         of_group=pl.int_range(pl.len()).over("part", "status", "group")
     )

@@ -110,9 +110,7 @@ def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
 
 def judge_key(engine: Engine, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm) -> str:
     """Name a chunk of paths for the journal, by all that its judgements depend on."""
-    return content_id(
-        "judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list()
-    )
+    return content_id("judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list())
 
 
 def judge_chunk(
@@ -156,9 +154,7 @@ def judge_chunk(
     return pl.DataFrame(judged, schema=JUDGEMENTS)
 
 
-def read_completion(
-    completion: Completion, n_steps: int, form: VerdictForm
-) -> tuple[ParsedVerdict, float | None]:
+def read_completion(completion: Completion, n_steps: int, form: VerdictForm) -> tuple[ParsedVerdict, float | None]:
     """Turn a judge's completion into a verdict and P(correct); see `judge_chunk` for what is refused."""
     p_correct = completion.option_probs[0] if completion.option_probs else None
     if p_correct is not None and not 0.0 <= p_correct <= 1.0:

@@ -13,16 +13,18 @@ _NUMBER = re.compile(
     r"[$€£¥]?\s*[-+−]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+|e[-+]?\d+)?\s*[%°]?", re.IGNORECASE
 )
 _MEMBERS = re.compile(r"[\[{]\s*[^\[\]{}]*\s*[\]}]")
-_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s'’.,-]+[^\W\d_]+)*[.!]?|[^\W\d_]")
+_WORDS = re.compile(r"(?=.*[^\W\d_]{2})[^\W\d_]+(?:[\s'’.,-]+[^\W\d_]+)*[.!]?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
 _NAME = re.compile(r"[^a-z0-9]+")
 _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
+_NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 _QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
+_LAST_IMAGE = re.compile(r"<image>$", re.IGNORECASE)
 
 
 def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
@@ -133,7 +135,7 @@ def guess_answer_type(answer: str, choices: Sequence[str]) -> str:
         return "number"
     if _MEMBERS.fullmatch(answer):
         return "set"
-    if _WORDS.fullmatch(answer) and len(answer) > 1:
+    if _WORDS.fullmatch(answer):
         return "text"
     return "expression"
 
@@ -158,9 +160,7 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
     lines such as `(A) 12`, `A. 12` or `A:12`, in the order of the alphabet, at the end of the prompt. A prompt
     that does not read so comes back whole, without choices.
     """
-    body = _HINT.sub("", prompt)
-    while _IMAGE.match(body.strip()):
-        body = _IMAGE.sub("", body.strip(), count=1)
+    body = without_outer_images(_HINT.sub("", prompt))
     body = _QUESTION.sub("", body, count=1).strip()
     marker = list(_CHOICES.finditer(body))
     if marker:
@@ -176,9 +176,20 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
     return body, []
 
 
+def without_outer_images(words: str) -> str:
+    """Leave out `<image>` before and after a text; one in its midst has a meaning there, and then all stay."""
+    bare = words.strip()
+    while match := _IMAGE.match(bare) or _LAST_IMAGE.search(bare):
+        bare = (bare[: match.start()] + bare[match.end() :]).strip()
+    return words.strip() if _IMAGE.search(bare) else bare
+
+
 def _options(lines: Sequence[str]) -> list[str] | None:
     found: list[str] = []
-    for line in filter(str.strip, lines):
+    filled = [line for line in lines if line.strip()]
+    if len(filled) == 1:
+        filled = _NEXT_OPTION.split(filled[0])
+    for line in filled:
         match = _OPTION.match(line)
         if match is None or match[1] != letter(len(found)):
             return None

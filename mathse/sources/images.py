@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import struct
 import warnings
+import zlib
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
     if "\0" in path:
         raise BadRow("image is a local file", "image", path.replace("\0", "?"), "the path holds a zero byte")
     name = Path(path.replace("\\", "/"))
-    allowed = [folder.resolve() for folder in inside]
+    allowed = [_resolved(folder) for folder in inside]
     outside = False
     for root in roots:
         try:
@@ -122,9 +125,6 @@ def array_to_png(array: Any) -> bytes:
     Raises:
         BadRow: if the array is no picture.
     """
-    import struct
-    import zlib
-
     pixels = np.asarray(array)
     if pixels.dtype == object or pixels.ndim not in (2, 3) or 0 in pixels.shape:
         raise BadRow("image is a picture", "image", f"array of shape {pixels.shape}", "the array is no picture")
@@ -147,9 +147,13 @@ def array_to_png(array: Any) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )
+
+
+@lru_cache(maxsize=64)
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
 
 
 def _grey(image: Image.Image) -> Image.Image:

@@ -60,7 +60,8 @@ class DataFile:
 class Draft:
     """A problem as a data set tells it, before anything is checked.
 
-    `answer_type` and `language` are worked out where they are None. See the Problem table for the rest.
+    `answer_type` and `language` are worked out where they are None. `source` is the data set that an exported row
+    came from in the first place. See the Problem table for the rest.
     """
 
     question: str
@@ -77,6 +78,7 @@ class Draft:
     language: str | None = None
     solution: str | None = None
     meta: Raw = field(default_factory=dict)
+    source: str | None = None
 
 
 Adapt = Callable[[Raw, DataFile], Draft | list[Draft]]

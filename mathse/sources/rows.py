@@ -37,6 +37,8 @@ _PLAIN = {
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
+    ("builtins", "bytes"),
+    ("__builtin__", "bytes"),
 }
 
 
@@ -231,6 +233,7 @@ class _Window:
     def _more(self) -> bool:
         """Read on, at least as much as is at hand, so that a long element is not parsed too often."""
         block = self._file.read(max(BLOCK_CHARS, len(self._text) - self._at))
-        self._text = self._text[self._at :] + block
-        self._at = 0
+        if block:
+            self._text = self._text[self._at :] + block
+            self._at = 0
         return bool(block)

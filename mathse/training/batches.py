@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mathse.core.errors import DataError
-from mathse.engines.processing import Features, Processing
+from mathse.engines.processing import Features, Processing, append_tokens
 from mathse.training.examples import Row
 
 IGNORED = -100
@@ -34,7 +34,9 @@ class Batch:
     labels_BT: Tensor
 
 
-def plan_batches(rows: Sequence[Row], *, batch_size: int, steps: int | None, epochs: float, seed: int) -> list[list[int]]:
+def plan_batches(
+    rows: Sequence[Row], *, batch_size: int, steps: int | None, epochs: float, seed: int
+) -> list[list[int]]:
     """Lay out all batches of a run beforehand, so that a run can go on from any step.
 
     Each epoch is shuffled. Rows of like length are put together within windows of some batches; a batch holds rows
@@ -98,18 +100,10 @@ def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
     for row in rows:
         if not row.target_ids:
             raise DataError(f"Training row {row.key} has no target tokens.", rule="the loss is taken on something")
-    prompt_BL = inputs["input_ids"]
     longest = max(len(row.target_ids) for row in rows)
     labels_BT = torch.full((len(rows), longest), IGNORED)
     for number, row in enumerate(rows):
         labels_BT[number, : len(row.target_ids)] = torch.tensor(row.target_ids)
     known_BT = labels_BT != IGNORED
-    added = {
-        "input_ids": labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id),
-        "attention_mask": known_BT.long(),
-    }
-    for name, value in inputs.items():
-        if value.shape == prompt_BL.shape:  # one entry per token, such as its type: targets are plain text, type 0
-            more = added.get(name, torch.zeros_like(labels_BT)).to(value.dtype)
-            inputs[name] = torch.cat([value, more], dim=1)
-    return Batch(inputs, labels_BT)
+    tokens_BT = labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id)
+    return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
+from accelerate import Accelerator  # type: ignore[import-untyped]
 
 _STATE = "run.json"
 _PREFIX = "step-"

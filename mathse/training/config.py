@@ -27,7 +27,7 @@ class TrainConfig:
         log_every_steps: how often a row of the loss curve is written.
         save_every_steps: how often a checkpoint is written; 0: never.
         frozen: parameters whose name contains one of these are not trained.
-        attention: attention code; auto: eager on CPU (faster for small models there), else the model's own.
+        attention: attention code; auto: MathSE's own on CPU, where it is fastest, else the model's.
         save_dtype: of the weights that are written.
     """
 

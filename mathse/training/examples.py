@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.prompts import Message
-from mathse.engines.processing import Processing
+
+if TYPE_CHECKING:
+    from mathse.engines.processing import Processing
 
 TOO_LONG = "over max_tokens"
 EMPTY_TARGET = "empty target"

@@ -6,8 +6,6 @@ import csv
 import inspect
 import logging
 import math
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -16,22 +14,23 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
+from accelerate.utils import set_seed  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional
-from transformers import AutoModelForImageTextToText
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.progress import track
-from mathse.engines.model_files import model_digest, write_record
+from mathse.engines.model_files import model_digest
 from mathse.engines.processing import Processing
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
 from mathse.training.checkpoints import Checkpoints, Progress
 from mathse.training.config import TrainConfig, TrainReport
 from mathse.training.examples import Example, Row, examples_digest, make_rows
+from mathse.training.weights import load_model, parameter_groups, save_model
 
 LOOP_VERSION = 1  # raise it when the same inputs train to other weights
 BETAS = (0.9, 0.95)
@@ -85,23 +84,17 @@ def finetune(
     pixels = torch.bfloat16 if config.precision == "bf16" else torch.float32
     processing = Processing.load(init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels)
     rows, dropped = make_rows(examples, processing, max_tokens=config.max_tokens)
-    plan = plan_batches(
-        rows, batch_size=config.batch_size, steps=config.steps, epochs=config.epochs, seed=config.seed
-    )
+    plan = plan_batches(rows, batch_size=config.batch_size, steps=config.steps, epochs=config.epochs, seed=config.seed)
     for reason, keys in sorted(dropped.items()):
         log.warning("%s: left out %d of %d rows, %s: %s", label, len(keys), len(examples), reason, ", ".join(keys[:5]))
 
-    model = _load_model(init, config, accelerator, trust_remote_code)
-    optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True
-    )
+    model = load_model(init, config, accelerator, trust_remote_code)
+    optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True)
     model, optimizer = accelerator.prepare(model, optimizer)
     model.train()
     identity = {"loop": LOOP_VERSION, "contract": processing.contract, "init": model_digest(init)}
     identity |= {"examples": examples_digest(examples), "config": config.identity()}
-    kept = Checkpoints(
-        Path(checkpoints), key=content_id(identity, accelerator.num_processes), accelerator=accelerator
-    )
+    kept = Checkpoints(Path(checkpoints), key=content_id(identity, accelerator.num_processes), accelerator=accelerator)
     start = kept.resume()
     if start.step:
         log.info("%s: goes on from step %d of %d", label, start.step, len(plan))
@@ -128,10 +121,12 @@ def finetune(
             kept.save(Progress(step + 1, losses))
 
     record = {"contract": processing.contract, "init": identity["init"], "examples": identity["examples"]}
-    _save_model(accelerator, model, processing, out, config, {**record, "train": asdict(config), "steps": len(plan)})
+    save_model(accelerator, model, processing, out, config, {**record, "train": asdict(config), "steps": len(plan)})
     if curve is not None and accelerator.is_main_process:
         _write_curve(Path(curve), losses, config)
     kept.remove()
+    accelerator.free_memory()
+    AcceleratorState._reset_state()  # a later run in this process may compute in another precision
     tenth = max(1, len(losses) // 10)
     return TrainReport(
         steps=len(plan),
@@ -153,35 +148,6 @@ def _micro_batch(config: TrainConfig, processes: int) -> int:
             f"batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} times {processes} processes"
         )
     return micro
-
-
-def _load_model(init: str, config: TrainConfig, accelerator: Accelerator, trust_remote_code: bool) -> Any:
-    attention = config.attention
-    if attention == "auto":
-        attention = "eager" if accelerator.device.type == "cpu" else "auto"  # type: ignore[assignment]
-    chosen = {} if attention == "auto" else {"attn_implementation": attention}
-    model = AutoModelForImageTextToText.from_pretrained(
-        init, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code, **chosen
-    )
-    model.config.use_cache = False
-    return model
-
-
-def _parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
-    """Freeze what is to be frozen; decay matrices only."""
-    named = list(model.named_parameters())
-    for pattern in config.frozen:
-        if not any(pattern in name for name, _ in named):
-            raise ParamError(f"frozen: no parameter's name contains {pattern!r}; one of them is {named[0][0]!r}")
-    for name, parameter in named:
-        parameter.requires_grad_(not any(pattern in name for pattern in config.frozen))
-    trained = [parameter for _, parameter in named if parameter.requires_grad]
-    if not trained:
-        raise ParamError("frozen: these patterns leave nothing to train")
-    return [
-        {"params": [p for p in trained if p.dim() >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
-    ]
 
 
 def _micro_batches(
@@ -227,7 +193,7 @@ def _train_step(
 def _loss(model: Any, batch: Batch, device: torch.device, keep: bool) -> Tensor:
     """Return the summed cross-entropy of the target tokens. The token at t is predicted from what is before t."""
     targets = batch.labels_BT.shape[1]
-    inputs = {name: value.to(device) for name, value in batch.inputs.items()}
+    inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.inputs.items()}
     if keep:
         inputs["logits_to_keep"] = targets + 1
     logits_BTV = model(**inputs, use_cache=False).logits[:, -targets - 1 : -1]
@@ -248,28 +214,6 @@ def _show_labels(row: Row, processing: Processing) -> None:
     """Log what the loss is taken on, so that a wrong mask is seen at once."""
     log.info("first prompt: %r", row.text)
     log.info("first labels: %r", processing.tokenizer.decode(list(row.target_ids), skip_special_tokens=False))
-
-
-def _save_model(
-    accelerator: Accelerator, model: Any, processing: Processing, out: Path, config: TrainConfig, record: dict[str, Any]
-) -> None:
-    """Write weights, processor and record beside `out`, then put them in its place."""
-    state = accelerator.get_state_dict(model)
-    if accelerator.is_main_process:
-        part = out.with_name(f".{out.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        plain = accelerator.unwrap_model(model)
-        plain.config.use_cache = True
-        dtype = getattr(torch, config.save_dtype)
-        plain.config.dtype = dtype
-        cast = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
-        plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
-        processing.save(part)
-        write_record(part, record)
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(part, out)
-    accelerator.wait_for_everyone()
 
 
 def _write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:

@@ -21,9 +21,13 @@ from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGe
 
 from mathse.figures.canvas import SIZE
 from models.recipe.tasks import Sample, batch, kind_of
-from models.recipe.tokenizer import ASSISTANT, END, FAKE, GLOBAL, IMAGE, IMAGE_TOKENS, PAD, USER, train
+from models.recipe.tokenizer import ASSISTANT, END, FAKE, GLOBAL, IMAGE, IMAGE_TOKENS, CONTRAST, PAD, PAPER, USER, train
 
 IGNORED = -100
+PATCH = 14
+PATCHES = (SIZE // PATCH) ** 2
+GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf"
+"""Characters that the extra head tells apart; others count as none."""
 
 
 def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
@@ -91,14 +95,51 @@ def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
     result = {"input_ids": ids, "attention_mask": mask, "labels": labels}
     if pixels:
         result["pixels"] = torch.from_numpy(np.stack(pixels))
+        result["glyphs"] = torch.from_numpy(np.stack([glyph_grid(sample) for sample in samples if sample.png]))
     return result
 
 
+def glyph_grid(sample: Sample) -> np.ndarray:
+    """Return which characters have their centre in each patch, leftmost and second: (PATCHES, 2), 0 for none."""
+    grid = np.zeros((PATCHES, 2), dtype=np.int64)
+    for character, x, y in sorted(sample.glyphs, key=lambda glyph: glyph[1]):
+        column, row = int(x // PATCH), int(y // PATCH)
+        place = row * (SIZE // PATCH) + column
+        free = int(grid[place, 0] != 0)
+        if grid[place, free] == 0:
+            grid[place, free] = GLYPHS.find(character) + 1
+    return grid
+
+
+class GlyphReader(torch.nn.Module):
+    """An extra head, thrown away in the end: reads the characters in each patch off the vision tower.
+
+    Language alone tells the vision tower of one digit at a time; this tells it of every digit in the figure at once.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(model.config.vision_config.hidden_size, 2 * (len(GLYPHS) + 1))
+        self.seen: torch.Tensor | None = None
+        model.model.vision_model.register_forward_hook(self._keep)
+
+    def _keep(self, module: Any, inputs: Any, output: Any) -> None:
+        self.seen = output.last_hidden_state
+
+    def loss(self, glyphs_BPC: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy over patches; patches without characters count little."""
+        assert self.seen is not None
+        logits = self.head(self.seen.float()).view(-1, len(GLYPHS) + 1)
+        weight = torch.ones(len(GLYPHS) + 1)
+        weight[0] = 0.05
+        return torch.nn.functional.cross_entropy(logits, glyphs_BPC.flatten(), weight=weight)
+
+
 def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Turn a collated batch into the model's arguments: pixels become (B, 1, 3, H, W) in [-1, 1]."""
-    inputs = {key: value for key, value in arrays.items() if key != "pixels"}
+    """Turn a collated batch into the model's arguments: pixels become (B, 1, 3, H, W), paper near 0."""
+    inputs = {key: value for key, value in arrays.items() if key not in ("pixels", "glyphs")}
     if "pixels" in arrays:
-        values = (arrays["pixels"].permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+        values = (arrays["pixels"].permute(0, 3, 1, 2).float() / 255 - PAPER) / CONTRAST
         inputs["pixel_values"] = values[:, None]
         inputs["pixel_attention_mask"] = torch.ones(len(values), 1, SIZE, SIZE, dtype=torch.bool)
     return inputs
@@ -145,19 +186,22 @@ def main() -> None:
     processor = AutoProcessor.from_pretrained(args.out)
     model = build_model(processor.tokenizer, args.seed)
     model.set_attn_implementation("eager")
+    reader = GlyphReader(model)
     found = optimizers(model, args.rate, muon=not args.adamw)
+    found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
     checkpoint = args.work / "checkpoint.pt"
     first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])
+        reader.load_state_dict(state["reader"])
         for optimizer, saved in zip(found, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         first = state["step"]
     last = args.stop_after or args.steps
     loader = DataLoader(Steps(processor, args.seed, args.batch), batch_size=None, sampler=range(first, last),
                         num_workers=1, prefetch_factor=8)  # fmt: skip
-    started, losses = time.monotonic(), {"figure": [0.0, 0], "text": [0.0, 0]}
+    started, losses = time.monotonic(), {"figure": [0.0, 0], "reading": [0.0, 0], "text": [0.0, 0], "glyphs": [0.0, 0]}
     model.train()
     for step, arrays in enumerate(loader, start=first):
         share = rate_at(step, args.steps, 200, args.decay)
@@ -166,7 +210,8 @@ def main() -> None:
                 group["lr"] = args.rate * share
         with torch.autocast("cpu", dtype=torch.bfloat16):
             loss = model(**to_inputs(arrays)).loss
-        loss.backward()
+        extra = reader.loss(arrays["glyphs"]) if "glyphs" in arrays else torch.zeros(())
+        (loss + extra).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in found:
             optimizer.step()
@@ -174,6 +219,9 @@ def main() -> None:
         tally = losses[kind_of(step)]
         tally[0] += loss.item()
         tally[1] += 1
+        if "glyphs" in arrays:
+            losses["glyphs"][0] += extra.item()
+            losses["glyphs"][1] += 1
         done = step + 1
         if done % 100 == 0:
             row = {
@@ -187,7 +235,7 @@ def main() -> None:
                 log.write(json.dumps(row) + "\n")
             print(row, flush=True)
         if done % args.save_every == 0 or done == last:
-            state = {"model": model.state_dict(), "optimizers": [o.state_dict() for o in found], "step": done}
+            state = {"model": model.state_dict(), "reader": reader.state_dict(), "optimizers": [o.state_dict() for o in found], "step": done}
             torch.save(state, checkpoint.with_suffix(".new"))
             os.replace(checkpoint.with_suffix(".new"), checkpoint)
     model.set_attn_implementation("sdpa")

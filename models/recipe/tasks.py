@@ -15,7 +15,7 @@ from mathse.figures.canvas import Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
 from mathse.figures.chance import simplest
 
-READING_STEPS = 5000
+READING_STEPS = 1500
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
@@ -30,6 +30,7 @@ class Sample:
     prompt: str
     answer: str
     png: bytes | None = None
+    glyphs: tuple[tuple[str, float, float], ...] = ()
 
 
 def corrupt(text: str, rng: random.Random) -> str:
@@ -63,13 +64,13 @@ def figure_sample(rng: random.Random) -> Sample:
     reading = family(figure.family).ask(figure.facts, rng).steps[0]
     draw = rng.random()
     if draw < 0.55:
-        return Sample(DESCRIBE, figure.description, figure.png)
+        return Sample(DESCRIBE, figure.description, figure.png, figure.glyphs)
     if draw < 0.72:
-        return Sample(LOOK.format(about=reading.about), reading.text, figure.png)
+        return Sample(LOOK.format(about=reading.about), reading.text, figure.png, figure.glyphs)
     text = figure.description if rng.random() < 0.5 else reading.text
     if rng.random() < 0.4:
-        return Sample(TRUE.format(text=text), "yes", figure.png)
-    return Sample(TRUE.format(text=corrupt(text, rng)), f"no: {text}", figure.png)
+        return Sample(TRUE.format(text=text), "yes", figure.png, figure.glyphs)
+    return Sample(TRUE.format(text=corrupt(text, rng)), f"no: {text}", figure.png, figure.glyphs)
 
 
 def random_sum(rng: random.Random) -> tuple[str, str]:
@@ -123,7 +124,7 @@ def reading_sample(rng: random.Random) -> Sample:
             pen.draw.rectangle((at[0] - 14, at[1] - 9, at[0] + 14, at[1] + 9), fill=pen.tint())
         pen.text(at, text)
         texts.append(text)
-    return Sample(READ, ", ".join(texts), pen.png())
+    return Sample(READ, ", ".join(texts), pen.png(), tuple(pen.glyphs))
 
 
 def sums_sample(rng: random.Random) -> Sample:
@@ -142,7 +143,7 @@ def sums_sample(rng: random.Random) -> Sample:
 def batch(seed: int, step: int, size: int) -> list[Sample]:
     """Return the samples of one training step; a step has samples of one kind.
 
-    Every eighth step is text alone (twice the size: it is cheap). Scattered numbers to read come in every third step
+    Every sixth step is text alone (twice the size: it is cheap). Scattered numbers to read come in every third step
     at first, since a model that cannot read digits learns little from figures, and seldom later.
     """
     rng = random.Random(f"{seed}/pretrain/{step}")
@@ -155,6 +156,6 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
 
 def kind_of(step: int) -> str:
     """Return what a training step is about: figure, reading or text."""
-    if step % 8 == 7:
+    if step % 6 == 5:
         return "text"
     return "reading" if step % (3 if step < READING_STEPS else 12) == 1 else "figure"

@@ -17,6 +17,8 @@ from models.recipe.tasks import figure_sample, sums_sample
 PAD, USER, ASSISTANT, END = "<|pad|>", "<|user|>", "<|assistant|>", "<end_of_utterance>"
 IMAGE, FAKE, GLOBAL = "<image>", "<fake_token_around_image>", "<global-img>"
 IMAGE_TOKENS = 16
+PAPER, CONTRAST = 0.93, 0.25
+"""Pixel mean and scale: paper becomes 0, so that ink stands out. With 0.5 and 0.5 digits took far longer to read."""
 TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>' }}"
@@ -91,8 +93,8 @@ def train(folder: Path, *, seed: int, vocabulary: int = 1024, size: int = 3000) 
         do_image_splitting=False,
         size={"longest_edge": SIZE},
         max_image_size={"longest_edge": SIZE},
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
+        image_mean=[PAPER] * 3,
+        image_std=[CONTRAST] * 3,
     )
     processor = Idefics3Processor(pixels, tokenizer, image_seq_len=IMAGE_TOKENS, chat_template=TEMPLATE)
     processor.save_pretrained(folder)

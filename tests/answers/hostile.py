@@ -37,6 +37,11 @@ def hostile_answers() -> list[str]:
         "1,\n" * 9000, "1;2;" * 9000, "\\{" * 9000, "x_{1}" * 9000, "|" * 9000, "||x||" * 3000, "°" * 9000, "\\pm" * 4000,
         "1\\pm" * 60 + "1", "\\pm 1, " * 60, "one " * 9000, "hundred " * 9000, "half " * 3000, "\u5341" * 9000,
     ]  # fmt: skip
-    letters, shapes = "xyzab", ("({0}+1)^{{{1}}}", "\\sin({0}^{{{1}}})", "{0}^{{{0}^{{{1}}}}}", "\\sqrt[{1}]{{{0}!}}")
-    texts += [shape.format(letter, power) for letter, shape, power in product(letters, shapes, ("99999", "1/99999"))]
+    letters, shapes = (
+        "xyzab",
+        ("({0}+1)^{{{1}}}", "\\sin({0}^{{{1}}})", "{0}^{{{0}^{{{1}}}}}", "\\sqrt[{1}]{{{0}!}}"),
+    )
+    texts += [
+        shape.format(letter, power) for letter, shape, power in product(letters, shapes, ("99999", "1/99999"))
+    ]
     return list(dict.fromkeys(texts))

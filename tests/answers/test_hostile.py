@@ -23,16 +23,24 @@ def test_every_hostile_answer_gets_a_state() -> None:
     rows = []
     for text in texts:
         rows.append({"gold": "x^2+1", "response": f"\\boxed{{{text}}}", "answer_type": "expression"})
-        rows.append({"gold": MATRIX, "response": f"So we get $${MATRIX}$$.", "answer_type": "expression"})
+        matrix = MATRIX.replace("4", str(len(rows)))
+        rows.append(
+            {
+                "gold": matrix,
+                "response": f"So we get $$\\begin{{pmatrix}}1 & 2 \\\\ 3 & {len(rows)}+0\\end{{pmatrix}}$$.",
+                "answer_type": "expression",
+            }
+        )
     rows += [{"gold": "5", "response": text, "answer_type": "number"} for text in texts]
     checked = check_rows(pl.DataFrame(rows), workers=2, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB)
     states = checked["state"].to_list()
     assert set(states) <= set(STATES)
     assert set(states[1 : 2 * len(texts) : 2]) == {"match"}
-    right = {"5", "\uff15", "\u4e94", "\ufeff5", "--5", "\U0001d7d3"}
-    wrong = [row["response"][:60] for row, state in zip(rows, states, strict=True)
-             if state == "match" and row["gold"] == "5" and row["response"].strip("$\n ") not in right]  # fmt: skip
-    assert [text for text in wrong if "5" not in text] == []
+    for row, state in zip(rows, states, strict=True):
+        if row["gold"] == "5" and state == "match":
+            assert set("5\uff15\u4e94\U0001d7d3") & set(row["response"]), row["response"][:80]
+        if row["gold"] == "x^2+1":
+            assert state != "match", row["response"][:80]
 
 
 @pytest.mark.parametrize("kind", ["number", "choice", "text", None])

@@ -40,18 +40,29 @@ def test_integer_spellings(value: int, other: int, index: int) -> None:
 
 
 @FAST
-@given(st.integers(-500, 500), st.integers(2, 97), st.integers(1, 9), st.sampled_from(["frac", "dfrac", "tfrac"]))
+@given(
+    st.integers(-500, 500), st.integers(2, 97), st.integers(1, 9), st.sampled_from(["frac", "dfrac", "tfrac"])
+)
 def test_fraction_spellings(above: int, below: int, factor: int, command: str) -> None:
     value = Fraction(above, below)
     gold = f"{above}/{below}"
     sign = "-" if above < 0 else ""
     latex = f"{sign}\\{command}{{{abs(above) * factor}}}{{{below * factor}}}"
-    for said in (latex, f"${latex}$", f"\\boxed{{{latex}}}", f"{above * factor}/{below * factor}", latex.replace("{", "{ ")):
+    for said in (
+        latex,
+        f"${latex}$",
+        f"\\boxed{{{latex}}}",
+        f"{above * factor}/{below * factor}",
+        latex.replace("{", "{ "),
+    ):
         assert state(gold, said, "number") == "match", said
         assert state(f"{above + below}/{below}", said, "number") == "mismatch", said
     if value > 1 and value.denominator > 1:
         whole, rest = divmod(value.numerator, value.denominator)
-        for mixed in (f"{whole} {rest}/{value.denominator}", f"{whole}\\frac{{{rest}}}{{{value.denominator}}}"):
+        for mixed in (
+            f"{whole} {rest}/{value.denominator}",
+            f"{whole}\\frac{{{rest}}}{{{value.denominator}}}",
+        ):
             assert state(gold, mixed, "number") == "match", mixed
 
 
@@ -68,7 +79,11 @@ def test_linear_expressions(slope: int, shift: int, change: int) -> None:
 
 
 @FAST
-@given(st.lists(st.integers(-99, 99), min_size=2, max_size=5, unique=True), st.randoms(use_true_random=False), st.integers(100, 200))
+@given(
+    st.lists(st.integers(-99, 99), min_size=2, max_size=5, unique=True),
+    st.randoms(use_true_random=False),
+    st.integers(100, 200),
+)
 def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: object, extra: int) -> None:
     gold = ", ".join(map(str, values))
     shuffled = sorted(values)
@@ -83,7 +98,9 @@ def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: obje
 
 
 @FAST
-@given(st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True), st.integers(0, 4), st.integers(0, 4))
+@given(
+    st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True), st.integers(0, 4), st.integers(0, 4)
+)
 def test_choices_by_letter_text_and_value(values: list[int], right: int, said: int) -> None:
     choices = tuple(f"{value} cm" for value in values)
     expected = "match" if right == said else "mismatch"
@@ -133,7 +150,24 @@ def test_any_text_gets_a_state(text: str) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(["13", "3/8", "2x+3", "B", "4:30", "\\frac{1}{2}", "x^2+y^2=1", "(1, 2)", "[0,1)", "yes", "60°", "7:32"]))
+@given(
+    st.sampled_from(
+        [
+            "13",
+            "3/8",
+            "2x+3",
+            "B",
+            "4:30",
+            "\\frac{1}{2}",
+            "x^2+y^2=1",
+            "(1, 2)",
+            "[0,1)",
+            "yes",
+            "60°",
+            "7:32",
+        ]
+    )
+)
 def test_gold_matches_itself(gold: str) -> None:
     assert check_one(gold, gold).state == "match"
     assert check_one(gold, f"Some steps.\nThe answer to this problem is {gold}.").state == "match"

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import TABLES
+from schemas import Verdict
 from tests.judge.paths import RIGHT, WRONG, trajectory
 
 from mathse.core.errors import DataError, ParamError
@@ -66,6 +66,7 @@ def test_without_a_threshold_no_probability_is_needed():
     assert accept_paths(paths({"p_correct": None}), accept="both")["accepted"].item()
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -85,7 +86,7 @@ def test_without_a_threshold_no_probability_is_needed():
 def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, threshold):
     rows = accept_paths(paths(*changes), accept=accept, min_p_correct=threshold)
     assert rows.schema == VERDICT
-    TABLES["Verdict"].validate(rows)
+    Verdict.validate(rows)
     assert set(rows["reason"].drop_nulls()) <= set(REASONS)
     assert sum(count_reasons(rows).values()) == rows.height == len(changes)
     good = rows.filter("accepted")

@@ -5,7 +5,7 @@ import math
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
 
@@ -102,6 +102,7 @@ def test_an_unknown_form_is_refused():
         parse_verdict(GOOD, "short")  # type: ignore[arg-type]
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 10**6), st.text(min_size=1).filter(str.strip))
 def test_what_the_judge_is_trained_to_write_is_read_back(step, analysis):
     found = parse_verdict(render_verdict("WRONG", step, analysis))
@@ -111,6 +112,7 @@ def test_what_the_judge_is_trained_to_write_is_read_back(step, analysis):
         assert found == ParsedVerdict("wrong", step, analysis.strip())
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.integers(1, 99), st.text("abc 1+", min_size=1).filter(str.strip), st.data())
 def test_a_cut_off_verdict_never_passes(step, analysis, data):
     whole = render_verdict("WRONG", step, analysis)
@@ -118,6 +120,7 @@ def test_a_cut_off_verdict_never_passes(step, analysis, data):
     assert parse_verdict(cut).status == "unparseable"
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text())
 def test_no_text_breaks_the_parser_or_passes_by_chance(text):
     found = parse_verdict(VERDICT_PREFIX + text)

@@ -1,0 +1,132 @@
+"""Ways in which a sentence points to an option: a label, yes or no, the option's words, its value, an assertion."""
+
+from __future__ import annotations
+
+import re
+
+from mathse.answers.freeform import REFUSAL, number_in
+from mathse.answers.locate import Place
+from mathse.answers.normal import plain_math
+from mathse.answers.options import Options, option_by_text, plain_text
+from mathse.answers.quantities import read_quantity
+
+_YES_NO = re.compile(r"^\W*(yes|no|true|false|是的?|不是|否|对|错)\b", re.I)
+
+
+_SAME_AS = {
+    "true": "yes",
+    "false": "no",
+    "是": "yes",
+    "是的": "yes",
+    "对": "yes",
+    "不是": "no",
+    "否": "no",
+    "错": "no",
+}
+
+
+def yes_or_no(text: str, options: Options) -> int | None:
+    """Return the option that an opening yes, no, true, 是 … names, or None."""
+    match = _YES_NO.match(text)
+    if match is None:
+        return None
+    word = match.group(1).lower()
+    plain = [plain_text(option) for option in options.texts]
+    for candidate in (word, _SAME_AS.get(word, ""), {"yes": "true", "no": "false"}.get(word, "")):
+        if candidate and candidate in plain:
+            return plain.index(candidate)
+    return None
+
+
+def labels_in(text: str, options: Options) -> set[int]:
+    """The options whose labels stand in brackets or after words such as option and figure."""
+    letters = "".join(options.labels)
+    pattern = (
+        rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"
+        rf"|\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
+        rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
+    )
+    found = set()
+    for *labels, pictured in re.findall(pattern, text):
+        own = [
+            index
+            for index, option in enumerate(options.texts)
+            if pictured and option.strip("() .").upper() == pictured
+        ]
+        found.add(own[0] if own else options.labels.index("".join([*labels, pictured]).upper()))
+    return found
+
+
+_JOINTS = re.compile(r"[^\w%°./^\\{}+*=:]+")
+
+
+_CONDITION = re.compile(r"^\s*(?:if|when|since|because|as)\b[^,]*,\s")
+
+
+_OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|an?)?\s*")
+
+
+def mentioned(text: str, options: Options) -> int | None:
+    """Return the one option whose words occur in a text.
+
+    A mention inside a longer option's mention does not count. In a comparison ("the sun is larger than the moon") the
+    option that opens the sentence is meant.
+    """
+    text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
+    plain = " " + _JOINTS.sub(" ", text) + " "
+    plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
+    plain = re.sub(r"[.:](?=\s)", " ", plain)
+    spans: list[tuple[int, int, int]] = []
+    for index, option in enumerate(options.texts):
+        words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
+        if not words or (len(words) == 1 and words.isalpha()):
+            continue
+        plural = "(?:e?s)?" if words[-1].isalpha() else ""
+        for match in re.finditer(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)", plain):
+            spans.append((match.start(), match.end(), index))
+    outer = sorted(
+        (start, index)
+        for start, end, index in spans
+        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
+    )
+    if len({options.texts[index] for _, index in outer}) == 1:
+        return outer[0][1]
+    if (
+        outer
+        and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
+        and _OPENS.fullmatch(plain[: outer[0][0]])
+    ):
+        return outer[0][1]
+    return None
+
+
+def by_value(sentence: str, options: Options) -> int | None:
+    """The option with the value of the number that a sentence states, where the options are numbers."""
+    if sum(read_quantity(option) is not None for option in options.texts) < 2:
+        return None
+    number = number_in(sentence, last=True)
+    return None if number is None else option_by_text(number, options)
+
+
+_ASSERTS = re.compile(r"\b(?:is|are|was|were|has|have|does|do|can|intersects?)\b", re.I)
+
+
+_DENIES = re.compile(r"\b(?:not|no|never|none|neither|false|cannot|incorrect|untrue)\b|n't\b", re.I)
+
+
+def by_polarity(text: str, parts: list[Place], options: Options) -> int | None:
+    """Yes or no from a first sentence that affirms or denies what was asked: `X is not the maximum`."""
+    plain = [plain_text(option) for option in options.texts]
+    if set(plain) != {"yes", "no"} or len(parts) > 5:
+        return None
+    sentence = parts[0].text
+    if (
+        REFUSAL.search(" ".join(part.text for part in parts))
+        or not _ASSERTS.search(sentence)
+        or f"{sentence}?" in text
+        or sentence[0] in "(["
+    ):
+        return None
+    if _DENIES.search(sentence):
+        return plain.index("no")
+    return None if re.search(r"\d|\b(?:while|whereas|but)\b", sentence) else plain.index("yes")

@@ -1,0 +1,81 @@
+"""From image bytes to RGB pictures. What changes here changes what every model sees: raise `PIXELS_VERSION`."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image, ImageOps
+
+from mathse.core.errors import DataError
+from mathse.core.images import ImageStore
+
+PIXELS_VERSION = 1
+
+_EXIF_ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
+_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+
+
+def open_image(data: bytes, *, name: str = "") -> Image.Image:
+    """Decode an image to RGB: upright by its EXIF tag, on white where it is transparent.
+
+    Raises:
+        DataError: if the bytes are not an image.
+    """
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data))
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        if "A" in image.getbands() or "transparency" in image.info:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+        elif image.mode.startswith("I"):
+            image = image.point(lambda value: value / 257).convert("L")
+        return image.convert("RGB")
+    except _UNREADABLE as error:
+        raise _undecodable(name, error) from error
+
+
+class Pixels:
+    """Pictures by their ids.
+
+    Args:
+        images: where the bytes are; None where no image is expected.
+    """
+
+    def __init__(self, images: ImageStore | None) -> None:
+        self.images = images
+
+    def image(self, image_id: str) -> Image.Image:
+        """Return a picture.
+
+        Raises:
+            DataError: if it is unknown or does not decode.
+        """
+        return open_image(self._bytes(image_id), name=image_id)
+
+    def size(self, image_id: str) -> tuple[int, int]:
+        """Return a picture's width and height in pixels as it is shown, without decoding it.
+
+        Raises:
+            DataError: if it is unknown or no picture.
+        """
+        try:
+            with Image.open(io.BytesIO(self._bytes(image_id))) as image:
+                turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _ON_ITS_SIDE
+                return (image.height, image.width) if turned else image.size
+        except _UNREADABLE as error:
+            raise _undecodable(image_id, error) from error
+
+    def _bytes(self, image_id: str) -> bytes:
+        if self.images is None:
+            raise DataError(f"The prompt shows image {image_id}, but no images were given.", rule="image id is known")
+        return self.images.get(image_id)
+
+
+def _undecodable(name: str, error: BaseException) -> DataError:
+    return DataError(
+        f"Image {name} cannot be decoded: {error}",
+        rule="an image decodes",
+        fix="remove the problem that shows it, or bring the image whole",
+    )

@@ -1,0 +1,107 @@
+"""Drawing tokens: each request has random numbers of its own, which follow from the seed and its key.
+
+transformers draws a batch from one stream, so that a request's text depends on what stands beside it, and spends more
+time on drawing (`torch.multinomial` on CPU) than a small model on a layer. Here a token is found by inverting the
+distribution's cumulative sum at the request's number for this step; `generate` then takes it as the best one.
+
+Shape suffixes: B requests, V tokens of the vocabulary, N new tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor
+from transformers import LogitsProcessor, StoppingCriteria
+
+from mathse.core.ids import content_id
+
+_FEW = 128
+
+
+def uniforms(keys: Sequence[str], *, seed: int, count: int) -> Tensor:
+    """Return random numbers in [0, 1) for each key: [B, N]."""
+    rows = []
+    for key in keys:
+        generator = torch.Generator().manual_seed(int(content_id(seed, key), 16) >> 1)
+        rows.append(torch.rand(count, generator=generator, dtype=torch.float64))
+    return torch.stack(rows)
+
+
+def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: float) -> Tensor:
+    """Return a token for each row, drawn from the smallest set of best tokens that holds `top_p` of the mass.
+
+    Args:
+        scores_BV: logits.
+        uniform_B: one random number in [0, 1) for each row.
+        temperature: above 0.
+        top_p: in (0, 1]; 1 keeps all tokens.
+    """
+    probs_BV = torch.softmax(scores_BV.float() / temperature, dim=-1).double()
+    order_BV = None
+    if top_p < 1:
+        few = min(_FEW, probs_BV.shape[1])
+        best_BV, order_BV = probs_BV.topk(few)
+        if few < probs_BV.shape[1] and bool((best_BV.sum(dim=-1) < top_p).any()):
+            best_BV, order_BV = probs_BV.sort(dim=-1, descending=True)
+        before_BV = best_BV.cumsum(dim=-1) - best_BV
+        probs_BV = best_BV.masked_fill(before_BV >= top_p, 0.0)
+    mass_BV = probs_BV.cumsum(dim=-1)
+    at_B1 = uniform_B.to(mass_BV)[:, None] * mass_BV[:, -1:]
+    place_B1 = torch.searchsorted(mass_BV, at_B1, right=True).clamp(max=mass_BV.shape[1] - 1)
+    return (place_B1 if order_BV is None else order_BV.gather(1, place_B1))[:, 0]
+
+
+class Drawing(LogitsProcessor):
+    """Chooses the next token of each row, and keeps the scores of the first step.
+
+    Args:
+        uniform_BN: random numbers for the new tokens; None is greedy.
+        temperature: above 0 unless greedy.
+        top_p: in (0, 1].
+        start: tokens in the input before the first new one.
+    """
+
+    def __init__(self, uniform_BN: Tensor | None, *, temperature: float, top_p: float, start: int) -> None:
+        self.uniform_BN = uniform_BN
+        self.temperature = temperature
+        self.top_p = top_p
+        self.start = start
+        self.first_BV: Tensor | None = None
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        """Return scores in which the chosen token is the best."""
+        if self.first_BV is None:
+            self.first_BV = scores.detach().float().cpu()
+        if self.uniform_BN is None:
+            return scores
+        step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)
+        chosen_B = draw(scores, self.uniform_BN[:, step], temperature=self.temperature, top_p=self.top_p)
+        return torch.full_like(scores, -torch.inf).scatter_(1, chosen_B[:, None], 0.0)
+
+    def probabilities(self, row: int, token_ids: Sequence[int]) -> tuple[float, ...]:
+        """Return the first step's probabilities of some tokens, scaled to sum to 1; temperature does not count."""
+        assert self.first_BV is not None
+        return tuple(self.first_BV[row, list(token_ids)].double().softmax(dim=0).tolist())
+
+
+class MostAreDone(StoppingCriteria):
+    """Stops a batch in which few rows still go on, so that the rest can go on in a smaller one.
+
+    Args:
+        stop_ids: tokens that end a row.
+        go_on_above: rows still going on that keep the batch alive.
+    """
+
+    def __init__(self, stop_ids: Collection[int], *, go_on_above: int) -> None:
+        self.stop_ids = torch.tensor(sorted(stop_ids))
+        self.go_on_above = go_on_above
+        self.done_B: Tensor | None = None
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
+        """Return whether each row shall stop: all or none."""
+        ended_B = torch.isin(input_ids[:, -1], self.stop_ids.to(input_ids.device))
+        self.done_B = ended_B if self.done_B is None else self.done_B | ended_B
+        few = int((~self.done_B).sum()) <= self.go_on_above
+        return torch.full_like(self.done_B, few)

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import mathse.engines.transformers_engine as module
+from mathse.core.errors import DataError, ParamError
+from mathse.core.images import ImageStore
+from mathse.engines.contract import write_record
+from mathse.engines.model_files import model_digest
+from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.engines.transformers_engine import TransformersEngine
+from tests.tiny import ask
+
+GREEDY = Sampling(0.0, 1.0, 12, 0)
+DRAWN = Sampling(1.0, 1.0, 12, 5)
+
+
+@pytest.fixture(scope="module")
+def engine(tiny: Path, store: ImageStore) -> TransformersEngine:
+    return TransformersEngine(tiny, images=store, batch_size=4, dtype="float32", max_prompt_tokens=120)
+
+
+def requests(count: int = 9) -> list[Request]:
+    """Long and short, with and without images, in no order."""
+    made = []
+    for n in range(count):
+        images = (f"img{n % 6}",) if n % 3 else ()
+        made.append(Request(f"key{n}", ask("word " * (n * 5 % 7) + str(n), len(images)), images))
+    return made
+
+
+def alone(engine: TransformersEngine, request: Request, tokens: int) -> str:
+    """Generate by transformers' own greedy search, one request at a time."""
+    text = engine.processing.render(request.messages, prefix=request.prefix)
+    inputs = engine.processing.features(text, request.image_ids)
+    out = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)[0, inputs["input_ids"].shape[1] :]
+    return str(engine.processing.tokenizer.decode(out, skip_special_tokens=True))
+
+
+def test_greedy_text_is_that_of_each_request_alone(engine: TransformersEngine) -> None:
+    given = requests()
+    done = engine.complete(given, GREEDY)
+    assert [c.key for c in done] == [r.key for r in given]
+    assert [c.text for c in done] == [alone(engine, r, 12) for r in given]
+    assert len({c.text for c in done}) > 3
+    for completion, request in zip(done, given, strict=True):
+        text = engine.processing.render(request.messages)
+        assert completion.prompt_tokens == engine.processing.features(text, request.image_ids)["input_ids"].shape[1]
+
+
+def test_the_same_call_gives_the_same_text_and_another_seed_another(engine: TransformersEngine) -> None:
+    given = requests()
+    once = engine.complete(given, DRAWN)
+    assert engine.complete(given, DRAWN) == once
+    other = engine.complete(given, replace(DRAWN, seed=6))
+    assert sum(a.text != b.text for a, b in zip(once, other, strict=True)) >= 8
+
+
+def test_a_text_does_not_depend_on_its_neighbours(engine: TransformersEngine) -> None:
+    given = requests()
+    done = {c.key: c.text for c in engine.complete(given, DRAWN)}
+    few = engine.complete(given[5:2:-1], DRAWN)
+    assert [c.text for c in few] == [done[c.key] for c in few]
+
+
+def test_global_random_state_is_left_alone(engine: TransformersEngine) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    engine.complete(requests(2), DRAWN)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_rows_that_end_early_leave_the_batch_and_change_nothing(
+    tiny: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = TransformersEngine(tiny, images=store, batch_size=24, dtype="float32")
+    given = [Request(f"k{n}", ask(f"{n} " * (n % 5), 1), (f"img{n % 6}",)) for n in range(24)]
+    sizes: list[int] = []
+    generate = engine.model.generate
+
+    def watched(**inputs: Any) -> Any:
+        sizes.append(len(inputs["input_ids"]))
+        return generate(**inputs)
+
+    monkeypatch.setattr(engine.model, "generate", watched)
+    sampling = Sampling(1.5, 1.0, 150, 2)
+    monkeypatch.setattr(module, "SMALL_BATCH", 1000)
+    together = engine.complete(given, sampling)
+    assert sizes == [24]
+    sizes.clear()
+    monkeypatch.setattr(module, "SMALL_BATCH", 2)
+    assert engine.complete(given, sampling) == together
+    assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True) and sizes[1] <= 12
+    reasons = {c.finish_reason for c in together}
+    assert reasons == {"stop", "length"}
+    for completion in together:
+        assert (completion.response_tokens == 150) or completion.finish_reason == "stop"
+        assert "<end_of_utterance>" not in completion.text
+
+
+def test_a_prefix_is_forced_and_not_returned(engine: TransformersEngine) -> None:
+    request = Request("k", ask("Is it right?"), prefix='{"status": "')
+    [done] = engine.complete([request], GREEDY)
+    assert done.text == alone(engine, request, 12)
+    assert done.text != engine.complete([replace(request, prefix="")], GREEDY)[0].text
+
+
+def test_option_probs_come_from_the_first_token(engine: TransformersEngine) -> None:
+    request = Request("k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', options=("CORRECT", "WRONG"))
+    for sampling in (GREEDY, replace(DRAWN, temperature=0.3, top_p=0.5)):
+        plain, judged = engine.complete([replace(request, key="p", options=()), request], sampling)
+        text = engine.processing.render(request.messages, prefix=request.prefix)
+        logits = engine.model(**engine.processing.features(text, request.image_ids)).logits[0, -1]
+        wanted = logits[engine.processing.first_tokens(request.prefix, request.options)].softmax(0)
+        assert judged.option_probs == pytest.approx(tuple(wanted.tolist()), abs=1e-4)
+        assert sum(judged.option_probs) == pytest.approx(1)
+        assert plain.option_probs == ()
+
+
+def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:
+    good = requests(4)
+    bad = [
+        Request("broken", ask("x", 1), ("broken",)),
+        Request("noise", ask("x", 1), ("noise",)),
+        Request("nowhere", ask("x", 1), ("nowhere",)),
+        Request("long", ask("word " * 200)),
+        Request("images", ask("x", 2), ("img1",)),
+        Request("options", ask("x"), options=("CORRECT", "CORRECT.")),
+    ]
+    given = [bad[0], good[0], bad[1], bad[2], good[1], bad[3], bad[4], good[2], bad[5], good[3]]
+    done = {c.key: c for c in engine.complete(given, GREEDY)}
+    assert [c.key for c in engine.complete(given, GREEDY)] == [r.key for r in given]
+    assert [done[r.key] for r in good] == engine.complete(good, GREEDY)
+    for key, reason in [
+        ("broken", "cannot be decoded"),
+        ("noise", "cannot be decoded"),
+        ("nowhere", "no image nowhere"),
+        ("long", "at most 120 are allowed"),
+        ("images", "processor refuses"),
+        ("options", "first token"),
+    ]:
+        assert done[key].finish_reason == "error" and done[key].text == "" and done[key].response_tokens == 0
+        assert reason in (done[key].error or ""), key
+    assert done["long"].prompt_tokens > 200
+    assert engine.complete([bad[0]], GREEDY)[0].finish_reason == "error"
+    assert engine.complete([], GREEDY) == []
+
+
+def test_a_models_own_generation_settings_do_not_count(tiny: Path, tmp_path: Path, engine: TransformersEngine) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    settings = json.loads((copy / "generation_config.json").read_text())
+    settings |= {"repetition_penalty": 9.0, "do_sample": True, "temperature": 0.01, "top_k": 1, "max_length": 3}
+    (copy / "generation_config.json").write_text(json.dumps(settings))
+    other = TransformersEngine(copy, images=engine.processing._pixels.images, dtype="float32")
+    given = requests(4)
+    assert other.complete(given, GREEDY) == engine.complete(given, GREEDY)
+    assert other.complete(given, DRAWN) == engine.complete(given, DRAWN)
+
+
+def test_bfloat16_runs_and_repeats(tiny: Path, store: ImageStore) -> None:
+    engine = TransformersEngine(tiny, images=store, dtype="auto")
+    assert engine.model.dtype == torch.bfloat16  # as it is stored
+    once = engine.complete(requests(), DRAWN)
+    assert once == engine.complete(requests(), DRAWN)
+    assert all(c.finish_reason in ("stop", "length") for c in once)
+
+
+def test_digest_follows_what_the_model_is(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    assert model_digest(copy) == model_digest(tiny)
+    (copy / "README.md").write_text("a model card")
+    assert model_digest(copy) == model_digest(tiny)
+    (copy / "chat_template.jinja").write_text("other")
+    assert model_digest(copy) != model_digest(tiny)
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(ParamError, match="not a model folder"):
+        model_digest(copy)
+
+
+def test_a_model_of_another_contract_is_not_served(tiny: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    write_record(copy, {"contract": "older"})
+    with pytest.raises(DataError, match="trained by contract older"):
+        TransformersEngine(copy)
+
+
+def test_settings_are_checked(tiny: Path) -> None:
+    with pytest.raises(ParamError, match="batch_size"):
+        TransformersEngine(tiny, batch_size=0)
+    wrong: Any = "float12"
+    with pytest.raises(ParamError, match="float12"):
+        TransformersEngine(tiny, dtype=wrong)
+
+
+def test_failed_completions_say_why() -> None:
+    assert Completion.failed("k", "no", prompt_tokens=3) == Completion("k", "", "error", 3, 0, (), "no")

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemas import Graded
+
+from mathse.core.errors import DataError, ParamError
+from mathse.evaluation.accuracy import GRADED, accuracy_table, grade, share_with_interval, wilson
+
+
+def graded(*rows: tuple[str, str, str]) -> pl.DataFrame:
+    """Rows of round, split and state."""
+    return pl.DataFrame(
+        [
+            {
+                "problem_id": f"{place:016x}",
+                "round": round_name,
+                "split": split,
+                "predicted_answer": "7" if state in ("match", "mismatch") else None,
+                "answer_state": state,
+                "correct": state == "match",
+            }
+            for place, (round_name, split, state) in enumerate(rows)
+        ],
+        schema=GRADED,
+    )
+
+
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+)
+def test_wilson_gives_the_published_values(hits, n, low, high):
+    assert wilson(hits, n) == pytest.approx((low, high), abs=1e-4)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2000), st.integers(0, 2000))
+def test_the_interval_holds_the_share_and_is_symmetric(hits, others):
+    n = hits + others
+    low, high = wilson(hits, n)
+    assert 0 <= low <= high <= 1
+    if n:
+        assert low <= hits / n <= high
+    mirrored = wilson(others, n)
+    assert mirrored == pytest.approx((1 - high, 1 - low), abs=1e-12)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 50), st.integers(1, 50), st.integers(2, 20))
+def test_more_problems_narrow_the_interval(hits, others, times):
+    few, many = wilson(hits, hits + others), wilson(hits * times, (hits + others) * times)
+    assert many[1] - many[0] < few[1] - few[0]
+
+
+def test_nothing_known_and_impossible():
+    assert wilson(0, 0) == (0.0, 1.0)
+    assert share_with_interval(0, 0)["value"] is None
+    with pytest.raises(ParamError, match="3 hits of 2"):
+        wilson(3, 2)
+
+
+def test_accuracy_by_group():
+    rows = graded(
+        ("r1", "eval", "match"), ("r1", "eval", "mismatch"), ("r1", "eval", "no_answer"), ("r1", "eval", "timeout"),
+        ("r0", "eval", "match"),
+    )  # fmt: skip
+    table = accuracy_table(rows)
+    assert table["round"].to_list() == ["r0", "r1"]
+    assert table.row(1, named=True) == {
+        "round": "r1", "split": "eval", "n": 4, "correct": 1, "accuracy": 0.25, "found": 0.75,
+        "low": wilson(1, 4)[0], "high": wilson(1, 4)[1],
+    }  # fmt: skip
+
+
+def test_accuracy_overall_and_of_nothing():
+    rows = graded(("r1", "eval", "match"), ("r1", "eval", "mismatch"))
+    assert accuracy_table(rows, by=[]).select("n", "correct", "accuracy").rows() == [(2, 1, 0.5)]
+    assert accuracy_table(rows.clear()).height == 0
+    assert set(accuracy_table(rows.clear()).columns) == set(accuracy_table(rows).columns)
+
+
+def test_any_joined_column_can_group_and_counts_sum():
+    rows = graded(*[("r1", "eval", "match")] * 3).with_columns(family=pl.Series(["bars", "coins", None]))
+    table = accuracy_table(rows, by=["family"])
+    assert table["family"].to_list() == ["bars", "coins", None] and table["n"].sum() == 3
+
+
+def test_an_unknown_column_is_named():
+    with pytest.raises(ParamError, match="colour"):
+        accuracy_table(graded(("r1", "eval", "match")), by=["colour"])
+
+
+def test_grading_joins_the_checks_and_only_a_match_is_right():
+    states = ["match", "mismatch", "no_answer", "timeout", "error"]
+    ids = [f"{place:016x}" for place in range(5)]
+    predictions = pl.DataFrame(
+        {
+            "problem_id": ids,
+            "round": ["r1"] * 5,
+            "split": ["eval"] * 5,
+            "response": ["x"] * 5,
+            "finish_reason": ["stop"] * 5,
+            "response_tokens": [1] * 5,
+        }
+    )
+    checks = pl.DataFrame(
+        {"problem_id": ids, "round": ["r1"] * 5, "state": states, "found": ["7", "6", None, None, None]}
+    ).reverse()
+    rows = grade(predictions, checks)
+    Graded.validate(rows)
+    assert rows["problem_id"].to_list() == ids
+    assert rows["correct"].to_list() == [True, False, False, False, False]
+    with pytest.raises(DataError, match="1 of 5"):
+        grade(predictions, checks.head(4))

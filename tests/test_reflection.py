@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from schemas import Trajectory
+from tests.judge.paths import (
+    RIGHT,
+    WRONG,
+    Scripted,
+    problem_id,
+    problems,
+    says,
+    trajectories,
+    trajectory,
+    verdict,
+    verdicts,
+)
+
+from mathse.core.errors import DataError, ParamError
+from mathse.engines.protocol import Sampling
+from mathse.reflection import (
+    MISTAKES,
+    TRAJECTORY,
+    reflect_chunk,
+    reflect_key,
+    reflect_requests,
+    select_mistakes,
+)
+
+SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=64, seed=5)
+NO_FEEDBACK = {"orm_status": "unparseable", "error_step": None, "error_analysis": None}
+
+
+def select(paths, judged, **knobs):
+    return select_mistakes(verdicts(*judged), trajectories(*paths), **{"per_problem_max": 1} | knobs)
+
+
+def test_problems_with_an_accepted_path_are_left_out():
+    paths = [trajectory(0, RIGHT), trajectory(0, WRONG, 1), trajectory(1, WRONG), trajectory(2, WRONG)]
+    judged = [verdict(paths[0], True), *(verdict(path, False) for path in paths[1:])]
+    assert set(select(paths, judged)["problem_id"]) == {problem_id(1), problem_id(2)}
+    assert set(select(paths, judged, solved=[problem_id(2)])["problem_id"]) == {problem_id(1)}
+
+
+@pytest.mark.parametrize(
+    ("worse", "paths_change"),
+    [
+        (NO_FEEDBACK, {}),
+        ({"answer_state": "match", "predicted_answer": "7", "reason": "orm_wrong"}, {}),
+        ({}, {"finish_reason": "length"}),
+    ],
+)
+def test_the_better_mistake_is_chosen(worse, paths_change):
+    for number in range(8):
+        poor, good = trajectory(number, WRONG, 0, **paths_change), trajectory(number, WRONG + " So.", 1)
+        found = select([poor, good], [verdict(poor, False, **worse), verdict(good, False)])
+        assert found["parent_id"].to_list() == [good["trajectory_id"]]
+
+
+def test_feedback_counts_before_the_answer():
+    named, unnamed = trajectory(0, WRONG, 0), trajectory(0, WRONG + " So.", 1)
+    judged = [verdict(named, False, answer_state="match"), verdict(unnamed, False, **NO_FEEDBACK)]
+    assert select([named, unnamed], judged)["parent_id"].to_list() == [named["trajectory_id"]]
+
+
+def test_one_text_is_taken_once_and_empty_paths_never():
+    paths = [trajectory(0, WRONG, 0), trajectory(0, WRONG, 1), trajectory(0, "", 2), trajectory(0, WRONG + "!", 3)]
+    found = select(paths, [verdict(path, False) for path in paths], per_problem_max=5)
+    assert sorted(found["response"]) == [WRONG, WRONG + "!"]
+
+
+def test_several_reflections_of_one_mistake_are_numbered():
+    paths = [trajectory(0, WRONG, 0), trajectory(0, WRONG + "!", 1), trajectory(1, WRONG)]
+    judged = [verdict(path, False) for path in paths]
+    found = select(paths, judged, per_problem_max=2, samples_per_mistake=2)
+    assert found.height == 6
+    assert found.filter(pl.col("problem_id") == problem_id(0))["sample_idx"].to_list() == [0, 1, 2, 3]
+    assert max(Counter(found["parent_id"]).values()) == 2
+    keys = [request.key for request in reflect_requests(found, problems(2))]
+    assert len(set(keys)) == 6
+
+
+@settings(deadline=None, max_examples=50)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 2)), max_size=25),
+    st.integers(1, 3),
+    st.randoms(use_true_random=False),
+)
+def test_selection_is_capped_deterministic_and_only_of_unsolved_problems(drawn, most, random):
+    paths, judged = [], []
+    for place, (number, good, feedback, text) in enumerate(drawn):
+        path = trajectory(number, f"{WRONG} {text}", place)
+        paths.append(path)
+        judged.append(verdict(path, good, **({} if good or feedback else NO_FEEDBACK)))
+    found = select(paths, judged, per_problem_max=most)
+    assert found.schema == MISTAKES
+    solved = {row["problem_id"] for row in judged if row["accepted"]}
+    tried = {row["problem_id"] for row in judged}
+    assert set(found["problem_id"]) == tried - solved
+    assert max(Counter(found["problem_id"]).values(), default=0) <= most
+    random.shuffle(judged)
+    random.shuffle(paths)
+    assert select(paths, judged, per_problem_max=most).equals(found)
+
+
+def test_the_request_serves_teacher_and_student():
+    path = trajectory(1, WRONG)
+    mistakes = select([path], [verdict(path, False, error_step=2, error_analysis="2+4 is right, 2 is not.")])
+    (request,) = reflect_requests(mistakes, problems(2))
+    assert (request.task, request.problem_id, request.prefix) == ("reflect", problem_id(1), "")
+    assert request.image_ids == (f"{1:064x}",)
+    assert request.context == {
+        "problem_id": problem_id(1),
+        "response": WRONG,
+        "error_step": 2,
+        "error_analysis": "2+4 is right, 2 is not.",
+    }
+    text = request.messages[0]["content"][-1]["text"]
+    assert "Question 1?" in text and "2+4=6." in text and "2 is not." in text
+
+
+def test_a_mistake_without_feedback_can_still_be_asked_about():
+    path = trajectory(1, WRONG)
+    mistakes = select([path], [verdict(path, False, **NO_FEEDBACK)])
+    (request,) = reflect_requests(mistakes, problems(2))
+    assert request.context["error_step"] is None
+
+
+def test_reflections_become_trajectories():
+    paths = [trajectory(0, WRONG), trajectory(1, WRONG)]
+    mistakes = select(paths, [verdict(path, False) for path in paths])
+    rows = reflect_chunk(Scripted(says(RIGHT)), problems(2), mistakes, sampling=SAMPLING, round_name="r2")
+    Trajectory.validate(rows)
+    assert rows.schema == TRAJECTORY
+    assert rows["parent_id"].to_list() == mistakes["parent_id"].to_list()
+    assert set(rows["origin"]) == {"reflection"} and set(rows["round"]) == {"r2"} and set(rows["seed"]) == {5}
+    assert json.loads(rows["sampling"][0]) == {"max_new_tokens": 64, "temperature": 0.7, "top_p": 0.9}
+    assert rows["steps"].to_list()[0] == RIGHT.split("\n")
+
+
+def test_an_engine_that_fails_leaves_an_error_row():
+    path = trajectory(0, WRONG)
+    mistakes = select([path], [verdict(path, False)])
+    rows = reflect_chunk(Scripted(says("", "error")), problems(1), mistakes, sampling=SAMPLING, round_name="r1")
+    assert rows["finish_reason"].to_list() == ["error"] and rows["steps"].to_list() == [[]]
+    Trajectory.validate(rows)
+
+
+def test_no_mistakes_ask_for_nothing():
+    engine = Scripted(says(RIGHT))
+    rows = reflect_chunk(engine, problems(1), select([], []), sampling=SAMPLING, round_name="r1")
+    assert rows.schema == TRAJECTORY and rows.height == 0 and not engine.requests
+
+
+def test_the_key_covers_feedback_engine_sampling_and_round():
+    path = trajectory(0, WRONG)
+    engine, other = Scripted(says("")), Scripted(says(""))
+    other.contract = "other"
+    one = select([path], [verdict(path, False)])
+    two = select([path], [verdict(path, False, error_step=2)])
+    cooler = Sampling(temperature=0.1, top_p=0.9, max_new_tokens=64, seed=5)
+    keys = {
+        reflect_key(engine, one, sampling=SAMPLING, round_name="r1"),
+        reflect_key(engine, two, sampling=SAMPLING, round_name="r1"),
+        reflect_key(other, one, sampling=SAMPLING, round_name="r1"),
+        reflect_key(engine, one, sampling=cooler, round_name="r1"),
+        reflect_key(engine, one, sampling=SAMPLING, round_name="r2"),
+    }
+    assert len(keys) == 5 and reflect_key(engine, one, sampling=SAMPLING, round_name="r1") in keys
+
+
+def test_bad_input_is_named():
+    path = trajectory(0, WRONG)
+    with pytest.raises(ParamError, match="per_problem_max"):
+        select([path], [verdict(path, False)], per_problem_max=0)
+    with pytest.raises(DataError, match="not among the trajectories"):
+        select([], [verdict(path, False)])
+    with pytest.raises(DataError, match=problem_id(0)):
+        reflect_requests(select([path], [verdict(path, False)]), problems(0))
