@@ -48,7 +48,8 @@ def official(out: Path | None = None, workers: int = 2) -> None:
     for name, part in groups:
         result = figures(part)
         typer.echo(
-            f"{name:32s} n {result['n']:6.0f}  agree {result['agree']:6.2f}%  wrong passed {result['passed_wrong']:5.2f}%"
+            f"{name:32s} n {result['n']:6.0f}  agree {result['agree']:6.2f}%"
+            f"  wrong passed {result['passed_wrong']:5.2f}%"
             f"  right missed {result['missed_right']:5.2f}%"
         )
     typer.echo(str(dict(rows["state"].value_counts().sort("state").iter_rows())))
@@ -73,7 +74,8 @@ def pairs() -> None:
     for number, pair, verdict in different:
         gold, said = pair["gold"][-60:].replace("\n", " "), pair["prediction"][-60:].replace("\n", " ")
         typer.echo(
-            f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}: {gold} | {said} | {verdict.found}"
+            f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}:"
+            f" {gold} | {said} | {verdict.found}"
         )
 
 

@@ -81,6 +81,21 @@ def show(data: DataOption = DATA) -> None:
 
 
 @app.command()
+def profile(
+    name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")],
+    copy: Annotated[Path | None, typer.Option(help="Lay it over a copy of the pipeline in this folder.")] = None,
+) -> None:
+    """Lay a profile over params.yaml, here or in a copy of the pipeline."""
+    from mathse.workspace import apply_profile, copy_pipeline
+
+    if copy is None:
+        typer.echo(f"{apply_profile(Path(), name)} now has the values of profile {name}.")
+    else:
+        copy_pipeline(Path(), copy, name)
+        typer.echo(f"The pipeline with profile {name} is in {copy}.")
+
+
+@app.command()
 def path(
     name: Annotated[str, typer.Argument(help="A problem_id or trajectory_id, or how one begins.")],
     data: DataOption = DATA,

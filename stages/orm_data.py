@@ -86,20 +86,19 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
 
 
 def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
-    """Add the teacher's solutions of problems that the student never solved, up to `teacher_share` of the correct.
+    """Add the teacher's solutions of problems that the student never solved, at most `teacher_share` for each wrong path.
 
     Without them the judge would know hard problems by their wrong paths alone, and learn to judge by the question.
     """
     from mathse.figures.teacher import FiguresTeacher
 
     right = annotated.filter(pl.col("status") == "correct")
-    share = settings.orm_data.teacher_share
     unsolved = pool.filter(~pl.col("problem_id").is_in(right["problem_id"].to_list())).sort("problem_id")
     each = []
     for split in ("orm", "orm_test"):
         names = pool.filter(pl.col("split") == split)["problem_id"].to_list()
-        own = right.filter(pl.col("problem_id").is_in(names)).height
-        most = round(own * share / (1 - share)) if share < 1 else unsolved.height
+        wrong = annotated.filter((pl.col("status") == "wrong") & pl.col("problem_id").is_in(names)).height
+        most = round(settings.orm_data.teacher_share * wrong)
         each += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
     solved = solve_chunk(FiguresTeacher(pool), by_id(pool), [(name, 0) for name in each], sampling=GREEDY,
                          round_name="r0", origin="teacher")  # fmt: skip

@@ -55,7 +55,7 @@ def compare(
     left, right = _tidy(gold), _tidy(found)
     if not right:
         return Outcome(False, "empty")
-    if left and left.replace(" ", "") == right.replace(" ", ""):
+    if left == right or (_squeeze(left) == _squeeze(right) and not _SPACED_DIGITS.search(left + "|" + right)):
         return Outcome(True, "same_text")
     clock = _compare_clock(left, right)
     if clock is not None:
@@ -87,6 +87,14 @@ def compare(
         if words.equal or not (_may_be_math(left) and _may_be_math(right)):
             return words
     return _compare_expressions(left, right)
+
+
+_SPACED_DIGITS = re.compile(r"\d\s+\d")
+"""Here a space counts: 2 1/3 is not 21/3."""
+
+
+def _squeeze(text: str) -> str:
+    return text.replace(" ", "")
 
 
 def _tidy(text: str) -> str:

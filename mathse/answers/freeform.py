@@ -27,7 +27,8 @@ _WORD_RUN = re.compile(
 )
 _COPULA = re.compile(
     r"\b(?:value of|is|are|was|were|be|equals?|equal to|have|has|had|got|gives?|get|contains?|"
-    r"there(?:'s| is| are)|costs?|needs?|covers?|shows?|makes?|becomes?|total(?:s|ing)?|exactly|approximately|about|around)\b|为|是|等于|有",
+    r"there(?:'s| is| are)|costs?|needs?|covers?|shows?|makes?|becomes?|total(?:s|ing)?|"
+    r"exactly|approximately|about|around)\b|为|是|等于|有",
     re.I,
 )
 REFUSAL = re.compile(

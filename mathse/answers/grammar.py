@@ -49,7 +49,7 @@ _GREEK = set(
 _MIXED_LATEX = re.compile(
     r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))"
 )
-_MIXED_PLAIN = re.compile(r"(?<![\d.^/])(\d+)(?:\s+|\s*-\s*(?=\d+/)|\s*and\s*)(\d+)\s*/\s*(\d+)(?![\d.])")
+_MIXED_PLAIN = re.compile(r"(?<![\d.^/])(\d+)(?:\s+|\s*and\s*)(\d+)\s*/\s*(\d+)(?![\d.])")
 
 
 class Unreadable(ValueError):

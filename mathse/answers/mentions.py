@@ -57,6 +57,9 @@ def labels_in(text: str, options: Options) -> set[int]:
     return found
 
 
+_NO_ALONE = re.compile(r"\bno\s*(?:[.,;:!)*\"']|$)")
+"""The answer no, not the no of "no information"."""
+
 _JOINTS = re.compile(r"[^\w%°./^\\{}+*=:]+")
 
 
@@ -80,6 +83,8 @@ def mentioned(text: str, options: Options) -> int | None:
     for index, option in enumerate(options.texts):
         words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
         if not words or (len(words) == 1 and words.isalpha()):
+            continue
+        if words == "no" and _NO_ALONE.search(text) is None:
             continue
         plural = "(?:e?s)?" if words[-1].isalpha() else ""
         for match in re.finditer(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)", plain):

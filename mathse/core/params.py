@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -211,22 +211,6 @@ def load_params(path: str | Path) -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         raise ParamError("\n".join(_explain(str(path), error))) from error
-
-
-def overlay(base: dict[str, Any], changes: dict[str, Any], where: str = "") -> dict[str, Any]:
-    """Return the parameters with a profile's changes laid over them; `rounds` is replaced as a whole.
-
-    Raises:
-        ParamError: if a change names a key that the parameters do not have.
-    """
-    result = dict(base)
-    for key, value in changes.items():
-        name = f"{where}{key}"
-        if key not in base:
-            raise ParamError(f"a profile changes {name}, which is not a parameter; there are {', '.join(base)}")
-        inner = isinstance(value, dict) and isinstance(base[key], dict) and name not in ("rounds", "problems.figures")
-        result[key] = overlay(base[key], value, f"{name}.") if inner else value
-    return result
 
 
 def _explain(path: str, error: ValidationError) -> Iterator[str]:

@@ -91,17 +91,16 @@ class MostAreDone(StoppingCriteria):
 
     Args:
         stop_ids: tokens that end a row.
+        start: tokens in the input before the first new one.
         go_on_above: rows still going on that keep the batch alive.
     """
 
-    def __init__(self, stop_ids: Collection[int], *, go_on_above: int) -> None:
+    def __init__(self, stop_ids: Collection[int], *, start: int, go_on_above: int) -> None:
         self.stop_ids = torch.tensor(sorted(stop_ids))
+        self.start = start
         self.go_on_above = go_on_above
-        self.done_B: Tensor | None = None
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
         """Return whether each row shall stop: all or none."""
-        ended_B = torch.isin(input_ids[:, -1], self.stop_ids.to(input_ids.device))
-        self.done_B = ended_B if self.done_B is None else self.done_B | ended_B
-        few = int((~self.done_B).sum()) <= self.go_on_above
-        return torch.full_like(self.done_B, few)
+        done_B = torch.isin(input_ids[:, self.start :], self.stop_ids.to(input_ids.device)).any(dim=1)
+        return torch.full_like(done_B, int((~done_B).sum()) <= self.go_on_above)

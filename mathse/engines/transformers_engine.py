@@ -181,7 +181,9 @@ class TransformersEngine:
                     **{name: value.to(self.device) for name, value in inputs.items()},
                     generation_config=self._generation_config(sampling.max_new_tokens - known),
                     logits_processor=LogitsProcessorList([drawing]),
-                    stopping_criteria=StoppingCriteriaList([MostAreDone(self._stop_ids, go_on_above=few)]),
+                    stopping_criteria=StoppingCriteriaList(
+                        [MostAreDone(self._stop_ids, start=length, go_on_above=few)]
+                    ),
                 )[:, length:].cpu()
             for number, new in zip(left, new_BT.tolist(), strict=True):
                 written[number] += new[: _stop_place(new, self.processing.stop_ids)]

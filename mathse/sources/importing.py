@@ -26,7 +26,7 @@ from mathse.sources.entries import Entry, cut_chunks, fingerprint, quarantine_ro
 from mathse.sources.layout import BadRow, Source
 from mathse.sources.registry import find_source
 from mathse.sources.rows import count_rows
-from mathse.sources.shards import write_shards
+from mathse.sources.shards import pack, unpack, write_shards
 from mathse.sources.table_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 
 READER_VERSION = 1
@@ -93,12 +93,11 @@ class _Run:
     def take(self, chunk: Sequence[Entry]) -> None:
         """Work through a chunk, or take it from the journal."""
         key = content_id("import", READER_VERSION, self.source.name, [fingerprint(item) for item in chunk])
-        problems = load_chunk(self.journal, f"{key}-problems")
-        aside = load_chunk(self.journal, f"{key}-aside")
-        if problems is None or aside is None or load_chunk(self.journal, f"{key}-images") is None:
-            problems, aside, images = self._work(chunk)
-            for part, frame in (("images", images), ("aside", aside), ("problems", problems)):
-                store_chunk(self.journal, f"{key}-{part}", frame)
+        packed = load_chunk(self.journal, key)
+        if packed is None:
+            packed = pack(*self._work(chunk))
+            store_chunk(self.journal, key, packed)
+        problems, aside = unpack(packed, "problems"), unpack(packed, "aside")
         self.rows += len(chunk)
         self.keys.append(key)
         self.problems.append(problems)
@@ -132,7 +131,7 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         (out / "import.json").unlink(missing_ok=True)
         ids = problems["image_ids"].explode(empty_as_null=False).unique()
-        parts = [self.journal / f"{key}-images.parquet" for key in dict.fromkeys(self.keys)]
+        parts = [self.journal / f"{key}.parquet" for key in dict.fromkeys(self.keys)]
         n_images = write_shards(parts, ids, out / "images", spool=self.journal / "spool")
         write_table(problems, out / "problems.parquet", sort_by=["split", "problem_id"])
         write_table(aside, out / "quarantine.parquet", sort_by=["file", "row", "rule", "field"])

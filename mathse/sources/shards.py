@@ -14,9 +14,25 @@ import polars as pl
 
 from mathse.core.images import ROWS_PER_BLOCK
 from mathse.core.tables import write_parquet
-from mathse.sources.table_types import IMAGE_TYPES
+from mathse.sources.table_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 
 ROWS_PER_SHARD = 2000
+
+
+_PACKED = {"problems": PROBLEM_TYPES, "aside": QUARANTINE_TYPES, "images": IMAGE_TYPES}
+
+
+def pack(problems: pl.DataFrame, aside: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
+    """Put the three tables of a chunk into one row, so that the journal keeps all of them or none."""
+    tables = zip(_PACKED.items(), (problems, aside, images), strict=True)
+    return pl.DataFrame(
+        [pl.Series(name, [table.to_struct()], dtype=pl.List(pl.Struct(types))) for (name, types), table in tables]
+    )
+
+
+def unpack(packed: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return one of the tables of a chunk: problems, aside or images."""
+    return packed[name].explode(empty_as_null=False).struct.unnest().cast(_PACKED[name])
 
 
 def write_shards(
@@ -25,7 +41,7 @@ def write_shards(
     """Write the images with these ids as shards sorted by id.
 
     Args:
-        parts: Parquet files of Image rows; an image may be in more than one.
+        parts: packed chunks in the journal; an image may be in more than one.
         ids: the images wanted.
         folder: where the shards go; those of an earlier run are removed.
         spool: a folder for what is on its way; removed at the end.
@@ -64,7 +80,8 @@ def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.Dat
     done: set[str] = set()
     found = []
     for part in parts:
-        rows = pl.read_parquet(part, glob=False).join(shard_of, on="image_id", how="inner", maintain_order="left")
+        rows = unpack(pl.read_parquet(part, columns=["images"], glob=False), "images")
+        rows = rows.join(shard_of, on="image_id", how="inner", maintain_order="left")
         rows = rows.filter([name not in done for name in rows["image_id"]])
         done.update(rows["image_id"])
         starts = []

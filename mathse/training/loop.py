@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
-from accelerate.utils import set_seed  # type: ignore[import-untyped]
+from accelerate.utils import DistributedDataParallelKwargs, set_seed  # type: ignore[import-untyped]
 from torch import Tensor
 from torch.nn import functional
 
@@ -76,8 +76,12 @@ def finetune(
         ParamError: if batch sizes and processes do not divide.
     """
     init, out = str(init), Path(out)
+    AcceleratorState._reset_state()  # an earlier run in this process may have computed in another precision
     accelerator = Accelerator(
-        cpu=cpu or not torch.cuda.is_available(), mixed_precision="bf16" if config.precision == "bf16" else "no"
+        cpu=cpu or not torch.cuda.is_available(),
+        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        # batches without images leave the vision part without gradients
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     micro = _micro_batch(config, accelerator.num_processes)
     set_seed(config.seed)
@@ -125,8 +129,6 @@ def finetune(
     if curve is not None and accelerator.is_main_process:
         _write_curve(Path(curve), losses, config)
     kept.remove()
-    accelerator.free_memory()
-    AcceleratorState._reset_state()  # a later run in this process may compute in another precision
     tenth = max(1, len(losses) // 10)
     return TrainReport(
         steps=len(plan),

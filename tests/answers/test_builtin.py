@@ -69,8 +69,8 @@ def test_twenty_thousand_short_answers_take_seconds() -> None:
         {"gold": str(n % 97), "response": f"{n} + 1 = {n + 1}\n{CLOSING} {n % 89}.", "answer_type": "number"}
         for n in range(20_000)
     ]
-    start = time.monotonic()
+    start = time.process_time()
     checked = check_rows(pl.DataFrame(rows))
-    assert time.monotonic() - start < 12
+    assert time.process_time() - start < 6
     expected = ["match" if n % 97 == n % 89 else "mismatch" for n in range(20_000)]
     assert checked["state"].to_list() == expected

@@ -121,6 +121,8 @@ def test_numbers(response: str, found: str | None) -> None:
         ("12 cm", "12 平方厘米", "mismatch"),
         ("7/3", "2\\frac{1}{3}", "match"),
         ("7/3", "2 1/3", "match"),
+        ("21/3", "2 1/3", "mismatch"),
+        ("5/2", "3-1/2", "match"),
         ("\\frac{20}{3}", "6.67", "match"),
         ("\\frac{20}{3}", "6.66", "mismatch"),
         ("0.67", "2/3", "match"),

@@ -25,8 +25,9 @@ def state(gold: str, response: str, kind: str | None = None, choices: tuple[str,
 def spellings(value: int) -> list[str]:
     return [
         f"{value}", f"{value:,}", f"${value}$", f"\\boxed{{{value}}}", f"**{value}**", f"{value}.0", f"{value}.",
-        f"Answer: {value}", f"The answer to this problem is {value}.", f"答案是 {value}。", f"x = {value}", f"{value} cm",
-        f"Therefore, we get {value} apples.", f"\\text{{{value}}}", f"{value:,}".replace(",", "{,}"), f"2x = {2 * value}, so x = {value}.",
+        f"Answer: {value}", f"The answer to this problem is {value}.", f"答案是 {value}。", f"x = {value}",
+        f"{value} cm", f"Therefore, we get {value} apples.", f"\\text{{{value}}}", f"{value:,}".replace(",", "{,}"),
+        f"2x = {2 * value}, so x = {value}.",
         "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in str(value)),
     ]  # fmt: skip
 
@@ -71,7 +72,8 @@ def test_fraction_spellings(above: int, below: int, factor: int, command: str) -
 def test_linear_expressions(slope: int, shift: int, change: int) -> None:
     assume(slope and change)
     gold = f"{slope}x{shift:+d}"
-    for said in (f"{shift}{slope:+d}x", f"$y = {slope}x {shift:+d}$", f"{slope}*x + ({shift})", f"-({-slope}x - {shift})",
+    for said in (f"{shift}{slope:+d}x", f"$y = {slope}x {shift:+d}$", f"{slope}*x + ({shift})",
+                 f"-({-slope}x - {shift})",
                  f"The answer to this problem is {slope}x{shift:+d}."):  # fmt: skip
         assert state(gold, said, "expression") == "match", said
     assert state(gold, f"{slope}x{shift + change:+d}", "expression") == "mismatch"
@@ -87,7 +89,8 @@ def test_linear_expressions(slope: int, shift: int, change: int) -> None:
 def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: object, extra: int) -> None:
     gold = ", ".join(map(str, values))
     shuffled = sorted(values)
-    for said in (", ".join(map(str, shuffled)), "{" + ", ".join(map(str, shuffled)) + "}", " and ".join(map(str, shuffled)),
+    for said in (", ".join(map(str, shuffled)), "{" + ", ".join(map(str, shuffled)) + "}",
+                 " and ".join(map(str, shuffled)),
                  "$" + ", ".join(map(str, shuffled)) + "$"):  # fmt: skip
         assert state(gold, said, "set") == "match", said
     assert state(gold, ", ".join(map(str, values[1:])), "set") == "mismatch"

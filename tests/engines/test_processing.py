@@ -89,14 +89,18 @@ def test_target_ids_follow_the_prompt_and_end_the_turn(processing: Processing) -
     assert processing.closing == "<end_of_utterance>"
     assert ids[-1] == processing.tokenizer.eos_token_id
     assert processing.tokenizer.decode(ids[:-1]) == target
-    assert processing.tokenizer(text)["input_ids"] + ids == processing.tokenizer(text + target + processing.closing)["input_ids"]
+    assert (
+        processing.tokenizer(text)["input_ids"] + ids
+        == processing.tokenizer(text + target + processing.closing)["input_ids"]
+    )
 
 
 def test_target_ids_where_the_tokenizer_merges_across_the_border(processing: Processing) -> None:
     """A prompt that ends inside a word: its own tokens stay as generation sees them."""
     prompt, target = "The ans", "wer to this problem is 12."
-    assert processing.tokenizer(prompt + target)["input_ids"][: len(processing.tokenizer(prompt)["input_ids"])] != (
-        processing.tokenizer(prompt)["input_ids"]
+    assert (
+        processing.tokenizer(prompt + target)["input_ids"][: len(processing.tokenizer(prompt)["input_ids"])]
+        != (processing.tokenizer(prompt)["input_ids"])
     )
     ids = processing.target_ids(prompt, target)
     assert processing.tokenizer.decode(ids) == target + processing.closing
@@ -113,7 +117,9 @@ def test_first_tokens_of_options(processing: Processing) -> None:
 
 
 def test_append_tokens_extends_what_has_one_entry_per_token(processing: Processing) -> None:
-    inputs = processing.batch([processing.render(ask("a", 1)), processing.render(ask("b c d e", 1))], [("img0",), ("img1",)])
+    inputs = processing.batch(
+        [processing.render(ask("a", 1)), processing.render(ask("b c d e", 1))], [("img0",), ("img1",)]
+    )
     inputs["token_type_ids"] = torch.ones_like(inputs["input_ids"])
     pixels = inputs["pixel_values"]
     known = torch.tensor([[True, True], [True, False]])

@@ -60,9 +60,9 @@ def test_drawing_makes_the_chosen_token_the_best_and_keeps_the_first_scores() ->
 
 
 def test_a_batch_stops_when_most_rows_are_done() -> None:
-    stopping = MostAreDone([9], go_on_above=1)
-    assert stopping(torch.tensor([[1], [9], [1]]), torch.empty(0)).tolist() == [False] * 3
-    assert stopping(torch.tensor([[9], [0], [1]]), torch.empty(0)).tolist() == [True] * 3
+    stopping = MostAreDone([9], start=1, go_on_above=1)
+    assert stopping(torch.tensor([[9, 1], [9, 9], [9, 1]]), torch.empty(0)).tolist() == [False] * 3
+    assert stopping(torch.tensor([[9, 1, 9], [9, 9, 0], [9, 1, 1]]), torch.empty(0)).tolist() == [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_the_test_part_is_chosen_by_id_alone():
 
 def test_bad_input_is_named():
     with pytest.raises(DataError, match="status"):
-        build_rows(frame(path(0, "wrong", status="maybe")), problems(1), test_problems=())
+        build_rows(frame(path(0, "maybe")), problems(1), test_problems=())
     with pytest.raises(DataError, match="twice"):
         build_rows(frame(path(0, "wrong"), path(0, "wrong")), problems(1), test_problems=())
     with pytest.raises(DataError, match=problem_id(3)):

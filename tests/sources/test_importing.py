@@ -26,8 +26,8 @@ from mathse.sources import import_source
 from mathse.sources.images import array_to_png, describe_image
 from mathse.sources.layout import BadRow, DataFile
 from mathse.sources.rows import count_rows, read_rows
-from mathse.sources.shards import write_shards
-from mathse.sources.table_types import IMAGE_TYPES
+from mathse.sources.shards import pack, write_shards
+from mathse.sources.table_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 from tests.sources.made import bring, picture, put
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -229,7 +229,8 @@ def test_shards_equal_those_of_write_images(tmp_path: Path) -> None:
     rows = [describe_image(picture(number), "x") for number in range(23)]
     frame = pl.DataFrame(rows, schema=IMAGE_TYPES)
     for part, (start, length) in enumerate(((0, 9), (5, 9), (12, 11))):
-        frame.slice(start, length).write_parquet(tmp_path / f"{part}.parquet")
+        none = pl.DataFrame(schema=PROBLEM_TYPES), pl.DataFrame(schema=QUARANTINE_TYPES)
+        pack(*none, frame.slice(start, length)).write_parquet(tmp_path / f"{part}.parquet")
     wanted = frame["image_id"].sort().head(20)
     write_images(frame.filter(pl.col("image_id").is_in(wanted.implode())), tmp_path / "all", rows_per_shard=6)
     put(tmp_path / "parts" / "images-00009.parquet", b"old")

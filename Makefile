@@ -1,0 +1,60 @@
+# make repro: set up and run the whole loop. make test: set up and test. The rest is listed by `make help`.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATA ?= ../shared/data
+export PATH := $(abspath $(BIN)):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help repro show control test check smoke real tiny-base bench-answers clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt setuptools torch
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+repro: $(READY)  ## run or resume the rounds of params.yaml, then show the result
+	dvc repro
+	mathse show
+
+show: $(READY)  ## show what the rounds brought
+	mathse show
+
+control: $(READY)  ## spend the rounds' fine-tuning steps on r0's rows alone
+	dvc repro control/dvc.yaml
+	mathse show
+
+test: $(READY)  ## run the tests
+	pytest -q
+
+check: $(READY)  ## lint and types
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports --no-cache
+
+smoke: $(READY)  ## the whole pipeline on very little, in a copy
+	mathse profile smoke --copy build/smoke
+	cd build/smoke && dvc repro && mathse show
+
+real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folder-with-tabmwp-and-math-v
+	mathse profile real --copy build/real
+	mathse import tabmwp $(DATA)/tabmwp --out build/real/data/import/tabmwp
+	mathse import math-vision $(DATA)/math-v --out build/real/data/import/math-vision
+	cd build/real && dvc repro && mathse show
+
+tiny-base: $(READY)  ## make the embedded base model anew (about an hour; resumes)
+	python -m models.recipe.pretrain models/tiny-base
+	python -m models.recipe.measure models/tiny-base
+
+bench-answers: $(READY)  ## the answer checker against official verdicts and Math-Verify
+	python bench/answers.py
+
+clean:  ## remove what tests and copies leave behind
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache

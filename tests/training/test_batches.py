@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn import functional
+from transformers import AutoModelForImageTextToText
+
+from mathse.core.errors import DataError
+from mathse.core.images import ImageStore
+from mathse.engines.processing import Processing
+from mathse.training.batches import IGNORED, make_batch, plan_batches
+from mathse.training.examples import Example, Row, make_rows
+from mathse.training.loop import _loss, _schedule
+from tests.tiny import ask
+
+
+def row(number: int, *, image: bool, tokens: int) -> Row:
+    return Row(f"k{number}", "", ("i",) if image else (), (1,) * (1 + tokens % 7), tokens)
+
+
+rows_of_both_kinds = st.lists(st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=70).map(
+    lambda drawn: [row(n, image=image, tokens=tokens) for n, (image, tokens) in enumerate(drawn)]
+)
+
+
+@given(rows_of_both_kinds, st.integers(1, 9), st.integers(1, 4), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_whole_epochs_see_every_row_equally_often(rows: list[Row], size: int, epochs: int, seed: int) -> None:
+    plan = plan_batches(rows, batch_size=size, steps=None, epochs=epochs, seed=seed)
+    seen = Counter(n for batch in plan for n in batch)
+    for with_images in (False, True):
+        kind = [n for n, r in enumerate(rows) if bool(r.image_ids) == with_images]
+        if not kind:
+            continue
+        assert min(seen[n] for n in kind) == epochs  # no row is left out; some fill up the last batch
+        assert sum(seen[n] for n in kind) == math.ceil(len(kind) * epochs / size) * size
+        assert max(seen[n] for n in kind) <= epochs + math.ceil(size / len(kind))
+
+
+@given(rows_of_both_kinds, st.integers(1, 9), st.integers(1, 40), st.integers(0, 99))
+@settings(deadline=None, max_examples=60)
+def test_batches_are_full_homogeneous_and_as_many_as_asked_for(
+    rows: list[Row], size: int, steps: int, seed: int
+) -> None:
+    plan = plan_batches(rows, batch_size=size, steps=steps, epochs=1, seed=seed)
+    assert len(plan) == steps
+    assert all(len(batch) == size for batch in plan)
+    assert all(len({bool(rows[n].image_ids) for n in batch}) == 1 for batch in plan)
+    assert plan == plan_batches(rows, batch_size=size, steps=steps, epochs=7, seed=seed)
+
+
+def test_the_seed_fixes_the_order() -> None:
+    rows = [row(n, image=True, tokens=n) for n in range(50)]
+    plans = [plan_batches(rows, batch_size=5, steps=30, epochs=1, seed=seed) for seed in (0, 0, 1)]
+    assert plans[0] == plans[1] != plans[2]
+    assert plans[0][:10] != plans[0][10:20]  # each epoch is shuffled anew
+
+
+def test_rows_of_like_length_stand_together() -> None:
+    rows = [row(n, image=True, tokens=n * 37 % 400 + 1) for n in range(400)]
+    plan = plan_batches(rows, batch_size=8, steps=None, epochs=1, seed=0)
+    padding = sum(max(rows[n].tokens for n in batch) * 8 - sum(rows[n].tokens for n in batch) for batch in plan)
+    assert padding < 0.1 * sum(r.tokens for r in rows)
+
+
+def test_a_share_of_an_epoch() -> None:
+    rows = [row(n, image=False, tokens=5) for n in range(100)]
+    assert len(plan_batches(rows, batch_size=10, steps=None, epochs=0.25, seed=0)) == 3
+    assert len(plan_batches(rows, batch_size=10, steps=None, epochs=1.5, seed=0)) == 15
+
+
+@pytest.fixture(scope="module")
+def processing(tiny: Path, store: ImageStore) -> Processing:
+    return Processing.load(tiny, store)
+
+
+def some_rows(processing: Processing, n_images: int = 1) -> list[Row]:
+    targets = ["The answer to this problem is 12.", "2", "a longer one\nin two lines, 34 + 5 = 39"]
+    examples = [
+        Example(f"k{n}", ask("why " * (n * 3), n_images), (f"img{n}",) * n_images, target)
+        for n, target in enumerate(targets)
+    ]
+    return make_rows(examples, processing, max_tokens=500)[0]
+
+
+@pytest.mark.parametrize("n_images", [0, 1])
+def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images: int) -> None:
+    rows = some_rows(processing, n_images)
+    batch = make_batch(rows, processing)
+    targets = batch.labels_BT.shape[1]
+    prompts = processing.batch([r.text for r in rows], [r.image_ids for r in rows])
+    assert torch.equal(batch.inputs["input_ids"][:, :-targets], prompts["input_ids"])  # as generation sees them
+    assert torch.equal(batch.inputs["attention_mask"][:, :-targets], prompts["attention_mask"])
+    assert ("pixel_values" in batch.inputs) == bool(n_images)
+    for number, r in enumerate(rows):
+        labels = batch.labels_BT[number]
+        known = labels != IGNORED
+        assert labels[known].tolist() == list(r.target_ids)
+        assert labels[known][-1] == processing.tokenizer.eos_token_id
+        assert torch.equal(batch.inputs["input_ids"][number, -targets:][known], labels[known])
+        assert torch.equal(batch.inputs["attention_mask"][number, -targets:].bool(), known)
+
+
+def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing) -> None:
+    """Padding, batching and the cut of the logits must not move the loss by a token."""
+    model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
+    rows = some_rows(processing)
+    wanted = 0.0
+    for r in rows:
+        inputs = dict(processing.features(r.text, r.image_ids))
+        ids = torch.cat([inputs["input_ids"][0], torch.tensor(r.target_ids)])
+        inputs["input_ids"], inputs["attention_mask"] = ids[None], torch.ones_like(ids)[None]
+        with torch.no_grad():
+            logits = model(**inputs).logits[0]
+        predicted = logits[r.prompt_tokens - 1 : -1]
+        wanted += float(functional.cross_entropy(predicted, torch.tensor(r.target_ids), reduction="sum"))
+    for keep in (True, False):
+        with torch.no_grad():
+            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep)
+        assert float(loss) == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_row_without_target_tokens_is_refused(processing: Processing) -> None:
+    with pytest.raises(DataError, match="row k has no target tokens"):
+        make_batch([Row("k", "User:\n", (), (), 3)], processing)
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    rates = [_schedule(step, 100, 0.1) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1) and rates[9] == rates[10] == 1
+    assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+    assert _schedule(0, 1, 0.0) == 1

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mathse.core.errors import DataError
+from mathse.core.images import ImageStore
+from mathse.engines.processing import Processing
+from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example, examples_digest, make_rows
+from tests.tiny import ask
+
+
+@pytest.fixture(scope="module")
+def processing(tiny: Path, store: ImageStore) -> Processing:
+    return Processing.load(tiny, store)
+
+
+def example(key: str, target: str, *, image: str = "img0", question: str = "How many?") -> Example:
+    return Example(key, ask(question, 1), (image,), target)
+
+
+def test_rows_count_prompt_image_and_target(processing: Processing) -> None:
+    [row], dropped = make_rows([example("a", "There are 2.")], processing, max_tokens=500)
+    assert dropped == {}
+    assert row.prompt_tokens == processing.features(row.text, row.image_ids)["input_ids"].shape[1]
+    assert processing.tokenizer.decode(list(row.target_ids)) == "There are 2.<end_of_utterance>"
+    assert row.tokens == row.prompt_tokens + len(row.target_ids)
+
+
+def test_too_long_and_empty_rows_are_left_out_whole_and_named(processing: Processing) -> None:
+    short = example("short", "2")
+    [row], _ = make_rows([short], processing, max_tokens=500)
+    given = [
+        short,
+        example("long target", "2 " * 300),
+        example("empty", " \n"),
+        example("long prompt", "2", question="w " * 300),
+    ]
+    rows, dropped = make_rows(given, processing, max_tokens=row.tokens)
+    assert rows == [row]  # exactly at the limit: kept, and not cut
+    assert dropped == {TOO_LONG: ["long target", "long prompt"], EMPTY_TARGET: ["empty"]}
+
+
+def test_nothing_to_train_on_tells_why(processing: Processing) -> None:
+    with pytest.raises(DataError, match="of 2 rows, 1 over max_tokens, 1 empty target") as error:
+        make_rows([example("a", "2"), example("b", "")], processing, max_tokens=3)
+    assert "raise max_tokens" in str(error.value)
+    with pytest.raises(DataError, match="none were given"):
+        make_rows([], processing, max_tokens=3)
+
+
+@pytest.mark.parametrize("image", ["noise", "nowhere"])
+def test_a_bad_image_names_the_row_before_training(processing: Processing, image: str) -> None:
+    with pytest.raises(DataError, match=f"Training row b: .*{image}"):
+        make_rows([example("a", "2"), example("b", "2", image=image)], processing, max_tokens=500)
+
+
+def test_the_digest_follows_every_field_and_the_order() -> None:
+    a, b = example("a", "2"), example("b", "2")
+    variants = [[a, b], [b, a], [a], [a, example("b", "3")], [a, example("b", "2", image="img1")]]
+    variants += [[a, example("b", "2", question="Why?")], [a, example("c", "2")]]
+    assert len({examples_digest(variant) for variant in variants}) == len(variants)
+    assert examples_digest([a, b]) == examples_digest([example("a", "2"), example("b", "2")])

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import folder_digest
+from mathse.core.images import ImageStore
+from mathse.engines.contract import read_record
+from mathse.engines.processing import Processing
+from mathse.engines.protocol import Request, Sampling
+from mathse.engines.transformers_engine import TransformersEngine
+from mathse.training import Example, TrainConfig, TrainReport
+from mathse.training.loop import finetune
+from tests.tiny import ask
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = TrainConfig(learning_rate=5e-3, batch_size=4, steps=6, max_tokens=200, save_every_steps=0)
+
+
+def examples() -> list[Example]:
+    words = ["one", "two", "three", "four", "five", "six"]
+    with_image = [Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)]
+    return [*with_image, *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words]]
+
+
+Fit = Callable[..., TrainReport]
+
+
+@pytest.fixture
+def fit(tiny: Path, store: ImageStore, tmp_path: Path) -> Fit:
+    def call(out: str = "out", config: TrainConfig = CONFIG, **changed: Any) -> TrainReport:
+        given: dict[str, Any] = {"init": tiny, "images": store, "checkpoints": tmp_path / "kept", "cpu": True}
+        return finetune(changed.pop("examples", examples()), out=tmp_path / out, config=config, **given | changed)
+
+    return call
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return load_file(folder / "model.safetensors")
+
+
+@pytest.mark.slow
+def test_what_is_trained_is_what_is_generated(fit: Fit, tmp_path: Path, store: ImageStore) -> None:
+    """Training and generation agree on prompt, pixels and end of turn: rows learnt by heart come back word by word."""
+    report = fit(config=replace(CONFIG, steps=150))
+    assert report.final_loss < 0.1 < 2 < report.first_loss
+    engine = TransformersEngine(tmp_path / "out", images=store, dtype="bfloat16", batch_size=5)
+    requests = [Request(e.key, e.messages, e.image_ids) for e in examples()]
+    done = engine.complete(requests, Sampling(0.0, 1.0, 40, 0))
+    assert [c.text for c in done] == [e.target for e in examples()]
+    assert {c.finish_reason for c in done} == {"stop"}
+
+
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(fit: Fit, tmp_path: Path) -> None:
+    first = fit("a")
+    assert fit("b") == first
+    assert folder_digest(tmp_path / "a") == folder_digest(tmp_path / "b")
+    fit("c", config=replace(CONFIG, seed=1))
+    assert any((weights(tmp_path / "a")[k] != v).any() for k, v in weights(tmp_path / "c").items())
+
+
+def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, tiny: Path) -> None:
+    report = fit(curve=tmp_path / "curve.tsv", config=replace(CONFIG, log_every_steps=4))
+    out = tmp_path / "out"
+    record = read_record(out)
+    assert record is not None and record["contract"] == Processing.load(tiny).contract == Processing.load(out).contract
+    assert record["train"]["learning_rate"] == 5e-3 and record["steps"] == 6
+    assert all(str(value.dtype) == "torch.bfloat16" for value in weights(out).values())
+    assert str(tmp_path) not in "".join(
+        f.read_text() for f in out.glob("*.json")
+    )  # no path, so the same bytes anywhere
+    lines = [line.split("\t") for line in (tmp_path / "curve.tsv").read_text().splitlines()]
+    assert lines[0] == ["step", "loss", "learning_rate"] and [line[0] for line in lines[1:]] == ["4", "6"]
+    assert not (tmp_path / "kept").exists() and not list(tmp_path.glob(".*"))
+    assert report.metrics() | {"first_loss": 0, "final_loss": 0, "target_tokens": 0} == {
+        "steps": 6, "samples": 24, "rows": 12, "dropped": {}, "first_loss": 0, "final_loss": 0, "target_tokens": 0,
+    }  # fmt: skip
+    assert report.target_tokens > 24 and report.resumed_from == 0
+
+
+def test_dropped_rows_are_reported(fit: Fit, caplog: pytest.LogCaptureFixture) -> None:
+    extra = [Example("long", ask("x"), (), "word " * 300), Example("none", ask("x"), (), "")]
+    with caplog.at_level(logging.INFO):
+        report = fit(examples=[*examples(), *extra], config=replace(CONFIG, steps=1))
+    assert report.dropped == {"over max_tokens": ["long"], "empty target": ["none"]}
+    assert report.metrics()["dropped"] == {"over max_tokens": 1, "empty target": 1}
+    assert "left out 1 of 14 rows, over max_tokens: long" in caplog.text
+    assert "first labels: " in caplog.text and "<end_of_utterance>" in caplog.text
+
+
+def test_micro_batches_add_up_to_the_batch(fit: Fit, tmp_path: Path) -> None:
+    config = replace(CONFIG, precision="fp32", save_dtype="float32", steps=3, learning_rate=1e-3)
+    whole = fit("whole", config=config)
+    parts = fit("parts", config=replace(config, micro_batch_size=1))
+    assert parts.final_loss == pytest.approx(whole.final_loss, rel=1e-4)
+    other = weights(tmp_path / "parts")
+    for name, value in weights(tmp_path / "whole").items():
+        assert (value - other[name]).abs().max() < 2e-4, name
+
+
+def test_frozen_parameters_stay(fit: Fit, tmp_path: Path, tiny: Path) -> None:
+    fit(config=replace(CONFIG, frozen=("vision_model",)))
+    before, after = weights(tiny), weights(tmp_path / "out")
+    changed = {name for name, value in after.items() if (value != before[name]).any()}
+    assert any("text_model" in name for name in changed) and not any("vision_model" in name for name in changed)
+    with pytest.raises(ParamError, match="no parameter's name contains 'visoin'"):
+        fit(config=replace(CONFIG, frozen=("visoin",)))
+    with pytest.raises(ParamError, match="nothing to train"):
+        fit(config=replace(CONFIG, frozen=(".",)))
+
+
+def test_an_infinite_loss_stops_the_run(fit: Fit, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="The loss of step") as error:
+        fit(config=replace(CONFIG, learning_rate=1e30, steps=20, precision="fp32"))
+    assert "lower the learning rate" in str(error.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_batches_must_divide(fit: Fit) -> None:
+    with pytest.raises(ParamError, match="batch_size 4 is not a multiple of micro_batch_size 3"):
+        fit(config=replace(CONFIG, micro_batch_size=3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("learning_rate", 0.0), ("warmup_ratio", 1.5), ("weight_decay", -1.0), ("batch_size", 0), ("steps", 0)]
+    + [("epochs", 0.0), ("max_tokens", 0), ("precision", "fp8"), ("max_grad_norm", 0.0), ("micro_batch_size", -1)]
+    + [("log_every_steps", 0), ("save_every_steps", -1), ("save_dtype", "int8")],
+)
+def test_values_outside_their_range_are_refused(name: str, value: Any) -> None:
+    with pytest.raises(ParamError, match=f"^{name} must"):
+        replace(CONFIG, **{name: value})
+
+
+def test_checkpoints_of_another_run_are_ignored_and_removed(fit: Fit, tmp_path: Path, monkeypatch: Any) -> None:
+    import mathse.training.loop as loop
+
+    saving = replace(CONFIG, save_every_steps=2)
+    fit("whole", config=saving)
+    step = loop._train_step
+    calls = 0
+
+    def dies(*given: Any) -> float:
+        nonlocal calls
+        calls += 1
+        if calls > 5:
+            raise KeyboardInterrupt
+        return step(*given)
+
+    monkeypatch.setattr(loop, "_train_step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        fit("out", config=saving)
+    kept = tmp_path / "kept"
+    assert [path.name for path in kept.iterdir()] == ["step-00000004"]
+    (kept / "part-00000006").mkdir()  # what a run that dies while saving leaves
+    monkeypatch.setattr(loop, "_train_step", step)
+    assert fit("other", config=replace(saving, seed=9)).resumed_from == 0
+    assert not kept.exists()
+
+    calls = 0
+    monkeypatch.setattr(loop, "_train_step", dies)
+    with pytest.raises(KeyboardInterrupt):
+        fit("out", config=saving)
+    (kept / "part-00000006").mkdir()
+    monkeypatch.setattr(loop, "_train_step", step)
+    assert fit("out", config=replace(saving, save_every_steps=5, log_every_steps=3)).resumed_from == 4
+    assert weights_equal(tmp_path / "out", tmp_path / "whole")
+
+
+def weights_equal(one: Path, other: Path) -> bool:
+    return (one / "model.safetensors").read_bytes() == (other / "model.safetensors").read_bytes()
+
+
+RUN = """
+import sys
+from pathlib import Path
+import torch
+from mathse.core.images import ImageStore
+from mathse.training.loop import finetune
+from tests.training.test_loop import CONFIG, examples
+from dataclasses import replace
+torch.set_num_threads(1)
+tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
+config = replace(CONFIG, steps=40, save_every_steps=3)
+report = finetune(examples(), init=tiny, out=out, config=config, images=ImageStore(images),
+                  checkpoints=work / "kept", curve=work / "curve.csv", cpu=True)
+print("resumed from", report.resumed_from)
+"""
+
+
+@pytest.mark.slow
+def test_killed_runs_go_on_and_end_in_the_same_bytes(tiny: Path, store: ImageStore, tmp_path: Path) -> None:
+    def start(work: Path) -> subprocess.Popen[str]:
+        arguments = [str(tiny), str(store.folder), str(work), str(work / "model")]
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+
+    def last_checkpoint() -> int:
+        return max((int(path.name[5:]) for path in (tmp_path / "killed" / "kept").glob("step-*")), default=0)
+
+    def kill_after(process: subprocess.Popen[str], step: int) -> None:
+        while process.poll() is None and last_checkpoint() < step:
+            time.sleep(0.005)
+        assert process.poll() is None, "the run ended before it could be killed"
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir(), killed.mkdir()
+    first = start(whole)
+    kill_after(start(killed), 3)
+    kill_after(start(killed), 12)
+    assert not (killed / "model").exists()
+    last = start(killed)
+    told, _ = last.communicate()
+    assert last.returncode == 0 and int(told.split()[-1]) >= 12
+    assert first.communicate()[0].split()[-1] == "0" and first.returncode == 0
+    assert folder_digest(whole / "model") == folder_digest(killed / "model")
+    assert (whole / "curve.csv").read_bytes() == (killed / "curve.csv").read_bytes()
+    assert not (killed / "kept").exists()
