@@ -8,7 +8,7 @@ import polars as pl
 
 import schemas
 from mathse.core.images import ImageStore
-from mathse.core.params import load_params
+from mathse.core.params import Params, load_params
 from mathse.core.prompts import solve_messages
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
@@ -20,6 +20,24 @@ def finetune(
     """Train a model on TRAIN and write it to OUT; PREVIOUS is the model of the round before (or the base)."""
     settings = load_params(params)
     section = settings.finetune
+    first = round_name == "r0"
+    init = settings.student.base if first or section.init == "base" else previous
+    steps = section.first_steps or section.steps if first else section.steps
+    train_student(settings, problems, train, init, round_name, steps, out, curve, metrics)
+
+
+def train_student(
+    settings: Params,
+    problems: Path,
+    train: Path,
+    init: str,
+    round_name: str,
+    steps: int | None,
+    out: Path,
+    curve: Path,
+    metrics: Path,
+) -> None:
+    """Check the training rows, and train on them."""
     everything = read_problems(problems)
     rows = read(train, schemas.TrainRow)
     pool = everything.filter(pl.col("split") == "train")
@@ -36,12 +54,11 @@ def finetune(
         images = tuple(problem["image_ids"])
         messages = solve_messages(problem["question"], problem["choices"], len(images))
         examples.append(Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"]))
-    steps = section.steps if round_name != "r0" else section.first_steps or section.steps
     report = fit(
         examples,
-        init=settings.student.base if section.init == "base" or round_name == "r0" else previous,
+        init=init,
         out=out,
-        config=train_config(section, seed=settings.seed, steps=steps),
+        config=train_config(settings.finetune, seed=settings.seed, steps=steps),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / round_name,
         curve=curve,

@@ -86,7 +86,7 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
 
 
 def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
-    """Add the teacher's solutions of problems that the student never solved, at most `teacher_share` for each wrong path.
+    """Add the teacher's solutions of unsolved problems, at most `teacher_share` for each wrong path.
 
     Without them the judge would know hard problems by their wrong paths alone, and learn to judge by the question.
     """

@@ -7,6 +7,17 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from mathse.core.errors import DataError, ParamError
+from mathse.engines.protocol import Sampling
+from mathse.reflection import (
+    MISTAKES,
+    TRAJECTORY,
+    reflect_chunk,
+    reflect_key,
+    reflect_requests,
+    select_mistakes,
+)
 from schemas import Trajectory
 from tests.judge.paths import (
     RIGHT,
@@ -19,17 +30,6 @@ from tests.judge.paths import (
     trajectory,
     verdict,
     verdicts,
-)
-
-from mathse.core.errors import DataError, ParamError
-from mathse.engines.protocol import Sampling
-from mathse.reflection import (
-    MISTAKES,
-    TRAJECTORY,
-    reflect_chunk,
-    reflect_key,
-    reflect_requests,
-    select_mistakes,
 )
 
 SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=64, seed=5)

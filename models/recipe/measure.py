@@ -46,7 +46,8 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
             wanted.append((name, figure.description, request))
     for number in range(sums):
         question, result = random_sum(rng)
-        wanted.append(("sums", f"{question}={result}", Request(f"sum/{number}", prompt(SUMS.format(text=f"{question}=?"), 0))))
+        request = Request(f"sum/{number}", prompt(SUMS.format(text=f"{question}=?"), 0))
+        wanted.append(("sums", f"{question}={result}", request))
     asked = []
     drawn = stream("eval", seed + 1)
     for _ in range(problems):
@@ -101,7 +102,8 @@ def main() -> None:
     parser.add_argument("--problems", type=int, default=320)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    skills = measure(args.model, args.work, per_family=args.per_family, sums=args.sums, problems=args.problems, seed=args.seed)
+    sizes = {"per_family": args.per_family, "sums": args.sums, "problems": args.problems}
+    skills = measure(args.model, args.work, **sizes, seed=args.seed)
     print(json.dumps(skills, indent=1))
 
 

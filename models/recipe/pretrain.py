@@ -21,7 +21,7 @@ from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGe
 
 from mathse.figures.canvas import SIZE
 from models.recipe.tasks import Sample, batch, kind_of
-from models.recipe.tokenizer import ASSISTANT, END, FAKE, GLOBAL, IMAGE, IMAGE_TOKENS, CONTRAST, PAD, PAPER, USER, train
+from models.recipe.tokenizer import ASSISTANT, CONTRAST, END, FAKE, GLOBAL, IMAGE, IMAGE_TOKENS, PAD, PAPER, USER, train
 
 IGNORED = -100
 PATCH = 14
@@ -61,9 +61,11 @@ class Steps(Dataset[dict[str, torch.Tensor]]):
         self.processor, self.seed, self.size = processor, seed, size
 
     def __len__(self) -> int:
+        """Say that there is no end."""
         return 10**9
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        """Return the batch of a step."""
         return collate(self.processor, batch(self.seed, step, self.size))
 
 
@@ -235,7 +237,8 @@ def main() -> None:
                 log.write(json.dumps(row) + "\n")
             print(row, flush=True)
         if done % args.save_every == 0 or done == last:
-            state = {"model": model.state_dict(), "reader": reader.state_dict(), "optimizers": [o.state_dict() for o in found], "step": done}
+            state = {"model": model.state_dict(), "reader": reader.state_dict(), "step": done}
+            state["optimizers"] = [optimizer.state_dict() for optimizer in found]
             torch.save(state, checkpoint.with_suffix(".new"))
             os.replace(checkpoint.with_suffix(".new"), checkpoint)
     model.set_attn_implementation("sdpa")

@@ -6,8 +6,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import LedgerRow
-from tests.judge.paths import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
 
 from mathse.core.errors import DataError, ParamError
 from mathse.curation.ledger import (
@@ -20,6 +18,8 @@ from mathse.curation.ledger import (
     next_ledger,
     remaining_problems,
 )
+from schemas import LedgerRow
+from tests.judge.paths import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
 
 IDS = [problem_id(number) for number in range(6)]
 

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import TrainRow
-from tests.judge.paths import RIGHT, WRONG, problem_id, trajectories, trajectory, verdict, verdicts
 
 from mathse.core.errors import DataError, ParamError
 from mathse.curation.merge import DROPPED, TRAIN, count_dropped, merge_rows
+from schemas import TrainRow
+from tests.judge.paths import RIGHT, WRONG, problem_id, trajectories, trajectory, verdict, verdicts
 
 
 def merge(

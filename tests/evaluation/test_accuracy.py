@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import Graded
 
 from mathse.core.errors import DataError, ParamError
 from mathse.evaluation.accuracy import GRADED, accuracy_table, grade, share_with_interval, wilson
+from schemas import Graded
 
 
 def graded(*rows: tuple[str, str, str]) -> pl.DataFrame:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from tests.inspect.world import build
-from tests.judge.paths import problem_id
 from typer.testing import CliRunner
 
 from mathse import cli
+from tests.inspect.world import build
+from tests.judge.paths import problem_id
 
 RUN = CliRunner()
 HEAVY = ("torch", "transformers", "polars", "duckdb", "sympy", "math_verify", "PIL", "numpy")

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.inspect.world import build
 
 from mathse.core.errors import DataError
 from mathse.inspect.sql import VIEWS, connect, list_queries, query, resolve_query
+from tests.inspect.world import build
 
 QUERIES = Path(__file__).resolve().parents[2] / "queries"
 

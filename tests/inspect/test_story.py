@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.inspect.world import CORRECTION, HARD, MISTAKE, OWN, SAME, build
-from tests.judge.paths import problem_id
 
 from mathse.core.errors import DataError
 from mathse.inspect.story import tell
+from tests.inspect.world import CORRECTION, HARD, MISTAKE, OWN, SAME, build
+from tests.judge.paths import problem_id
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.inspect.world import CORRECT, N_EVAL, build, graded
 
 from mathse.core.errors import DataError
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import wilson
 from mathse.inspect.summary import as_text, lay_out, plain_table, render, sort_rounds, summarize
+from tests.inspect.world import CORRECT, N_EVAL, build, graded
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import polars as pl
+
+from mathse.core.tables import write_table
+from mathse.curation.ledger import initial_ledger, next_ledger
+from mathse.curation.merge import merge_rows
+from mathse.evaluation.accuracy import GRADED
+from mathse.evaluation.paired import transitions
 from tests.judge.paths import (
     RIGHT,
     WRONG,
@@ -15,12 +21,6 @@ from tests.judge.paths import (
     verdict,
     verdicts,
 )
-
-from mathse.core.tables import write_table
-from mathse.curation.ledger import initial_ledger, next_ledger
-from mathse.curation.merge import merge_rows
-from mathse.evaluation.accuracy import GRADED
-from mathse.evaluation.paired import transitions
 
 N_EVAL = 40
 CORRECT = {"base": 2, "r0": 10, "r1": 30, "control": 12}

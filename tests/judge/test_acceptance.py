@@ -4,11 +4,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import Verdict
-from tests.judge.paths import RIGHT, WRONG, trajectory
 
 from mathse.core.errors import DataError, ParamError
 from mathse.judge.acceptance import REASONS, VERDICT, accept_paths, count_reasons
+from schemas import Verdict
+from tests.judge.paths import RIGHT, WRONG, trajectory
 
 
 def paths(*changes: dict) -> pl.DataFrame:

@@ -7,11 +7,11 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from schemas import OrmRow
-from tests.judge.paths import RIGHT, WRONG, problem_id, problems, trajectory
 
 from mathse.core.errors import DataError, ParamError
 from mathse.judge.rows import ORM_ROW, build_rows, choose_test_problems
+from schemas import OrmRow
+from tests.judge.paths import RIGHT, WRONG, problem_id, problems, trajectory
 
 PATH_SCHEMA = {name: ORM_ROW[name] for name in ORM_ROW.names() if name not in ("row_id", "part")}
 

@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.prompts import STATUSES, VERDICT_PREFIX, render_verdict
@@ -21,6 +20,7 @@ from mathse.judge.verdicts import (
     judge_paths,
     parse_verdict,
 )
+from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
 
 GOOD = '{"status": "WRONG", "error_step": 2, "error_analysis": "3+4 is not 8."}'
 
