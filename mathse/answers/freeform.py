@@ -258,8 +258,9 @@ def _runs(text: str) -> list[str]:
     found = []
     for match in _RUN.finditer(text):
         run = match.group(0).strip()
-        if run[0] in "+-" and re.search(r"[\w)}]\s*$", text[: match.start()]):
-            continue
+        spaced = r"[\w)}]\s*$" if run[1:2].isspace() else r"[\w)}]$"
+        if run[0] in "+-" and re.search(spaced, text[: match.start()]):
+            continue  # the sign joins two terms: this is no number of its own
         tail = match.group("tail").strip()
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()

@@ -27,16 +27,18 @@ MAX_BOXES = 24
 MAX_MARKERS = 40
 
 _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
+_KEYWORD = re.compile(r"answer|solution|result|choice|option|\bans\b|\#\#\#", re.I)
 _MARKER = re.compile(
-    r"(?:\b(?:final|correct|right|closest|best|only|most likely|valid|appropriate)\s+){0,3}"
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
     r"(?P<middle>[^\n:.=]{0,90}?)"
     r"(?:\*\*|__)?[ \t]*(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
     r"(?:\*\*|__)?[ \t]*:?[ \t]*(?:\*\*|__)?"
-    r"|(?:最终|最后的?|正确的?|本题的?)*(?:答案|选项|答)(?P<zh>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
-    r"|(?:故|应该?|因此|所以|正确的?)?\s*选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
-    r"|^\s*\#{3,4}\s*(?=[-$\\\d])",
+    r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
+)
+_MARKER_CHINESE = re.compile(
+    r"(?:答案|选项|答)(?P<middle>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
+    r"|选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))",
 )
 _CONCLUSION = re.compile(
     r"(?:\b(?:therefore|thus|hence|(?<!and )(?<![a-z] )so(?! on\b)|in conclusion|in summary|finally|"
@@ -109,7 +111,11 @@ def markers(text: str) -> list[Place]:
     answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is" state none.
     """
     places = []
-    for match in list(_MARKER.finditer(text))[-MAX_MARKERS:]:
+    matches = list(_MARKER.finditer(text)) if _KEYWORD.search(text) else []
+    if not text.isascii():
+        matches += _MARKER_CHINESE.finditer(text)
+        matches.sort(key=re.Match.start)
+    for match in matches[-MAX_MARKERS:]:
         rest = text[match.end() : match.end() + 600]
         skipped = re.match(r"[\s*_:$]*\n\s*", rest)
         if skipped is not None:

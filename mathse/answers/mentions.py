@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mathse.answers.freeform import REFUSAL, number_in
 from mathse.answers.locate import Place
@@ -40,14 +41,8 @@ def yes_or_no(text: str, options: Options) -> int | None:
 
 def labels_in(text: str, options: Options) -> set[int]:
     """The options whose labels stand in brackets or after words such as option and figure."""
-    letters = "".join(options.labels)
-    pattern = (
-        rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"
-        rf"|\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
-        rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
-    )
     found = set()
-    for *labels, pictured in re.findall(pattern, text):
+    for *labels, pictured in _label_pattern(options.labels).findall(text):
         own = [
             index
             for index, option in enumerate(options.texts)
@@ -55,6 +50,16 @@ def labels_in(text: str, options: Options) -> set[int]:
         ]
         found.add(own[0] if own else options.labels.index("".join([*labels, pictured]).upper()))
     return found
+
+
+@lru_cache(maxsize=256)
+def _label_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+    letters = "".join(labels)
+    return re.compile(
+        rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"
+        rf"|\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
+        rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
+    )
 
 
 _NO_ALONE = re.compile(r"\bno\s*(?:[.,;:!)*\"']|$)")
@@ -69,6 +74,16 @@ _CONDITION = re.compile(r"^\s*(?:if|when|since|because|as)\b[^,]*,\s")
 _OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|an?)?\s*")
 
 
+@lru_cache(maxsize=16384)
+def _mention_pattern(option: str) -> tuple[str, re.Pattern[str] | None]:
+    """The words of an option, and the pattern of their mention; None for an option that is a single letter."""
+    words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
+    if not words or (len(words) == 1 and words.isalpha()):
+        return words, None
+    plural = "(?:e?s)?" if words[-1].isalpha() else ""
+    return words, re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
+
+
 def mentioned(text: str, options: Options) -> int | None:
     """Return the one option whose words occur in a text.
 
@@ -81,13 +96,12 @@ def mentioned(text: str, options: Options) -> int | None:
     plain = re.sub(r"[.:](?=\s)", " ", plain)
     spans: list[tuple[int, int, int]] = []
     for index, option in enumerate(options.texts):
-        words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
-        if not words or (len(words) == 1 and words.isalpha()):
+        words, pattern = _mention_pattern(option)
+        if pattern is None or words not in plain:
             continue
         if words == "no" and _NO_ALONE.search(text) is None:
             continue
-        plural = "(?:e?s)?" if words[-1].isalpha() else ""
-        for match in re.finditer(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)", plain):
+        for match in pattern.finditer(plain):
             spans.append((match.start(), match.end(), index))
     outer = sorted(
         (start, index)

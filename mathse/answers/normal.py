@@ -112,6 +112,10 @@ _SIMPLE = [
 _THOUSANDS_GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s*)(?=\d{3})")
 
 
+_SPECIAL = re.compile(r"[^A-Za-z0-9 .,;:'\"()+*/?%=_|-]|\*\*")
+"""Text without any of these is plain already."""
+
+
 @lru_cache(maxsize=8192)
 def plain_math(text: str) -> str:
     r"""Bring a short piece of LaTeX or plain mathematics to one spelling.
@@ -126,6 +130,8 @@ def plain_math(text: str) -> str:
         The same answer in fewer spellings.
     """
     text = plain_characters(text).strip()
+    if _SPECIAL.search(text) is None:
+        return _SPACES.sub(" ", text)
     if "\\" in text:
         text = _THOUSANDS_GROUP.sub("", text)
         if "\\begin" not in text:

@@ -57,15 +57,22 @@ class _Worker:
         self.buffer = b""
         self.served = 0
         self.ended = False
-        if self.read(START_LIMIT_S) is None:
+        self.memory_mb = memory_mb
+        self.ready = False
+
+    def wait(self) -> None:
+        """Wait until Math-Verify is loaded: that time does not count against a question."""
+        if not self.ready and self.read(START_LIMIT_S) is None:
             self.kill()
             raise MathseError(
-                f"the answer checker's worker did not start under a memory cap of {memory_mb} MB.\n"
+                f"the answer checker's worker did not start under a memory cap of {self.memory_mb} MB.\n"
                 "  fix: raise memory_mb (512 is enough on Linux), or check that math-verify imports"
             )
+        self.ready = True
 
     def ask(self, question: Question, timeout_s: float) -> Reply:
         assert self.process.stdin is not None
+        self.wait()
         message = {"gold": question.gold, "found": question.found, "digits": question.digits}
         try:
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -135,6 +142,11 @@ class Sandbox:
         self.memory_mb = memory_mb
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
+
+    def warm(self, workers: int) -> None:
+        """Start up to so many workers now, so that they load while the caller does something else."""
+        while len(self._idle) < min(workers, self.workers):
+            self._idle.append(_Worker(self.memory_mb))
 
     def decide(self, questions: Sequence[Question]) -> list[Reply]:
         """Answer all questions, in the order given; the result does not depend on the number of workers."""

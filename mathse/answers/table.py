@@ -9,6 +9,8 @@ from mathse.answers.verdict import Pending, Task, Verdict, judge, parse_choices,
 from mathse.core.errors import DataError
 
 REQUIRED = ("gold", "response")
+QUESTIONS_PER_WORKER = 100
+"""One more worker is started for each so many questions: loading SymPy takes as long as answering about that many."""
 OPTIONAL = ("question_type", "answer_type", "choices", "unit", "precision")
 
 
@@ -42,12 +44,16 @@ def check_rows(
     ]
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
     judged: dict[Task, Verdict | Pending] = {}
-    for task in tasks:
-        if task is not None and task not in judged:
-            judged[task] = judge(task)
-    questions = list(dict.fromkeys(item.question for item in judged.values() if isinstance(item, Pending)))
+    questions: dict[Question, None] = {}
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
-        replies = dict(zip(questions, sandbox.decide(questions), strict=True))
+        for task in tasks:
+            if task is None or task in judged:
+                continue
+            item = judged[task] = judge(task)
+            if isinstance(item, Pending):
+                questions[item.question] = None
+                sandbox.warm(1 + len(questions) // QUESTIONS_PER_WORKER)
+        replies = dict(zip(questions, sandbox.decide(list(questions)), strict=True))
     verdicts = [
         Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
         for task in tasks
