@@ -47,7 +47,7 @@ def make_rows(root: Path, count: int, side: int) -> int:
 
 def run_import(root: Path, out: Path) -> None:
     """Import and print counts, seconds and this process's peak memory as one line of JSON."""
-    from mathse.sources import import_source
+    from mathse.sources.importing import import_source
 
     start_s = time.perf_counter()
     counts = import_source("math-vision", root, out)

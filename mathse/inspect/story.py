@@ -55,7 +55,7 @@ def _identify(connection: duckdb.DuckDBPyConnection, root: Path, name: str) -> t
     if "trajectories" in _views(connection):
         sql = "SELECT problem_id, trajectory_id FROM trajectories WHERE starts_with(trajectory_id, ?)"
         found |= set(connection.execute(sql, [name]).fetchall())
-    if not name or not found:
+    if not found:
         raise DataError(f"No problem and no path has an id that begins with {name!r}.", file=root)
     if len(found) > 1:
         ids = sorted(path or problem for problem, path in found)

@@ -1,15 +1,7 @@
 """Real data sets and benchmarks as Problem and Image tables, and training rows for other trainers.
 
-    from mathse.sources import import_source
+    from mathse.sources.importing import import_source
     counts = import_source("tabmwp", "downloads/PromptPG/data/tabmwp", "data/import/tabmwp", splits=["train"])
 
 Not covered: downloading (each source says where its original lives), archives (unpack them first), video.
 """
-
-from __future__ import annotations
-
-from mathse.sources.exporting import FORMATS, export_rows
-from mathse.sources.importing import import_source
-from mathse.sources.registry import SOURCES
-
-__all__ = ["FORMATS", "SOURCES", "export_rows", "import_source"]

@@ -90,7 +90,7 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
         return generate(**inputs)
 
     monkeypatch.setattr(engine.model, "generate", watched)
-    sampling = Sampling(1.5, 1.0, 150, 2)
+    sampling = Sampling(8.0, 1.0, 300, 2)
     monkeypatch.setattr(module, "SMALL_BATCH", 1000)
     together = engine.complete(given, sampling)
     assert sizes == [24]
@@ -101,7 +101,7 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
     reasons = {c.finish_reason for c in together}
     assert reasons == {"stop", "length"}
     for completion in together:
-        assert (completion.response_tokens == 150) or completion.finish_reason == "stop"
+        assert (completion.response_tokens == 300) or completion.finish_reason == "stop"
         assert "<end_of_utterance>" not in completion.text
 
 

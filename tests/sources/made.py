@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 import schemas
 from mathse.core.tables import read_table
-from mathse.sources import import_source
+from mathse.sources.importing import import_source
 
 
 def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 30)) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.sources import SOURCES
+from mathse.sources.registry import SOURCES
 from tests.sources.made import bring, hub_image, parquet, picture, put
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

@@ -39,7 +39,7 @@ def test_whole_epochs_see_every_row_equally_often(rows: list[Row], size: int, ep
         kind = [n for n, r in enumerate(rows) if bool(r.image_ids) == with_images]
         if not kind:
             continue
-        assert min(seen[n] for n in kind) == epochs  # no row is left out; some fill up the last batch
+        assert min(seen[n] for n in kind) >= epochs  # no row is left out; some fill up the last batch
         assert sum(seen[n] for n in kind) == math.ceil(len(kind) * epochs / size) * size
         assert max(seen[n] for n in kind) <= epochs + math.ceil(size / len(kind))
 
