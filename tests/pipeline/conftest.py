@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mathse.workspace import copy_pipeline
+from tests.closure import ROOT
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A copy of the pipeline on smoke params, with what its first `dvc repro` printed."""
+
+    folder: Path
+    output: str
+
+    def dvc(self, *words: str) -> str:
+        return run(self.folder, "dvc", *words)
+
+    def mathse(self, *words: str) -> str:
+        return run(self.folder, "mathse", *words)
+
+
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
+
+
+def run(folder: Path, *words: str) -> str:
+    done = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=800)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("pipeline") / "copy", "smoke")
+    return Pipeline(folder, run(folder, "dvc", "repro"))
