@@ -57,11 +57,7 @@ def broken_rules(name: str, source: str) -> list[str]:
             in_folder = name.startswith(f"{folder}/")
             if in_folder and found.top not in allowed | sys.stdlib_module_names:
                 broken.append(f"{where}: {folder} stands on the standard library and {sorted(allowed)} only")
-        if (
-            name.startswith("mathse/core/")
-            and found.top == "mathse"
-            and found.name.split(".")[1:2] != ["core"]
-        ):
+        if name.startswith("mathse/core/") and found.top == "mathse" and found.name.split(".")[1:2] != ["core"]:
             broken.append(f"{where}: core knows no other room")
         if found.top in MODEL_LIBRARIES and not name.startswith(MODEL_ROOMS):
             broken.append(f"{where}: model libraries stay in engines and training")
@@ -85,9 +81,7 @@ def test_imports_keep_the_rules() -> None:
     assert {ROOT / "mathse/core/ids.py", ROOT / "schemas/problem.py"} <= set(files)
     names = [file.relative_to(ROOT).as_posix() for file in files]
     broken = [
-        line
-        for name, file in zip(names, files, strict=True)
-        for line in broken_rules(name, file.read_text("utf-8"))
+        line for name, file in zip(names, files, strict=True) for line in broken_rules(name, file.read_text("utf-8"))
     ]
     assert not broken, "\n".join(broken)
 

@@ -68,7 +68,5 @@ def hostile_answers() -> list[str]:
         "xyzab",
         ("({0}+1)^{{{1}}}", "\\sin({0}^{{{1}}})", "{0}^{{{0}^{{{1}}}}}", "\\sqrt[{1}]{{{0}!}}"),
     )
-    texts += [
-        shape.format(letter, power) for letter, shape, power in product(letters, shapes, ("99999", "1/99999"))
-    ]
+    texts += [shape.format(letter, power) for letter, shape, power in product(letters, shapes, ("99999", "1/99999"))]
     return list(dict.fromkeys(texts))

@@ -41,9 +41,7 @@ def test_integer_spellings(value: int, other: int, index: int) -> None:
 
 
 @FAST
-@given(
-    st.integers(-500, 500), st.integers(2, 97), st.integers(1, 9), st.sampled_from(["frac", "dfrac", "tfrac"])
-)
+@given(st.integers(-500, 500), st.integers(2, 97), st.integers(1, 9), st.sampled_from(["frac", "dfrac", "tfrac"]))
 def test_fraction_spellings(above: int, below: int, factor: int, command: str) -> None:
     value = Fraction(above, below)
     gold = f"{above}/{below}"
@@ -101,9 +99,7 @@ def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: obje
 
 
 @FAST
-@given(
-    st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True), st.integers(0, 4), st.integers(0, 4)
-)
+@given(st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True), st.integers(0, 4), st.integers(0, 4))
 def test_choices_by_letter_text_and_value(values: list[int], right: int, said: int) -> None:
     choices = tuple(f"{value} cm" for value in values)
     expected = "match" if right == said else "mismatch"

@@ -149,9 +149,7 @@ write_table(df, folder / "out.parquet", sort_by=["item"])
 def test_sigkill_then_resume_gives_the_same_bytes(tmp_path: Path) -> None:
     def child(folder: str, event: str = "never", at: int = 0) -> int:
         (tmp_path / folder).mkdir(exist_ok=True)
-        return subprocess.run(
-            [sys.executable, "-c", CHILD, str(tmp_path / folder), event, str(at)]
-        ).returncode
+        return subprocess.run([sys.executable, "-c", CHILD, str(tmp_path / folder), event, str(at)]).returncode
 
     def finished() -> int:
         return len(list((tmp_path / "killed" / "j").glob("*.sha256")))
@@ -172,9 +170,7 @@ def test_sigkill_then_resume_gives_the_same_bytes(tmp_path: Path) -> None:
             assert leftovers, "a kill before a rename leaves the temporary file, and resuming bears it"
     assert child("killed") == 0
     assert (tmp_path / "killed" / "calls").read_text() == "0"
-    assert (tmp_path / "killed" / "out.parquet").read_bytes() == (
-        tmp_path / "calm" / "out.parquet"
-    ).read_bytes()
+    assert (tmp_path / "killed" / "out.parquet").read_bytes() == (tmp_path / "calm" / "out.parquet").read_bytes()
 
 
 def test_a_chunk_without_values_takes_the_types_of_the_others(tmp_path: Path) -> None:

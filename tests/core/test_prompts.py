@@ -103,9 +103,7 @@ def test_placeholders(text: str, n_images: int, cleaned: str) -> None:
 
 
 def test_a_choice_keeps_its_image() -> None:
-    assert "\nA. image 2\nB. image 3\n" in text_of(
-        solve_messages("Which?\n<image1>", ["<image2>", "<image3>"], 3)
-    )
+    assert "\nA. image 2\nB. image 3\n" in text_of(solve_messages("Which?\n<image1>", ["<image2>", "<image3>"], 3))
 
 
 def test_no_text_brings_an_image_token() -> None:

@@ -49,9 +49,10 @@ def test_comparison_invariants(pairs, shuffler):
     before, after = answers(*(a for a, _ in pairs)), answers(*(b for _, b in pairs))
     found, back = compare(before, after), compare(after, before)
     assert found.both + found.lost + found.gained + found.neither == found.n == len(pairs)
-    assert found.difference == pytest.approx(
-        after["correct"].mean() - before["correct"].mean()
-    ) and found.difference == -back.difference
+    assert (
+        found.difference == pytest.approx(after["correct"].mean() - before["correct"].mean())
+        and found.difference == -back.difference
+    )
     assert found.p_value == back.p_value and 0 < found.p_value <= 1
     assert -1 <= found.low <= found.high <= 1
     table = transitions(before, after)

@@ -80,7 +80,9 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
             [said] = teacher.complete([request], GREEDY)
             verdict = json.loads(said.text)
             assert verdict["status"] == "WRONG" and verdict["error_step"] == place + 1
-            assert not re.search(rf"(?<!\w){re.escape(row['answer'])}(?!\w)", verdict["error_analysis"].replace("A ", ""))
+            assert not re.search(
+                rf"(?<!\w){re.escape(row['answer'])}(?!\w)", verdict["error_analysis"].replace("A ", "")
+            )
 
 
 def test_unknown_problems_are_errors_not_guesses() -> None:

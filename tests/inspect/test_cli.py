@@ -88,7 +88,11 @@ def test_check_a_table(tmp_path, suffix):
     {"parquet": rows.write_parquet, "csv": rows.write_csv, "jsonl": rows.write_ndjson}[suffix](source)
     done = call("check", "--rows", source, "--out", out)
     assert done.exit_code == 0 and done.output.strip() == "match: 1, mismatch: 1"
-    read = {"parquet": pl.read_parquet, "jsonl": pl.read_ndjson, "csv": lambda file: pl.read_csv(file, infer_schema=False)}
+    read = {
+        "parquet": pl.read_parquet,
+        "jsonl": pl.read_ndjson,
+        "csv": lambda file: pl.read_csv(file, infer_schema=False),
+    }
     checked = read[suffix](out)
     assert checked["state"].to_list() == ["match", "mismatch"] and checked["gold"].to_list() == ["7", "007"]
     assert checked.columns[:3] == rows.columns

@@ -98,7 +98,11 @@ def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, thresho
 
 def test_accepting_by_both_is_accepting_by_each():
     rows = paths(
-        *({"answer_state": state, "orm_status": status} for state in ("match", "mismatch") for status in ("correct", "wrong"))
+        *(
+            {"answer_state": state, "orm_status": status}
+            for state in ("match", "mismatch")
+            for status in ("correct", "wrong")
+        )
     )
     accepted = {accept: accept_paths(rows, accept=accept)["accepted"].to_list() for accept in ("answer", "orm", "both")}
     assert accepted["both"] == [a and b for a, b in zip(accepted["answer"], accepted["orm"], strict=True)]

@@ -27,7 +27,12 @@ P = [0.9, 0.8, 0.3, 0.1, 0.2, 0.6, None]
 def frames():
     names = [f"t{number}" for number in range(7)]
     rows = pl.DataFrame(
-        {"trajectory_id": names, "problem_id": ["a", "a", "b", "a", "b", "b", "c"], "status": TRUTH, "error_step": STEPS}
+        {
+            "trajectory_id": names,
+            "problem_id": ["a", "a", "b", "a", "b", "b", "c"],
+            "status": TRUTH,
+            "error_step": STEPS,
+        }
     )
     judged = pl.DataFrame({"trajectory_id": names, "orm_status": SAID, "p_correct": P, "error_step": SAID_STEP})
     return rows, judged

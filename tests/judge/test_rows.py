@@ -53,8 +53,12 @@ def test_families_take_turns():
 
 def test_caps_hold_and_keep_the_balance():
     paths = frame(
-        *(path(number, status, sample=sample, text=f" {sample}") for number in range(9) for status in ("wrong", "correct")
-          for sample in range(3))
+        *(
+            path(number, status, sample=sample, text=f" {sample}")
+            for number in range(9)
+            for status in ("wrong", "correct")
+            for sample in range(3)
+        )
     )
     rows, dropped = build_rows(
         paths, problems(9), test_problems={problem_id(0), problem_id(1)}, max_train=8, max_test=2, max_per_problem=2

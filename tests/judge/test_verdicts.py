@@ -185,7 +185,9 @@ def test_no_paths_give_an_empty_frame_with_types():
 
 
 def test_chunks_give_the_same_as_one_go():
-    paths = trajectories(*(trajectory(number, f"{RIGHT}{sample}", sample) for number in range(3) for sample in range(3)))
+    paths = trajectories(
+        *(trajectory(number, f"{RIGHT}{sample}", sample) for number in range(3) for sample in range(3))
+    )
 
     def say(request):
         wrong = int(request.problem_id[0], 16) % 2

@@ -28,9 +28,7 @@ def ledger(n: int = 3, **change: object) -> pl.DataFrame:
 
 def test_problem_ids() -> None:
     checks.known_problem_ids(trajectories(), problems(), file="t")
-    with pytest.raises(
-        ContractError, match=r"t.parquet(.|\n)*problem id is known: broken by 1 of 2"
-    ) as caught:
+    with pytest.raises(ContractError, match=r"t.parquet(.|\n)*problem id is known: broken by 1 of 2") as caught:
         checks.known_problem_ids(problems(2), problems(1), file="t.parquet")
     assert f"row 1: problem_id = '{hex_id(1)}'" in str(caught.value)
 
@@ -98,9 +96,7 @@ def test_the_ledger_holds_each_problem_once_a_round() -> None:
     checks.ledger_covers_problems(ledger(0), problems(3), file="l")
     with pytest.raises(ContractError, match="one ledger state per problem"):
         checks.ledger_covers_problems(pl.concat([both, ledger(1, state="hard")]), problems(3), file="l")
-    with pytest.raises(
-        ContractError, match=r"counts sum to all problems: broken by 1 of 2(.|\n)*problems = 2"
-    ):
+    with pytest.raises(ContractError, match=r"counts sum to all problems: broken by 1 of 2(.|\n)*problems = 2"):
         checks.ledger_covers_problems(both[:5], problems(3), file="l")
     with pytest.raises(ContractError, match="problem id is known"):
         checks.ledger_covers_problems(both, problems(2), file="l")

@@ -17,8 +17,7 @@ from mathse.core.images import ImageStore, write_images
 from mathse.core.params import Problems
 from mathse.core.prompts import solve_messages
 from mathse.core.tables import read_table, write_table
-from mathse.sources.exporting import FORMATS, export_rows
-from mathse.sources.exporting import training_rows
+from mathse.sources.exporting import FORMATS, export_rows, training_rows
 from mathse.sources.tables import HELD_OUT, gather
 from tests.sources.made import Imported, bring, picture, put
 

@@ -22,8 +22,8 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import write_images
 from mathse.core.phash import HEIGHT, WIDTH, difference_hash
-from mathse.sources.importing import import_source
 from mathse.sources.images import array_to_png, describe_image
+from mathse.sources.importing import import_source
 from mathse.sources.layout import BadRow, DataFile
 from mathse.sources.rows import count_rows, read_rows
 from mathse.sources.shards import pack, write_shards
