@@ -121,9 +121,7 @@ def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str)
     """
     held = ~train["problem_id"].is_in(held_out["problem_id"].implode())
     rule = Rule("held-out problems are not trained on", "problem_id")
-    broken(
-        train, held, rule=rule, file=file, fix="an evaluation split leaked: look at how the splits are drawn"
-    )
+    broken(train, held, rule=rule, file=file, fix="an evaluation split leaked: look at how the splits are drawn")
 
 
 def _has_images(problems: pl.DataFrame, images: pl.DataFrame) -> pl.Series:

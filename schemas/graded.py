@@ -28,6 +28,4 @@ class Graded(Table):
         "predicted_answer",
         ~pl.col("answer_state").is_in(("match", "mismatch")) | pl.col("predicted_answer").is_not_null(),
     )
-    correct_fits = rule(
-        "correct means match", "correct", pl.col("correct") == (pl.col("answer_state") == "match")
-    )
+    correct_fits = rule("correct means match", "correct", pl.col("correct") == (pl.col("answer_state") == "match"))

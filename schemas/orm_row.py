@@ -53,6 +53,4 @@ class OrmRow(Table):
     )
     error_analysis_given = not_empty("error_analysis")
     error_kind_known = one_of("error_kind", ERROR_KINDS)
-    feedback_fits = rule(
-        "only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK
-    )
+    feedback_fits = rule("only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK)

@@ -70,13 +70,9 @@ class Problem(Table):
     choices_given = rule(
         "choices are not empty",
         "choices",
-        ~pl.col("choices")
-        .list.eval(pl.element().is_null() | (pl.element().str.strip_chars() == ""))
-        .list.any(),
+        ~pl.col("choices").list.eval(pl.element().is_null() | (pl.element().str.strip_chars() == "")).list.any(),
     )
-    choices_count = rule(
-        "choices are none or 2 to 26", "choices", (_N_CHOICES == 0) | _N_CHOICES.is_between(2, 26)
-    )
+    choices_count = rule("choices are none or 2 to 26", "choices", (_N_CHOICES == 0) | _N_CHOICES.is_between(2, 26))
     choices_differ = rule("choices differ", "choices", pl.col("choices").list.n_unique() == _N_CHOICES)
     answer_given = not_empty("answer")
     answer_type_known = one_of("answer_type", ANSWER_TYPES)

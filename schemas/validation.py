@@ -46,9 +46,7 @@ class ContractError(Exception):
     def __str__(self) -> str:
         """Return the file, each broken rule with its first rows, and what to do."""
         count = "a rule" if len(self.rules) == 1 else f"{len(self.rules)} rules"
-        return "\n".join(
-            [f"{self.file} breaks {count} of its contract.", *self.details, f"  fix: {self.fix}"]
-        )
+        return "\n".join([f"{self.file} breaks {count} of its contract.", *self.details, f"  fix: {self.fix}"])
 
 
 @dataclass(frozen=True)
@@ -96,9 +94,7 @@ def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) 
     return df
 
 
-def split_bad(
-    df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_bad(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows that keep every rule from those that do not.
 
     Args:
@@ -121,9 +117,7 @@ def split_bad(
     return df.filter(good), pl.concat(parts).sort("row", maintain_order=True)
 
 
-def quarantine_rows(
-    df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = ""
-) -> pl.DataFrame:
+def quarantine_rows(df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = "") -> pl.DataFrame:
     """Make `Quarantine` rows of the rows marked bad.
 
     Args:
@@ -206,12 +200,8 @@ def _describe(df: pl.DataFrame, failure: Failure) -> str:
 
 def _describe_columns(df: pl.DataFrame, model: type[Table]) -> tuple[str, ...]:
     wanted = column_types(model)
-    missing = [
-        f"  column {name} ({dtype}) is missing" for name, dtype in wanted.items() if name not in df.columns
-    ]
-    extra = [
-        f"  column {name} does not belong to {model.__name__}" for name in df.columns if name not in wanted
-    ]
+    missing = [f"  column {name} ({dtype}) is missing" for name, dtype in wanted.items() if name not in df.columns]
+    extra = [f"  column {name} does not belong to {model.__name__}" for name in df.columns if name not in wanted]
     wrong = [
         f"  column {name} is {dtype}, not {wanted[name]}"
         for name, dtype in df.schema.items()

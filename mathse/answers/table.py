@@ -39,9 +39,7 @@ def check_rows(
             rule="gold and response are needed",
             fix="rename the columns that hold the right answer and the model's text to gold and response",
         )
-    columns = [
-        df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL
-    ]
+    columns = [df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL]
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
     judged: dict[Task, Verdict | Pending] = {}
     questions: dict[Question, None] = {}
@@ -55,8 +53,7 @@ def check_rows(
                 sandbox.warm(1 + len(questions) // QUESTIONS_PER_WORKER)
         replies = dict(zip(questions, sandbox.decide(list(questions)), strict=True))
     verdicts = [
-        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
-        for task in tasks
+        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies) for task in tasks
     ]
     return df.with_columns(
         pl.Series("state", [verdict.state for verdict in verdicts], dtype=pl.String),

@@ -32,9 +32,7 @@ STATUSES = ("CORRECT", "WRONG")
 VERDICT_PREFIX = '{"status": "'
 
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
-JUDGE = (
-    "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
-)
+JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
 REFLECT = (
     "{problem}\nThis solution ends in a wrong answer:\n{steps}\n"
     "A checker says of step {error_step}: {error_analysis}\n"
@@ -72,9 +70,7 @@ def solve_messages(question: str, choices: Sequence[str], n_images: int) -> list
     return _user(text, n_images)
 
 
-def judge_messages(
-    question: str, choices: Sequence[str], n_images: int, steps: Sequence[str]
-) -> list[Message]:
+def judge_messages(question: str, choices: Sequence[str], n_images: int, steps: Sequence[str]) -> list[Message]:
     """Ask whether a solution is right. The steps are numbered as `error_step` counts them."""
     text = JUDGE.format(problem=_problem(question, choices, n_images), steps=number_steps(steps, n_images))
     return _user(text, n_images)

@@ -89,6 +89,10 @@ class TransformersEngine:
         self.contract = self.processing.contract
         self._stop_ids = sorted(self.processing.stop_ids)
         self._pad_id = int(self.processing.tokenizer.pad_token_id)
+        # A sampled image token would ask the model for an image that is not there, and fail the whole batch.
+        added = self.processing.tokenizer.added_tokens_decoder.items()
+        special = {number for number, token in added if token.special} | {*self.processing.tokenizer.all_special_ids}
+        self._never_written = sorted(special - {*self._stop_ids}) or None
         # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise than was asked for.
         self.model.generation_config = self._generation_config(None)
 
@@ -199,7 +203,11 @@ class TransformersEngine:
     def _generation_config(self, max_new_tokens: int | None) -> GenerationConfig:
         made: Any = GenerationConfig
         chosen: GenerationConfig = made(
-            do_sample=False, max_new_tokens=max_new_tokens, eos_token_id=self._stop_ids, pad_token_id=self._pad_id
+            do_sample=False,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=self._stop_ids,
+            pad_token_id=self._pad_id,
+            suppress_tokens=self._never_written,
         )
         return chosen
 

@@ -204,3 +204,16 @@ def test_settings_are_checked(tiny: Path) -> None:
 
 def test_failed_completions_say_why() -> None:
     assert Completion.failed("k", "no", prompt_tokens=3) == Completion("k", "", "error", 3, 0, (), "no")
+
+
+def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
+    """A drawn image token would fail its whole batch, where rows go on in a smaller one."""
+    tokenizer = engine.processing.tokenizer
+    image = tokenizer.convert_tokens_to_ids("<image>")
+    assert image in engine._never_written and not {*engine._never_written} & {*engine.processing.stop_ids}
+    given = requests(12)
+    hot = Sampling(50.0, 1.0, 200, 3)  # every token about equally likely
+    prompts = [engine._check(n, request) for n, request in enumerate(given)]
+    written, _ = engine._generate([p for p in prompts if not isinstance(p, Completion)], hot)
+    drawn = {token for row in written for token in row}
+    assert len(drawn) > 100 and not drawn & {*engine._never_written}
