@@ -23,7 +23,7 @@ def problems(params: Path, out: Path, metrics: Path) -> None:
         rows, images = build_tables(settings.problems.figures, seed=settings.seed)
         aside = empty(schemas.Quarantine)
     else:
-        from mathse.gathering import gather
+        from mathse.sources.tables import gather
 
         rows, images, aside = gather(settings.problems, seed=settings.seed)
     types = schemas.column_types(schemas.Problem)

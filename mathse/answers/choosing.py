@@ -41,7 +41,11 @@ def option_of(text: str, options: Options) -> int | None:
             return None
         named = yes_or_no(bare[match.end() :].lstrip(" ).:,;-*_\"'}]"), options)
         return options.labels.index((match.group(1) or match.group(2)).upper()) if named is None else named
-    if len(text) == 1 and text in _CIRCLED and not any(set(option) & set(_CIRCLED) for option in options.texts):
+    if (
+        len(text) == 1
+        and text in _CIRCLED
+        and not any(set(option) & set(_CIRCLED) for option in options.texts)
+    ):
         return _CIRCLED[text] if _CIRCLED[text] < len(options.labels) else None
     return option_by_text(text, options)
 
@@ -109,7 +113,7 @@ def _only_lists_options(text: str) -> bool:
 
 def _stated(text: str, options: Options) -> Place | None:
     """The last box or "answer is" that names an option."""
-    places = locate.markers(text)
+    places = list(locate.markers(text))
     box = locate.last_boxed(text) if "box" in text else None
     if box is not None:
         places = [*(place for place in places if "boxed" not in place.text), box]
@@ -160,7 +164,9 @@ def _concluded(text: str, options: Options) -> Place | None:
             return Place(part.start, options.labels[labels.pop()], "conclusion")
         index = mentioned(part.text, options)
         if index is None:
-            index = mentioned(re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", part.text)[0], options)
+            index = mentioned(
+                re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", part.text)[0], options
+            )
         if index is None:
             index = by_value(part.text, options)
         if index is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,6 @@ MAX_BOXES = 24
 MAX_MARKERS = 40
 
 _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
-_KEYWORD = re.compile(r"answer|solution|result|choice|option|\bans\b|\#\#\#", re.I)
 _MARKER = re.compile(
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
     r"(?P<middle>[^\n:.=]{0,90}?)"
@@ -104,14 +104,15 @@ def last_boxed(text: str) -> Place | None:
     return Place(places[first].start, ", ".join(place.text for place in places[first:]), "boxed")
 
 
-def markers(text: str) -> list[Place]:
+@lru_cache(maxsize=64)
+def markers(text: str) -> tuple[Place, ...]:
     """Return what follows each "the answer is", "Answer:", "答案是", … up to the end of its sentence.
 
     The rule of a place is `marker`, or `option` where the words were "the option is" and the like, which state an
     answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is" state none.
     """
     places = []
-    matches = list(_MARKER.finditer(text)) if _KEYWORD.search(text) else []
+    matches = list(_MARKER.finditer(text))
     if not text.isascii():
         matches += _MARKER_CHINESE.finditer(text)
         matches.sort(key=re.Match.start)
@@ -121,19 +122,25 @@ def markers(text: str) -> list[Place]:
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        if _NOTHING.match(sentence) or _DENIED.match(sentence) or _LABEL_INSIDE.search(match.group("middle") or ""):
+        if (
+            _NOTHING.match(sentence)
+            or _DENIED.match(sentence)
+            or _LABEL_INSIDE.search(match.group("middle") or "")
+        ):
             continue
         if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
             continue
         if _OTHERS.search(text[max(0, match.start() - 12) : match.end()]):
             continue
         word = (
-            match.group(0)[: match.start("middle") - match.start()].lower() if match.group("middle") is not None else ""
+            match.group(0)[: match.start("middle") - match.start()].lower()
+            if match.group("middle") is not None
+            else ""
         )
         if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
             continue
         places.append(Place(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker"))
-    return places
+    return tuple(places)
 
 
 MAX_SET_OFF = 40

@@ -21,6 +21,8 @@ from mathse.core.errors import MathseError
 START_LIMIT_S = 120.0
 PATIENCE = 4
 """On a busy machine a worker that got less CPU than `timeout_s` is given more time, up to this many times the limit."""
+HELP_AFTER_S = 1.0
+"""A further worker is started only if questions are left after this time: loading SymPy takes longer."""
 REQUESTS_PER_WORKER = 2_000
 """A worker is replaced after so many questions: SymPy's caches only grow."""
 
@@ -158,13 +160,18 @@ class Sandbox:
             waiting.put(position)
         failures: list[BaseException] = []
 
-        def serve() -> None:
+        done = threading.Event()
+
+        def serve(first: bool) -> None:
             worker: _Worker | None = None
+            if not first and not self._idle:
+                done.wait(HELP_AFTER_S)
             try:
                 while not failures:
                     try:
                         position = waiting.get_nowait()
                     except queue.Empty:
+                        done.set()
                         break
                     worker = worker or self._start()
                     replies[position] = worker.ask(questions[position], self.timeout_s)
@@ -180,7 +187,8 @@ class Sandbox:
                 with self._lock:
                     self._idle.append(worker)
 
-        threads = [threading.Thread(target=serve) for _ in range(min(self.workers, len(questions)))]
+        count = min(self.workers, len(questions))
+        threads = [threading.Thread(target=serve, args=(number == 0,)) for number in range(count)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from mathse.answers.rules_worker import MIN_TASKS, Helper
 from mathse.answers.sandbox import Question, Reply, Sandbox
 from mathse.answers.verdict import Pending, Task, Verdict, judge, parse_choices, settle
 from mathse.core.errors import DataError
@@ -22,7 +23,7 @@ def check_rows(
     Args:
         df: columns gold and response; where known question_type, answer_type, choices (a JSON list or a list of
             strings), unit, precision. Other columns are kept.
-        workers: processes for Math-Verify, one per core by default; none is started unless a row needs it.
+        workers: processes to use, one per core by default; none but this one for a small table that rules decide.
         timeout_s: wall-clock limit for one comparison by Math-Verify.
         memory_mb: cap on the address space of one such process.
 
@@ -39,27 +40,47 @@ def check_rows(
             rule="gold and response are needed",
             fix="rename the columns that hold the right answer and the model's text to gold and response",
         )
-    columns = [df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL]
+    columns = [
+        df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL
+    ]
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
-    judged: dict[Task, Verdict | Pending] = {}
-    questions: dict[Question, None] = {}
+    distinct = list(dict.fromkeys(task for task in tasks if task is not None))
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
-        for task in tasks:
-            if task is None or task in judged:
-                continue
-            item = judged[task] = judge(task)
-            if isinstance(item, Pending):
-                questions[item.question] = None
-                sandbox.warm(1 + len(questions) // QUESTIONS_PER_WORKER)
-        replies = dict(zip(questions, sandbox.decide(list(questions)), strict=True))
+        judged = _judge_all(distinct, sandbox)
+        questions = list(
+            dict.fromkeys(item.question for item in judged.values() if isinstance(item, Pending))
+        )
+        replies = dict(zip(questions, sandbox.decide(questions), strict=True))
     verdicts = [
-        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies) for task in tasks
+        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
+        for task in tasks
     ]
     return df.with_columns(
         pl.Series("state", [verdict.state for verdict in verdicts], dtype=pl.String),
         pl.Series("found", [verdict.found for verdict in verdicts], dtype=pl.String),
         pl.Series("reason", [verdict.reason for verdict in verdicts], dtype=pl.String),
     )
+
+
+def _judge_all(tasks: list[Task], sandbox: Sandbox) -> dict[Task, Verdict | Pending]:
+    """Judge distinct tasks by rules, a large table in several processes; the first open question warms the sandbox."""
+    processes = sandbox.workers if len(tasks) >= MIN_TASKS else 1
+    shares = [tasks[first::processes] for first in range(processes)]
+    helpers = [Helper(share) for share in shares[1:]]
+    judged: dict[Task, Verdict | Pending] = {}
+    pending = 0
+    try:
+        for task in shares[0]:
+            item = judged[task] = judge(task)
+            if isinstance(item, Pending):
+                pending += 1
+                sandbox.warm(1 + pending // QUESTIONS_PER_WORKER)
+        for helper in helpers:
+            judged.update(zip(helper.tasks, helper.results(), strict=True))
+    finally:
+        for helper in helpers:
+            helper.kill()
+    return judged
 
 
 def _task(
@@ -75,8 +96,16 @@ def _task(
         None if answer_type is None else str(answer_type),
         parse_choices(choices),  # type: ignore[arg-type]
         None if unit is None else str(unit),
-        None if precision is None else int(float(str(precision))),
+        _whole(precision),
     )
+
+
+def _whole(precision: object) -> int | None:
+    """A precision as a whole number; one that is none counts as not given."""
+    try:
+        return None if precision is None else int(float(str(precision)))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _final(item: Verdict | Pending, replies: dict[Question, Reply]) -> Verdict:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,10 +162,14 @@ def optimizers(model: torch.nn.Module, rate: float, *, muon: bool) -> list[torch
     return found
 
 
-def rate_at(step: int, steps: int, warm_up: int, decay: float) -> float:
-    """Return the share of the full learning rate: warm-up, plateau, then linear decay over the last `decay`."""
-    left = (steps - step) / max(1.0, steps * decay)
-    return min(1.0, (step + 1) / warm_up, left)
+def rate_at(step: int, cycles: Sequence[int], warm_up: int, decay: float) -> float:
+    """Return the share of the full learning rate at a step.
+
+    Each cycle, given by the step at which it ends, has a warm-up, a plateau, and a linear fall over its last `decay`.
+    """
+    end = next(end for end in cycles if step < end)
+    start = max((earlier for earlier in cycles if earlier <= step), default=0)
+    return min(1.0, (step - start + 1) / warm_up, (end - step) / max(1.0, (end - start) * decay))
 
 
 def main() -> None:
@@ -172,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
-    parser.add_argument("--steps", type=int, default=4600)
+    parser.add_argument("--cycles", type=int, nargs="+", default=[4600, 16000], help="steps at which each cycle ends")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
@@ -200,13 +205,13 @@ def main() -> None:
         for optimizer, saved in zip(found, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
         first = state["step"]
-    last = args.stop_after or args.steps
+    last = args.stop_after or args.cycles[-1]
     loader = DataLoader(Steps(processor, args.seed, args.batch), batch_size=None, sampler=range(first, last),
                         num_workers=1, prefetch_factor=8)  # fmt: skip
     started, losses = time.monotonic(), {"figure": [0.0, 0], "reading": [0.0, 0], "text": [0.0, 0], "glyphs": [0.0, 0]}
     model.train()
     for step, arrays in enumerate(loader, start=first):
-        share = rate_at(step, args.steps, 200, args.decay)
+        share = rate_at(step, args.cycles, 200, args.decay)
         for optimizer in found:
             for group in optimizer.param_groups:
                 group["lr"] = args.rate * share
