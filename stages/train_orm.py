@@ -9,7 +9,7 @@ import polars as pl
 import schemas
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
-from mathse.core.prompts import judge_messages, render_verdict
+from mathse.core.prompts import VERDICT_PREFIX, judge_messages, render_verdict
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
@@ -31,13 +31,14 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
         problem = known[row["problem_id"]]
         images = tuple(problem["image_ids"])
         messages = judge_messages(problem["question"], problem["choices"], len(images), row["steps"])
-        target = render_verdict(row["status"], row["error_step"], row["error_analysis"], section.form)
-        examples.append(Example(key=row["row_id"], messages=messages, image_ids=images, target=target))
+        verdict = render_verdict(row["status"], row["error_step"], row["error_analysis"], section.form)
+        target = verdict.removeprefix(VERDICT_PREFIX)
+        examples.append(Example(row["row_id"], messages, images, target, prefix=VERDICT_PREFIX))
     report = finetune(
         examples,
         init=settings.orm.base,
         out=out,
-        config=train_config(section, seed=settings.seed, steps=section.steps),
+        config=train_config(section, seed=settings.seed, steps=section.steps, first_token_weight=section.status_weight),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / "orm",
         curve=curve,

@@ -41,11 +41,7 @@ def option_of(text: str, options: Options) -> int | None:
             return None
         named = yes_or_no(bare[match.end() :].lstrip(" ).:,;-*_\"'}]"), options)
         return options.labels.index((match.group(1) or match.group(2)).upper()) if named is None else named
-    if (
-        len(text) == 1
-        and text in _CIRCLED
-        and not any(set(option) & set(_CIRCLED) for option in options.texts)
-    ):
+    if len(text) == 1 and text in _CIRCLED and not any(set(option) & set(_CIRCLED) for option in options.texts):
         return _CIRCLED[text] if _CIRCLED[text] < len(options.labels) else None
     return option_by_text(text, options)
 
@@ -164,9 +160,7 @@ def _concluded(text: str, options: Options) -> Place | None:
             return Place(part.start, options.labels[labels.pop()], "conclusion")
         index = mentioned(part.text, options)
         if index is None:
-            index = mentioned(
-                re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", part.text)[0], options
-            )
+            index = mentioned(re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", part.text)[0], options)
         if index is None:
             index = by_value(part.text, options)
         if index is not None:

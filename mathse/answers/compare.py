@@ -24,9 +24,7 @@ class Outcome:
 
 
 UNDECIDED = Outcome(None, "undecided")
-_CLOCK = re.compile(
-    r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I
-)
+_CLOCK = re.compile(r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I)
 _RATIO = re.compile(r"^([^:]+):([^:]+)$")
 _NAME = re.compile(
     r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}|"
@@ -106,9 +104,7 @@ def _tidy(text: str) -> str:
 def _value_of(text: str) -> tuple[str, str] | None:
     """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
     text = (
-        re.split(r"\\approx", text)[0]
-        if "=" in text.split("\\approx")[0]
-        else text.lstrip().removeprefix("\\approx")
+        re.split(r"\\approx", text)[0] if "=" in text.split("\\approx")[0] else text.lstrip().removeprefix("\\approx")
     )
     name = ""
     match = _NAME.match(text)
@@ -118,11 +114,7 @@ def _value_of(text: str) -> tuple[str, str] | None:
     if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
         sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
         last = sides[-1] if sides else text
-        if (
-            len(sides) > 1
-            and (name or read_quantity(sides[0]) is not None)
-            and read_quantity(last) is not None
-        ):
+        if len(sides) > 1 and (name or read_quantity(sides[0]) is not None) and read_quantity(last) is not None:
             text = last
         else:
             return None
@@ -195,12 +187,7 @@ def _compare_values(gold: Quantity, found: Quantity, scale: Fraction, precision:
         same = difference <= _half_unit(precision)
         return Outcome(same, "same_rounded" if same else "different_number")
     written, said = gold.decimals, found.decimals
-    if (
-        written is not None
-        and written >= 2
-        and (said is None or said > written)
-        and difference <= _half_unit(written)
-    ):
+    if written is not None and written >= 2 and (said is None or said > written) and difference <= _half_unit(written):
         return Outcome(True, "rounds_to_gold")
     endless = written is None and not _terminates(gold.exact)
     if said is not None and said >= 2 and endless and difference <= _half_unit(said) * float(scale):
@@ -262,9 +249,7 @@ def _compare_collections(
 
 def _compare_text(left: str, right: str) -> Outcome:
     first, second = plain_text(left), plain_text(right)
-    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace(
-        "-", ""
-    )
+    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace("-", "")
     if not same:
         a, b = read_quantity(left), read_quantity(right)
         same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
@@ -290,9 +275,7 @@ def _compare_expressions(left: str, right: str) -> Outcome:
 def _compare_relations(left: str, right: str) -> Outcome:
     """Compare two equations whose sides are polynomials; other relations are left to SymPy."""
     sides = [[side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)]
-    if all(len(pair) == 2 for pair in sides) and not re.search(
-        r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right
-    ):
+    if all(len(pair) == 2 for pair in sides) and not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right):
         trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
         if all(tree is not None for pair in trees for tree in pair):
             differences = [("+", pair[0], ("-", pair[1])) for pair in trees]

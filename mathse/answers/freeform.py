@@ -50,18 +50,14 @@ _ORDINAL = re.compile(
 _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 _LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
-_PLEASANTRY = re.compile(
-    r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
-)
+_PLEASANTRY = re.compile(r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I)
 _BOUND = re.compile(
     r"\b(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)\s+than\s+\$?[\d.,]+%?"
     r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
     r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
     re.I,
 )
-_COORDINATED = re.compile(
-    r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))"
-)
+_COORDINATED = re.compile(r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))")
 _SPAN = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
@@ -132,17 +128,11 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
         if read_quantity(snippet) is not None:
             return snippet
         return number_in(snippet, last=False)
-    formula = re.match(
-        r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet
-    )
+    formula = re.match(r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet)
     if formula is not None:
         rest = snippet[formula.end() :].strip(" .")
         more = re.search(r"(?:and|or|,)\s*[$\\]", rest[:12])
-        return (
-            snippet.strip(" .")
-            if more
-            else (formula.group("a") or formula.group("b") or formula.group("c")).strip()
-        )
+        return snippet.strip(" .") if more else (formula.group("a") or formula.group("b") or formula.group("c")).strip()
     return snippet.strip(" .*\"'") or None
 
 
@@ -186,9 +176,7 @@ def _value_said(sentence: str) -> str:
             r"\s*(?:,|;|and|or|, and|, or|和|或)\s*", sentence[spans[first - 1].end() : spans[first].start()]
         ):
             first -= 1
-        return (
-            sentence[spans[first].start() : spans[-1].end()] if first < len(spans) - 1 else spans[-1].group(0)
-        )
+        return sentence[spans[first].start() : spans[-1].end()] if first < len(spans) - 1 else spans[-1].group(0)
     said = re.split(r"(?<![<>!=])=(?!=)|\bis\b|\bare\b|为|是", sentence)[-1].strip(" .*$:")
     return said or sentence
 
@@ -215,9 +203,7 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     for side in reversed(equals[1:]):
         found = _runs(side)
         if found:
-            clause = re.search(
-                r",\s*(?:then\s+)?[a-zA-Z∠\\].*?\b(?:is|are|equals|must be)\b(.*)$", side, re.S
-            )
+            clause = re.search(r",\s*(?:then\s+)?[a-zA-Z∠\\].*?\b(?:is|are|equals|must be)\b(.*)$", side, re.S)
             later = _runs(clause.group(1)) if clause is not None else []
             return later[0] if later else found[0]
     for aside in (_BOUND, _ORDINAL):
@@ -246,9 +232,7 @@ def _words(text: str) -> list[str]:
     found = []
     for match in _WORD_RUN.finditer(text):
         before = text[: match.start()].rstrip(" *:").lower()
-        if not before or re.search(
-            r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,)$", before
-        ):
+        if not before or re.search(r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,)$", before):
             found.append(match.group(0))
     return found
 
@@ -277,9 +261,7 @@ def _is_unit(tail: str, after: str) -> bool:
         return True
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
-    return read_quantity("1 " + tail) is not None and (
-        read_unit(word) is not None or word.lower() in _SCALE_WORDS
-    )
+    return read_quantity("1 " + tail) is not None and (read_unit(word) is not None or word.lower() in _SCALE_WORDS)
 
 
 _SCALE_WORDS = {"percent", "million", "billion", "thousand", "hundred", "万", "亿"}

@@ -46,9 +46,7 @@ _GREEK = set(
         "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega",
     )
 )
-_MIXED_LATEX = re.compile(
-    r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))"
-)
+_MIXED_LATEX = re.compile(r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))")
 _MIXED_PLAIN = re.compile(r"(?<![\d.^/])(\d+)(?:\s+|\s*and\s*)(\d+)\s*/\s*(\d+)(?![\d.])")
 
 
@@ -277,9 +275,7 @@ class _Reader:
         if name == "log" and base is None:
             raise Unreadable("log without a base")
         inner = self.signed() if self.peek() in ("-", "+") else self.power()
-        while (
-            _STARTS_ATOM.match(self.peek()) and self.peek()[:1] not in ("(", "{") and not self._is_function()
-        ):
+        while _STARTS_ATOM.match(self.peek()) and self.peek()[:1] not in ("(", "{") and not self._is_function():
             inner = ("*", inner, self.power())
         tree: Tree = (name, inner) if base is None else ("/", ("ln", inner), ("ln", base))
         return tree if outer is None else ("^", tree, outer)

@@ -122,20 +122,14 @@ def markers(text: str) -> tuple[Place, ...]:
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        if (
-            _NOTHING.match(sentence)
-            or _DENIED.match(sentence)
-            or _LABEL_INSIDE.search(match.group("middle") or "")
-        ):
+        if _NOTHING.match(sentence) or _DENIED.match(sentence) or _LABEL_INSIDE.search(match.group("middle") or ""):
             continue
         if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
             continue
         if _OTHERS.search(text[max(0, match.start() - 12) : match.end()]):
             continue
         word = (
-            match.group(0)[: match.start("middle") - match.start()].lower()
-            if match.group("middle") is not None
-            else ""
+            match.group(0)[: match.start("middle") - match.start()].lower() if match.group("middle") is not None else ""
         )
         if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
             continue

@@ -44,9 +44,7 @@ def labels_in(text: str, options: Options) -> set[int]:
     found = set()
     for *labels, pictured in _label_pattern(options.labels).findall(text):
         own = [
-            index
-            for index, option in enumerate(options.texts)
-            if pictured and option.strip("() .").upper() == pictured
+            index for index, option in enumerate(options.texts) if pictured and option.strip("() .").upper() == pictured
         ]
         found.add(own[0] if own else options.labels.index("".join([*labels, pictured]).upper()))
     return found
@@ -110,11 +108,7 @@ def mentioned(text: str, options: Options) -> int | None:
     )
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]
-    if (
-        outer
-        and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
-        and _OPENS.fullmatch(plain[: outer[0][0]])
-    ):
+    if outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain) and _OPENS.fullmatch(plain[: outer[0][0]]):
         return outer[0][1]
     return None
 

@@ -136,13 +136,7 @@ def plain_math(text: str) -> str:
         text = _THOUSANDS_GROUP.sub("", text)
         if "\\begin" not in text:
             text = _DOUBLED.sub(r"\\", text)
-        text = (
-            text.replace("\\%", "%")
-            .replace("\\$", "")
-            .replace("\\{", "{")
-            .replace("\\}", "}")
-            .replace("\\_", "_")
-        )
+        text = text.replace("\\%", "%").replace("\\$", "").replace("\\{", "{").replace("\\}", "}").replace("\\_", "_")
         text = _DELIMITERS.sub(" ", text)
         text = _SIZES.sub("", text)
         text = _DEGREE.sub("°", text)

@@ -29,11 +29,7 @@ def read_options(choices: tuple[str, ...]) -> Options:
     """Label the options: A, B, C … by position, unless the options are letters of their own."""
     texts = tuple(plain_characters(choice).strip() for choice in choices)
     letters = [text.strip("() .") for text in texts]
-    if (
-        texts
-        and all(re.fullmatch(r"[A-Z]", letter) for letter in letters)
-        and len(set(letters)) == len(letters)
-    ):
+    if texts and all(re.fullmatch(r"[A-Z]", letter) for letter in letters) and len(set(letters)) == len(letters):
         return Options(tuple(letters), texts)
     labelled = [_LABELLED.match(text) for text in texts]
     if texts and all(labelled) and len({match.group(1).upper() for match in labelled if match}) == len(texts):
@@ -60,11 +56,7 @@ def option_by_text(text: str, options: Options) -> int | None:
     same = [index for index, option in enumerate(options.texts) if plain_text(option) == plain]
     if not same:
         squeezed = plain.replace(" ", "")
-        same = [
-            index
-            for index, option in enumerate(options.texts)
-            if plain_text(option).replace(" ", "") == squeezed
-        ]
+        same = [index for index, option in enumerate(options.texts) if plain_text(option).replace(" ", "") == squeezed]
     if not same:
         same = [index for index, option in enumerate(options.texts) if _same_value(text, option)]
     return same[0] if same and len({options.texts[index] for index in same}) == 1 else None

@@ -66,9 +66,7 @@ _CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五�
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)$")
-_THOUSANDS = re.compile(
-    r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])"
-)
+_THOUSANDS = re.compile(r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])")
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]\s*([-+]?\d+)$")
 _SCALED = re.compile(r"^(.*\d)\s*(hundred|thousand|million|billion|trillion|万|亿|[KMB](?=$|\s))\s*(.*)$")
 _CURRENCY = re.compile(r"^\s*([-+]?)\s*([$€£¥]|US\$|USD|RMB|Rs\.?)\s*(?=[\d.\\-])|\s*([€£¥])$")
@@ -104,16 +102,9 @@ def read_quantity(text: str) -> Quantity | None:
     noun = ""
     currency = _CURRENCY.search(body)
     if currency is not None:
-        unit = read_unit(
-            (currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs")
-        )
+        unit = read_unit((currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs"))
         body = _CURRENCY.sub(lambda match: match.group(1) or "", body)
-    elif (
-        "$" in text
-        and re.search(r"\\?\$\s*\d", text)
-        and text.count("$") % 2 == 1
-        and text.lstrip(" -\\")[:1] == "$"
-    ):
+    elif "$" in text and re.search(r"\\?\$\s*\d", text) and text.count("$") % 2 == 1 and text.lstrip(" -\\")[:1] == "$":
         unit = read_unit("$")
     body = ungroup(body)
     words = number_from_words(body)

@@ -40,20 +40,15 @@ def check_rows(
             rule="gold and response are needed",
             fix="rename the columns that hold the right answer and the model's text to gold and response",
         )
-    columns = [
-        df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL
-    ]
+    columns = [df[name].to_list() if name in df.columns else [None] * df.height for name in REQUIRED + OPTIONAL]
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
     distinct = list(dict.fromkeys(task for task in tasks if task is not None))
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
         judged = _judge_all(distinct, sandbox)
-        questions = list(
-            dict.fromkeys(item.question for item in judged.values() if isinstance(item, Pending))
-        )
+        questions = list(dict.fromkeys(item.question for item in judged.values() if isinstance(item, Pending)))
         replies = dict(zip(questions, sandbox.decide(questions), strict=True))
     verdicts = [
-        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
-        for task in tasks
+        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies) for task in tasks
     ]
     return df.with_columns(
         pl.Series("state", [verdict.state for verdict in verdicts], dtype=pl.String),

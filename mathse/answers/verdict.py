@@ -76,9 +76,7 @@ def parse_choices(choices: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(str(choice) for choice in choices)
 
 
-def _options(
-    task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None
-) -> Options | None:
+def _options(task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None) -> Options | None:
     """The options, where the problem is multiple choice; bare letters where their texts are unknown."""
     if question_type is not None and question_type.startswith("free"):
         return None
@@ -201,9 +199,7 @@ def _gold_options(gold: str, options: Options) -> frozenset[int]:
     if not same:
         index = option_of(gold, options)
         same = [] if index is None else [index]
-    equal = {
-        index for first in same for index, text in enumerate(options.texts) if text == options.texts[first]
-    }
+    equal = {index for first in same for index, text in enumerate(options.texts) if text == options.texts[first]}
     return frozenset(equal)
 
 
@@ -212,9 +208,7 @@ def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdi
     if found is None:
         return Verdict("no_answer", None, where or "no_option_named")
     same = options.labels.index(found) in wanted
-    return Verdict(
-        "match" if same else "mismatch", found, "same_option" if same else "different_option", where
-    )
+    return Verdict("match" if same else "mismatch", found, "same_option" if same else "different_option", where)
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:

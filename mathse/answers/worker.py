@@ -66,9 +66,7 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
         return {"state": "error", "reason": "gold_unreadable"}
     if not any(not isinstance(value, str) for value in right):
         return {"state": "mismatch", "reason": "answer_unreadable"}
-    equal = verify(
-        left, right, float_rounding=digits, strict=True, allow_set_relation_comp=True, timeout_seconds=None
-    )
+    equal = verify(left, right, float_rounding=digits, strict=True, allow_set_relation_comp=True, timeout_seconds=None)
     return {
         "state": "match" if equal else "mismatch",
         "reason": "sympy_equal" if equal else "sympy_different",

@@ -102,6 +102,7 @@ class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
     form: Literal["diagnostic", "binary"]
+    status_weight: float = Field(gt=0)
 
 
 class Generate(Sampled):

@@ -26,13 +26,15 @@ class Example:
         key: names the row in messages.
         messages: the chat, one `{"type": "image"}` part for each image.
         image_ids: ids in the order of the image parts.
-        target: the assistant's whole reply; the loss is taken on it alone.
+        target: the assistant's reply after the prefix; the loss is taken on it alone.
+        prefix: how the reply begins, given and not learnt, as generation forces it.
     """
 
     key: str
     messages: list[Message]
     image_ids: tuple[str, ...]
     target: str
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Row:
 
 def examples_digest(examples: Sequence[Example]) -> str:
     """Return a hash of the examples and their order."""
-    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target] for e in examples])
+    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target, e.prefix] for e in examples])
 
 
 def make_rows(
@@ -78,7 +80,7 @@ def make_rows(
         if not example.target.strip():
             dropped[EMPTY_TARGET].append(example.key)
             continue
-        text = processing.render(example.messages)
+        text = processing.render(example.messages, prefix=example.prefix)
         target_ids = tuple(processing.target_ids(text, example.target))
         try:
             prompt_tokens = processing.prompt_tokens(text, example.image_ids)

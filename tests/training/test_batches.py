@@ -108,8 +108,9 @@ def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images
         assert torch.equal(batch.inputs["attention_mask"][number, -targets:].bool(), known)
 
 
-def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing) -> None:
-    """Padding, batching and the cut of the logits must not move the loss by a token."""
+@pytest.mark.parametrize("first", [1.0, 10.0])
+def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing, first: float) -> None:
+    """Padding, batching and the cut of the logits must not move the loss by a token; the first counts as told."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
     rows = some_rows(processing)
     wanted = 0.0
@@ -120,10 +121,11 @@ def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing) 
         with torch.no_grad():
             logits = model(**inputs).logits[0]
         predicted = logits[r.prompt_tokens - 1 : -1]
-        wanted += float(functional.cross_entropy(predicted, torch.tensor(r.target_ids), reduction="sum"))
+        each = functional.cross_entropy(predicted, torch.tensor(r.target_ids), reduction="none")
+        wanted += float(each.sum() + (first - 1) * each[0])
     for keep in (True, False):
         with torch.no_grad():
-            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep)
+            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep, first)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 
