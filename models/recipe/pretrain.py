@@ -177,7 +177,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
-    parser.add_argument("--cycles", type=int, nargs="+", default=[4600, 16000], help="steps at which each cycle ends")
+    parser.add_argument("--cycles", type=int, nargs="+", default=[4600, 9000], help="steps at which each cycle ends")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)

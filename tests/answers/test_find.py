@@ -125,6 +125,7 @@ def test_numbers(response: str, found: str | None) -> None:
         ("\\frac{20}{3}", "6.66", "mismatch"),
         ("0.67", "2/3", "match"),
         ("7", "7.2", "mismatch"),
+        ("7", "The range is from 0 to 7.", "mismatch"),
         ("√{3}", "\\sqrt3", "match"),
         ("√{3}", "1.73", "match"),
         ("√{3}", "1.74", "mismatch"),
