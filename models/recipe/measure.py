@@ -24,6 +24,7 @@ from mathse.figures.catalogue import FAMILIES, draw_figure, stream
 from mathse.figures.source import rows_of
 from models.recipe.tasks import DESCRIBE, SUMS, random_sum
 
+SUMS_AT_ONCE = 5
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=96, seed=0)
 
 
@@ -44,10 +45,11 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
             images.append(image)
             request = Request(f"{name}/{number}", prompt(DESCRIBE, 1), (image["image_id"],))  # type: ignore[arg-type]
             wanted.append((name, figure.description, request))
-    for number in range(sums):
-        question, result = random_sum(rng)
-        request = Request(f"sum/{number}", prompt(SUMS.format(text=f"{question}=?"), 0))
-        wanted.append(("sums", f"{question}={result}", request))
+    for number in range(sums // SUMS_AT_ONCE):
+        drawn_sums = [random_sum(rng) for _ in range(SUMS_AT_ONCE)]
+        asked_sums = " ".join(f"{question}=?" for question, _ in drawn_sums)
+        request = Request(f"sum/{number}", prompt(SUMS.format(text=asked_sums), 0))
+        wanted.append(("sums", " ".join(f"{question}={result}" for question, result in drawn_sums), request))
     asked = []
     drawn = stream("eval", seed + 1)
     for _ in range(problems):
@@ -60,7 +62,11 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
     done = engine.complete([request for _, _, request in wanted], GREEDY)
     hits: dict[str, list[bool]] = defaultdict(list)
     for (group, text, _), completion in zip(wanted, done, strict=True):
-        hits[group].append(completion.text.strip() == text)
+        if group == "sums":
+            said = completion.text.split()
+            hits[group] += [place < len(said) and said[place] == right for place, right in enumerate(text.split())]
+        else:
+            hits[group].append(completion.text.strip() == text)
     requests = [
         Request(p["problem_id"], solve_messages(p["question"], p["choices"], 1), tuple(p["image_ids"])) for p in asked
     ]

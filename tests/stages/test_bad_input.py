@@ -1,0 +1,104 @@
+"""What is wrong with the data is told before anything runs, or set aside with its reason."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from PIL import Image
+
+from mathse.core.tables import read_table, write_table
+from mathse.sources.importing import import_source
+from tests.closure import ROOT
+
+
+def picture(number: int) -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (20 + number, 16), (number * 40 % 256, 90, 10)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def stage(folder: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"stages.{name}", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with an imported data set in TabMWP's layout: four good rows, four bad ones."""
+    import json
+
+    given = tmp_path / "given"
+    (given / "images").mkdir(parents=True)
+    rows = []
+    for number in range(8):
+        (given / "images" / f"{number}.png").write_bytes(picture(number))
+        rows.append(
+            {"id": str(number), "split": "dev", "question": f"How many are {number}?", "choices": None,
+             "answer": str(number), "unit": None, "ans_type": "integer_number", "solution": f"It is {number}.",
+             "table": "", "grade": 3, "image": f"images/{number}.png"}
+        )  # fmt: skip
+    (given / "images" / "4.png").write_bytes(picture(4)[:40])
+    rows[5]["answer"] = ""
+    rows[6] = {**rows[0], "id": "6"}
+    rows[7]["question"] = "  "
+    (given / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_source("tabmwp", given, tmp_path / "imported")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["problems"] |= {
+        "source": "tables",
+        "tables": [{"path": "imported", "split": "dev", "use": "train"}],
+        "orm_share": 0.0,
+        "orm_test_share": 0.0,
+    }
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    return tmp_path
+
+
+def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
+    done = stage(folder, "problems", "params.yaml", "problems", "metrics.json")
+    assert done.returncode == 0, done.stderr
+    problems = read_table(folder / "problems" / "problems.parquet")
+    assert sorted(problems["answer"]) == ["0", "1", "2", "3"]
+    aside = read_table(folder / "problems" / "quarantine.parquet")
+    told = {row["row"]: f"{row['field']} {row['rule']} {row['reason']}" for row in aside.iter_rows(named=True)}
+    assert "image" in told[4] and "answer" in told[5] and "question" in told[7]
+    counts = (folder / "imported" / "import.json").read_text()
+    assert '"duplicates": 1' in counts
+
+
+def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:
+    with (folder / "params.yaml").open("a") as file:
+        file.write("finetun: {}\n")
+    done = stage(folder, "problems", "params.yaml", "problems", "metrics.json")
+    assert done.returncode == 1
+    assert "params.yaml: finetun is not a parameter" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
+    assert stage(folder, "problems", "params.yaml", "problems", "metrics.json").returncode == 0
+    rows = pl.DataFrame(
+        {name: [value] for name, value in {
+            "row_id": "0" * 16, "problem_id": "f" * 16, "trajectory_id": "0" * 16, "round": "r0", "origin": "teacher",
+            "response": "x"}.items()}
+    )  # fmt: skip
+    write_table(rows, folder / "train.parquet", sort_by=["row_id"])
+    words = ("params.yaml", "problems", "train.parquet", "nowhere", "r0", "model", "curve.tsv", "metrics.json")
+    done = stage(folder, "finetune", *words)
+    assert done.returncode == 1 and "problem id is known" in done.stderr and "Traceback" not in done.stderr
+    script = (
+        "import sys, runpy\n"
+        "sys.argv = ['finetune', *" + repr(list(words)) + "]\n"
+        "try:\n    runpy.run_module('stages.finetune', run_name='__main__')\n"
+        "except SystemExit as end:\n    print('END', end.code, 'torch' in sys.modules)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    seen = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
+    assert "END 1 False" in seen.stdout
