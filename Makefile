@@ -54,7 +54,9 @@ tiny-base: $(READY)  ## make the embedded base model anew (about an hour; resume
 	python -m models.recipe.measure models/tiny-base
 
 bench-answers: $(READY)  ## the answer checker against official verdicts and Math-Verify
-	python bench/answers.py
+	python -m bench.answers official
+	python -m bench.answers pairs
+	python -m bench.answers speed
 
 clean:  ## remove what tests and copies leave behind
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache
