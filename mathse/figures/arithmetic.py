@@ -6,10 +6,11 @@ import math
 import random
 from typing import Any
 
-from mathse.figures.canvas import Pen, Point, scatter
+from mathse.figures.canvas import SIZE, Pen, Point, scatter
 from mathse.figures.items import Facts, Family, Step, Worked, plural, see, total, work
 
 SHAPES = ("circle", "square", "triangle")
+TICKS = 7
 
 
 class Shapes(Family):
@@ -18,15 +19,17 @@ class Shapes(Family):
     name, subject = "shapes", "arithmetic"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        low, high = {1: (1, 4), 2: (1, 6), 3: (4, 8)}[level]
+        low, high = {1: (1, 4), 2: (1, 5), 3: (4, 7)}[level]
         return {"counts": [rng.randint(low, high) for _ in SHAPES]}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
         kinds = [kind for kind, count in zip(SHAPES, facts["counts"], strict=True) for _ in range(count)]
-        radius = rng.uniform(5, 7.5)
+        cells = 4 if len(kinds) <= 15 else 5
+        radius = rng.uniform(28, 36) / cells
         fills = [pen.tint() for _ in range(3)]
-        for kind, (x, y) in zip(kinds, scatter(rng, len(kinds)), strict=True):
+        for kind, (x, y) in zip(kinds, scatter(rng, len(kinds), columns=cells, rows=cells), strict=True):
+            pen.mark((x, y), kind)
             fill = rng.choice(fills)
             if kind == "circle":
                 pen.disc((x, y), radius, fill=fill)
@@ -131,8 +134,10 @@ class Clock(Family):
             else:
                 pen.line([at(hour / 12, 0.9), at(hour / 12, 0.99)], width=1)
         turn = facts["minute"] / 60
-        pen.line([centre, at((facts["hour"] + turn) / 12, 0.45)], width=4)
-        pen.line([centre, at(turn, 0.72)], width=2 if pen.stroke == 2 else 1)
+        hands = {"hour hand": at((facts["hour"] + turn) / 12, 0.45), "minute hand": at(turn, 0.72)}
+        for (hand, tip), width in zip(hands.items(), (4, pen.stroke), strict=True):
+            pen.line([centre, tip], width=width)
+            pen.mark(tip, hand)
 
     def describe(self, facts: Facts) -> str:
         return f"A clock at {facts['hour']}:{facts['minute']:02d}."
@@ -157,35 +162,40 @@ class Clock(Family):
 
 
 class NumberLine(Family):
-    """Two points on a number line."""
+    """Two points on a number line, lying or standing, every other tick labelled."""
 
     name, subject = "number_line", "arithmetic"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
         pitch = rng.choice({1: (1,), 2: (1, 2, 5), 3: (4, 10, 20)}[level])
         start = 0 if level == 1 else pitch * rng.randint(0, 10)
-        p, q = rng.sample(range(11), 2)
+        p, q = rng.sample(range(TICKS), 2)
         return {"start": start, "pitch": pitch, "p": start + p * pitch, "q": start + q * pitch}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        y, left, right = rng.uniform(45, 70), rng.uniform(8, 13), rng.uniform(99, 104)
-        pen.line([(left - 6, y), (right + 6, y)])
+        across, low, high = rng.uniform(46, 66), rng.uniform(10, 15), rng.uniform(97, 102)
+        upright, side = rng.random() < 0.4, rng.choice((-1, 1))
+
+        def at(tick: float, off: float) -> Point:
+            along = low + tick * (high - low) / (TICKS - 1)
+            return (across + side * off * 1.15, SIZE - along) if upright else (along, across + side * off)
+
+        pen.line([at(-0.4, 0), at(TICKS - 0.6, 0)])
         start, pitch = facts["start"], facts["pitch"]
-        for tick in range(11):
-            x = left + tick * (right - left) / 10
-            tall = 6 if tick % 5 == 0 else 3
-            pen.line([(x, y - tall), (x, y + tall)], width=1)
-            if tick % 5 == 0:
-                pen.text((x, y + 16), str(start + tick * pitch), size=min(pen.text_size, 14))
+        for tick in range(TICKS):
+            tall = 3 if tick % 2 else 6
+            pen.line([at(tick, -tall), at(tick, tall)], width=1)
+            if tick % 2 == 0:
+                pen.text(at(tick, 16), str(start + tick * pitch), size=min(pen.text_size, 15))
         fill = pen.named(rng.choice(("red", "blue", "green")))
         for name in ("p", "q"):
-            x = left + (facts[name] - start) / pitch * (right - left) / 10
-            pen.disc((x, y), 3, fill=fill)
-            pen.text((x, y - 15), name.upper(), size=min(pen.text_size, 14))
+            tick = (facts[name] - start) / pitch
+            pen.disc(at(tick, 0), 4, fill=fill)
+            pen.text(at(tick, -15), name.upper(), size=min(pen.text_size, 15))
 
     def describe(self, facts: Facts) -> str:
-        end = facts["start"] + 10 * facts["pitch"]
+        end = facts["start"] + (TICKS - 1) * facts["pitch"]
         return f"A number line from {facts['start']} to {end}. P is {facts['p']}, Q is {facts['q']}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:

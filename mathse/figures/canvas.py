@@ -28,6 +28,12 @@ PALETTE: dict[str, Colour] = {
 }
 """Colours that problems name. Style colours are drawn at random and never named."""
 
+MARKS = {
+    "circle": "●", "square": "■", "triangle": "▲", "red": "♥", "blue": "♦", "green": "♣", "yellow": "♠",
+    "hour hand": "↑", "minute hand": "↟",
+}  # fmt: skip
+"""What `Pen.mark` notes for a thing that is drawn and not written."""
+
 
 @functools.lru_cache(maxsize=32)
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -44,7 +50,7 @@ class Pen:
     """One figure being drawn, with a style drawn from `rng`.
 
     Attributes:
-        glyphs: every character written so far, with its centre in pixels.
+        glyphs: every character written so far and every thing marked, with its centre in pixels.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -79,6 +85,10 @@ class Pen:
         for place, character in enumerate(text):
             middle = (face.getlength(text[:place]) + face.getlength(text[: place + 1])) / 2
             self.glyphs.append((character, start + middle, y))
+
+    def mark(self, at: Point, thing: str) -> None:
+        """Note that a thing of `MARKS` is drawn at `at`; nothing is drawn."""
+        self.glyphs.append((MARKS[thing], *at))
 
     def line(self, points: Sequence[Point], *, width: int | None = None) -> None:
         """Draw connected line segments."""

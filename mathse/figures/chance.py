@@ -25,7 +25,7 @@ class Spinner(Family):
     name, subject = "spinner", "probability"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        sectors = rng.choice({1: (3, 4, 5, 6), 2: (5, 6, 8), 3: (9, 10, 12)}[level])
+        sectors = rng.choice({1: (3, 4, 5), 2: (4, 5, 6), 3: (8, 9, 10)}[level])
         colours = rng.sample(COLOURS, min(sectors - 1, 2 if level == 1 else 3))
         while True:
             around = [rng.choice(colours) for _ in range(sectors)]
@@ -38,10 +38,12 @@ class Spinner(Family):
         radius, turn = rng.uniform(38, 48), rng.uniform(0, 360)
         width = 360 / len(around)
         box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
-        shades = {colour: pen.named(colour) for colour in set(around)}
+        shades = {colour: pen.named(colour) for colour in dict.fromkeys(around)}
         for index, colour in enumerate(around):
             start = turn + index * width
             pen.draw.pieslice(box, start, start + width, fill=shades[colour], outline=pen.ink, width=pen.stroke)
+            middle = math.radians(start + width / 2)
+            pen.mark((centre[0] + 0.6 * radius * math.cos(middle), centre[1] + 0.6 * radius * math.sin(middle)), colour)
         angle = rng.uniform(0, 2 * math.pi)
         tip = (centre[0] + 0.6 * radius * math.cos(angle), centre[1] + 0.6 * radius * math.sin(angle))
         pen.line([centre, tip], width=3)
@@ -78,10 +80,12 @@ class Marbles(Family):
         rng = pen.rng
         marbles = [c for c, count in zip(facts["colours"], facts["counts"], strict=True) for _ in range(count)]
         pen.draw.rounded_rectangle((3, 3, 108, 108), radius=rng.randint(4, 24), outline=pen.ink, width=pen.stroke)
-        radius = rng.uniform(5.5, 8)
-        shades = {colour: pen.named(colour) for colour in set(marbles)}
-        for colour, at in zip(marbles, scatter(rng, len(marbles), margin=9), strict=True):
+        cells = 4 if len(marbles) <= 13 else 5
+        radius = rng.uniform(28, 36) / cells
+        shades = {colour: pen.named(colour) for colour in dict.fromkeys(marbles)}
+        for colour, at in zip(marbles, scatter(rng, len(marbles), columns=cells, rows=cells, margin=9), strict=True):
             pen.disc(at, radius, fill=shades[colour])
+            pen.mark(at, colour)
 
     def describe(self, facts: Facts) -> str:
         return "Marbles: " + ", ".join(f"{n} {c}" for c, n in zip(facts["colours"], facts["counts"], strict=True)) + "."

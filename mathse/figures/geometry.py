@@ -78,14 +78,14 @@ class Triangle(Family):
         centre = (56 + rng.uniform(-3, 3), 56 + rng.uniform(-3, 3))
         corners: list[Point] = []
         for corner in range(3):
-            angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.35, 0.35)
+            angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.25, 0.25)
             corners.append((centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)))
         pen.polygon(corners)
         labels = [str(facts["angles"][0]), str(facts["angles"][1]), "?"]
         rng.shuffle(labels)
         middle = (sum(x for x, _ in corners) / 3, sum(y for _, y in corners) / 3)
         for (x, y), label in zip(corners, labels, strict=True):
-            pen.text((x + (middle[0] - x) * 0.36, y + (middle[1] - y) * 0.36), label, size=min(pen.text_size, 15))
+            pen.text((x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5), label, size=min(pen.text_size, 15))
 
     def describe(self, facts: Facts) -> str:
         a, b = facts["angles"]

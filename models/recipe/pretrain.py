@@ -20,15 +20,15 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGeneration
 
-from mathse.figures.canvas import SIZE
+from mathse.figures.canvas import MARKS, SIZE
 from models.recipe.tasks import Sample, batch, kind_of
 from models.recipe.tokenizer import ASSISTANT, CONTRAST, END, FAKE, GLOBAL, IMAGE, IMAGE_TOKENS, PAD, PAPER, USER, train
 
 IGNORED = -100
 PATCH = 14
 PATCHES = (SIZE // PATCH) ** 2
-GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf"
-"""Characters that the extra head tells apart; others count as none."""
+GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf" + "".join(MARKS.values())
+"""Characters and marks that the extra head tells apart; others count as none."""
 
 
 def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
@@ -178,6 +178,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
     parser.add_argument("--cycles", type=int, nargs="+", default=[4600, 9000], help="steps at which each cycle ends")
+    parser.add_argument("--weights", type=Path, default=None, help="begin with these weights, at the step --first")
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
@@ -192,12 +194,14 @@ def main() -> None:
         train(args.out, seed=args.seed)
     processor = AutoProcessor.from_pretrained(args.out)
     model = build_model(processor.tokenizer, args.seed)
+    if args.weights:
+        model.load_state_dict(type(model).from_pretrained(args.weights, dtype=torch.float32).state_dict())
     model.set_attn_implementation("eager")
     reader = GlyphReader(model)
     found = optimizers(model, args.rate, muon=not args.adamw)
     found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
     checkpoint = args.work / "checkpoint.pt"
-    first = 0
+    first = args.first
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])

@@ -1,8 +1,9 @@
 """What the embedded base model is taught: to see figures and to calculate, not to solve problems.
 
-Tasks on figures: describe all of it; describe the part that is asked for; say whether a description is true. Tasks on
-text: short sums; say whether sums are true. No question of a problem and no worked solution as a whole appears here,
-and every figure lies on the training side of the content split (`mathse.figures.catalogue.side`).
+Tasks on figures: describe all of it; describe the part that is asked for; say whether a description is true; go through
+unrelated lines and find the first that is false. Tasks on text: short sums; find the first that is false. No question
+of a problem and no worked solution appears here, and every figure lies on the training side of the content split
+(`mathse.figures.catalogue.side`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from mathse.figures.chance import simplest
 
 READING_STEPS = 1500
 FIRST_CYCLE = 4600
-HARD_TO_SEE = ("triangle", "polygon", "shapes", "clock", "number_line", "spinner", "marbles")
+HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
 """Families that the first cycle left weak: the second draws them twice as often."""
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
+CHECK = "Is every line true?\n{lines}"
 READ = "Read it."
 SUMS = "Calculate.\n{text}"
 
@@ -37,13 +39,27 @@ class Sample:
     glyphs: tuple[tuple[str, float, float], ...] = ()
 
 
-def corrupt(text: str, rng: random.Random) -> str:
-    """Change one number or one colour, letter or shape word of a description."""
-    spots = list(re.finditer(r"\d+|red|blue|green|yellow", text))
+def corrupt(text: str, rng: random.Random, others: Sequence[str] = ()) -> str:
+    """Make a true line false: change a number or a word, or lose or repeat an entry of a list.
+
+    Args:
+        text: the line.
+        rng: what to change is drawn from it.
+        others: numbers that the figure shows; one of them often takes the place of the right one.
+    """
+    entries = list(re.finditer(r"(?<=[ ])(\d+|[a-z]), (?=\S)", text))
+    if entries and rng.random() < 0.15:
+        entry = rng.choice(entries)
+        return text[: entry.start()] + rng.choice(("", entry.group() * 2)) + text[entry.end() :]
+    spots = list(re.finditer(r"\d+|red|blue|green|yellow|straight|right", text))
     while spots:
         spot = rng.choice(spots)
         word = spot.group()
-        if word.isdigit():
+        if word in ("straight", "right"):
+            new = "right" if word == "straight" else "straight"
+        elif word.isdigit() and others and rng.random() < 0.35:
+            new = rng.choice(others)
+        elif word.isdigit():
             new = str(max(0, int(word) + rng.choice((-20, -10, -5, -2, -1, -1, 1, 1, 2, 5, 10, 20))))
             if len(word) > 1 and rng.random() < 0.3:
                 digits = list(word)
@@ -63,14 +79,19 @@ def random_figure(rng: random.Random, names: Sequence[str]) -> Figure:
 
 
 def figure_sample(rng: random.Random, names: Sequence[str] = tuple(FAMILIES)) -> Sample:
-    """Draw a figure and one of the three tasks on it."""
+    """Draw a figure and one of the four tasks on it."""
     figure = random_figure(rng, names)
     reading = family(figure.family).ask(figure.facts, rng).steps[0]
     draw = rng.random()
-    if draw < 0.55:
+    if draw < 0.45:
         return Sample(DESCRIBE, figure.description, figure.png, figure.glyphs)
-    if draw < 0.72:
+    if draw < 0.6:
         return Sample(LOOK.format(about=reading.about), reading.text, figure.png, figure.glyphs)
+    if draw < 0.9:
+        lines = [family(figure.family).ask(figure.facts, rng).steps[0].text for _ in range(rng.choice((1, 1, 2)))]
+        lines += [equation(rng) for _ in range(rng.randint(0, 2))]
+        shown, found = falsified(lines, rng, re.findall(r"\d+", figure.description))
+        return Sample(CHECK.format(lines=shown), f"{figure.description} {found}", figure.png, figure.glyphs)
     text = figure.description if rng.random() < 0.5 else reading.text
     if rng.random() < 0.4:
         return Sample(TRUE.format(text=text), "yes", figure.png, figure.glyphs)
@@ -112,6 +133,27 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
     return f"{letter}*{count}", f"{count}{letter}"
 
 
+def equation(rng: random.Random) -> str:
+    """Return a true short sum as a sentence."""
+    asked, result = random_sum(rng)
+    return f"{asked}={result}."
+
+
+def falsified(lines: list[str], rng: random.Random, others: Sequence[str] = ()) -> tuple[str, str]:
+    """Make some of the lines false.
+
+    Returns:
+        The lines with their numbers, and what is found: `1 right, 2 right, 3 wrong` ends at the first false line.
+    """
+    shown, found = [], []
+    for number, line in enumerate(lines, start=1):
+        false = rng.random() < 0.3
+        shown.append(f"{number}. {corrupt(line, rng, others) if false else line}")
+        if not found or found[-1].endswith("right"):
+            found.append(f"{number} {'wrong' if false else 'right'}")
+    return "\n".join(shown), ", ".join(found)
+
+
 def reading_sample(rng: random.Random) -> Sample:
     """Scatter one to three numbers, sums or letters over an empty figure, to be read from top to bottom."""
     pen = Pen(rng)
@@ -136,12 +178,8 @@ def sums_sample(rng: random.Random) -> Sample:
     sums = [random_sum(rng) for _ in range(rng.randint(4, 8))]
     if rng.random() < 0.6:
         return Sample(SUMS.format(text=" ".join(f"{s}=?" for s, _ in sums)), " ".join(f"{s}={r}" for s, r in sums))
-    sums = sums[:4]
-    if rng.random() < 0.4:
-        return Sample(TRUE.format(text=" ".join(f"{s}={r}" for s, r in sums)), "yes")
-    wrong = rng.randrange(len(sums))
-    shown = [f"{s}={corrupt(r, rng) if i == wrong else r}" for i, (s, r) in enumerate(sums)]
-    return Sample(TRUE.format(text=" ".join(shown)), f"no: {sums[wrong][0]}={sums[wrong][1]}")
+    shown, found = falsified([equation(rng) for _ in range(rng.randint(2, 5))], rng)
+    return Sample(CHECK.format(lines=shown), found)
 
 
 def batch(seed: int, step: int, size: int) -> list[Sample]:
