@@ -26,7 +26,10 @@ _NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_k
 
 
 class OrmRow(Table):
-    """One judged path. Wrong paths carry the first faulty step and what is wrong with it."""
+    """One judged path. Wrong paths carry the first faulty step and what is wrong with it.
+
+    `figure` says what the figure shows, where a teacher tells: the stepwise form learns to write it first.
+    """
 
     row_id: pl.String
     problem_id: pl.String
@@ -38,6 +41,7 @@ class OrmRow(Table):
     error_step: pl.Int64 = pa.Field(nullable=True)
     error_analysis: pl.String = pa.Field(nullable=True)
     error_kind: pl.String = pa.Field(nullable=True)
+    figure: pl.String = pa.Field(nullable=True)
 
     id_form = is_content_id("row_id")
     id_unique = unique("row_id")
@@ -53,4 +57,5 @@ class OrmRow(Table):
     )
     error_analysis_given = not_empty("error_analysis")
     error_kind_known = one_of("error_kind", ERROR_KINDS)
+    figure_told = not_empty("figure")
     feedback_fits = rule("only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK)

@@ -9,7 +9,6 @@ import polars as pl
 import schemas
 from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params
-from mathse.core.prompts import VERDICT_PREFIX
 from mathse.engines.protocol import Request, Sampling
 from mathse.judge.rows import build_rows
 from mathse.judge.verdicts import parse_verdict
@@ -25,7 +24,7 @@ def orm_data(params: Path, problems: Path, model: Path, out: Path, metrics: Path
     """Write the r0 student's paths (trajectories.parquet) and the ORM's rows (rows.parquet) into OUT."""
     settings = load_params(params)
     section = settings.orm_data
-    if section.annotator == "answer" and settings.train_orm.form == "diagnostic":
+    if section.annotator == "answer" and settings.train_orm.form != "binary":
         raise ParamError("orm_data.annotator: answer names no steps; set train_orm.form to binary")
     pool = read_problems(problems, "orm", "orm_test")
     plan = [(name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)]
@@ -44,7 +43,7 @@ def orm_data(params: Path, problems: Path, model: Path, out: Path, metrics: Path
         max_train=section.max_train,
         max_test=section.max_test,
         max_per_problem=section.max_per_problem,
-        need_feedback=settings.train_orm.form == "diagnostic",
+        need_feedback=settings.train_orm.form != "binary",
     )
     write(paths, out / "trajectories.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     write(rows, out / "rows.parquet", schemas.OrmRow, sort_by=["row_id"])
@@ -65,7 +64,7 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
     if settings.orm_data.annotator == "answer":
         states = check_answers(whole, pool)["state"]
         kept = base.with_columns(state=states).filter(pl.col("state").is_in(["match", "mismatch", "no_answer"]))
-        none = {name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind")}
+        none = {name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind", "figure")}
         status = pl.when(pl.col("state") == "match").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
         return kept.with_columns(status=status, error_step=pl.lit(None, dtype=pl.Int64), **none).drop("state")
     from mathse.figures.teacher import FiguresTeacher
@@ -73,15 +72,16 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
     teacher = FiguresTeacher(pool)
     requests = [
         Request(key=row["trajectory_id"], messages=[], task="annotate", problem_id=row["problem_id"],
-                prefix=VERDICT_PREFIX, context={"response": row["response"]})
+                context={"response": row["response"]})
         for row in base.iter_rows(named=True)
     ]  # fmt: skip
-    verdicts = [parse_verdict(VERDICT_PREFIX + done.text) for done in teacher.complete(requests, GREEDY)]
+    verdicts = [parse_verdict(done.text) for done in teacher.complete(requests, GREEDY)]
     return base.with_columns(
         pl.Series("status", [verdict.status for verdict in verdicts], dtype=pl.String),
         pl.Series("error_step", [verdict.error_step for verdict in verdicts], dtype=pl.Int64),
         pl.Series("error_analysis", [verdict.error_analysis for verdict in verdicts], dtype=pl.String),
         pl.Series("error_kind", [verdict.error_kind for verdict in verdicts], dtype=pl.String),
+        pl.Series("figure", [verdict.figure for verdict in verdicts], dtype=pl.String),
     ).filter(pl.col("status") != "unparseable")
 
 
@@ -108,6 +108,8 @@ def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Par
         error_analysis=pl.lit(None, dtype=pl.String),
         error_kind=pl.lit(None, dtype=pl.String),
     )
+    described = annotate(solved, pool, settings).select("trajectory_id", "figure")
+    extra = extra.join(described, on="trajectory_id", how="left", maintain_order="left")
     return pl.concat([annotated, extra])
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import schemas
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
-from mathse.core.prompts import VERDICT_PREFIX, judge_messages, render_verdict
+from mathse.core.prompts import judge_messages, render_verdict, verdict_prefix
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
@@ -26,19 +26,23 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
+    weight = 1.0 if section.form == "stepwise" else section.status_weight
     examples = []
     for row in train.iter_rows(named=True):
         problem = known[row["problem_id"]]
         images = tuple(problem["image_ids"])
-        messages = judge_messages(problem["question"], problem["choices"], len(images), row["steps"])
-        verdict = render_verdict(row["status"], row["error_step"], row["error_analysis"], section.form)
-        target = verdict.removeprefix(VERDICT_PREFIX)
-        examples.append(Example(row["row_id"], messages, images, target, prefix=VERDICT_PREFIX))
+        messages = judge_messages(problem["question"], problem["choices"], len(images), row["steps"], section.form)
+        verdict = render_verdict(
+            row["status"], row["error_step"], row["error_analysis"], section.form,
+            figure=row["figure"], n_steps=len(row["steps"]),
+        )  # fmt: skip
+        prefix = verdict_prefix(section.form)
+        examples.append(Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix=prefix))
     report = finetune(
         examples,
         init=settings.orm.base,
         out=out,
-        config=train_config(section, seed=settings.seed, steps=section.steps, first_token_weight=section.status_weight),
+        config=train_config(section, seed=settings.seed, steps=section.steps, first_token_weight=weight),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / "orm",
         curve=curve,

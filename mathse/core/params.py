@@ -101,7 +101,7 @@ class Finetune(Training):
 class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
-    form: Literal["diagnostic", "binary"]
+    form: Literal["stepwise", "diagnostic", "binary"]
     status_weight: float = Field(gt=0)
 
 

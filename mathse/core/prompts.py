@@ -19,20 +19,26 @@ import json
 import re
 import string
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 
 Message = dict[str, Any]
-VerdictForm = Literal["diagnostic", "binary"]
+VerdictForm = Literal["stepwise", "diagnostic", "binary"]
 
 CLOSING = "The answer to this problem is"
 STATUSES = ("CORRECT", "WRONG")
 VERDICT_PREFIX = '{"status": "'
+STEPWISE_PREFIX = '{"'
+STATUS_KEY = '"status": "'
 
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
 JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
+JUDGE_STEPWISE = (
+    "{problem}\nSolution:\n{steps}\n"
+    "Is every step right? Reply in JSON: figure, steps, status, error_step, error_analysis."
+)
 REFLECT = (
     "{problem}\nThis solution ends in a wrong answer:\n{steps}\n"
     "A checker says of step {error_step}: {error_analysis}\n"
@@ -70,9 +76,12 @@ def solve_messages(question: str, choices: Sequence[str], n_images: int) -> list
     return _user(text, n_images)
 
 
-def judge_messages(question: str, choices: Sequence[str], n_images: int, steps: Sequence[str]) -> list[Message]:
+def judge_messages(
+    question: str, choices: Sequence[str], n_images: int, steps: Sequence[str], form: VerdictForm = "diagnostic"
+) -> list[Message]:
     """Ask whether a solution is right. The steps are numbered as `error_step` counts them."""
-    text = JUDGE.format(problem=_problem(question, choices, n_images), steps=number_steps(steps, n_images))
+    asked = JUDGE_STEPWISE if form == "stepwise" else JUDGE
+    text = asked.format(problem=_problem(question, choices, n_images), steps=number_steps(steps, n_images))
     return _user(text, n_images)
 
 
@@ -114,6 +123,9 @@ def render_verdict(
     error_step: int | None = None,
     error_analysis: str | None = None,
     form: VerdictForm = "diagnostic",
+    *,
+    figure: str | None = None,
+    n_steps: int = 0,
 ) -> str:
     """Write a verdict as the judge is trained to write it.
 
@@ -121,10 +133,14 @@ def render_verdict(
         status: CORRECT or WRONG, in any case.
         error_step: 1-based step; needed for a wrong path in the diagnostic form.
         error_analysis: what is wrong; needed likewise.
-        form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone.
+        form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone, "stepwise" is
+            the diagnostic form after what the judge sees in the figure and a word on each step up to the faulty one:
+            it looks before it judges.
+        figure: what the figure shows, for the stepwise form, where it is known.
+        n_steps: steps of the path, for the stepwise form.
 
     Returns:
-        One line of JSON that begins with `VERDICT_PREFIX`.
+        One line of JSON that begins with `verdict_prefix(form)`.
 
     Raises:
         ParamError: if the status or form is unknown.
@@ -133,10 +149,18 @@ def render_verdict(
     status = status.upper()
     if status not in STATUSES:
         raise ParamError(f"A verdict's status is one of {STATUSES}, not {status!r}")
-    if form not in ("diagnostic", "binary"):
-        raise ParamError(f"A verdict's form is diagnostic or binary, not {form!r}")
-    verdict: dict[str, object] = {"status": status}
-    if status == "WRONG" and form == "diagnostic":
+    if form not in get_args(VerdictForm):
+        raise ParamError(f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}")
+    verdict: dict[str, object] = {}
+    if form == "stepwise":
+        wrong = error_step if status == "WRONG" else None
+        if figure:
+            verdict["figure"] = figure
+        verdict["steps"] = ", ".join(
+            f"{step} {'wrong' if step == wrong else 'right'}" for step in range(1, (wrong or n_steps) + 1)
+        )
+    verdict["status"] = status
+    if status == "WRONG" and form != "binary":
         if error_step is None or error_step < 1 or not error_analysis:
             raise DataError(
                 f"A wrong path has error_step {error_step!r} and error_analysis {error_analysis!r}.",
@@ -145,6 +169,11 @@ def render_verdict(
             )
         verdict |= {"error_step": error_step, "error_analysis": error_analysis}
     return json.dumps(verdict, ensure_ascii=False)
+
+
+def verdict_prefix(form: VerdictForm) -> str:
+    """Return how a verdict of a form begins: forced on the judge, never learnt."""
+    return STEPWISE_PREFIX if form == "stepwise" else VERDICT_PREFIX
 
 
 def number_steps(steps: Sequence[str], n_images: int = 0) -> str:
@@ -193,12 +222,16 @@ def prompts_digest() -> str:
     question, choices = "Look at <image1>.\n<image2> Which <image>?\n<|im_end|>", ["1", "B", "<image2>"]
     steps = ["1. a", "b", "3. c <image1>"]
     return content_id(
-        [SOLVE, JUDGE, REFLECT, CLOSING, VERDICT_PREFIX, STATUSES],
+        [SOLVE, JUDGE, JUDGE_STEPWISE, REFLECT, CLOSING, VERDICT_PREFIX, STEPWISE_PREFIX, STATUS_KEY, STATUSES],
         solve_messages(question, choices, 1),
         judge_messages(question, choices, 2, steps),
         reflect_messages(question, [], 0, "\n".join(steps), 2, "x"),
         reflect_messages(question, [], 0, "\n".join(steps), None, None),
         [render_verdict("WRONG", 1, "x"), render_verdict("CORRECT"), render_verdict("WRONG", form="binary")],
+        [
+            render_verdict("WRONG", 2, "x", "stepwise", figure="y"),
+            render_verdict("CORRECT", form="stepwise", n_steps=2),
+        ],
     )
 
 

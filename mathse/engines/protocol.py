@@ -23,7 +23,9 @@ class Request:
         task: what is asked: solve, judge, reflect or annotate.
         problem_id: the problem that it belongs to.
         prefix: assistant text that is forced; generation goes on from there.
-        options: strings whose probability at the first generated token is wanted.
+        options: strings whose probability is wanted.
+        options_after: the text after which the options are looked for, where it first ends in what is generated; empty:
+            at the first generated token.
         context: facts for engines that know the problem.
     """
 
@@ -34,6 +36,7 @@ class Request:
     problem_id: str = ""
     prefix: str = ""
     options: tuple[str, ...] = ()
+    options_after: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -70,7 +73,8 @@ class Completion:
         finish_reason: stop, length (cut off), or error.
         prompt_tokens: tokens of prompt, images and prefix.
         response_tokens: tokens generated, the one that ends the turn included.
-        option_probs: a probability for each option, summing to 1; empty if none were asked for.
+        option_probs: a probability for each option, summing to 1; empty if none were asked for, or `options_after`
+            did not appear.
         error: why there is no text, for finish_reason error.
     """
 

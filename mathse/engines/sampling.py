@@ -54,36 +54,44 @@ def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: flo
 
 
 class Drawing(LogitsProcessor):
-    """Chooses the next token of each row, and keeps the scores of the first step.
+    """Chooses the next token of each row, and keeps the scores of some tokens at every step.
 
     Args:
         uniform_BN: random numbers for the new tokens; None is greedy.
         temperature: above 0 unless greedy.
         top_p: in (0, 1].
         start: tokens in the input before the first new one.
+        keep: tokens whose scores are kept.
+
+    Attributes:
+        kept: for each step the scores of the tokens to keep, in that order: [B, len(keep)].
     """
 
-    def __init__(self, uniform_BN: Tensor | None, *, temperature: float, top_p: float, start: int) -> None:
+    def __init__(
+        self,
+        uniform_BN: Tensor | None,
+        *,
+        temperature: float,
+        top_p: float,
+        start: int,
+        keep: Sequence[int] = (),
+    ) -> None:
         self.uniform_BN = uniform_BN
         self.temperature = temperature
         self.top_p = top_p
         self.start = start
-        self.first_BV: Tensor | None = None
+        self.keep = list(keep)
+        self.kept: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return scores in which the chosen token is the best."""
-        if self.first_BV is None:
-            self.first_BV = scores.detach().float().cpu()
+        if self.keep:
+            self.kept.append(scores[:, self.keep].detach().double().cpu())
         if self.uniform_BN is None:
             return scores
         step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)
         chosen_B = draw(scores, self.uniform_BN[:, step], temperature=self.temperature, top_p=self.top_p)
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen_B[:, None], 0.0)
-
-    def probabilities(self, row: int, token_ids: Sequence[int]) -> tuple[float, ...]:
-        """Return the first step's probabilities of some tokens, scaled to sum to 1; temperature does not count."""
-        assert self.first_BV is not None
-        return tuple(self.first_BV[row, list(token_ids)].double().softmax(dim=0).tolist())
 
 
 class MostAreDone(StoppingCriteria):

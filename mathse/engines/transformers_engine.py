@@ -5,6 +5,7 @@ What this does not do: serve over a network, or share a prompt's cache between s
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,8 @@ class TransformersEngine:
         try:
             text = self.processing.render(request.messages, prefix=request.prefix)
             tokens = self.processing.prompt_tokens(text, request.image_ids)
-            options = tuple(self.processing.first_tokens(request.prefix, request.options)) if request.options else ()
+            before = request.options_after or request.prefix
+            options = tuple(self.processing.first_tokens(before, request.options)) if request.options else ()
         except DataError as error:
             return Completion.failed(request.key, str(error))
         if tokens > self.max_prompt_tokens:
@@ -142,27 +144,47 @@ class TransformersEngine:
             except DataError as error:
                 done[prompt.place] = Completion.failed(prompt.request.key, str(error), prompt_tokens=prompt.tokens)
         if good:
-            written, first = self._generate(good, sampling)
-            for row, prompt in enumerate(good):
-                probs = first.probabilities(row, prompt.option_ids) if prompt.option_ids else ()
-                done[prompt.place] = self._read(prompt, written[row], probs)
+            keep = sorted({token for prompt in good for token in prompt.option_ids})
+            for prompt, (written, scores) in zip(good, self._generate(good, sampling, keep), strict=True):
+                done[prompt.place] = self._read(prompt, written, self._option_probs(prompt, written, scores, keep))
         return done
 
-    def _generate(self, prompts: list[_Prompt], sampling: Sampling) -> tuple[list[list[int]], Drawing]:
+    def _option_probs(
+        self, prompt: _Prompt, written: list[int], scores: list[torch.Tensor], keep: list[int]
+    ) -> tuple[float, ...]:
+        """Return the options' probabilities where they are looked for, scaled to sum to 1, whatever the temperature."""
+        if not prompt.option_ids:
+            return ()
+        place, after = 0, prompt.request.options_after
+        if after:
+            places = range(len(written))
+
+            def appeared(count: int) -> bool:
+                return after in self.processing.tokenizer.decode(written[:count], skip_special_tokens=True)
+
+            place = bisect.bisect_left(places, True, key=appeared)
+            if place == len(places):
+                return ()
+        chosen = scores[place][[keep.index(token) for token in prompt.option_ids]]
+        return tuple(chosen.softmax(dim=0).tolist())
+
+    def _generate(
+        self, prompts: list[_Prompt], sampling: Sampling, keep: list[int]
+    ) -> list[tuple[list[int], list[torch.Tensor]]]:
         """Write each row up to its stop token or the limit.
 
         When half of the rows have ended, the others go on in a batch of their own: a few long rows would otherwise
         keep the whole batch computing.
 
         Returns:
-            The tokens of each row, and the drawing that saw the first step of all rows.
+            For each row its tokens, and for each of them the scores of the tokens to keep (none if there are none).
         """
         written: list[list[int]] = [[] for _ in prompts]
+        scores: list[list[torch.Tensor]] = [[] for _ in prompts]
         uniform_BN = None
         if sampling.temperature > 0:
             keys = [prompt.request.key for prompt in prompts]
             uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(self.device)
-        first: Drawing | None = None
         left = list(range(len(prompts)))
         while left:
             known = len(written[left[0]])  # the same for all that are left
@@ -178,6 +200,7 @@ class TransformersEngine:
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 start=length,
+                keep=keep,
             )
             few = len(left) // 2 if len(left) > SMALL_BATCH else 0
             with torch.inference_mode():
@@ -189,16 +212,16 @@ class TransformersEngine:
                         [MostAreDone(self._stop_ids, start=length, go_on_above=few)]
                     ),
                 )[:, length:].cpu()
-            for number, new in zip(left, new_BT.tolist(), strict=True):
-                written[number] += new[: _stop_place(new, self.processing.stop_ids)]
+            for row, (number, new) in enumerate(zip(left, new_BT.tolist(), strict=True)):
+                count = _stop_place(new, self.processing.stop_ids)
+                written[number] += new[:count]
+                scores[number] += [step[row] for step in drawing.kept[:count]]
             left = [
                 n
                 for n in left
                 if written[n][-1] not in self.processing.stop_ids and len(written[n]) < sampling.max_new_tokens
             ]
-            first = first or drawing
-        assert first is not None
-        return written, first
+        return list(zip(written, scores, strict=True))
 
     def _generation_config(self, max_new_tokens: int | None) -> GenerationConfig:
         made: Any = GenerationConfig

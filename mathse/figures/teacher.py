@@ -20,7 +20,7 @@ from mathse.core.steps import split_steps
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.figures.items import Step
 
-VERSION = 1
+VERSION = 2
 """Raise it when the teacher writes anything differently: the journal and the trajectories carry it."""
 
 ANALYSES = {
@@ -54,7 +54,7 @@ class FiguresTeacher:
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("figures teacher", VERSION)
         self.contract = prompts_digest()
-        self._steps: dict[str, tuple[tuple[Step, ...], str]] = {}
+        self._known: dict[str, tuple[tuple[Step, ...], str, str]] = {}
         for name, meta, answer in problems.select("problem_id", "meta", "answer").iter_rows():
             if meta is None or "steps" not in (facts := json.loads(meta)):
                 raise DataError(
@@ -62,20 +62,20 @@ class FiguresTeacher:
                     rule="the built-in teacher knows the built-in problems only",
                     fix="choose another teacher for these problems",
                 )
-            self._steps[name] = tuple(Step(*step) for step in facts["steps"]), answer
+            self._known[name] = tuple(Step(*step) for step in facts["steps"]), answer, facts["description"]
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
-        """Answer each request by its task: solve, annotate (or judge), reflect."""
+        """Answer each request by its task: solve, annotate, reflect."""
         return [self._complete(request) for request in requests]
 
     def _complete(self, request: Request) -> Completion:
-        if request.problem_id not in self._steps:
+        if request.problem_id not in self._known:
             return Completion.failed(request.key, f"the teacher does not know problem {request.problem_id!r}")
-        steps, answer = self._steps[request.problem_id]
+        steps, answer, figure = self._known[request.problem_id]
         if request.task == "solve":
             text = "\n".join(worked_lines(steps, answer))
-        elif request.task in ("annotate", "judge"):
-            text = _verdict(first_fault(str(request.context["response"]), steps, answer)).removeprefix(request.prefix)
+        elif request.task == "annotate":
+            text = _verdict(first_fault(str(request.context["response"]), steps, answer), figure)
         elif request.task == "reflect":
             step = request.context.get("error_step")
             text = reflect(str(request.context["response"]), step if isinstance(step, int) else None, steps, answer)
@@ -161,8 +161,8 @@ def _holds(equation: re.Match[str]) -> bool:
     return {"+": a + b, "-": a - b, "*": a * b}[sign] == int(result)
 
 
-def _verdict(fault: Fault | None) -> str:
+def _verdict(fault: Fault | None, figure: str) -> str:
     if fault is None:
-        return json.dumps({"status": "CORRECT"})
+        return json.dumps({"figure": figure, "status": "CORRECT"})
     found = {"status": "WRONG", "error_step": fault.step, "error_analysis": fault.analysis, "error_kind": fault.kind}
-    return json.dumps(found)
+    return json.dumps({"figure": figure, **found})

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.prompts import STATUSES, VERDICT_PREFIX, VerdictForm, judge_messages
+from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, verdict_prefix
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
 
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
@@ -33,8 +34,9 @@ JUDGEMENTS = pl.Schema(
         "error_kind": pl.String(),
     }
 )
-_REQUIRED = {"binary": {"status"}, "diagnostic": {"status", "error_step", "error_analysis"}}
-_OPTIONAL = {"error_kind", "improvement_suggestion"}
+_DIAGNOSIS = {"status", "error_step", "error_analysis", "error_kind", "improvement_suggestion"}
+_ALLOWED = {"binary": {"status"}, "diagnostic": {*_DIAGNOSIS, "figure"}, "stepwise": {*_DIAGNOSIS, "figure", "steps"}}
+_WORDS = re.compile(r"(?:\d{1,4} right, )*\d{1,4} (?:right|wrong)")
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,16 @@ class ParsedVerdict:
         error_step: 1-based step, for a wrong path in the diagnostic form.
         error_analysis: what is wrong with it, likewise.
         error_kind: vision, question, knowledge, reasoning or calculation, where the judge names one.
+        figure: what the judge says that the figure shows, if it does.
+        judged_steps: how many steps it gave a word on, in the stepwise form.
     """
 
     status: str
     error_step: int | None = None
     error_analysis: str | None = None
     error_kind: str | None = None
+    figure: str | None = None
+    judged_steps: int | None = None
 
 
 UNPARSEABLE = ParsedVerdict("unparseable")
@@ -62,8 +68,10 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
 
     The object has `status`, CORRECT or WRONG. In the diagnostic form WRONG also has `error_step`, a whole
     number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or null or empty ones.
-    In the binary form there is only `status`. A diagnostic verdict may also have `error_kind` and
-    `improvement_suggestion` (the paper's annotation prompt asks for the latter; it is not kept).
+    In the binary form there is only `status`. A diagnostic verdict may also have `error_kind`, `figure` (what
+    the figure shows) and `improvement_suggestion` (the paper's annotation prompt asks for it; it is not kept).
+    The stepwise form adds `steps`, such as "1 right, 2 wrong": numbered from 1, at most the last one wrong, and
+    at one with status and error step.
 
     Everything else is unparseable: code fences, text before or after, a cut-off object, a key that occurs
     twice or is not known, another status or type.
@@ -76,22 +84,25 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         ParamError: if the form is unknown.
     """
     if form not in get_args(VerdictForm):
-        raise ParamError(f"A verdict's form is diagnostic or binary, not {form!r}")
+        raise ParamError(f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}")
     try:
         verdict = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return UNPARSEABLE
-    allowed = _REQUIRED[form] | (_OPTIONAL if form == "diagnostic" else set())
-    if not isinstance(verdict, dict) or not {"status"} <= verdict.keys() <= allowed:
+    if not isinstance(verdict, dict) or not {"status"} <= verdict.keys() <= _ALLOWED[form]:
         return UNPARSEABLE
-    if not _is_text_or_none(verdict.get("improvement_suggestion")):
+    if not all(_is_text_or_none(verdict.get(name)) for name in ("improvement_suggestion", "figure")):
         return UNPARSEABLE
     feedback = [verdict.get(name) for name in ("error_step", "error_analysis", "error_kind")]
     if verdict["status"] == "CORRECT":
-        return ParsedVerdict("correct") if all(part in (None, "") for part in feedback) else UNPARSEABLE
-    if verdict["status"] != "WRONG":
+        found = ParsedVerdict("correct") if all(part in (None, "") for part in feedback) else UNPARSEABLE
+    elif verdict["status"] != "WRONG":
         return UNPARSEABLE
-    return ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
+    else:
+        found = ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
+    if found.status != "unparseable" and verdict.get("figure"):
+        found = replace(found, figure=verdict["figure"])
+    return _with_steps(found, verdict.get("steps")) if form == "stepwise" else found
 
 
 def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
@@ -118,8 +129,8 @@ def judge_chunk(
 ) -> pl.DataFrame:
     """Judge one chunk of distinct paths, greedily.
 
-    A judge that errs, is cut off, does not parse, names a step that the path does not have, or gives no
-    proper probability yields "unparseable".
+    A judge that errs, is cut off, does not parse, names a step that the path does not have, passes a path
+    stepwise without a word on every step, or gives no proper probability yields "unparseable".
 
     Args:
         engine: the ORM.
@@ -135,7 +146,7 @@ def judge_chunk(
         DataError: if a path's problem is not among the problems.
     """
     rows = paths.select(PATHS.names()).to_dicts()
-    requests = _judge_requests(problems, rows)
+    requests = _judge_requests(problems, rows, form)
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
     completions = engine.complete(requests, sampling) if requests else []
     judged = []
@@ -161,8 +172,10 @@ def read_completion(completion: Completion, n_steps: int, form: VerdictForm) -> 
         return UNPARSEABLE, None
     if completion.finish_reason != "stop":
         return UNPARSEABLE, p_correct
-    verdict = parse_verdict(VERDICT_PREFIX + completion.text, form)
+    verdict = parse_verdict(verdict_prefix(form) + completion.text, form)
     if verdict.error_step is not None and verdict.error_step > n_steps:
+        return UNPARSEABLE, p_correct
+    if form == "stepwise" and verdict.status == "correct" and verdict.judged_steps != n_steps:
         return UNPARSEABLE, p_correct
     return verdict, p_correct
 
@@ -202,7 +215,7 @@ def judge_paths(
     return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *names)
 
 
-def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> list[Request]:
+def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form: VerdictForm) -> list[Request]:
     wanted = {row["problem_id"] for row in rows}
     known = {
         problem["problem_id"]: problem
@@ -221,12 +234,13 @@ def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]]) -> l
         requests.append(
             Request(
                 key=row["path_id"],
-                messages=judge_messages(problem["question"], problem["choices"], len(images), row["steps"]),
+                messages=judge_messages(problem["question"], problem["choices"], len(images), row["steps"], form),
                 image_ids=images,
                 task="judge",
                 problem_id=row["problem_id"],
-                prefix=VERDICT_PREFIX,
+                prefix=verdict_prefix(form),
                 options=STATUSES,
+                options_after=STATUS_KEY if form == "stepwise" else "",
                 context={"problem_id": row["problem_id"], "response": row["response"]},
             )
         )
@@ -247,6 +261,18 @@ def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
     if kind is not None and kind not in ERROR_KINDS:
         return UNPARSEABLE
     return ParsedVerdict("wrong", step, str(analysis).strip(), None if kind is None else str(kind))
+
+
+def _with_steps(found: ParsedVerdict, words: object) -> ParsedVerdict:
+    """Hold a verdict to its own words on the steps."""
+    if found.status == "unparseable" or not isinstance(words, str) or not _WORDS.fullmatch(words):
+        return UNPARSEABLE
+    numbers = [int(word.split()[0]) for word in words.split(", ")]
+    if numbers != list(range(1, len(numbers) + 1)):
+        return UNPARSEABLE
+    if (numbers[-1] if words.endswith("wrong") else None) != found.error_step:
+        return UNPARSEABLE
+    return replace(found, judged_steps=len(numbers))
 
 
 def _is_text_or_none(value: object) -> bool:

@@ -146,7 +146,9 @@ def test_number_steps_cleans_each_step() -> None:
     assert number_steps(["See <image>.", ""], 1) == "1. See the image.\n2."
 
 
-@pytest.mark.parametrize("name", ["SOLVE", "JUDGE", "REFLECT", "CLOSING", "VERDICT_PREFIX"])
+@pytest.mark.parametrize(
+    "name", ["SOLVE", "JUDGE", "JUDGE_STEPWISE", "REFLECT", "CLOSING", "VERDICT_PREFIX", "STEPWISE_PREFIX"]
+)
 def test_the_digest_changes_with_each_template(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = prompts_digest()
     assert prompts_digest() == before

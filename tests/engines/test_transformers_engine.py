@@ -124,6 +124,24 @@ def test_option_probs_come_from_the_first_token(engine: TransformersEngine) -> N
         assert plain.option_probs == ()
 
 
+def test_option_probs_can_be_those_after_a_text(engine: TransformersEngine) -> None:
+    request = Request("k", ask("Is it right?", 1), ("img1",))
+    text = engine.complete([request], GREEDY)[0].text
+    tokens = engine.processing.tokenizer(text, add_special_tokens=False)["input_ids"]
+    after = engine.processing.tokenizer.decode(tokens[: len(tokens) // 2])
+    options = ("CORRECT", "WRONG")
+    asked = [
+        replace(request, options=options, options_after=after),
+        replace(request, options=options, options_after="§"),
+    ]
+    found, missed = engine.complete(asked, GREEDY)
+    rendered = engine.processing.render(request.messages, prefix=after)
+    logits = engine.model(**engine.processing.features(rendered, request.image_ids)).logits[0, -1]
+    wanted = logits[engine.processing.first_tokens(after, options)].softmax(0)
+    assert found.option_probs == pytest.approx(tuple(wanted.tolist()), abs=1e-3)
+    assert missed.option_probs == () and missed.text == text
+
+
 def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:
     good = requests(4)
     bad = [
@@ -214,6 +232,6 @@ def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     given = requests(12)
     hot = Sampling(50.0, 1.0, 200, 3)  # every token about equally likely
     prompts = [engine._check(n, request) for n, request in enumerate(given)]
-    written, _ = engine._generate([p for p in prompts if not isinstance(p, Completion)], hot)
-    drawn = {token for row in written for token in row}
+    written = engine._generate([p for p in prompts if not isinstance(p, Completion)], hot, [])
+    drawn = {token for row, _ in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}

@@ -98,7 +98,7 @@ def test_everything_else_is_unparseable(text):
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(ParamError, match="diagnostic or binary"):
+    with pytest.raises(ParamError, match="stepwise, diagnostic, binary"):
         parse_verdict(GOOD, "short")  # type: ignore[arg-type]
 
 
@@ -125,6 +125,54 @@ def test_a_cut_off_verdict_never_passes(step, analysis, data):
 def test_no_text_breaks_the_parser_or_passes_by_chance(text):
     found = parse_verdict(VERDICT_PREFIX + text)
     assert found.status != "correct" or json.loads(VERDICT_PREFIX + text)["status"] == "CORRECT"
+
+
+STEPWISE = (
+    '{"figure": "A 3, B 4.", "steps": "1 right, 2 wrong", "status": "WRONG", "error_step": 2, "error_analysis": "x"}'
+)
+
+
+def test_a_stepwise_verdict_is_read_back():
+    wrong = render_verdict("WRONG", 2, "x", "stepwise", figure="A 3, B 4.", n_steps=3)
+    assert wrong == STEPWISE
+    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, "A 3, B 4.", 2)
+    correct = render_verdict("CORRECT", form="stepwise", n_steps=3)
+    assert correct == '{"steps": "1 right, 2 right, 3 right", "status": "CORRECT"}'
+    assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", judged_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"1 right, 2 wrong"', '"1 right, 2 right"'),
+        ('"1 right, 2 wrong"', '"1 wrong, 2 wrong"'),
+        ('"1 right, 2 wrong"', '"1 right, 3 wrong"'),
+        ('"1 right, 2 wrong"', '"2 wrong"'),
+        ('"1 right, 2 wrong"', '"1 right, 2 wrong, 3 right"'),
+        ('"1 right, 2 wrong"', '""'),
+        ('"1 right, 2 wrong"', "null"),
+        ('"steps": "1 right, 2 wrong", ', ""),
+        ('"error_step": 2', '"error_step": 1'),
+        ('"A 3, B 4."', "7"),
+        ('"WRONG", "error_step": 2, "error_analysis": "x"', '"CORRECT"'),
+    ],
+)
+def test_a_stepwise_verdict_that_contradicts_itself_is_unparseable(old, new):
+    assert old in STEPWISE
+    assert parse_verdict(STEPWISE.replace(old, new), "stepwise").status == "unparseable"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [("1 right, 2 right, 3 right", "correct"), ("1 right, 2 right", "unparseable")]
+)
+def test_a_path_passes_stepwise_only_with_a_word_on_every_step(words, status):
+    engine = Scripted(says(f'steps": "{words}", "status": "CORRECT"}}', probs=(0.9, 0.1)))
+    paths = trajectories(trajectory(0, RIGHT))
+    assert len(paths["steps"][0]) == 3
+    found = judge_paths(engine, problems(1), paths, max_new_tokens=64, form="stepwise")
+    assert found["orm_status"].to_list() == [status]
+    (request,) = engine.requests
+    assert (request.prefix, request.options_after) == ('{"', '"status": "')
 
 
 def test_each_distinct_path_is_judged_once():

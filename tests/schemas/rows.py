@@ -99,6 +99,7 @@ GOOD: dict[str, Row] = {
         "error_step": 3,
         "error_analysis": "The sum is wrong.",
         "error_kind": "calculation",
+        "figure": "A 3, B 4.",
     },
     "LedgerRow": {"round": "r1", "problem_id": hex_id(1), "state": "accepted", "attempts": 4, "passes": 4},
     "Prediction": {
@@ -249,6 +250,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("OrmRow", "error_step is at least 1", {"error_step": 0}),
     ("OrmRow", "error_step within steps", {"error_step": 4}),
     ("OrmRow", "error_analysis is not empty", {"error_analysis": " "}),
+    ("OrmRow", "figure is not empty", {"figure": " "}),
     (
         "OrmRow",
         "error_kind is one of vision, question, knowledge, reasoning, calculation",
