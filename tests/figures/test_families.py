@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
@@ -251,6 +254,21 @@ def test_one_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     once, again, other = (build_tables(counts, seed=seed) for seed in (5, 5, 6))
     assert once[0].equals(again[0]) and once[1].equals(again[1])
     assert not set(once[1]["image_id"]) & set(other[1]["image_id"])
+
+
+def test_what_is_drawn_does_not_depend_on_the_interpreters_hash_seed() -> None:
+    """Two runs of a pipeline are two interpreters, and a set of words has another order in each."""
+    code = (
+        "from mathse.figures.source import build_tables; "
+        "rows, images = build_tables({'train': 48, 'eval_hard': 38}, seed=5); "
+        "print(rows.hash_rows(0).sort().to_list(), sorted(images['image_id']))"
+    )
+    drawn = [
+        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True,
+                       text=True, check=True).stdout
+        for seed in ("1", "2", "3")
+    ]  # fmt: skip
+    assert len(drawn[0]) > 1000 and len(set(drawn)) == 1
 
 
 def test_the_first_problems_of_a_split_do_not_depend_on_how_many_are_drawn() -> None:
