@@ -17,6 +17,7 @@ import polars as pl
 import typer
 
 from mathse.answers import check_one, check_rows
+from mathse.evaluation.benchmarks import MATH_VISION_PRECISION
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 app = typer.Typer(add_completion=False)
@@ -45,6 +46,9 @@ def official(out: Path | None = None, workers: int = 2) -> None:
         rows.filter("clean").group_by("dataset", "question_type"), key=lambda pair: str(pair[0])
     ):
         groups.append((f"clean {dataset} {kind}", part))
+    free = rows.filter((pl.col("dataset") == "math-v") & (pl.col("question_type") == "free_form") & pl.col("clean"))
+    decimals = free.with_columns(precision=pl.lit(MATH_VISION_PRECISION))
+    groups.append(("clean math-v free, 2 decimals", check_rows(decimals, workers=workers)))
     for name, part in groups:
         result = figures(part)
         typer.echo(

@@ -74,10 +74,12 @@ def sql(
 
 @app.command()
 def show(data: DataOption = DATA) -> None:
-    """Show what each round reached, how it compares, and what became of the problems."""
+    """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
+    from mathse.inspect.benchmarks import render_benchmarks
     from mathse.inspect.summary import render, summarize
 
     render(summarize(data), sys.stdout)
+    render_benchmarks(data, sys.stdout)
 
 
 @app.command()

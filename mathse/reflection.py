@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection
 from dataclasses import asdict
-from typing import Any
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.prompts import reflect_messages
-from mathse.core.steps import split_steps
-from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.engines.protocol import Engine, Request, Sampling
+from mathse.solving import TRAJECTORY, trajectory_row
 
 MISTAKES = pl.Schema(
     {
@@ -24,25 +22,6 @@ MISTAKES = pl.Schema(
         "error_step": pl.Int64(),
         "error_analysis": pl.String(),
         "error_kind": pl.String(),
-    }
-)
-TRAJECTORY = pl.Schema(
-    {
-        "trajectory_id": pl.String(),
-        "problem_id": pl.String(),
-        "round": pl.String(),
-        "sample_idx": pl.Int64(),
-        "origin": pl.String(),
-        "parent_id": pl.String(),
-        "contract": pl.String(),
-        "model": pl.String(),
-        "sampling": pl.String(),
-        "seed": pl.Int64(),
-        "response": pl.String(),
-        "steps": pl.List(pl.String()),
-        "finish_reason": pl.String(),
-        "prompt_tokens": pl.Int64(),
-        "response_tokens": pl.Int64(),
     }
 )
 
@@ -184,33 +163,16 @@ def reflect_chunk(
     requests = reflect_requests(mistakes, problems)
     completions = engine.complete(requests, sampling) if requests else []
     rows = [
-        _trajectory(mistake, completion, engine, sampling, round_name)
+        trajectory_row(
+            completion,
+            engine,
+            sampling,
+            problem_id=mistake["problem_id"],
+            round_name=round_name,
+            origin="reflection",
+            sample_idx=mistake["sample_idx"],
+            parent_id=mistake["parent_id"],
+        )
         for mistake, completion in zip(mistakes.iter_rows(named=True), completions, strict=True)
     ]
     return pl.DataFrame(rows, schema=TRAJECTORY)
-
-
-def _trajectory(
-    mistake: dict[str, Any], completion: Completion, engine: Engine, sampling: Sampling, round_name: str
-) -> dict[str, object]:
-    drawn = asdict(sampling)
-    seed = drawn.pop("seed")
-    settings = json.dumps(drawn, sort_keys=True)
-    own = (mistake["problem_id"], round_name, "reflection", mistake["sample_idx"], mistake["parent_id"])
-    return {
-        "trajectory_id": content_id(*own, engine.digest, settings, seed, completion.text),
-        "problem_id": mistake["problem_id"],
-        "round": round_name,
-        "sample_idx": mistake["sample_idx"],
-        "origin": "reflection",
-        "parent_id": mistake["parent_id"],
-        "contract": engine.contract,
-        "model": engine.digest,
-        "sampling": settings,
-        "seed": seed,
-        "response": completion.text,
-        "steps": split_steps(completion.text),
-        "finish_reason": completion.finish_reason,
-        "prompt_tokens": completion.prompt_tokens,
-        "response_tokens": completion.response_tokens,
-    }

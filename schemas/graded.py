@@ -11,12 +11,12 @@ from schemas.table import ANSWER_STATES, Table, is_content_id, is_short_name, on
 class Graded(Table):
     """How one prediction compares with the gold answer."""
 
-    problem_id: pl.String
-    round: pl.String
-    split: pl.String
-    predicted_answer: pl.String = pa.Field(nullable=True)
-    answer_state: pl.String
-    correct: pl.Boolean
+    problem_id: pl.String = pa.Field(description="an evaluation problem; in `Problem`")
+    round: pl.String = pa.Field(description="round whose model answered; base and control besides")
+    split: pl.String = pa.Field(description="split of the problem")
+    predicted_answer: pl.String = pa.Field(nullable=True, description="answer found in the response")
+    answer_state: pl.String = pa.Field(description="the answer check: match, mismatch, no_answer, timeout or error")
+    correct: pl.Boolean = pa.Field(description="whether it counts as right: match alone does")
 
     problem_id_form = is_content_id("problem_id")
     once = unique("problem_id", "round")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 
+import pandera.polars as pa
 import polars as pl
 
 from schemas.table import SHA256, Table, at_least, is_hash_of, matches, one_of, rule, unique
@@ -26,12 +27,12 @@ _BEGINS_RIGHT = reduce(
 class Image(Table):
     """One image. That the bytes decode is checked where they are imported; the hash shows that they last."""
 
-    image_id: pl.String
-    bytes: pl.Binary
-    format: pl.String
-    width: pl.Int64
-    height: pl.Int64
-    phash: pl.String
+    image_id: pl.String = pa.Field(description="SHA-256 of the bytes, 64 hex digits")
+    bytes: pl.Binary = pa.Field(description="the encoded file, as it was imported or drawn")
+    format: pl.String = pa.Field(description="PNG, JPEG, WEBP, GIF or BMP")
+    width: pl.Int64 = pa.Field(description="in pixels")
+    height: pl.Int64 = pa.Field(description="in pixels")
+    phash: pl.String = pa.Field(description="perceptual hash, 16 hex digits: alike for images that look alike")
 
     id_form = matches("image_id", SHA256, "a SHA-256 digest")
     id_unique = unique("image_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandera.polars as pa
 import polars as pl
 
 from schemas.table import Table, at_least, is_content_id, is_short_name, one_of, rule, unique
@@ -12,11 +13,13 @@ STATES = ("distilled", "accepted", "reflected", "hard", "remaining", "quarantine
 class LedgerRow(Table):
     """The state of one problem after one round."""
 
-    round: pl.String
-    problem_id: pl.String
-    state: pl.String
-    attempts: pl.Int64
-    passes: pl.Int64
+    round: pl.String = pa.Field(description="round after which this holds")
+    problem_id: pl.String = pa.Field(description="a training problem; in `Problem`")
+    state: pl.String = pa.Field(
+        description="distilled, accepted, reflected, hard, remaining, quarantined or contaminated"
+    )
+    attempts: pl.Int64 = pa.Field(description="the student's own judged paths so far, over all rounds")
+    passes: pl.Int64 = pa.Field(description="how many of these were accepted")
 
     round_name = is_short_name("round")
     problem_id_form = is_content_id("problem_id")

@@ -31,17 +31,19 @@ class OrmRow(Table):
     `figure` says what the figure shows, where a teacher tells: the stepwise form learns to write it first.
     """
 
-    row_id: pl.String
-    problem_id: pl.String
-    trajectory_id: pl.String
-    part: pl.String
-    response: pl.String
-    steps: Annotated[pl.List, pl.String()]
-    status: pl.String
-    error_step: pl.Int64 = pa.Field(nullable=True)
-    error_analysis: pl.String = pa.Field(nullable=True)
-    error_kind: pl.String = pa.Field(nullable=True)
-    figure: pl.String = pa.Field(nullable=True)
+    row_id: pl.String = pa.Field(description="content id of the row")
+    problem_id: pl.String = pa.Field(description="its problem; in `Problem`")
+    trajectory_id: pl.String = pa.Field(description="the judged path; in `Trajectory`")
+    part: pl.String = pa.Field(description="train or test")
+    response: pl.String = pa.Field(description="the path's text")
+    steps: Annotated[pl.List, pl.String()] = pa.Field(description="its lines, stripped, without empty ones")
+    status: pl.String = pa.Field(description="correct or wrong: what the ORM is to say")
+    error_step: pl.Int64 = pa.Field(nullable=True, description="first faulty step, counted from 1")
+    error_analysis: pl.String = pa.Field(nullable=True, description="what is wrong there")
+    error_kind: pl.String = pa.Field(
+        nullable=True, description="kind of the error: vision, question, knowledge, reasoning or calculation"
+    )
+    figure: pl.String = pa.Field(nullable=True, description="what the figure shows, as the teacher tells it")
 
     id_form = is_content_id("row_id")
     id_unique = unique("row_id")

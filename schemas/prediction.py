@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandera.polars as pa
 import polars as pl
 
 from schemas.table import FINISH_REASONS, Table, at_least, is_content_id, is_short_name, one_of, unique
@@ -10,12 +11,14 @@ from schemas.table import FINISH_REASONS, Table, at_least, is_content_id, is_sho
 class Prediction(Table):
     """What the model of a round wrote for one evaluation problem."""
 
-    problem_id: pl.String
-    round: pl.String
-    split: pl.String
-    response: pl.String
-    finish_reason: pl.String
-    response_tokens: pl.Int64
+    problem_id: pl.String = pa.Field(description="an evaluation problem; in `Problem`")
+    round: pl.String = pa.Field(description="round whose model answers; base and control besides")
+    split: pl.String = pa.Field(description="split of the problem")
+    response: pl.String = pa.Field(description="the text as written, greedily unless `eval.temperature` says otherwise")
+    finish_reason: pl.String = pa.Field(
+        description="stop: ended by itself; length: cut off at max_new_tokens; error: the engine failed"
+    )
+    response_tokens: pl.Int64 = pa.Field(description="length of the response in tokens")
 
     problem_id_form = is_content_id("problem_id")
     once = unique("problem_id", "round")

@@ -39,22 +39,29 @@ _NAMES_A_CHOICE = ((_LETTER.str.len_chars() == 1) & (_LETTER_PLACE < _N_CHOICES)
 class Problem(Table):
     """One problem. `problem_id` is the content id of question, choices, answer and image ids."""
 
-    problem_id: pl.String
-    source: pl.String
-    split: pl.String
-    subject: pl.String
-    level: pl.Int64
-    family: pl.String = pa.Field(nullable=True)
-    question: pl.String
-    choices: Annotated[pl.List, pl.String()]
-    answer: pl.String
-    answer_type: pl.String
-    unit: pl.String = pa.Field(nullable=True)
-    precision: pl.Int64 = pa.Field(nullable=True)
-    image_ids: Annotated[pl.List, pl.String()]
-    language: pl.String
-    solution: pl.String = pa.Field(nullable=True)
-    meta: pl.String = pa.Field(nullable=True)
+    problem_id: pl.String = pa.Field(description="content id of question, choices, answer and image ids")
+    source: pl.String = pa.Field(
+        description="data set it comes from: figures for the built-in ones, else a name of `mathse import list`"
+    )
+    split: pl.String = pa.Field(description="what it is used for: train, orm, orm_test, eval, eval_hard")
+    subject: pl.String = pa.Field(description="area of mathematics or kind of task, as the source names it")
+    level: pl.Int64 = pa.Field(description="difficulty or school grade, as the source counts it; 0: not told")
+    family: pl.String = pa.Field(nullable=True, description="family of built-in problems, or a finer subject")
+    question: pl.String = pa.Field(description="the question; `<image>` or `<image1>` stand where an image is meant")
+    choices: Annotated[pl.List, pl.String()] = pa.Field(
+        description="texts of the choices in order; empty where the answer is free"
+    )
+    answer: pl.String = pa.Field(description="gold answer: a value, or the letter or text of a choice")
+    answer_type: pl.String = pa.Field(description="number, choice, expression, text or set")
+    unit: pl.String = pa.Field(nullable=True, description="unit of the answer, where the question asks for one")
+    precision: pl.Int64 = pa.Field(nullable=True, description="decimal places that count")
+    image_ids: Annotated[pl.List, pl.String()] = pa.Field(description="images in the order shown; ids of `Image`")
+    language: pl.String = pa.Field(description="language code of the question, such as en or zh")
+    solution: pl.String = pa.Field(nullable=True, description="worked solution that the source brings")
+    meta: pl.String = pa.Field(
+        nullable=True,
+        description="JSON object: what else the source tells, such as a benchmark's question type or problem version",
+    )
 
     id_form = is_content_id("problem_id")
     id_unique = unique("problem_id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandera.polars as pa
 import polars as pl
 
 from schemas.table import ORIGINS, Table, is_content_id, is_short_name, not_empty, one_of, unique
@@ -10,12 +11,12 @@ from schemas.table import ORIGINS, Table, is_content_id, is_short_name, not_empt
 class TrainRow(Table):
     """One training row. `round` is the round that added it; the ids lead back to all that made it."""
 
-    row_id: pl.String
-    problem_id: pl.String
-    trajectory_id: pl.String
-    round: pl.String
-    origin: pl.String
-    response: pl.String
+    row_id: pl.String = pa.Field(description="content id of the row")
+    problem_id: pl.String = pa.Field(description="its problem; in `Problem`")
+    trajectory_id: pl.String = pa.Field(description="the accepted path; in `Trajectory`")
+    round: pl.String = pa.Field(description="round that added the row")
+    origin: pl.String = pa.Field(description="teacher, student or reflection")
+    response: pl.String = pa.Field(description="the text to learn")
 
     id_form = is_content_id("row_id")
     id_unique = unique("row_id")

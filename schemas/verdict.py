@@ -26,18 +26,22 @@ _NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_k
 class Verdict(Table):
     """One verdict. `reason` says by name why a path is not accepted."""
 
-    trajectory_id: pl.String
-    problem_id: pl.String
-    round: pl.String
-    answer_state: pl.String
-    predicted_answer: pl.String = pa.Field(nullable=True)
-    orm_status: pl.String
-    p_correct: pl.Float64 = pa.Field(nullable=True)
-    error_step: pl.Int64 = pa.Field(nullable=True)
-    error_analysis: pl.String = pa.Field(nullable=True)
-    error_kind: pl.String = pa.Field(nullable=True)
-    accepted: pl.Boolean
-    reason: pl.String = pa.Field(nullable=True)
+    trajectory_id: pl.String = pa.Field(description="the path that is judged; in `Trajectory`")
+    problem_id: pl.String = pa.Field(description="its problem; in `Problem`")
+    round: pl.String = pa.Field(description="round of the path")
+    answer_state: pl.String = pa.Field(description="the answer check: match, mismatch, no_answer, timeout or error")
+    predicted_answer: pl.String = pa.Field(nullable=True, description="answer found in the response")
+    orm_status: pl.String = pa.Field(
+        description="the ORM's word: correct, wrong, unparseable; skipped where it was not asked"
+    )
+    p_correct: pl.Float64 = pa.Field(nullable=True, description="the ORM's probability of correct, from 0 to 1")
+    error_step: pl.Int64 = pa.Field(nullable=True, description="first faulty step that the ORM names, counted from 1")
+    error_analysis: pl.String = pa.Field(nullable=True, description="what the ORM says is wrong there")
+    error_kind: pl.String = pa.Field(
+        nullable=True, description="kind of the error: vision, question, knowledge, reasoning or calculation"
+    )
+    accepted: pl.Boolean = pa.Field(description="whether the path may become a training row")
+    reason: pl.String = pa.Field(nullable=True, description="why not, by name; null for an accepted path")
 
     id_form = is_content_id("trajectory_id")
     id_unique = unique("trajectory_id")

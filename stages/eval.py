@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import polars as pl
 import typer
@@ -12,9 +12,12 @@ import schemas
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import accuracy_table, grade
+from mathse.evaluation.benchmarks import ALL, benchmark_table, in_headline, scoring_rules, worth_telling
 from mathse.evaluation.paired import compare, transitions
 from stages.checking import check_answers
 from stages.common import read, read_problems, run, write, write_metrics
+
+FIGURES = ("accuracy", "low", "high", "n", "found")
 
 
 def evaluate(
@@ -30,31 +33,49 @@ def evaluate(
     settings = load_params(params)
     pool = read_problems(problems, *settings.eval.splits)
     answers = read(predictions, schemas.Prediction)
-    graded = write(grade(answers, check_answers(answers, pool)), out / "graded.parquet", schemas.Graded,
+    graded = write(grade(answers, check_answers(answers, scoring_rules(pool))), out / "graded.parquet", schemas.Graded,
                    sort_by=["split", "problem_id"])  # fmt: skip
-    named = graded.join(pool.select("problem_id", "subject", "level", "family"), on="problem_id", how="left")
-    tables = [
-        accuracy_table(named, by=["round", "split", column]).select(
-            "round", "split", pl.lit(column).alias("by"), pl.col(column).cast(pl.String).alias("group"),
-            "n", "correct", "accuracy", "low", "high", "found")
-        for column in ("subject", "level", "family")
-    ]  # fmt: skip
-    write_table(pl.concat(tables), out / "accuracy.parquet", sort_by=["split", "by", "group"])
-    values: dict[str, object] = {}
-    for row in accuracy_table(graded).iter_rows(named=True):
-        values[row["split"]] = {name: row[name] for name in ("accuracy", "low", "high", "n", "found")}
-    if before is not None:
-        earlier = read(before, schemas.Graded)
-        moves = []
-        for split in settings.eval.splits:
-            pair = [rows.filter(pl.col("split") == split) for rows in (earlier, graded)]
-            if not pair[1].height:
-                continue
-            values[f"{split}_gain"] = compare(pair[0], pair[1], seed=settings.seed).as_dict()
-            moves.append(transitions(pair[0], pair[1]).with_columns(split=pl.lit(split)))
-        if moves:
-            write_table(pl.concat(moves), out / "transitions.parquet", sort_by=["split", *moves[0].columns[:2]])
+    table = benchmark_table(graded, pool)
+    write_table(table, out / "accuracy.parquet", sort_by=["split", "source", "by", "group"])
+    values = {row["split"]: figures(row) for row in accuracy_table(graded).iter_rows(named=True)}
+    earlier = None if before is None else read(before, schemas.Graded)
+    moves = []
+    for split in settings.eval.splits:
+        now = graded.filter(pl.col("split") == split)
+        if not now.height:
+            continue
+        was = None if earlier is None else earlier.filter(pl.col("split") == split)
+        told = by_source(table.filter(pl.col("split") == split))
+        for source in told if was is not None else ():
+            own = pool.filter(pl.col("source") == source)
+            pair = [rows.join(own, on="problem_id", how="semi") for rows in (was, now) if rows is not None]
+            told[source]["gain"] = compare(*pair, seed=settings.seed).as_dict()
+        if told:
+            values[split]["sources"] = told
+        if was is not None:
+            values[f"{split}_gain"] = compare(was, now, seed=settings.seed).as_dict()
+            moves.append(transitions(was, now).with_columns(split=pl.lit(split)))
+    if moves:
+        write_table(pl.concat(moves), out / "transitions.parquet", sort_by=["split", *moves[0].columns[:2]])
     write_metrics(metrics, {round_name: values})
+
+
+def figures(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a metrics file tells of a row of an accuracy table."""
+    return {name: row[name] for name in FIGURES}
+
+
+def by_source(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the figures of each source of a split and of its headline groups, where they say more than the split."""
+    if not worth_telling(set(table["source"])):
+        return {}
+    told: dict[str, dict[str, Any]] = {source: {} for source in sorted(table["source"].unique())}
+    for row in table.iter_rows(named=True):
+        if row["by"] == ALL:
+            told[row["source"]].update(figures(row))
+        elif in_headline(row["source"], row["by"], row["group"]):
+            told[row["source"]].setdefault(row["by"], {})[row["group"]] = figures(row)
+    return told
 
 
 if __name__ == "__main__":

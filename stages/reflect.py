@@ -14,8 +14,8 @@ from mathse.core.params import Params, load_params
 from mathse.core.tables import read_table
 from mathse.engines.protocol import Engine, Sampling
 from mathse.judge.acceptance import count_reasons
-from mathse.reflection import TRAJECTORY, reflect_chunk, reflect_key
-from mathse.solving import chunk_seed
+from mathse.reflection import reflect_chunk, reflect_key
+from mathse.solving import TRAJECTORY, chunk_seed
 from schemas import checks
 from stages.common import JOURNAL, empty, read_problems, run, switched_on, write, write_metrics
 from stages.judging import judge

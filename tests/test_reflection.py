@@ -12,12 +12,12 @@ from mathse.core.errors import DataError, ParamError
 from mathse.engines.protocol import Sampling
 from mathse.reflection import (
     MISTAKES,
-    TRAJECTORY,
     reflect_chunk,
     reflect_key,
     reflect_requests,
     select_mistakes,
 )
+from mathse.solving import TRAJECTORY
 from schemas import Trajectory
 from tests.judge.paths import (
     RIGHT,

@@ -118,7 +118,7 @@ def lay_out(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
     header += [f"change on {splits[0]}", *states.values(), *(["train rows"] if has_rows else [])]
     lines = []
     for line in summary.rounds:
-        cells = [line.name, *(_accuracy(line.correct.get(split), one_size[split]) for split in splits)]
+        cells = [line.name, *(accuracy_cell(line.correct.get(split), one_size=one_size[split]) for split in splits)]
         cells.append(_change(line.change[splits[0]]) if splits[0] in line.change else "")
         cells += [str(line.states[name]) if line.states else "" for name in states]
         cells += [("" if line.train_rows is None else str(line.train_rows))] * has_rows
@@ -216,7 +216,8 @@ def _notes(summary: Summary) -> list[str]:
     return notes
 
 
-def _accuracy(counts: tuple[int, int] | None, one_size: bool) -> str:
+def accuracy_cell(counts: tuple[int, int] | None, *, one_size: bool) -> str:
+    """Return right answers of all as a percentage with its interval, and n where it is not told elsewhere."""
     if counts is None:
         return ""
     low, high = wilson(*counts)

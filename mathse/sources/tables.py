@@ -13,13 +13,15 @@ from mathse.core.tables import read_table, table_files
 from mathse.sources.table_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 
 HELD_OUT = "held-out problems are not trained on"
+ONCE = "a problem is evaluated once"
 
 
 def gather(settings: Problems, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Put imported tables together.
 
     A row's split becomes what its table is used for. Of the training problems, shares are set aside for the ORM
-    and its test, chosen by content. A problem that is also evaluated is not trained on; it goes to the quarantine.
+    and its test, chosen by content. A problem that is also evaluated is not trained on, and one that stands in two
+    evaluated tables counts for the first of them: the other row goes to the quarantine.
 
     Args:
         settings: the tables and shares.
@@ -40,12 +42,14 @@ def gather(settings: Problems, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame
     first = rows["problem_id"].is_first_distinct()
     held_out = rows.filter(first & (pl.col("split") != "train"))["problem_id"].implode()
     leaked = ~first & (rows["split"] == "train") & rows["problem_id"].is_in(held_out)
+    repeated = ~first & (rows["split"] != "train")
     problems = _share_out(rows.filter(first), settings, seed)
     aside = [_aside(table) for _, table in taken]
-    aside.append(_leaks(rows.with_row_index("row").filter(leaked)))
+    aside.append(_set_aside(rows.filter(leaked), HELD_OUT, "this training problem is also in an evaluation set"))
+    aside.append(_set_aside(rows.filter(repeated), ONCE, "a table evaluated before this one has the same problem"))
     wanted = problems["image_ids"].explode(empty_as_null=False).unique()
     images = pl.concat([_images(table, wanted) for _, table in taken]).unique("image_id", maintain_order=True)
-    return problems.drop("file"), images, pl.concat(aside)
+    return problems.drop("file", "row"), images, pl.concat(aside)
 
 
 def _take(table: Table, seed: int) -> pl.DataFrame:
@@ -54,6 +58,7 @@ def _take(table: Table, seed: int) -> pl.DataFrame:
         fix = "run `mathse import NAME PATH --out` with this folder first (see `mathse import list`)"
         raise DataError("This folder holds no finished import.", file=folder, fix=fix)
     rows = read_table(folder / "problems.parquet").select(PROBLEM_TYPES.names()).cast(PROBLEM_TYPES)
+    rows = rows.with_row_index("row")
     if table.split is not None:
         known = sorted(rows["split"].unique())
         rows = rows.filter(pl.col("split") == table.split)
@@ -89,14 +94,14 @@ def _aside(table: Table) -> pl.DataFrame:
     return rows.with_columns(file=pl.format("{}:{}", pl.lit(table.path), pl.col("file")))
 
 
-def _leaks(rows: pl.DataFrame) -> pl.DataFrame:
+def _set_aside(rows: pl.DataFrame, rule: str, reason: str) -> pl.DataFrame:
     return rows.select(
         "file",
         row=pl.col("row").cast(pl.Int64),
-        rule=pl.lit(HELD_OUT),
+        rule=pl.lit(rule),
         field=pl.lit("problem_id"),
         value="problem_id",
-        reason=pl.lit("this training problem is also in an evaluation set"),
+        reason=pl.lit(reason),
     ).cast(QUARANTINE_TYPES)
 
 

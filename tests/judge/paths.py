@@ -11,7 +11,7 @@ from mathse.core.ids import content_id
 from mathse.core.steps import split_steps
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.judge.acceptance import VERDICT
-from mathse.reflection import TRAJECTORY
+from mathse.solving import TRAJECTORY
 
 RIGHT = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
 WRONG = "1. The bar shows 2.\n2. 2+4=6.\nThe answer to this problem is 6."

@@ -18,7 +18,7 @@ from mathse.core.params import Problems
 from mathse.core.prompts import solve_messages
 from mathse.core.tables import read_table, write_table
 from mathse.sources.exporting import FORMATS, export_rows, training_rows
-from mathse.sources.tables import HELD_OUT, gather
+from mathse.sources.tables import HELD_OUT, ONCE, gather
 from tests.sources.made import Imported, bring, picture, put
 
 BACK = {"llama-factory": "llama-factory", "ms-swift": "ms-swift", "trl": "hf-folder"}
@@ -154,6 +154,17 @@ def test_imports_become_the_problems_of_the_pipeline(tmp_path: Path) -> None:
         gather(settings({"path": str(tmp_path), "use": "train"}), seed=0)
     with pytest.raises(ParamError, match="is empty"):
         gather(settings(), seed=0)
+
+
+def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) -> None:
+    train = imported(tmp_path)
+    test = imported(tmp_path, split="test", numbers=range(3, 6))
+    tables = ({"path": str(test.out), "use": "eval"}, {"path": str(train.out), "use": "eval"})
+    rows, _, aside = gather(settings(*tables), seed=0)
+    assert rows["problem_id"].is_unique().all() and rows.height == 6
+    assert set(aside["rule"]) == {ONCE} and set(aside["file"]) == {str(train.out / "problems.parquet")}
+    stood = train.problems["problem_id"].to_list()
+    assert [stood[row] for row in aside["row"]] == aside["value"].to_list(), "the row in its own file"
 
 
 def test_the_commands(tmp_path: Path) -> None:

@@ -1,0 +1,39 @@
+"""docs/data-dictionary.md says what the schemas and dvc.yaml say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import schemas
+from docs.dictionary import KEYS, TABLE_OF, TARGET, dictionary, places
+
+
+def test_the_dictionary_is_up_to_date() -> None:
+    assert TARGET.read_text(encoding="utf-8") == dictionary(), "run `python -m docs.dictionary`"
+
+
+@pytest.mark.parametrize("model", schemas.TABLES, ids=lambda model: model.__name__)
+def test_every_column_says_what_it_means(model: type[schemas.Table]) -> None:
+    silent = [name for name, column in model.to_schema().columns.items() if not column.description]
+    assert not silent
+
+
+def test_keys_are_what_a_rule_holds_to() -> None:
+    for model in schemas.TABLES:
+        once = {rule.name for rule in schemas.rules(model) if rule.name.endswith(" occur once")}
+        key = set(KEYS[model.__name__].split(", "))
+        told = [set(name.removesuffix(" occur once").split(" and ")) for name in once]
+        assert key in told or (not told and model is schemas.Quarantine)
+
+
+def test_every_table_lies_somewhere() -> None:
+    stems = {Path(file).stem for _, file in places()}
+    assert set(TABLE_OF) <= stems and set(TABLE_OF.values()) == {model.__name__ for model in schemas.TABLES}
+
+
+def test_an_output_that_is_not_described_is_told(tmp_path: Path) -> None:
+    (tmp_path / "dvc.yaml").write_text("stages:\n  odd:\n    outs:\n      - data/odd.parquet\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"odd writes data/odd\.parquet: add it to"):
+        places(tmp_path)

@@ -1,0 +1,149 @@
+"""Benchmarks through the stages problems and eval; what a new answer check runs again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+import schemas
+from mathse.core.tables import read_table, write_table
+from mathse.inspect.benchmarks import read_accuracy, render_benchmarks
+from mathse.sources.importing import import_source
+from stages.eval import evaluate
+from stages.problems import problems as make_problems
+from tests.closure import ROOT, closure
+from tests.evaluation.benchmarks import SAID, bring_benchmarks, said
+from tests.sources.made import picture, put
+
+TABLES = [
+    {"path": "import/mathvista", "use": "eval"},
+    {"path": "import/mathverse", "use": "eval"},
+    {"path": "import/math-vision", "use": "eval_hard"},
+    {"path": "import/tabmwp", "split": "train", "use": "train"},
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a folder where three benchmarks were evaluated for base and r0; base found no answer at all."""
+    root = tmp_path_factory.mktemp("run")
+    bring_benchmarks(root)
+    row = {"question": "How many?", "choices": None, "answer": "3", "unit": None, "solution": "It is 3.", "grade": 3,
+           "table": "", "ques_type": "free_text", "ans_type": "integer_number", "split": "train"}  # fmt: skip
+    put(root / "tabmwp" / "problems_train.json", {"7": row})
+    put(root / "tabmwp" / "tables" / "7.png", picture(7))
+    import_source("tabmwp", root / "tabmwp", root / "import" / "tabmwp")
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params["problems"] |= {"source": "tables", "tables": TABLES, "orm_share": 0.0, "orm_test_share": 0.0}
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        make_problems(Path("params.yaml"), Path("data/problems"), Path("metrics/problems.json"))
+        answer("base", {key: ("I do not know.", False) for key in SAID})
+        answer("r0", SAID)
+        yield root
+
+
+def answer(name: str, answers: dict[tuple[str, str], tuple[str, bool]]) -> None:
+    """Write a model's predictions and evaluate them."""
+    pool = read_table(Path("data/problems/problems.parquet")).filter(pl.col("split") != "train")
+    rows = said(pool, answers).join(pool.select("problem_id", "split"), on="problem_id")
+    given = rows.with_columns(round=pl.lit(name), finish_reason=pl.lit("stop"), response_tokens=pl.lit(5))
+    types = schemas.column_types(schemas.Prediction)
+    out = Path("data/eval") / name
+    predictions = given.select(pl.col(column).cast(dtype) for column, dtype in types.items())
+    write_table(predictions, out / "predictions.parquet", sort_by=["split", "problem_id"])
+    before = Path("data/eval/base/graded.parquet") if name != "base" else None
+    args = (Path("params.yaml"), Path("data/problems"), out / "predictions.parquet", name, out)
+    evaluate(*args, Path("metrics") / f"{name}.json", before)
+
+
+def metrics(run: Path, name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((run / "metrics" / f"{name}.json").read_text())[name]
+    return read
+
+
+def test_benchmarks_that_share_a_split_are_told_apart(run: Path) -> None:
+    told = metrics(run, "r0")
+    assert set(told["eval"]["sources"]) == {"mathvista", "mathverse"}
+    assert set(told["eval_hard"]["sources"]) == {"math-vision"}
+    assert told["eval"]["n"] == 9, "problems of the split, each once"
+    vista, verse = told["eval"]["sources"]["mathvista"], told["eval"]["sources"]["mathverse"]
+    assert (vista["accuracy"], vista["n"], vista["found"]) == (0.6, 5, 0.8)
+    assert vista["low"] < 0.6 < vista["high"] and vista["subset"]["GPS"]["n"] == 3
+    assert (verse["accuracy"], verse["n"]) == (0.75, 4), "rows of the benchmark: one problem stands for two"
+    versions = {version: figures["accuracy"] for version, figures in verse["problem_version"].items()}
+    assert versions == {"Text Dominant": 1, "Text Lite": 1, "Vision Only": 1, "Vision Dominant": 0, "Text Only": 0}
+    assert told["eval_hard"]["sources"]["math-vision"]["n"] == 3
+
+
+def test_each_benchmark_is_compared_with_the_round_before(run: Path) -> None:
+    gain = metrics(run, "r0")["eval"]["sources"]["mathvista"]["gain"]
+    assert (gain["n"], gain["gained"], gain["lost"]) == (5, 3, 0)
+    assert metrics(run, "r0")["eval_gain"]["n"] == 9
+    assert "gain" not in metrics(run, "base")["eval"]["sources"]["mathvista"]
+
+
+def test_the_accuracy_table_has_every_group(run: Path) -> None:
+    table = read_accuracy(run / "data")
+    assert set(table["round"]) == {"base", "r0"}
+    by = {source: set(part["by"]) for (source,), part in table.group_by("source")}
+    assert by["math-vision"] == {"all", "subject", "level"}
+    assert by["mathverse"] == {"all", "problem_version", "question_type", "subject", "subfield"}
+    assert by["mathvista"] >= {"all", "subset", "question_type", "answer_type", "task", "skills"}
+    assert table.filter(by="level", group="5", round="r0").select("correct", "n").row(0) == (1, 2)
+
+
+def test_show_names_benchmarks(run: Path) -> None:
+    import io
+
+    out = io.StringIO()
+    render_benchmarks(run / "data", out)
+    lines = [" ".join(line.split()) for line in out.getvalue().splitlines()]
+    assert lines[1] == "benchmark n base r0"
+    titles = [line.split("  ")[0] for line in out.getvalue().splitlines()[3:] if line[0] != " "]
+    assert titles == ["MathVerse (eval)", "MathVista (eval)", "MATH-Vision (eval_hard)"]
+    (gps,) = [line for line in lines if line.startswith("GPS")]
+    assert gps.startswith("GPS 3 0.0 [0.0, ") and " 66.7 [" in gps
+    assert sum(line.startswith(("Text", "Vision")) for line in lines) == 5
+
+
+def test_scoring_again_gives_the_same_bytes_and_reads_no_model(run: Path) -> None:
+    files = [run / "data/eval/r0/graded.parquet", run / "data/eval/r0/accuracy.parquet", run / "metrics/r0.json"]
+    before = [file.read_bytes() for file in files]
+    answer("r0", SAID)
+    assert [file.read_bytes() for file in files] == before
+    loaded = {str(file.relative_to(ROOT)).split("/")[1] for file in closure(ROOT / "stages/eval.py")}
+    assert not loaded & {"engines", "training", "models.py", "judge"}
+
+
+def test_a_new_answer_check_trains_and_predicts_nothing() -> None:
+    """Stages that read mathse/answers run again; where what they accept stays the same, nothing else does."""
+    found = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    again = {name for name, stage in found.items() if "mathse/answers" in stage.get("do", stage)["deps"]}
+    assert again == {"distill", "orm_data", "eval_orm", "score", "reflect", "eval_base", "eval_r0", "eval"}
+    for name in ("eval_base", "eval_r0", "eval"):
+        deps = found[name].get("do", found[name])["deps"]
+        assert not [dep for dep in deps if dep.startswith("models/") or dep.endswith("/model")]
+
+
+def test_rules_of_benchmarks_score_again_and_nothing_else() -> None:
+    found = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    read = {name: stage.get("do", stage)["deps"] for name, stage in found.items()}
+    touched = {name for name, deps in read.items() if {"mathse/evaluation", "stages/eval.py"} & set(deps)}
+    assert touched == {"eval_base", "eval_r0", "eval"}
+
+
+@pytest.mark.parametrize("name", ["real", "benchmarks"])
+def test_profiles_evaluate_splits_that_their_tables_fill(name: str) -> None:
+    profile = yaml.safe_load((ROOT / "profiles" / f"{name}.yaml").read_text())
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    splits = profile.get("eval", {}).get("splits") or params["eval"]["splits"]
+    used = {table["use"] for table in profile["problems"]["tables"]} - {"train"}
+    assert used == set(splits) & used and used
