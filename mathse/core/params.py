@@ -39,6 +39,17 @@ class Problems(Section):
     orm_test_share: float = Field(ge=0, lt=1)
 
 
+class Decontaminate(Section):
+    """When a training problem counts as an evaluation problem; see `mathse.curation.contamination`."""
+
+    enabled: bool
+    text_min: float = Field(gt=0, le=1)
+    text_with_picture_min: float = Field(gt=0, le=1)
+    picture_min: float = Field(gt=0, le=1)
+    hash_bits_max: int = Field(ge=0, le=128)
+    numbers_min: int = Field(ge=0)
+
+
 class Model(Section):
     """How a model is loaded for generation."""
 
@@ -162,6 +173,7 @@ class Params(Section):
 
     seed: int
     problems: Problems
+    decontaminate: Decontaminate
     student: Model
     orm: Model
     distill: Distill
