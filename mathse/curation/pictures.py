@@ -29,8 +29,14 @@ _HASH_SIDE = 64
 _READ_SIDE = 640
 _INK = 40.0
 _TRIMS = np.arange(0.0, 0.085, 0.01)
-_BLOCK = 8
+_CELL = 4
+_WINDOW = 24
 _REACH = 2
+_NOISE = 200.0
+"""Variance of grey values that says nothing: windows of bare paper are alike."""
+
+_HOPELESS = 0.1
+"""A window that fits so badly before it is shifted will not fit: copies are rarely off by more than a pixel."""
 _PAIRS_PER_STEP = 4_000_000
 _RATIO_MAX = 1.2
 _SURE = 0.9
@@ -100,11 +106,16 @@ def near_hashes(
 
 
 def likeness(one: Sketches, other: Sketches) -> float:
-    """Return how alike two pictures are where they differ most: 1 for the same picture, 0 for ink against paper.
+    """Return how alike two pictures are where they differ most: 1 for the same picture, 0 or less for another.
 
     The pictures are laid over one another first, each of their four edges trimmed by up to 8%, so that a cropped copy
-    fits. A pixel then differs by how far its grey lies outside the range of the other picture's pixels around it, which
-    forgives shifts of `_REACH` pixels; the worst block of pixels counts. The better of the two frames decides.
+    fits. Then the structure in each window of `_WINDOW` pixels is compared, whatever the contrast there: small print
+    counts as much as thick lines. Windows may shift by `_REACH` pixels; the worst window counts. The better of the two
+    frames decides.
+
+    Source:
+        Windows are compared by the contrast and structure terms of SSIM (Wang et al. 2004). Shifts and the worst window
+        in place of the mean are ours.
     """
     best = 0.0
     for a, b in zip(one, other, strict=True):
@@ -117,8 +128,7 @@ def _likeness(one: Sketch, other: Sketch) -> float:
     if max(one.ratio, other.ratio) > _RATIO_MAX * min(one.ratio, other.ratio):
         return 0.0
     a, b = _overlaid(one.pixels.astype(np.float32), other.pixels.astype(np.float32))
-    worst = max(_outside(a, b), _outside(b, a))
-    return max(0.0, 1.0 - worst / max(_INK, float(np.ptp(a)), float(np.ptp(b))))
+    return _worst_window(_blurred(a), _blurred(b))
 
 
 def _part(grey: Image.Image) -> Sketch:
@@ -192,18 +202,34 @@ def _trimmed(grey: Grey, rows: tuple[float, float], columns: tuple[float, float]
     return np.asarray(Image.fromarray(grey).resize((n, n), Image.Resampling.BILINEAR, box=box), dtype=np.float32)
 
 
-def _outside(a: Grey, b: Grey) -> float:
-    low, high = _spread(b, np.minimum), _spread(b, np.maximum)
-    gap = np.maximum(np.maximum(low - a, a - high), 0)
-    n = SIDE // _BLOCK
-    shifted = [gap, np.roll(gap, (_BLOCK // 2, _BLOCK // 2), axis=(0, 1))]
-    return max(float(part.reshape(n, _BLOCK, n, _BLOCK).mean(axis=(1, 3)).max()) for part in shifted)
+def _worst_window(a: Grey, b: Grey) -> float:
+    padded = np.pad(b, _REACH, mode="edge")
+    shifts = [(down, right) for down in range(2 * _REACH + 1) for right in range(2 * _REACH + 1)]
+    mean_a = _windows(a)
+    spread_a = _windows(a * a) - mean_a**2
+    best = np.full(mean_a.shape, -1.0, dtype=np.float32)
+    for down, right in sorted(shifts, key=lambda shift: abs(shift[0] - _REACH) + abs(shift[1] - _REACH)):
+        moved = padded[down : down + SIDE, right : right + SIDE]
+        mean_b = _windows(moved)
+        spread_b = _windows(moved * moved) - mean_b**2
+        shared = _windows(a * moved) - mean_a * mean_b
+        best = np.maximum(best, (2 * shared + _NOISE) / (spread_a + spread_b + _NOISE))
+        if best.min() < _HOPELESS:
+            break
+    return float(best.min())
 
 
-def _spread(grey: Grey, choose: np.ufunc) -> Grey:
-    """Return the least or greatest grey within reach of each pixel."""
-    for axis in (0, 1):
-        padded = np.pad(grey, [(_REACH, _REACH) if at == axis else (0, 0) for at in (0, 1)], mode="edge")
-        parts = [np.take(padded, range(at, at + len(grey)), axis=axis) for at in range(2 * _REACH + 1)]
-        grey = choose.reduce(parts)
-    return grey
+def _windows(grey: Grey) -> Grey:
+    """Return the means of all windows whose edges lie on the grid of cells."""
+    n, cells = SIDE // _CELL, _WINDOW // _CELL
+    sums = np.zeros((n + 1, n + 1), dtype=np.float64)
+    sums[1:, 1:] = grey.reshape(n, _CELL, n, _CELL).mean(axis=(1, 3)).cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
+    whole = sums[cells:, cells:] - sums[:-cells, cells:] - sums[cells:, :-cells] + sums[:-cells, :-cells]
+    return np.asarray(whole / cells**2, dtype=np.float32)
+
+
+def _blurred(grey: Grey) -> Grey:
+    """Return the means of 3 x 3 pixels: copies that were rescaled are less sharp than the original."""
+    padded = np.pad(grey, 1, mode="edge")
+    rows = padded[:-2] + padded[1:-1] + padded[2:]
+    return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9, dtype=np.float32)

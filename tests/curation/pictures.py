@@ -77,7 +77,8 @@ def triangle(labels: tuple[str, str, str] = ("48°", "75°", "?"), *, size: int 
     corners = [(size * 0.15, size * 0.8), (size * 0.85, size * 0.85), (size * 0.45 + shift, size * 0.15)]
     draw.polygon(corners, outline="black", width=2)
     for (x, y), text in zip(corners, labels, strict=True):
-        draw.text((x - 12, y - 26), text, fill="black", font_size=size // 14)
+        side = -0.13 if x < size / 2 else 0.02
+        draw.text((x + side * size, y - size / 14), text, fill="black", font_size=size // 14)
     return png(image)
 
 
