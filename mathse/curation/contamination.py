@@ -8,9 +8,9 @@ a problem with other numbers is another problem.
 
 - text and picture: worded somewhat alike, and the same picture;
 - picture and answer: the same picture and the same gold answer, whatever the wording;
-- text: worded almost alike, where one of the two has no picture;
-- text and answer: worded almost alike, the same gold answer and enough numbers in the question to tell, although the
-  pictures differ: a figure drawn anew.
+- text: worded alike, where one of the two has no picture: less alike is enough where the question has several numbers;
+- text and answer: worded alike, with several numbers and the same gold answer, although the pictures differ: a figure
+  drawn anew.
 
 So neither a stock question ("What is the median?") over another picture nor a chart with another question is a match.
 """
@@ -151,7 +151,8 @@ def _judge(
 ) -> dict[str, Any] | None:
     answers = same_answer(one.answer, other.answer)
     both_drawn = bool(one.image_ids and other.image_ids)
-    alike_text = text >= settings.text_min
+    told_by_numbers = len(one.numbers) >= settings.numbers_min
+    alike_text = text >= (settings.text_min if told_by_numbers else settings.text_plain_min)
     rule, picture = None, None
     if near and (answers or text >= settings.text_with_picture_min):
         picture = pictures.likeness(one, other)
@@ -159,7 +160,7 @@ def _judge(
             rule = "text_and_picture" if text >= settings.text_with_picture_min else "picture_and_answer"
     if rule is None and alike_text and not both_drawn:
         rule = "text"
-    if rule is None and alike_text and answers and len(one.numbers) >= settings.numbers_min:
+    if rule is None and alike_text and answers and told_by_numbers:
         rule = "text_and_answer"
     if rule is None:
         return None
