@@ -60,4 +60,4 @@ def _buckets(questions: Sequence[tuple[frozenset[str], str]]) -> pl.LazyFrame:
 
 
 def _permuted(hashes: NDArray[np.uint64], seeds: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    return ((hashes[:, None] * seeds[0] + seeds[1]) % _PRIME) & _MASK
+    return np.asarray(((hashes[:, None] * seeds[0] + seeds[1]) % _PRIME) & _MASK)
