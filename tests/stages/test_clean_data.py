@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 import yaml
 
+import schemas
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.images import write_images
@@ -48,6 +49,8 @@ def planted(tmp_path: Path) -> tuple[Path, dict[str, str]]:
         names[split] = copy["problem_id"]
         rows = pl.concat([rows, pl.DataFrame([copy], schema=rows.schema)])
         images = pl.concat([images, pl.DataFrame([image], schema=images.schema)])
+    types = schemas.column_types(schemas.Problem)
+    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     write_table(rows, tmp_path / "problems/problems.parquet", sort_by=["split", "problem_id"])
     write_images(images, tmp_path / "problems/images")
     return tmp_path, names
