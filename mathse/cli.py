@@ -109,6 +109,27 @@ def path(
 
 
 @app.command()
+def suspects(
+    min_paths: Annotated[int, typer.Option(help="Fewest paths that agree.")] = 3,
+    min_share: Annotated[float, typer.Option(help="Least share of a problem's paths that agree.")] = 0.5,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")] = None,
+    data: DataOption = DATA,
+) -> None:
+    """List gold answers that may be wrong: paths agree on another, and the ORM calls them correct."""
+    from mathse.inspect.suspects import find_suspects, to_review
+
+    found = find_suspects(data, min_paths=min_paths, min_share=min_share)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        to_review(found).write_csv(out)
+        typer.echo(f"{out} lists {found.height} problems: keep and correct the rows where gold is wrong.")
+    elif found.is_empty():
+        typer.echo("No gold answer is suspicious.")
+    else:
+        _print_table(found.columns, [[_shorten(cell) for cell in row] for row in found.rows()])
+
+
+@app.command()
 def check(
     gold: Annotated[str | None, typer.Argument(help="The right answer.")] = None,
     answer: Annotated[str | None, typer.Argument(help="A response or a bare answer.")] = None,

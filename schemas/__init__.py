@@ -8,6 +8,7 @@ Rules between tables are in `schemas.checks`.
 from schemas.graded import Graded
 from schemas.image import Image
 from schemas.ledger_row import LedgerRow
+from schemas.match import Match
 from schemas.orm_row import OrmRow
 from schemas.prediction import Prediction
 from schemas.problem import Problem
@@ -37,6 +38,7 @@ TABLES: tuple[type[Table], ...] = (
     Prediction,
     Graded,
     Quarantine,
+    Match,
 )
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "Graded",
     "Image",
     "LedgerRow",
+    "Match",
     "OrmRow",
     "Prediction",
     "Problem",

@@ -14,19 +14,20 @@ from mathse.judge.rows import build_rows
 from mathse.judge.verdicts import parse_verdict
 from mathse.solving import refuse_failures, solve_chunk
 from stages.checking import check_answers
-from stages.common import by_id, read_problems, run, write, write_metrics
+from stages.common import by_id, read, read_problems, run, write, write_metrics
 from stages.models import load_engine, sample_paths
 
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
 
 
-def orm_data(params: Path, problems: Path, model: Path, out: Path, metrics: Path) -> None:
+def orm_data(params: Path, problems: Path, matches: Path, model: Path, out: Path, metrics: Path) -> None:
     """Write the r0 student's paths (trajectories.parquet) and the ORM's rows (rows.parquet) into OUT."""
     settings = load_params(params)
     section = settings.orm_data
     if section.annotator == "answer" and settings.train_orm.form != "binary":
         raise ParamError("orm_data.annotator: answer names no steps; set train_orm.form to binary")
-    pool = read_problems(problems, "orm", "orm_test")
+    leaks = sorted(set(read(matches, schemas.Match).filter(pl.col("split") == "orm")["problem_id"]))
+    pool = read_problems(problems, "orm", "orm_test").filter(~pl.col("problem_id").is_in(leaks))
     plan = [(name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)]
     engine = load_engine(model, settings.student, problems)
     paths = sample_paths(engine, pool, plan, section, seed=settings.seed, round_name="r0", chunk_size=1024,
@@ -49,6 +50,7 @@ def orm_data(params: Path, problems: Path, model: Path, out: Path, metrics: Path
     write(rows, out / "rows.parquet", schemas.OrmRow, sort_by=["row_id"])
     kinds = rows.filter(pl.col("status") == "wrong").group_by("error_kind").len().sort("error_kind").iter_rows()
     write_metrics(metrics, {"orm_data": {
+        "contaminated": len(leaks),
         "paths": paths.height,
         "train": rows.filter(pl.col("part") == "train").height,
         "test": rows.filter(pl.col("part") == "test").height,

@@ -10,6 +10,7 @@ import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import write_images
 from mathse.core.params import load_params
+from mathse.sources.overrides import apply_overrides
 from schemas import checks
 from stages.common import empty, run, write, write_metrics
 
@@ -28,6 +29,8 @@ def problems(params: Path, out: Path, metrics: Path) -> None:
         rows, images, aside = gather(settings.problems, seed=settings.seed)
     types = schemas.column_types(schemas.Problem)
     rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    if settings.problems.overrides is not None:
+        rows = apply_overrides(rows, settings.problems.overrides)
     name = str(out / "problems.parquet")
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
     rows, lost = checks.split_unknown_images(rows, images, file=name)

@@ -37,6 +37,19 @@ class Problems(Section):
     tables: list[Table]
     orm_share: float = Field(ge=0, lt=1)
     orm_test_share: float = Field(ge=0, lt=1)
+    overrides: str | None = None
+
+
+class Decontaminate(Section):
+    """When a training problem counts as an evaluation problem; see `mathse.curation.contamination`."""
+
+    enabled: bool
+    text_min: float = Field(gt=0, le=1)
+    text_plain_min: float = Field(gt=0, le=1)
+    text_with_picture_min: float = Field(gt=0, le=1)
+    picture_min: float = Field(gt=0, le=1)
+    hash_bits_max: int = Field(ge=0, le=128)
+    numbers_min: int = Field(ge=0)
 
 
 class Model(Section):
@@ -136,9 +149,17 @@ class Reflect(Sampled):
 
 
 class Merge(Section):
-    """What joins the training rows."""
+    """What joins the training rows; see `mathse.curation.balance.Balance`."""
 
     max_per_problem: int = Field(ge=1)
+    min_chars: int = Field(ge=0)
+    max_chars: int | None = Field(default=None, ge=1)
+    near_min: float | None = Field(default=None, gt=0, le=1)
+    easy_rate: float = Field(ge=0, le=1)
+    easy_max: int | None = Field(default=None, ge=1)
+    hard_rate: float = Field(ge=0, le=1)
+    hard_max: int | None = Field(default=None, ge=1)
+    hard_share: float = Field(ge=0, lt=1)
 
 
 class Evaluate(Sampled):
@@ -162,6 +183,7 @@ class Params(Section):
 
     seed: int
     problems: Problems
+    decontaminate: Decontaminate
     student: Model
     orm: Model
     distill: Distill

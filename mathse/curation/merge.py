@@ -6,9 +6,22 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
+from mathse.curation.balance import BUCKETS, Balance, add_bucket, cap_of_bucket, near_duplicates, over_budget
 from mathse.judge.near import with_near_key
 
-REASONS = ("cut_off", "identical", "near_identical", "over_cap")
+REASONS = (
+    "cut_off",
+    "too_short",
+    "too_long",
+    "identical",
+    "near_identical",
+    "over_cap",
+    "easy",
+    "over_budget",
+)
+UNUSABLE = ("cut_off", "too_short", "too_long")
+"""Reasons that make a path no training row whatever else there is: it does not count as solving its problem."""
+
 TRAIN = pl.Schema(
     {
         "row_id": pl.String,
@@ -32,14 +45,16 @@ def merge_rows(
     *,
     round_name: str,
     max_per_problem: int,
+    balance: Balance | None = None,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Add a round's accepted paths and accepted reflections to the training rows.
 
     Earlier rows stay as they are. Of the new paths, those of a problem come in this order: the student's own
     before reflections, then higher P(correct) (none counts lowest), then content hash. A path is left out if
-    it was cut off, if its text is already there, if only its way of writing differs (see `near_key`), or if
-    its problem has `max_per_problem` rows. With no earlier rows and the teacher's paths this makes the r0
-    rows.
+    it was cut off, too short or too long, if its text is already there, if it says the same in another way of
+    writing (see `near_key`, and `Balance.near_min`), if its problem has `max_per_problem` rows, or fewer where
+    the student always solves it (reason easy), or if it would leave hard problems less than their share. With
+    no earlier rows and the teacher's paths this makes the r0 rows.
 
     Args:
         previous: `TrainRow` rows of the round before, or None.
@@ -49,6 +64,7 @@ def merge_rows(
         reflection_verdicts: their `Verdict` rows.
         round_name: this round; the new rows carry it.
         max_per_problem: most rows of one problem.
+        balance: further limits; None: no others.
 
     Returns:
         `TrainRow` rows sorted by row_id, and trajectory_id with reason for each accepted path left out: every
@@ -71,13 +87,24 @@ def merge_rows(
         ]
     )
     _check_new(earlier, candidates)
-    rows = _in_order(earlier, candidates)
+    balance = balance or Balance()
+    old = pl.col("old")
+    rows = add_bucket(_in_order(earlier, candidates), verdicts, balance)
     dropped: list[pl.DataFrame] = []
-    rows = _take(rows, pl.col("old") | (pl.col("finish_reason") == "stop"), "cut_off", dropped)
+    for reason, good in _usable(balance):
+        rows = _take(rows, old | good, reason, dropped)
     for reason, key in (("identical", "response"), ("near_identical", "near_key")):
-        rows = _take(rows, pl.col("old") | pl.struct("problem_id", key).is_first_distinct(), reason, dropped)
-    place = pl.int_range(pl.len()).over("problem_id")
-    rows = _take(rows, pl.col("old") | (place < max_per_problem), "over_cap", dropped)
+        rows = _take(rows, old | pl.struct("problem_id", key).is_first_distinct(), reason, dropped)
+    if balance.near_min is not None:
+        same = near_duplicates(rows, balance.near_min)
+        rows = _take(rows, ~pl.col("trajectory_id").is_in(same), "near_identical", dropped)
+    rows = rows.with_columns(place=pl.int_range(pl.len()).over("problem_id"))
+    cap = cap_of_bucket(max_per_problem, balance)
+    most = pl.max_horizontal(cap, pl.lit(max_per_problem))
+    rows = _take(rows, old | (pl.col("place") < most), "over_cap", dropped)
+    rows = _take(rows, old | (pl.col("place") < cap), "easy", dropped)
+    surplus = over_budget(rows, balance.hard_share)
+    rows = _take(rows, ~pl.col("trajectory_id").is_in(surplus), "over_budget", dropped)
     new = rows.filter(~pl.col("old")).with_columns(round=pl.lit(round_name))
     ids = [content_id("train row", name) for name in new["trajectory_id"]]
     new = new.with_columns(pl.Series("row_id", ids, dtype=pl.String))
@@ -89,6 +116,33 @@ def count_dropped(dropped: pl.DataFrame) -> dict[str, int]:
     """Count the paths left out by reason, zeros included."""
     found = dict(dropped.group_by("reason").len().iter_rows())
     return {reason: int(found.get(reason, 0)) for reason in REASONS}
+
+
+def without_unusable(verdicts: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+    """Return verdicts in which paths that cannot be training rows are not accepted, for the ledger to count.
+
+    Args:
+        verdicts: `Verdict` rows.
+        dropped: what `merge_rows` left out.
+    """
+    unusable = dropped.filter(pl.col("reason").is_in(UNUSABLE))["trajectory_id"].to_list()
+    return verdicts.with_columns(pl.col("accepted") & ~pl.col("trajectory_id").is_in(unusable))
+
+
+def count_buckets(train: pl.DataFrame, verdicts: pl.DataFrame | None, balance: Balance) -> dict[str, int]:
+    """Count rows by how often the student solved their problem in this round, zeros included."""
+    found = dict(add_bucket(train, verdicts, balance).group_by("bucket").len().iter_rows())
+    return {bucket: int(found.get(bucket, 0)) for bucket in BUCKETS}
+
+
+def _usable(balance: Balance) -> list[tuple[str, pl.Expr]]:
+    chars = pl.col("response").str.len_chars()
+    longest = pl.lit(True) if balance.max_chars is None else chars <= balance.max_chars
+    return [
+        ("cut_off", pl.col("finish_reason") == "stop"),
+        ("too_short", chars >= balance.min_chars),
+        ("too_long", longest),
+    ]
 
 
 def _accepted(paths: pl.DataFrame | None, verdicts: pl.DataFrame | None, what: str) -> pl.DataFrame:

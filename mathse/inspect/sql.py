@@ -36,6 +36,7 @@ VIEWS: dict[str, View] = {
     "problems": View((("problems/problems.parquet", "*"),), "problems"),
     "images": View((("problems/images/*.parquet", "* EXCLUDE (bytes)"),), "problems"),
     "quarantine": View((("problems/quarantine.parquet", "*"),), "problems"),
+    "matches": View((("decontaminate/matches.parquet", "*"),), "decontaminate"),
     "trajectories": View(
         (
             ("distill/trajectories.parquet", "*"),

@@ -126,6 +126,18 @@ GOOD: dict[str, Row] = {
         "value": "",
         "reason": "the source has none",
     },
+    "Match": {
+        "problem_id": hex_id(1),
+        "split": "train",
+        "other_id": hex_id(4),
+        "other_split": "eval",
+        "rule": "text_and_picture",
+        "text": 0.75,
+        "picture": 0.9,
+        "same_answer": True,
+        "question": "Which of these is it?",
+        "other_question": "Which one is it?",
+    },
 }
 
 SAME_KEY = "same key twice"  # stands for: add the good row a second time
@@ -292,6 +304,17 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Quarantine", "field is not empty", {"field": ""}),
     ("Quarantine", "value has at most 200 characters", {"value": "x" * 201}),
     ("Quarantine", "reason is not empty", {"reason": ""}),
+    ("Match", "problem_id is a content id", {"problem_id": "12"}),
+    ("Match", "other_id is a content id", {"other_id": "12"}),
+    ("Match", "problem_id and other_id occur once", SAME_KEY),
+    ("Match", "split is a short name", {"split": "Train Set"}),
+    ("Match", "other_split is a short name", {"other_split": "Eval Set"}),
+    ("Match", "the two sides are of different splits", {"other_split": "train"}),
+    ("Match", "rule is one of text_and_picture, picture_and_answer, text, text_and_answer", {"rule": "guess"}),
+    ("Match", "text is from 0 to 1", {"text": 1.5}),
+    ("Match", "picture is from 0 to 1", {"picture": -0.1}),
+    ("Match", "question is not empty", {"question": ""}),
+    ("Match", "other_question is not empty", {"other_question": " "}),
 ]
 
 # Changes that cannot help breaking a second rule of the same table.

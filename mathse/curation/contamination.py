@@ -1,0 +1,220 @@
+"""Training problems that are evaluated too: found by wording, numbers and picture, listed with both sides.
+
+What is kept from what: problems that the student trains on (`train`) and that the ORM learns from (`orm`) from every
+evaluation split; the ORM's problems from those that test it (`orm_test`) as well.
+
+Four rules, of which the first that holds names a match. All ask for the same numbers in the question (digits or words):
+a problem with other numbers is another problem.
+
+- text and picture: worded somewhat alike, and the same picture;
+- picture and answer: the same picture and the same gold answer, whatever the wording;
+- text: worded alike, where one of the two has no picture: less alike is enough where the question has several numbers;
+- text and answer: worded alike, with several numbers and the same gold answer, although the pictures differ: a figure
+  drawn anew.
+
+So neither a stock question ("What is the median?") over another picture nor a chart with another question is a match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from mathse.core.params import Decontaminate
+from mathse.core.progress import track
+from mathse.curation.near_text import near_questions
+from mathse.curation.pictures import Sketches, likeness, near_hashes, sketch
+from mathse.curation.wording import answer_text, numbers, pieces, rarity, same_answer, wording_likeness
+
+RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
+MATCHES = pl.Schema(
+    {
+        "problem_id": pl.String(),
+        "split": pl.String(),
+        "other_id": pl.String(),
+        "other_split": pl.String(),
+        "rule": pl.String(),
+        "text": pl.Float64(),
+        "picture": pl.Float64(),
+        "same_answer": pl.Boolean(),
+        "question": pl.String(),
+        "other_question": pl.String(),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One problem as it is compared."""
+
+    problem_id: str
+    split: str
+    question: str
+    answer: str
+    image_ids: tuple[str, ...]
+    pieces: frozenset[str]
+    numbers: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        """The numbers as one text."""
+        return " ".join(sorted(self.numbers))
+
+
+def find_matches(
+    problems: pl.DataFrame, image: Callable[[str], bytes], settings: Decontaminate, *, evaluated: Iterable[str]
+) -> pl.DataFrame:
+    """List all pairs of a training problem and an evaluation problem that are the same.
+
+    Args:
+        problems: `Problem` rows of all splits.
+        image: returns the bytes of an image by its id.
+        settings: thresholds.
+        evaluated: the evaluation splits.
+
+    Returns:
+        `Match` rows sorted by problem_id and other_id.
+
+    Raises:
+        DataError: if an image does not decode.
+    """
+    held_out = sorted(set(evaluated))
+    kept_apart = [(("train", "orm"), held_out), (("orm",), ["orm_test"])]
+    sides = {row["problem_id"]: _side(row) for row in problems.iter_rows(named=True)}
+    weights = rarity({side.question: side.pieces for side in sides.values()}.values())
+    sketches: dict[str, Sketches] = {}
+    rows: list[dict[str, Any]] = []
+    for ours, theirs in kept_apart:
+        left = [side for side in sides.values() if side.split in ours and side.split not in theirs]
+        right = [side for side in sides.values() if side.split in theirs]
+        if left and right:
+            _draw({name for side in (*left, *right) for name in side.image_ids}, image, sketches)
+            rows += _compare(left, right, sketches, weights, settings)
+    return pl.DataFrame(rows, schema=MATCHES).sort("problem_id", "other_id")
+
+
+def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
+    """Return the ids of a split's problems that have a match, sorted."""
+    return sorted(set(matches.filter(pl.col("split") == split)["problem_id"]))
+
+
+def _side(row: dict[str, Any]) -> Side:
+    question = row["question"]
+    return Side(
+        row["problem_id"],
+        row["split"],
+        question,
+        answer_text(row["answer"], row["choices"]),
+        tuple(row["image_ids"]),
+        pieces(question),
+        numbers(question),
+    )
+
+
+def _draw(names: Iterable[str], image: Callable[[str], bytes], sketches: dict[str, Sketches]) -> None:
+    new = sorted(set(names) - set(sketches))
+    for name in track(new, total=len(new), label="look at pictures", unit="pictures"):
+        sketches[name] = sketch(image(name))
+
+
+def _compare(
+    left: list[Side],
+    right: list[Side],
+    sketches: dict[str, Sketches],
+    weights: dict[str, float],
+    settings: Decontaminate,
+) -> list[dict[str, Any]]:
+    rows = []
+    pictures = _Pictures(sketches)
+    by_text = near_questions([(side.pieces, side.key) for side in left], [(side.pieces, side.key) for side in right])
+    by_picture = _near_pictures(left, right, sketches, settings.hash_bits_max)
+    known: dict[tuple[str, str], float] = {}
+    for a, b in sorted({*by_text, *by_picture}):
+        one, other = left[a], right[b]
+        if one.numbers != other.numbers:
+            continue
+        words = (one.question, other.question)
+        if words not in known:
+            known[words] = wording_likeness(one.pieces, other.pieces, weights)
+        found = _judge(one, other, known[words], (a, b) in by_picture, pictures, settings)
+        if found is not None:
+            rows.append(found)
+    return rows
+
+
+def _judge(
+    one: Side, other: Side, text: float, near: bool, pictures: _Pictures, settings: Decontaminate
+) -> dict[str, Any] | None:
+    answers = same_answer(one.answer, other.answer)
+    both_drawn = bool(one.image_ids and other.image_ids)
+    told_by_numbers = len(one.numbers) >= settings.numbers_min
+    alike_text = text >= (settings.text_min if told_by_numbers else settings.text_plain_min)
+    rule, picture = None, None
+    if near and (answers or text >= settings.text_with_picture_min):
+        picture = pictures.likeness(one, other)
+        if picture >= settings.picture_min:
+            rule = "text_and_picture" if text >= settings.text_with_picture_min else "picture_and_answer"
+    if rule is None and alike_text and not both_drawn:
+        rule = "text"
+    if rule is None and alike_text and answers and told_by_numbers:
+        rule = "text_and_answer"
+    if rule is None:
+        return None
+    return {
+        "problem_id": one.problem_id,
+        "split": one.split,
+        "other_id": other.problem_id,
+        "other_split": other.split,
+        "rule": rule,
+        "text": text,
+        "picture": picture,
+        "same_answer": answers,
+        "question": one.question,
+        "other_question": other.question,
+    }
+
+
+class _Pictures:
+    """How alike the pictures of two problems are, each pair of pictures looked at once."""
+
+    def __init__(self, sketches: dict[str, Sketches]) -> None:
+        self._sketches = sketches
+        self._known: dict[tuple[str, str], float] = {}
+
+    def likeness(self, one: Side, other: Side) -> float:
+        return max(self._of(a, b) for a in one.image_ids for b in other.image_ids)
+
+    def _of(self, a: str, b: str) -> float:
+        if a == b:
+            return 1.0
+        if (a, b) not in self._known:
+            self._known[a, b] = likeness(self._sketches[a], self._sketches[b])
+        return self._known[a, b]
+
+
+def _near_pictures(
+    left: list[Side], right: list[Side], sketches: dict[str, Sketches], bits_max: int
+) -> set[tuple[int, int]]:
+    """Return places of problems with a pair of pictures whose hashes are near, in one frame or the other."""
+    ours = [(place, name) for place, side in enumerate(left) for name in side.image_ids]
+    theirs = [(place, name) for place, side in enumerate(right) for name in side.image_ids]
+    if not ours or not theirs:
+        return set()
+    places_a, places_b = (np.array([place for place, _ in items]) for items in (ours, theirs))
+    keys_a, keys_b = (_keys([side.key for side in sides]) for sides in (left, right))
+    found: set[tuple[int, int]] = set()
+    for frame in (0, 1):
+        hashes = [np.stack([sketches[name][frame].bits for _, name in items]) for items in (ours, theirs)]
+        for rows, columns in near_hashes(hashes[0], hashes[1], bits_max=bits_max):
+            a, b = places_a[rows], places_b[columns]
+            same = keys_a[a] == keys_b[b]
+            found.update(zip(a[same].tolist(), b[same].tolist(), strict=True))
+    return found
+
+
+def _keys(texts: list[str]) -> np.ndarray[Any, np.dtype[np.str_]]:
+    return np.array(texts, dtype=np.str_)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from mathse.core.errors import ParamError
+from mathse.curation.balance import Balance, near_duplicates
+from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
+from mathse.curation.merge import count_buckets, count_dropped, merge_rows, without_unusable
+from tests.judge.paths import RIGHT, WRONG, problem_id, trajectories, trajectory, verdict, verdicts
+
+OTHER = " So it is clear."
+THIRD = " Thus we are done."
+
+
+def merge(
+    paths: list[tuple[dict[str, Any], bool]], *, most: int = 3, **limits: Any
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    judged = verdicts(*(verdict(path, good) for path, good in paths))
+    rows = trajectories(*(path for path, _ in paths))
+    train, dropped = merge_rows(None, rows, judged, round_name="r1", max_per_problem=most, balance=Balance(**limits))
+    return train, dropped, judged
+
+
+def solved(number: int, right: int, wrong: int) -> list[tuple[dict[str, Any], bool]]:
+    """Return paths of a problem: so many different right ones, so many wrong ones."""
+    texts = [(RIGHT + end, True) for end in ("", OTHER, THIRD)[:right]]
+    texts += [(f"{WRONG} {place}", False) for place in range(wrong)]
+    return [(trajectory(number, text, place), good) for place, (text, good) in enumerate(texts)]
+
+
+def kept(train: pl.DataFrame) -> dict[str, int]:
+    return dict(train.group_by("problem_id").len().iter_rows())
+
+
+def test_problems_that_are_always_solved_give_fewer_rows_and_hard_ones_more() -> None:
+    paths = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 3, 12)]
+    train, dropped, judged = merge(paths, most=2, easy_max=1, hard_max=3)
+    assert kept(train) == {problem_id(0): 1, problem_id(1): 2, problem_id(2): 3}
+    assert {reason: count for reason, count in count_dropped(dropped).items() if count} == {"over_cap": 2, "easy": 1}
+    assert count_buckets(train, judged, Balance()) == {"easy": 1, "middle": 2, "hard": 3}
+
+
+def test_hard_problems_get_their_share_and_every_solved_problem_keeps_a_row() -> None:
+    paths = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 2, 12)]
+    train, dropped, _ = merge(paths, hard_share=0.4)
+    assert kept(train) == {problem_id(0): 1, problem_id(1): 2, problem_id(2): 2}
+    assert set(dropped["reason"]) == {"over_budget"}
+    most, _, _ = merge(paths, hard_share=0.9)
+    assert kept(most) == {problem_id(0): 1, problem_id(1): 1, problem_id(2): 2}
+
+
+def test_without_hard_problems_the_budget_takes_nothing() -> None:
+    train, dropped, _ = merge(solved(0, 3, 0), hard_share=0.9)
+    assert train.height == 3 and dropped.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [({"min_chars": len(RIGHT) + 1}, "too_short"), ({"max_chars": len(RIGHT) - 1}, "too_long")],
+)
+def test_a_path_of_the_wrong_length_is_left_out_and_solves_nothing(limits: dict[str, int], reason: str) -> None:
+    train, dropped, judged = merge(solved(0, 1, 0), **limits)
+    assert train.is_empty() and dropped["reason"].to_list() == [reason]
+    before = initial_ledger([problem_id(0)], [])
+    ledger = next_ledger(before, without_unusable(judged, dropped), round_name="r1")
+    assert ledger["state"].to_list() == ["hard"] and ledger["passes"].to_list() == [0]
+    assert_ledger(ledger, problem_ids=[problem_id(0)], previous=before, train=train)
+
+
+def test_the_defaults_limit_nothing() -> None:
+    train, dropped, _ = merge([*solved(0, 3, 0), *solved(1, 3, 9)])
+    assert train.height == 6 and dropped.is_empty()
+
+
+def test_paths_that_say_the_same_in_nearly_the_same_words_are_kept_once() -> None:
+    long = "First we read the bar and see that it shows 3. Then we add 3+4=7. The answer to this problem is 7."
+    paths = [long, long.replace("Then", "Now"), long.replace("3+4=7", "4+3=7"), long.replace("3", "2"), RIGHT]
+    rows = [(trajectory(0, text, place), True) for place, text in enumerate(paths)]
+    train, dropped, _ = merge(rows, most=9, near_min=0.7)
+    assert dropped["reason"].to_list() == ["near_identical"] * 2
+    assert {long.replace("3", "2"), RIGHT} < set(train["response"])
+    assert merge(rows, most=9)[1].is_empty()
+
+
+def test_earlier_rows_are_never_near_duplicates() -> None:
+    rows = pl.DataFrame(
+        {
+            "trajectory_id": ["a", "b", "c"],
+            "problem_id": ["p"] * 3,
+            "response": ["x y z"] * 3,
+            "old": [True, True, False],
+        }
+    )
+    assert near_duplicates(rows, 0.9) == {"c"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        ({"min_chars": 9, "max_chars": 8}, "max_chars"),
+        ({"hard_rate": 0.9, "easy_rate": 0.5}, "hard_rate"),
+        ({"easy_max": 0}, "easy_max"),
+        ({"hard_share": 1.0}, "hard_share"),
+    ],
+)
+def test_limits_that_nothing_could_meet_are_named(limits: dict[str, Any], words: str) -> None:
+    with pytest.raises(ParamError, match=words):
+        Balance(**limits)

@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import schemas
+from mathse.core.ids import content_id
+from mathse.core.params import load_params
+from mathse.curation.contamination import MATCHES, contaminated_problems, find_matches
+from mathse.curation.near_text import near_questions
+from mathse.curation.wording import answer_text, numbers, pieces, same_answer
+from tests.closure import ROOT
+from tests.curation.pictures import CHANGES, bars, triangle
+
+SETTINGS = load_params(ROOT / "params.yaml").decontaminate
+QUESTION = "A shop sells 12 red and 7 blue kites. On Monday 5 kites are sold. How many kites are left?"
+REWORDED = "How many kites remain in a shop that sells 12 red and 7 blue kites, when 5 kites are sold on Monday?"
+OTHER_NUMBERS = "How many kites remain in a shop that sells 13 red and 8 blue kites, when 6 kites are sold on Monday?"
+
+
+class World:
+    """Problems and their pictures."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.images: dict[str, bytes] = {}
+
+    def add(self, split: str, question: str, answer: str = "14", picture: bytes | None = None, **more: Any) -> str:
+        ids = []
+        if picture is not None:
+            ids = [content_id("image", picture)]
+            self.images[ids[0]] = picture
+        name = content_id(split, question, answer, ids, len(self.rows))
+        row = {"problem_id": name, "split": split, "question": question, "answer": answer, "choices": [],
+               "image_ids": ids}  # fmt: skip
+        self.rows.append(row | more)
+        return name
+
+    def matches(self, **changes: Any) -> pl.DataFrame:
+        schema = {"problem_id": pl.String, "split": pl.String, "question": pl.String, "answer": pl.String,
+                  "choices": pl.List(pl.String), "image_ids": pl.List(pl.String)}  # fmt: skip
+        rows = pl.DataFrame(self.rows, schema=schema)
+        settings = SETTINGS.model_copy(update=changes)
+        found = find_matches(rows, self.images.__getitem__, settings, evaluated=["eval", "eval_hard"])
+        assert found.schema == MATCHES
+        return schemas.validate(found, schemas.Match, file="matches")
+
+    def rules(self, **changes: Any) -> list[tuple[str, str, str]]:
+        return self.matches(**changes).select("problem_id", "other_id", "rule").rows()
+
+
+@pytest.mark.parametrize("question", [QUESTION, QUESTION.upper(), f"<image1>\n{QUESTION}", REWORDED])
+def test_the_same_question_without_a_picture_is_a_match(question: str) -> None:
+    world = World()
+    held_out = world.add("eval", QUESTION)
+    ours = world.add("train", question)
+    assert world.rules() == [(ours, held_out, "text")]
+
+
+def test_a_reworded_question_with_other_numbers_is_another_problem() -> None:
+    world = World()
+    world.add("eval", QUESTION)
+    world.add("train", OTHER_NUMBERS)
+    world.add("train", QUESTION.replace("12", "21"))
+    assert world.rules() == []
+
+
+def test_both_sides_and_the_scores_are_listed() -> None:
+    world = World()
+    held_out = world.add("eval_hard", REWORDED, "14")
+    ours = world.add("train", QUESTION, "fourteen")
+    row = world.matches().row(0, named=True)
+    assert (row["problem_id"], row["other_id"], row["split"], row["other_split"]) == (
+        ours, held_out, "train", "eval_hard",
+    )  # fmt: skip
+    assert (row["question"], row["other_question"]) == (QUESTION, REWORDED)
+    assert SETTINGS.text_min <= row["text"] < 1 and row["picture"] is None and row["same_answer"] is False
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_changed_copy_of_the_picture_with_a_reworded_question(change: Any) -> None:
+    world = World()
+    held_out = world.add("eval", "What is the size of the angle with the mark?", "57", triangle())
+    ours = world.add("train", "Find the size of the angle with a mark.", "57", change(triangle()))
+    assert world.rules() == [(ours, held_out, "text_and_picture")]
+
+
+def test_the_same_picture_and_answer_are_enough_whatever_the_words() -> None:
+    world = World()
+    held_out = world.add("eval", "How much is the tallest one worth?", "120", bars())
+    ours = world.add("train", "最高的柱子是多少?", "120", CHANGES["JPEG 60"](bars()))
+    world.add("train", "Name the smallest value.", "40", CHANGES["JPEG 60"](bars()))
+    assert world.rules() == [(ours, held_out, "picture_and_answer")]
+
+
+def test_a_stock_question_over_another_picture_is_another_problem() -> None:
+    world = World()
+    world.add("eval", "Find the angle with the question mark.", "57", triangle())
+    world.add("train", "Find the angle with the question mark.", "44", triangle(("61°", "75°", "?")))
+    world.add("train", "Find the angle with the question mark.", "57", triangle(shift=60))
+    assert world.rules() == []
+
+
+def test_a_figure_drawn_anew_is_found_by_enough_numbers_and_the_answer() -> None:
+    world = World()
+    held_out = world.add("eval", QUESTION, "14", triangle())
+    ours = world.add("train", REWORDED, "14", bars())
+    world.add("train", REWORDED, "15", bars())
+    assert world.rules() == [(ours, held_out, "text_and_answer")]
+    assert world.rules(numbers_min=4) == []
+
+
+def test_what_is_kept_from_what() -> None:
+    world = World()
+    names = {split: world.add(split, QUESTION) for split in ("train", "orm", "orm_test", "eval", "eval_hard")}
+    found = {(row[0], row[1]) for row in world.rules()}
+    pairs = [("train", "eval"), ("train", "eval_hard"), ("orm", "eval"), ("orm", "eval_hard"), ("orm", "orm_test")]
+    assert found == {(names[ours], names[theirs]) for ours, theirs in pairs}
+    assert contaminated_problems(world.matches(), "train") == [names["train"]]
+
+
+def test_the_built_in_figures_are_not_drowned_in_matches() -> None:
+    from mathse.figures.source import build_tables
+
+    counts = {"train": 160, "orm": 80, "orm_test": 40, "eval": 80, "eval_hard": 40}
+    problems, images = build_tables(counts, seed=3)
+    data = dict(images.select("image_id", "bytes").iter_rows())
+    found = find_matches(problems, data.__getitem__, SETTINGS, evaluated=["eval", "eval_hard"])
+    assert found.height <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("<image1> 1,200 apples and 3.50 pounds", {"1200", "3.5"}),
+        ("seven of twenty, one of 7", {"7", "20"}),
+        (r"\frac{1}{2} of 007", {"1", "2", "7"}),
+        ("none", set()),
+    ],
+)
+def test_numbers_of_a_text(text: str, wanted: set[str]) -> None:
+    assert numbers(text) == wanted
+
+
+def test_answers_are_compared_by_what_they_say() -> None:
+    assert same_answer(answer_text("B", ["3 cm", "4 cm"]), r"$4 \mathrm{~cm}$".replace("~", ""))
+    assert same_answer("1,000.0", "1000") and not same_answer("12", "21")
+    assert answer_text("A", ["A", "B"]) == "A" and answer_text("Z", ["x", "y"]) == "Z"
+
+
+def test_candidates_share_their_numbers_and_most_of_their_words() -> None:
+    ours = [(pieces(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [(pieces(QUESTION), "1")]
+    assert near_questions(ours, [(pieces(QUESTION), "12 5 7")]) == [(0, 0), (1, 0)]
+    assert near_questions([], ours) == []
+
+
+def test_nothing_depends_on_the_order_of_the_problems() -> None:
+    world = World()
+    for split in ("eval", "train", "orm"):
+        for text in (QUESTION, REWORDED, OTHER_NUMBERS):
+            world.add(split, text)
+    first = world.matches()
+    world.rows.reverse()
+    assert first.height and world.matches().equals(first)
+
+
+def test_a_real_image_folder_is_not_needed_for_problems_without_pictures(tmp_path: Path) -> None:
+    world = World()
+    world.add("train", QUESTION)
+    assert world.rules() == []
