@@ -21,6 +21,7 @@ TARGET = ROOT / "docs" / "data-dictionary.md"
 WIDTH = 120
 
 FOLDERS = {
+    "data/decontaminate": ("matches.parquet",),
     "data/problems": ("problems.parquet", "images", "quarantine.parquet"),
     "data/distill": ("trajectories.parquet", "verdicts.parquet"),
     "data/orm/data": ("rows.parquet", "trajectories.parquet"),
@@ -28,6 +29,7 @@ FOLDERS = {
 """What lies in the outputs of dvc.yaml that are folders."""
 TABLE_OF = {
     "problems": "Problem",
+    "matches": "Match",
     "images": "Image",
     "quarantine": "Quarantine",
     "trajectories": "Trajectory",

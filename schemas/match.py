@@ -14,16 +14,18 @@ MATCH_RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answe
 class Match(Table):
     """One pair. `text` and `picture` are likenesses from 0 to 1; `picture` is null where it was not needed."""
 
-    problem_id: pl.String
-    split: pl.String
-    other_id: pl.String
-    other_split: pl.String
-    rule: pl.String
-    text: pl.Float64
-    picture: pl.Float64 = pa.Field(nullable=True)
-    same_answer: pl.Boolean
-    question: pl.String
-    other_question: pl.String
+    problem_id: pl.String = pa.Field(description="the training problem; in `Problem`")
+    split: pl.String = pa.Field(description="its split")
+    other_id: pl.String = pa.Field(description="the problem of an evaluation split; in `Problem`")
+    other_split: pl.String = pa.Field(description="its split")
+    rule: pl.String = pa.Field(
+        description="what makes the two alike: text_and_picture, picture_and_answer, text or text_and_answer"
+    )
+    text: pl.Float64 = pa.Field(description="likeness of the wordings, from 0 to 1")
+    picture: pl.Float64 = pa.Field(nullable=True, description="likeness of the pictures, 0 to 1; null: not needed")
+    same_answer: pl.Boolean = pa.Field(description="whether the gold answers are the same")
+    question: pl.String = pa.Field(description="the training problem's text")
+    other_question: pl.String = pa.Field(description="the other's text")
 
     problem_id_form = is_content_id("problem_id")
     other_id_form = is_content_id("other_id")
