@@ -44,6 +44,7 @@ TABLE_OF = {
 }
 """Which contract the files of a name keep."""
 KEYS = {
+    "Match": "problem_id, other_id",
     "Problem": "problem_id",
     "Image": "image_id",
     "Trajectory": "trajectory_id",
