@@ -27,7 +27,7 @@ import polars as pl
 from mathse.core.params import Decontaminate
 from mathse.core.progress import track
 from mathse.curation.near_text import near_questions
-from mathse.curation.pictures import Sketches, likeness, near_hashes, sketch
+from mathse.curation.pictures import Sketches, likenesses, near_hashes, sketch
 from mathse.curation.wording import answer_text, numbers, pieces, rarity, same_answer, wording_likeness
 
 RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
@@ -117,6 +117,8 @@ def _side(row: dict[str, Any]) -> Side:
 
 def _draw(names: Iterable[str], image: Callable[[str], bytes], sketches: dict[str, Sketches]) -> None:
     new = sorted(set(names) - set(sketches))
+    if not new:
+        return
     for name in track(new, total=len(new), label="look at pictures", unit="pictures"):
         sketches[name] = sketch(image(name))
 
@@ -128,11 +130,10 @@ def _compare(
     weights: dict[str, float],
     settings: Decontaminate,
 ) -> list[dict[str, Any]]:
-    rows = []
-    pictures = _Pictures(sketches)
     by_text = near_questions([(side.pieces, side.key) for side in left], [(side.pieces, side.key) for side in right])
     by_picture = _near_pictures(left, right, sketches, settings.hash_bits_max)
     known: dict[tuple[str, str], float] = {}
+    pairs: list[tuple[Side, Side, float, bool]] = []
     for a, b in sorted({*by_text, *by_picture}):
         one, other = left[a], right[b]
         if one.numbers != other.numbers:
@@ -140,22 +141,31 @@ def _compare(
         words = (one.question, other.question)
         if words not in known:
             known[words] = wording_likeness(one.pieces, other.pieces, weights)
-        found = _judge(one, other, known[words], (a, b) in by_picture, pictures, settings)
-        if found is not None:
-            rows.append(found)
-    return rows
+        text = known[words]
+        # The same picture tells of the same problem only together with the wording or the answer.
+        looked_at = text >= settings.text_with_picture_min or same_answer(one.answer, other.answer)
+        pairs.append((one, other, text, (a, b) in by_picture and looked_at))
+    wanted = {(x, y) for one, other, _, near in pairs if near for x in one.image_ids for y in other.image_ids}
+    pictures = likenesses(sorted(wanted), sketches)
+    found = (_judge(one, other, text, near, pictures, settings) for one, other, text, near in pairs)
+    return [row for row in found if row is not None]
 
 
 def _judge(
-    one: Side, other: Side, text: float, near: bool, pictures: _Pictures, settings: Decontaminate
+    one: Side,
+    other: Side,
+    text: float,
+    near: bool,
+    pictures: dict[tuple[str, str], float],
+    settings: Decontaminate,
 ) -> dict[str, Any] | None:
     answers = same_answer(one.answer, other.answer)
     both_drawn = bool(one.image_ids and other.image_ids)
     told_by_numbers = len(one.numbers) >= settings.numbers_min
     alike_text = text >= (settings.text_min if told_by_numbers else settings.text_plain_min)
     rule, picture = None, None
-    if near and (answers or text >= settings.text_with_picture_min):
-        picture = pictures.likeness(one, other)
+    if near:
+        picture = max(pictures[x, y] for x in one.image_ids for y in other.image_ids)
         if picture >= settings.picture_min:
             rule = "text_and_picture" if text >= settings.text_with_picture_min else "picture_and_answer"
     if rule is None and alike_text and not both_drawn:
@@ -176,24 +186,6 @@ def _judge(
         "question": one.question,
         "other_question": other.question,
     }
-
-
-class _Pictures:
-    """How alike the pictures of two problems are, each pair of pictures looked at once."""
-
-    def __init__(self, sketches: dict[str, Sketches]) -> None:
-        self._sketches = sketches
-        self._known: dict[tuple[str, str], float] = {}
-
-    def likeness(self, one: Side, other: Side) -> float:
-        return max(self._of(a, b) for a in one.image_ids for b in other.image_ids)
-
-    def _of(self, a: str, b: str) -> float:
-        if a == b:
-            return 1.0
-        if (a, b) not in self._known:
-            self._known[a, b] = likeness(self._sketches[a], self._sketches[b])
-        return self._known[a, b]
 
 
 def _near_pictures(

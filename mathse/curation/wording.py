@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from math import log
+from math import fsum, log
 
 _PLACEHOLDER = re.compile(r"<image[ _]?\d*>")
 _COMMAND = re.compile(
@@ -74,8 +74,9 @@ def rarity(texts: Iterable[frozenset[str]]) -> dict[str, float]:
 
 def wording_likeness(one: frozenset[str], other: frozenset[str], weights: dict[str, float]) -> float:
     """Return the share of pieces that two wordings have in common, by weight: from 0 to 1 (Jaccard)."""
-    shared = sum(weights.get(piece, 0.0) for piece in one & other)
-    either = sum(weights.get(piece, 0.0) for piece in one | other)
+    # fsum: sets have no order of their own, and the same texts must score the same in every process.
+    shared = fsum(weights.get(piece, 0.0) for piece in one & other)
+    either = fsum(weights.get(piece, 0.0) for piece in one | other)
     return shared / either if either else float(one == other)
 
 
