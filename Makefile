@@ -8,7 +8,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test check smoke real tiny-base bench-answers clean
+.PHONY: help repro show control test check smoke real tiny-base bench-answers bench-curate clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -57,6 +57,11 @@ bench-answers: $(READY)  ## the answer checker against official verdicts and Mat
 	python -m bench.answers official
 	python -m bench.answers pairs
 	python -m bench.answers speed
+
+bench-curate: $(READY)  ## merge of 10 million trajectories beside pandas and datasets, and imports of many problems
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	python -m bench.curate
+	python -m bench.import_memory
 
 clean:  ## remove what tests and copies leave behind
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache

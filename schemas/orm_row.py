@@ -22,13 +22,14 @@ from schemas.table import (
 PARTS = ("train", "test")
 STATUSES = ("correct", "wrong")
 
-_NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind").is_null())
+_NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind", "right_step").is_null())
 
 
 class OrmRow(Table):
     """One judged path. Wrong paths carry the first faulty step and what is wrong with it.
 
-    `figure` says what the figure shows, where a teacher tells: the stepwise form learns to write it first.
+    `figure` and `right_step` are there where a teacher tells: the stepwise form learns to look and to work each step
+    out before it judges.
     """
 
     row_id: pl.String = pa.Field(description="content id of the row")
@@ -45,6 +46,8 @@ class OrmRow(Table):
     )
     figure: pl.String = pa.Field(nullable=True, description="what the figure shows, as the teacher tells it")
 
+    right_step: pl.String = pa.Field(nullable=True, description="what the faulty step should be")
+
     id_form = is_content_id("row_id")
     id_unique = unique("row_id")
     problem_id_form = is_content_id("problem_id")
@@ -60,4 +63,5 @@ class OrmRow(Table):
     error_analysis_given = not_empty("error_analysis")
     error_kind_known = one_of("error_kind", ERROR_KINDS)
     figure_told = not_empty("figure")
+    right_step_told = not_empty("right_step")
     feedback_fits = rule("only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK)

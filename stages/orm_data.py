@@ -66,7 +66,9 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
     if settings.orm_data.annotator == "answer":
         states = check_answers(whole, pool)["state"]
         kept = base.with_columns(state=states).filter(pl.col("state").is_in(["match", "mismatch", "no_answer"]))
-        none = {name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind", "figure")}
+        none = {
+            name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind", "figure", "right_step")
+        }
         status = pl.when(pl.col("state") == "match").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
         return kept.with_columns(status=status, error_step=pl.lit(None, dtype=pl.Int64), **none).drop("state")
     from mathse.figures.teacher import FiguresTeacher
@@ -84,6 +86,7 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
         pl.Series("error_analysis", [verdict.error_analysis for verdict in verdicts], dtype=pl.String),
         pl.Series("error_kind", [verdict.error_kind for verdict in verdicts], dtype=pl.String),
         pl.Series("figure", [verdict.figure for verdict in verdicts], dtype=pl.String),
+        pl.Series("right_step", [verdict.right_step for verdict in verdicts], dtype=pl.String),
     ).filter(pl.col("status") != "unparseable")
 
 

@@ -34,7 +34,7 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
         messages = judge_messages(problem["question"], problem["choices"], len(images), row["steps"], section.form)
         verdict = render_verdict(
             row["status"], row["error_step"], row["error_analysis"], section.form,
-            figure=row["figure"], n_steps=len(row["steps"]),
+            figure=row["figure"], steps=row["steps"], right_step=row["right_step"],
         )  # fmt: skip
         prefix = verdict_prefix(section.form)
         examples.append(Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix=prefix))

@@ -23,6 +23,7 @@ from typing import Any, Literal, get_args
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
+from mathse.core.steps import write_check
 
 Message = dict[str, Any]
 VerdictForm = Literal["stepwise", "diagnostic", "binary"]
@@ -125,7 +126,8 @@ def render_verdict(
     form: VerdictForm = "diagnostic",
     *,
     figure: str | None = None,
-    n_steps: int = 0,
+    steps: Sequence[str] = (),
+    right_step: str | None = None,
 ) -> str:
     """Write a verdict as the judge is trained to write it.
 
@@ -134,10 +136,11 @@ def render_verdict(
         error_step: 1-based step; needed for a wrong path in the diagnostic form.
         error_analysis: what is wrong; needed likewise.
         form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone, "stepwise" is
-            the diagnostic form after what the judge sees in the figure and a word on each step up to the faulty one:
-            it looks before it judges.
+            the diagnostic form after what the judge sees in the figure and a check of each step up to the faulty one
+            (see `mathse.core.steps.write_check`): it looks, works each step out itself, and compares, before it judges.
         figure: what the figure shows, for the stepwise form, where it is known.
-        n_steps: steps of the path, for the stepwise form.
+        steps: of the path, for the stepwise form.
+        right_step: what the faulty step should be, for the stepwise form, where it is known.
 
     Returns:
         One line of JSON that begins with `verdict_prefix(form)`.
@@ -156,9 +159,11 @@ def render_verdict(
         wrong = error_step if status == "WRONG" else None
         if figure:
             verdict["figure"] = figure
-        verdict["steps"] = ", ".join(
-            f"{step} {'wrong' if step == wrong else 'right'}" for step in range(1, (wrong or n_steps) + 1)
-        )
+        right = list(steps[: wrong - 1] if wrong else steps)
+        checks = [write_check(number, step, step) for number, step in enumerate(right, start=1)]
+        if wrong:
+            checks.append(f"{wrong}. wrong" if right_step is None else write_check(wrong, right_step, steps[wrong - 1]))
+        verdict["steps"] = ", ".join(checks)
     verdict["status"] = status
     if status == "WRONG" and form != "binary":
         if error_step is None or error_step < 1 or not error_analysis:
@@ -229,8 +234,8 @@ def prompts_digest() -> str:
         reflect_messages(question, [], 0, "\n".join(steps), None, None),
         [render_verdict("WRONG", 1, "x"), render_verdict("CORRECT"), render_verdict("WRONG", form="binary")],
         [
-            render_verdict("WRONG", 2, "x", "stepwise", figure="y"),
-            render_verdict("CORRECT", form="stepwise", n_steps=2),
+            render_verdict("WRONG", 2, "x", "stepwise", figure="y", steps=["1. a 3", "b=4"], right_step="b=5"),
+            render_verdict("CORRECT", form="stepwise", steps=["1. a 3", "b=4"]),
         ],
     )
 

@@ -16,11 +16,11 @@ import polars as pl
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.prompts import CLOSING, prompts_digest
-from mathse.core.steps import split_steps
+from mathse.core.steps import compare_steps, pieces, split_steps
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.figures.items import Step
 
-VERSION = 2
+VERSION = 3
 """Raise it when the teacher writes anything differently: the journal and the trajectories carry it."""
 
 ANALYSES = {
@@ -37,11 +37,12 @@ _EQUATION = re.compile(r"^(-?\d+)([-+*/])(-?\d+)=(-?\d+(?:/\d+)?)\.?$")
 
 @dataclass(frozen=True)
 class Fault:
-    """The first faulty step of a path: its 1-based number, the kind of error, and the analysis."""
+    """The first faulty step of a path: its 1-based number, the kind of error, the analysis, and the right step."""
 
     step: int
     kind: str
     analysis: str
+    right: str
 
 
 class FiguresTeacher:
@@ -92,8 +93,8 @@ def worked_lines(steps: Sequence[Step], answer: str) -> list[str]:
 def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | None:
     """Check a path line by line against the worked solution.
 
-    A line is right if it says the same, whatever the order of the terms of a sum or product. The kind of error comes
-    from what the right line does and from whether the wrong one is true in itself.
+    A line is right if it says the same (see `mathse.core.steps.pieces`), whatever the order of the terms of a sum or
+    product. The kind of error comes from what the right line does and from whether the wrong one is true in itself.
 
     Args:
         response: the path.
@@ -111,9 +112,11 @@ def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | No
         number = min(place, max(0, len(path) - 1)) + 1
         kind, about = _kind_of(written, steps[place] if place < len(steps) else None)
         analysis = ANALYSES[kind].format(about=about)
-        return Fault(number, kind, analysis[0].upper() + analysis[1:])
+        orders = [wanted, _SUM.sub(r"\3\2\1=", wanted, count=1)]
+        nearest = max(orders, key=lambda line: len(compare_steps(line, written)))
+        return Fault(number, kind, analysis[0].upper() + analysis[1:], nearest)
     if len(path) > len(right):
-        return Fault(len(right) + 1, "reasoning", ANALYSES["reasoning"])
+        return Fault(len(right) + 1, "reasoning", ANALYSES["reasoning"], "")
     return None
 
 
@@ -127,13 +130,13 @@ def reflect(response: str, error_step: int | None, steps: Sequence[Step], answer
     return "\n".join([*split_steps(response)[:keep], *right[keep:]])
 
 
-def _canonical(line: str) -> str:
+def _canonical(line: str) -> list[str]:
     def ordered(found: re.Match[str]) -> str:
         one, sign, two = found.groups()
         low, high = sorted((one, two), key=lambda digits: (len(digits), digits))
         return f"{low}{sign}{high}="
 
-    return _SUM.sub(ordered, _NUMBERED.sub("", line.strip()))
+    return pieces(_SUM.sub(ordered, _NUMBERED.sub("", line.strip())))
 
 
 def _kind_of(written: str, wanted: Step | None) -> tuple[str, str]:
@@ -165,4 +168,4 @@ def _verdict(fault: Fault | None, figure: str) -> str:
     if fault is None:
         return json.dumps({"figure": figure, "status": "CORRECT"})
     found = {"status": "WRONG", "error_step": fault.step, "error_analysis": fault.analysis, "error_kind": fault.kind}
-    return json.dumps({"figure": figure, **found})
+    return json.dumps({"figure": figure, **found, "right_step": fault.right})

@@ -25,9 +25,10 @@ ORM_ROW = pl.Schema(
         "error_analysis": pl.String(),
         "error_kind": pl.String(),
         "figure": pl.String(),
+        "right_step": pl.String(),
     }
 )
-_FEEDBACK = ("error_step", "error_analysis", "error_kind")
+_FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
 
 
 def choose_test_problems(problem_ids: Collection[str], *, test_share: float) -> set[str]:
@@ -60,7 +61,7 @@ def build_rows(
 
     Args:
         paths: trajectory_id, problem_id, response, steps, status (correct or wrong), error_step,
-            error_analysis, error_kind (null for correct paths), figure (what it shows, or null).
+            error_analysis, error_kind, right_step (null for correct paths), figure (what it shows, or null).
         problems: `Problem` rows; the family (or the subject, where there is none) is taken from them.
         test_problems: ids of the problems whose paths make the test part; all others make the training part.
         max_train: most training rows in total.

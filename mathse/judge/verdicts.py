@@ -13,6 +13,7 @@ import polars as pl
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, verdict_prefix
+from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
 
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
@@ -35,8 +36,12 @@ JUDGEMENTS = pl.Schema(
     }
 )
 _DIAGNOSIS = {"status", "error_step", "error_analysis", "error_kind", "improvement_suggestion"}
-_ALLOWED = {"binary": {"status"}, "diagnostic": {*_DIAGNOSIS, "figure"}, "stepwise": {*_DIAGNOSIS, "figure", "steps"}}
-_WORDS = re.compile(r"(?:\d{1,4} right, )*\d{1,4} (?:right|wrong)")
+_ALLOWED = {
+    "binary": {"status"},
+    "diagnostic": {*_DIAGNOSIS, "figure", "right_step"},
+    "stepwise": {*_DIAGNOSIS, "figure", "steps"},
+}
+_CHECK = re.compile(r"(\d{1,4})\.((?: [^\s,|]+\|[^\s,|]+)*) (right|wrong)")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class ParsedVerdict:
         error_analysis: what is wrong with it, likewise.
         error_kind: vision, question, knowledge, reasoning or calculation, where the judge names one.
         figure: what the judge says that the figure shows, if it does.
-        judged_steps: how many steps it gave a word on, in the stepwise form.
+        right_step: what the faulty step should be, if the judge says so.
+        checks: for each step that it checked in the stepwise form, the pairs that it compared.
     """
 
     status: str
@@ -57,7 +63,8 @@ class ParsedVerdict:
     error_analysis: str | None = None
     error_kind: str | None = None
     figure: str | None = None
-    judged_steps: int | None = None
+    right_step: str | None = None
+    checks: tuple[Pairs, ...] | None = None
 
 
 UNPARSEABLE = ParsedVerdict("unparseable")
@@ -69,9 +76,10 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
     The object has `status`, CORRECT or WRONG. In the diagnostic form WRONG also has `error_step`, a whole
     number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or null or empty ones.
     In the binary form there is only `status`. A diagnostic verdict may also have `error_kind`, `figure` (what
-    the figure shows) and `improvement_suggestion` (the paper's annotation prompt asks for it; it is not kept).
-    The stepwise form adds `steps`, such as "1 right, 2 wrong": numbered from 1, at most the last one wrong, and
-    at one with status and error step.
+    the figure shows), `right_step` (what the faulty step should be) and `improvement_suggestion` (the paper's
+    annotation prompt asks for it; it is not kept). The stepwise form adds `steps`, such as
+    "1. 12|12 right, 2. 12|12 =17|=18 wrong": numbered from 1, at most the last one wrong, at one with status and
+    error step, and each word at one with its pairs.
 
     Everything else is unparseable: code fences, text before or after, a cut-off object, a key that occurs
     twice or is not known, another status or type.
@@ -91,7 +99,7 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         return UNPARSEABLE
     if not isinstance(verdict, dict) or not {"status"} <= verdict.keys() <= _ALLOWED[form]:
         return UNPARSEABLE
-    if not all(_is_text_or_none(verdict.get(name)) for name in ("improvement_suggestion", "figure")):
+    if not all(_is_text_or_none(verdict.get(name)) for name in ("improvement_suggestion", "figure", "right_step")):
         return UNPARSEABLE
     feedback = [verdict.get(name) for name in ("error_step", "error_analysis", "error_kind")]
     if verdict["status"] == "CORRECT":
@@ -100,8 +108,8 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         return UNPARSEABLE
     else:
         found = ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
-    if found.status != "unparseable" and verdict.get("figure"):
-        found = replace(found, figure=verdict["figure"])
+    if found.status != "unparseable":
+        found = replace(found, figure=verdict.get("figure") or None, right_step=verdict.get("right_step") or None)
     return _with_steps(found, verdict.get("steps")) if form == "stepwise" else found
 
 
@@ -129,8 +137,8 @@ def judge_chunk(
 ) -> pl.DataFrame:
     """Judge one chunk of distinct paths, greedily.
 
-    A judge that errs, is cut off, does not parse, names a step that the path does not have, passes a path
-    stepwise without a word on every step, or gives no proper probability yields "unparseable".
+    A judge that errs, is cut off, does not parse, names a step that the path does not have, gives no proper
+    probability or, stepwise, misquotes the path or passes it without a check of every step, yields "unparseable".
 
     Args:
         engine: the ORM.
@@ -151,7 +159,7 @@ def judge_chunk(
     completions = engine.complete(requests, sampling) if requests else []
     judged = []
     for row, completion in zip(rows, completions, strict=True):
-        verdict, p_correct = read_completion(completion, len(row["steps"]), form)
+        verdict, p_correct = read_completion(completion, row["steps"], form)
         judged.append(
             {
                 "path_id": row["path_id"],
@@ -165,7 +173,9 @@ def judge_chunk(
     return pl.DataFrame(judged, schema=JUDGEMENTS)
 
 
-def read_completion(completion: Completion, n_steps: int, form: VerdictForm) -> tuple[ParsedVerdict, float | None]:
+def read_completion(
+    completion: Completion, steps: Sequence[str], form: VerdictForm
+) -> tuple[ParsedVerdict, float | None]:
     """Turn a judge's completion into a verdict and P(correct); see `judge_chunk` for what is refused."""
     p_correct = completion.option_probs[0] if completion.option_probs else None
     if p_correct is not None and not 0.0 <= p_correct <= 1.0:
@@ -173,9 +183,9 @@ def read_completion(completion: Completion, n_steps: int, form: VerdictForm) -> 
     if completion.finish_reason != "stop":
         return UNPARSEABLE, p_correct
     verdict = parse_verdict(verdict_prefix(form) + completion.text, form)
-    if verdict.error_step is not None and verdict.error_step > n_steps:
+    if verdict.error_step is not None and verdict.error_step > len(steps):
         return UNPARSEABLE, p_correct
-    if form == "stepwise" and verdict.status == "correct" and verdict.judged_steps != n_steps:
+    if verdict.checks is not None and not _quotes(verdict, steps):
         return UNPARSEABLE, p_correct
     return verdict, p_correct
 
@@ -264,15 +274,36 @@ def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
 
 
 def _with_steps(found: ParsedVerdict, words: object) -> ParsedVerdict:
-    """Hold a verdict to its own words on the steps."""
-    if found.status == "unparseable" or not isinstance(words, str) or not _WORDS.fullmatch(words):
+    """Hold a verdict to its own checks of the steps."""
+    if found.status == "unparseable" or not isinstance(words, str):
         return UNPARSEABLE
-    numbers = [int(word.split()[0]) for word in words.split(", ")]
-    if numbers != list(range(1, len(numbers) + 1)):
+    checks: list[Pairs] = []
+    for number, text in enumerate(words.split(", "), start=1):
+        check = _CHECK.fullmatch(text)
+        if check is None or int(check[1]) != number:
+            return UNPARSEABLE
+        pairs, wrong = read_pairs(check[2]), check[3] == "wrong"
+        differ = [place for place, (ours, theirs) in enumerate(pairs) if ours != theirs]
+        if wrong != (number == found.error_step) or differ != ([len(pairs) - 1] if wrong and pairs else []):
+            return UNPARSEABLE
+        checks.append(pairs)
+    if found.error_step not in (None, len(checks)):
         return UNPARSEABLE
-    if (numbers[-1] if words.endswith("wrong") else None) != found.error_step:
-        return UNPARSEABLE
-    return replace(found, judged_steps=len(numbers))
+    return replace(found, checks=tuple(checks))
+
+
+def _quotes(verdict: ParsedVerdict, steps: Sequence[str]) -> bool:
+    """Tell whether the checks of a verdict compare with what the path says, all of it where it passes."""
+    assert verdict.checks is not None
+    if verdict.status == "correct" and len(verdict.checks) != len(steps):
+        return False
+    for number, pairs in enumerate(verdict.checks, start=1):
+        said, quoted = pieces(steps[number - 1]), [theirs for _, theirs in pairs]
+        if number == verdict.error_step:
+            said = [*said, NOTHING][: len(quoted)]
+        if quoted != said:
+            return False
+    return True
 
 
 def _is_text_or_none(value: object) -> bool:

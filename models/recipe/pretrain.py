@@ -177,7 +177,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
-    parser.add_argument("--cycles", type=int, nargs="+", default=[4600, 9000, 17000], help="steps at which each cycle ends")
+    parser.add_argument(
+        "--cycles", type=int, nargs="+", default=[4600, 9000, 17000, 20000], help="steps at which each cycle ends"
+    )
     parser.add_argument("--weights", type=Path, default=None, help="begin with these weights, at the step --first")
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--batch", type=int, default=32)
@@ -212,7 +214,8 @@ def main() -> None:
     last = args.stop_after or args.cycles[-1]
     loader = DataLoader(Steps(processor, args.seed, args.batch), batch_size=None, sampler=range(first, last),
                         num_workers=1, prefetch_factor=8)  # fmt: skip
-    started, losses = time.monotonic(), {"figure": [0.0, 0], "reading": [0.0, 0], "text": [0.0, 0], "glyphs": [0.0, 0]}
+    started = time.monotonic()
+    losses = {kind: [0.0, 0] for kind in ("figure", "reading", "text", "comparing", "glyphs")}
     model.train()
     for step, arrays in enumerate(loader, start=first):
         share = rate_at(step, args.cycles, 200, args.decay)

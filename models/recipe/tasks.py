@@ -13,18 +13,24 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mathse.core.steps import write_check
 from mathse.figures.canvas import Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
 from mathse.figures.chance import simplest
 
 READING_STEPS = 1500
 FIRST_CYCLE = 4600
+COMPARING = 17_000
+"""From here on the model learns to compare: a quarter of its steps at first, with short pieces."""
+
+SINGLE_DIGITS, NUMBERS = COMPARING + 300, COMPARING + 600
 HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
 """Families that the first cycle left weak: the second draws them twice as often."""
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
 CHECK = "Is every line true?\n{lines}"
+COMPARE = "Compare.\n{lines}\nwith\n{given}"
 READ = "Read it."
 SUMS = "Calculate.\n{text}"
 
@@ -139,19 +145,45 @@ def equation(rng: random.Random) -> str:
     return f"{asked}={result}."
 
 
-def falsified(lines: list[str], rng: random.Random, others: Sequence[str] = ()) -> tuple[str, str]:
-    """Make some of the lines false.
+def falsified(lines: Sequence[str], rng: random.Random, others: Sequence[str] = ()) -> tuple[str, str]:
+    """Number true lines, some of them made false; and go through them as a judge does, up to the first false one.
 
     Returns:
-        The lines with their numbers, and what is found: `1 right, 2 right, 3 wrong` ends at the first false line.
+        The lines, and what is to be said of them (see `mathse.core.steps.write_check`).
     """
     shown, found = [], []
     for number, line in enumerate(lines, start=1):
-        false = rng.random() < 0.3
-        shown.append(f"{number}. {corrupt(line, rng, others) if false else line}")
+        given = corrupt(line, rng, others) if rng.random() < 0.3 else line
+        shown.append(f"{number}. {given}")
         if not found or found[-1].endswith("right"):
-            found.append(f"{number} {'wrong' if false else 'right'}")
+            found.append(write_check(number, line, given))
     return "\n".join(shown), ", ".join(found)
+
+
+def comparing_sample(rng: random.Random, step: int) -> Sample:
+    """Lay numbered lines beside others, half of which differ: digits at first, then numbers, then any words."""
+    count = rng.randint(3, 8)
+    lines = [_short_line(rng, step) for _ in range(count)]
+    given = [line if rng.random() < 0.5 else _other_line(line, rng, step) for line in lines]
+    shown = ["\n".join(f"{n}. {line}" for n, line in enumerate(part, start=1)) for part in (lines, given)]
+    checks = (write_check(n, *pair) for n, pair in enumerate(zip(lines, given, strict=True), start=1))
+    return Sample(COMPARE.format(lines=shown[0], given=shown[1]), ", ".join(checks))
+
+
+def _other_line(line: str, rng: random.Random, step: int) -> str:
+    return corrupt(line, rng) if rng.random() < 0.7 else _short_line(rng, step)
+
+
+def _short_line(rng: random.Random, step: int) -> str:
+    if step < SINGLE_DIGITS:
+        return str(rng.randint(0, 9))
+    draw = rng.random()
+    if step < NUMBERS or draw < 0.3:
+        return " ".join(str(rng.randint(0, 10 ** rng.randint(1, 3) - 1)) for _ in range(rng.randint(1, 3)))
+    if draw < 0.6:
+        return equation(rng)
+    kind = FAMILIES[rng.choice([*FAMILIES])]
+    return rng.choice(kind.ask(kind.facts(rng, rng.choice((1, 2))), rng).steps).text
 
 
 def reading_sample(rng: random.Random) -> Sample:
@@ -192,6 +224,8 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
     kind = kind_of(step)
     if kind == "text":
         return [sums_sample(rng) for _ in range(size * 2)]
+    if kind == "comparing":
+        return [comparing_sample(rng, step) for _ in range(size)]
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
     names = (*FAMILIES, *HARD_TO_SEE) if step >= FIRST_CYCLE else tuple(FAMILIES)
@@ -199,7 +233,9 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
 
 
 def kind_of(step: int) -> str:
-    """Return what a training step is about: figure, reading or text."""
+    """Return what a training step is about: figure, reading, text or comparing."""
+    if step >= COMPARING and (step % 6 == 3 or (step < NUMBERS and step % 3 != 0)):
+        return "comparing"
     if step % 6 == 5:
         return "text"
     return "reading" if step % (3 if step < READING_STEPS else 12) == 1 else "figure"

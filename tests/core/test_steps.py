@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mathse.core.steps import split_steps
+from mathse.core.steps import NOTHING, compare_steps, pieces, read_pairs, split_steps, write_check
 
 
 def test_lines_are_steps() -> None:
@@ -20,3 +20,28 @@ def test_steps_hold_no_blanks_around_them_and_cut_the_same_again(text: str) -> N
     steps = split_steps(text)
     assert all(step and step == step.strip() for step in steps)
     assert split_steps("\n".join(steps)) == steps
+
+
+def test_pieces_are_what_a_step_says() -> None:
+    assert pieces("2. 12+5=17.") == ["12", "+5", "=17"]
+    assert pieces("The balance shows x+27=48.") == ["balance", "shows", "x", "+27", "=48"]
+    assert pieces("The clock shows 7:05.") == ["clock", "shows", "7", ":05"]
+    assert pieces("The answer to this problem is 2a+3.") == ["2a", "+3"]
+    assert pieces("3*b=-6.5, so |b| is 2,5") == ["3", "*b", "=-6.5", "b", "2", "5"]
+    assert pieces("...") == []
+
+
+def test_a_comparison_ends_at_the_first_difference() -> None:
+    assert compare_steps("3+4=7.", "1. 3+5=8.") == [("3", "3"), ("+4", "+5")]
+    assert compare_steps("3+4=7.", "3+4") == [("3", "3"), ("+4", "+4"), ("=7", NOTHING)]
+    assert compare_steps("3", "3+4") == [("3", "3"), (NOTHING, "+4")]
+    assert write_check(2, "3+4=7.", "3+4=8.") == "2. 3|3 +4|+4 =7|=8 wrong"
+    assert write_check(1, "...", "?") == "1. right"
+
+
+@given(st.text(), st.text())
+def test_a_check_is_read_back_and_told_by_its_pairs(right: str, other: str) -> None:
+    for shown in (right, other):
+        check = write_check(7, right, shown)
+        assert read_pairs(check) == compare_steps(right, shown)
+        assert check.endswith("right") == (pieces(right) == pieces(shown))

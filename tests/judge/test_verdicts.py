@@ -127,31 +127,38 @@ def test_no_text_breaks_the_parser_or_passes_by_chance(text):
     assert found.status != "correct" or json.loads(VERDICT_PREFIX + text)["status"] == "CORRECT"
 
 
-STEPWISE = (
-    '{"figure": "A 3, B 4.", "steps": "1 right, 2 wrong", "status": "WRONG", "error_step": 2, "error_analysis": "x"}'
-)
+CHECKS = '"1. A|A 3|3 right, 2. 3|3 +4|+4 =7|=8 wrong"'
+STEPWISE = f'{{"figure": "A 3, B 4.", "steps": {CHECKS}, "status": "WRONG", "error_step": 2, "error_analysis": "x"}}'
+STEPS = ["1. A is 3.", "2. 3+4=8.", "8."]
 
 
 def test_a_stepwise_verdict_is_read_back():
-    wrong = render_verdict("WRONG", 2, "x", "stepwise", figure="A 3, B 4.", n_steps=3)
+    wrong = render_verdict("WRONG", 2, "x", "stepwise", figure="A 3, B 4.", steps=STEPS, right_step="3+4=7.")
     assert wrong == STEPWISE
-    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, "A 3, B 4.", 2)
-    correct = render_verdict("CORRECT", form="stepwise", n_steps=3)
-    assert correct == '{"steps": "1 right, 2 right, 3 right", "status": "CORRECT"}'
-    assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", judged_steps=3)
+    first = [("A", "A"), ("3", "3")]
+    second = [("3", "3"), ("+4", "+4"), ("=7", "=8")]
+    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, "A 3, B 4.", None, (first, second))
+    correct = render_verdict("CORRECT", form="stepwise", steps=STEPS[:1])
+    assert correct == '{"steps": "1. A|A 3|3 right", "status": "CORRECT"}'
+    assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", checks=(first,))
+    untold = render_verdict("WRONG", 1, "x", "stepwise", steps=STEPS)
+    assert parse_verdict(untold, "stepwise") == ParsedVerdict("wrong", 1, "x", checks=([],))
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"1 right, 2 wrong"', '"1 right, 2 right"'),
-        ('"1 right, 2 wrong"', '"1 wrong, 2 wrong"'),
-        ('"1 right, 2 wrong"', '"1 right, 3 wrong"'),
-        ('"1 right, 2 wrong"', '"2 wrong"'),
-        ('"1 right, 2 wrong"', '"1 right, 2 wrong, 3 right"'),
-        ('"1 right, 2 wrong"', '""'),
-        ('"1 right, 2 wrong"', "null"),
-        ('"steps": "1 right, 2 wrong", ', ""),
+        ("=7|=8 wrong", "=7|=8 right"),
+        ("=7|=8 wrong", "=7|=7 wrong"),
+        ("+4|+4", "+5|+4"),
+        ("3|3 right", "3|3 wrong"),
+        ("3|3 right", "3|4 right"),
+        ("2. 3|3", "3. 3|3"),
+        ("1. A|A 3|3 right, ", ""),
+        ("wrong", "wrong, 3. 8|8 right"),
+        (CHECKS, '""'),
+        (CHECKS, "null"),
+        (f'"steps": {CHECKS}, ', ""),
         ('"error_step": 2', '"error_step": 1'),
         ('"A 3, B 4."', "7"),
         ('"WRONG", "error_step": 2, "error_analysis": "x"', '"CORRECT"'),
@@ -162,10 +169,20 @@ def test_a_stepwise_verdict_that_contradicts_itself_is_unparseable(old, new):
     assert parse_verdict(STEPWISE.replace(old, new), "stepwise").status == "unparseable"
 
 
+ALL_RIGHT = "1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right"
+
+
 @pytest.mark.parametrize(
-    ("words", "status"), [("1 right, 2 right, 3 right", "correct"), ("1 right, 2 right", "unparseable")]
+    ("words", "status"),
+    [
+        (ALL_RIGHT, "correct"),
+        (ALL_RIGHT.removesuffix(", 3. 7|7 right"), "unparseable"),
+        (ALL_RIGHT + ", 4. 7|7 right", "unparseable"),
+        (ALL_RIGHT.replace("+4|+4", "+5|+5"), "unparseable"),
+        (ALL_RIGHT.replace("bar|bar ", ""), "unparseable"),
+    ],
 )
-def test_a_path_passes_stepwise_only_with_a_word_on_every_step(words, status):
+def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(words, status):
     engine = Scripted(says(f'steps": "{words}", "status": "CORRECT"}}', probs=(0.9, 0.1)))
     paths = trajectories(trajectory(0, RIGHT))
     assert len(paths["steps"][0]) == 3

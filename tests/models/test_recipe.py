@@ -11,12 +11,25 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
+from mathse.core.steps import write_check
 from models.recipe.pretrain import IGNORED, collate, to_inputs
-from models.recipe.tasks import Sample, batch, corrupt, equation, falsified, figure_sample, kind_of, sums_sample
+from models.recipe.tasks import (
+    COMPARING,
+    Sample,
+    batch,
+    corrupt,
+    equation,
+    falsified,
+    figure_sample,
+    kind_of,
+    sums_sample,
+)
 from models.recipe.tokenizer import END
 from tests.closure import ROOT
 
 FIGURE_STEP, READING_STEP, TEXT_STEP = 0, 1, 5
+COMPARING_STEP = next(step for step in range(COMPARING + 1000, COMPARING + 1100) if kind_of(step) == "comparing")
+KINDS = {FIGURE_STEP: "figure", READING_STEP: "reading", TEXT_STEP: "text", COMPARING_STEP: "comparing"}
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +49,11 @@ def by_template(processor: Any, sample: Sample, *, answered: bool) -> dict[str, 
     return inputs
 
 
-@pytest.mark.parametrize("step", [FIGURE_STEP, READING_STEP, TEXT_STEP])
+@pytest.mark.parametrize("step", KINDS)
 def test_collate_makes_what_the_processor_makes(processor: Any, step: int) -> None:
     samples = batch(3, step, 4)
-    assert [sample.png is None for sample in samples] == [step == TEXT_STEP] * len(samples)
+    text_alone = step in (TEXT_STEP, COMPARING_STEP)
+    assert [sample.png is None for sample in samples] == [text_alone] * len(samples)
     made = to_inputs(collate(processor, samples))
     for row, sample in enumerate(samples):
         whole, prompt = (by_template(processor, sample, answered=answered) for answered in (True, False))
@@ -58,7 +72,7 @@ def test_collate_makes_what_the_processor_makes(processor: Any, step: int) -> No
             torch.testing.assert_close(made["pixel_values"][row], shown, rtol=0, atol=1e-5)
             mask = whole.get("pixel_attention_mask")
             assert mask is None or torch.equal(made["pixel_attention_mask"][row], mask[0].bool())
-    assert ("pixel_values" in made) == (step != TEXT_STEP)
+    assert ("pixel_values" in made) != text_alone
 
 
 def test_padding_comes_last_and_counts_for_nothing(processor: Any) -> None:
@@ -70,14 +84,14 @@ def test_padding_comes_last_and_counts_for_nothing(processor: Any) -> None:
         assert mask[:length].all() and not mask[length:].any() and (ids[length:] == pad).all()
 
 
-@pytest.mark.parametrize("step", [FIGURE_STEP, READING_STEP, TEXT_STEP])
+@pytest.mark.parametrize("step", KINDS)
 def test_the_samples_of_a_step_depend_on_seed_and_step_alone(step: int) -> None:
     random.seed(1)
     first = batch(7, step, 3)
     random.seed(2)
     assert batch(7, step, 3) == first
     assert batch(8, step, 3) != first and batch(7, step + 6, 3) != first
-    assert kind_of(step) == {FIGURE_STEP: "figure", READING_STEP: "reading", TEXT_STEP: "text"}[step]
+    assert kind_of(step) == KINDS[step]
 
 
 def lines(rng: random.Random) -> list[str]:
@@ -108,8 +122,9 @@ def test_falsified_names_the_first_false_line() -> None:
         assert len(told) == len(true)
         false = [number for number, line in enumerate(told, start=1) if line != f"{number}. {true[number - 1]}"]
         last = false[0] if false else len(true)
-        right = [f"{number} right" for number in range(1, last)]
-        assert found == ", ".join([*right, f"{last} {'wrong' if false else 'right'}"])
+        checks = [write_check(number, true[number - 1], told[number - 1]) for number in range(1, last + 1)]
+        assert found == ", ".join(checks)
+        assert [check.split()[-1] for check in checks] == ["right"] * (last - 1) + ["wrong" if false else "right"]
         seen.add((len(false) > 1, bool(false)))
     assert seen == {(False, False), (False, True), (True, True)}, "all of none, one and several were met"
 

@@ -100,6 +100,7 @@ GOOD: dict[str, Row] = {
         "error_analysis": "The sum is wrong.",
         "error_kind": "calculation",
         "figure": "A 3, B 4.",
+        "right_step": "3+4=7.",
     },
     "LedgerRow": {"round": "r1", "problem_id": hex_id(1), "state": "accepted", "attempts": 4, "passes": 4},
     "Prediction": {
@@ -263,6 +264,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("OrmRow", "error_step within steps", {"error_step": 4}),
     ("OrmRow", "error_analysis is not empty", {"error_analysis": " "}),
     ("OrmRow", "figure is not empty", {"figure": " "}),
+    ("OrmRow", "right_step is not empty", {"right_step": ""}),
     (
         "OrmRow",
         "error_kind is one of vision, question, knowledge, reasoning, calculation",
