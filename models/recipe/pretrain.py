@@ -178,7 +178,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
     parser.add_argument(
-        "--cycles", type=int, nargs="+", default=[4600, 9000, 17000, 20000], help="steps at which each cycle ends"
+        "--cycles", type=int, nargs="+", default=[4600, 9000, 17000, 18900], help="steps at which each cycle ends"
     )
     parser.add_argument("--weights", type=Path, default=None, help="begin with these weights, at the step --first")
     parser.add_argument("--first", type=int, default=0)

@@ -21,7 +21,7 @@ from mathse.figures.chance import simplest
 READING_STEPS = 1500
 FIRST_CYCLE = 4600
 COMPARING = 17_000
-"""From here on the model learns to compare: a quarter of its steps at first, with short pieces."""
+"""From here on the model learns to compare: two thirds of its steps at first, with short pieces."""
 
 SINGLE_DIGITS, NUMBERS = COMPARING + 300, COMPARING + 600
 HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
@@ -217,15 +217,16 @@ def sums_sample(rng: random.Random) -> Sample:
 def batch(seed: int, step: int, size: int) -> list[Sample]:
     """Return the samples of one training step; a step has samples of one kind.
 
-    Every sixth step is text alone (twice the size: it is cheap). Scattered numbers to read come in every third step
-    at first, since a model that cannot read digits learns little from figures, and seldom later.
+    Every sixth step is sums (twice the size: they are cheap), and from `COMPARING` on another one compares lines (half
+    the size). Scattered numbers to read come in every third step at first, since a model that cannot read digits learns
+    little from figures, and seldom later.
     """
     rng = random.Random(f"{seed}/pretrain/{step}")
     kind = kind_of(step)
     if kind == "text":
         return [sums_sample(rng) for _ in range(size * 2)]
     if kind == "comparing":
-        return [comparing_sample(rng, step) for _ in range(size)]
+        return [comparing_sample(rng, step) for _ in range(max(1, size // 2))]  # these are long
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
     names = (*FAMILIES, *HARD_TO_SEE) if step >= FIRST_CYCLE else tuple(FAMILIES)
