@@ -107,15 +107,7 @@ def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Par
         each += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
     solved = solve_chunk(FiguresTeacher(pool), by_id(pool), [(name, 0) for name in each], sampling=GREEDY,
                          round_name="r0", origin="teacher")  # fmt: skip
-    extra = solved.select("trajectory_id", "problem_id", "response", "steps").with_columns(
-        status=pl.lit("correct"),
-        error_step=pl.lit(None, dtype=pl.Int64),
-        error_analysis=pl.lit(None, dtype=pl.String),
-        error_kind=pl.lit(None, dtype=pl.String),
-    )
-    described = annotate(solved, pool, settings).select("trajectory_id", "figure")
-    extra = extra.join(described, on="trajectory_id", how="left", maintain_order="left")
-    return pl.concat([annotated, extra])
+    return pl.concat([annotated, annotate(solved, pool, settings)])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Measure the embedded base model: `python -m models.recipe.measure models/tiny-base`.
 
-Exact descriptions by family, sums right, truth checks right, and problems right before any fine-tuning on problems.
+Exact descriptions by family, sums right, lines checked right (the first false line found, or none), and problems right
+before any fine-tuning on problems.
 Figures come from the `eval` side of the content split, so nothing measured was trained on.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -22,10 +24,10 @@ from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
 from mathse.figures.source import rows_of
-from models.recipe.tasks import DESCRIBE, SUMS, random_sum
+from models.recipe.tasks import DESCRIBE, SUMS, check_sample, random_sum
 
 SUMS_AT_ONCE = 5
-GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=96, seed=0)
+GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=160, seed=0)
 
 
 def prompt(text: str, images: int) -> list[Message]:
@@ -45,6 +47,9 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
             images.append(image)
             request = Request(f"{name}/{number}", prompt(DESCRIBE, 1), (image["image_id"],))  # type: ignore[arg-type]
             wanted.append((name, figure.description, request))
+            sample = check_sample(figure, rng)
+            request = Request(f"check/{name}/{number}", prompt(sample.prompt, 1), (image["image_id"],))  # type: ignore[arg-type]
+            wanted.append(("checks", sample.answer, request))
     for number in range(sums // SUMS_AT_ONCE):
         drawn_sums = [random_sum(rng) for _ in range(SUMS_AT_ONCE)]
         asked_sums = " ".join(f"{question}=?" for question, _ in drawn_sums)
@@ -65,6 +70,8 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
         if group == "sums":
             said = completion.text.split()
             hits[group] += [place < len(said) and said[place] == right for place, right in enumerate(text.split())]
+        elif group == "checks":
+            hits[group].append(first_wrong(completion.text) == first_wrong(text))
         else:
             hits[group].append(completion.text.strip() == text)
     requests = [
@@ -83,9 +90,16 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
     return {
         "descriptions": share_with_interval(sum(described), len(described)),
         "by_family": {name: share_with_interval(sum(hits[name]), len(hits[name])) for name in FAMILIES},
+        "checks": share_with_interval(sum(hits["checks"]), len(hits["checks"])),
         "sums": share_with_interval(sum(hits["sums"]), len(hits["sums"])),
         "problems": share_with_interval(int(right), len(asked)),
     }
+
+
+def first_wrong(text: str) -> tuple[int, bool]:
+    """Return how many lines a check goes through, and whether it calls the last one wrong."""
+    words = re.findall(r" (right|wrong)(?=, \d+\. |$)", text)
+    return len(words), words[-1:] == ["wrong"]
 
 
 def image_row(png: bytes) -> dict[str, object]:

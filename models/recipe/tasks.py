@@ -94,14 +94,19 @@ def figure_sample(rng: random.Random, names: Sequence[str] = tuple(FAMILIES)) ->
     if draw < 0.6:
         return Sample(LOOK.format(about=reading.about), reading.text, figure.png, figure.glyphs)
     if draw < 0.9:
-        lines = [family(figure.family).ask(figure.facts, rng).steps[0].text for _ in range(rng.choice((1, 1, 2)))]
-        lines += [equation(rng) for _ in range(rng.randint(0, 2))]
-        shown, found = falsified(lines, rng, re.findall(r"\d+", figure.description))
-        return Sample(CHECK.format(lines=shown), f"{figure.description} {found}", figure.png, figure.glyphs)
+        return check_sample(figure, rng)
     text = figure.description if rng.random() < 0.5 else reading.text
     if rng.random() < 0.4:
         return Sample(TRUE.format(text=text), "yes", figure.png, figure.glyphs)
     return Sample(TRUE.format(text=corrupt(text, rng)), f"no: {text}", figure.png, figure.glyphs)
+
+
+def check_sample(figure: Figure, rng: random.Random) -> Sample:
+    """Ask whether every line is true, of readings of a figure and sums, some of them false."""
+    lines = [family(figure.family).ask(figure.facts, rng).steps[0].text for _ in range(rng.choice((1, 1, 2)))]
+    lines += [equation(rng) for _ in range(rng.randint(0, 2))]
+    shown, found = falsified(lines, rng, re.findall(r"\d+", figure.description))
+    return Sample(CHECK.format(lines=shown), f"{figure.description} {found}", figure.png, figure.glyphs)
 
 
 def random_sum(rng: random.Random) -> tuple[str, str]:
