@@ -9,7 +9,7 @@ import polars as pl
 import schemas
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
-from mathse.core.prompts import judge_messages, render_verdict, verdict_prefix
+from mathse.core.prompts import decisive_part, judge_messages, render_verdict, verdict_prefix
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
@@ -26,7 +26,6 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
-    weight = 1.0 if section.form == "stepwise" else section.status_weight
     examples = []
     for row in train.iter_rows(named=True):
         problem = known[row["problem_id"]]
@@ -37,12 +36,14 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
             figure=row["figure"], steps=row["steps"], right_step=row["right_step"],
         )  # fmt: skip
         prefix = verdict_prefix(section.form)
-        examples.append(Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix=prefix))
+        first, last = (place - len(prefix) for place in decisive_part(verdict, section.form))
+        target = verdict.removeprefix(prefix)
+        examples.append(Example(row["row_id"], messages, images, target, prefix, (first, last)))
     report = finetune(
         examples,
         init=settings.orm.base,
         out=out,
-        config=train_config(section, seed=settings.seed, steps=section.steps, first_token_weight=weight),
+        config=train_config(section, seed=settings.seed, steps=section.steps, emphasis_weight=section.decisive_weight),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / "orm",
         curve=curve,

@@ -115,7 +115,7 @@ class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
     form: Literal["stepwise", "diagnostic", "binary"]
-    status_weight: float = Field(gt=0)
+    decisive_weight: float = Field(gt=0)
 
 
 class Generate(Sampled):

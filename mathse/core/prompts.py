@@ -49,6 +49,8 @@ REFLECT = (
 _UNNAMED_STEP = "?"
 _NO_ANALYSIS = "wrong."
 
+_STATUS = re.compile(r'"status": "(\w+)"')
+_DIFFERENCE = re.compile(r'( \S+ wrong)", "status"')
 _LETTERS = string.ascii_uppercase
 _PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>", re.IGNORECASE)
 _SPECIAL = re.compile(
@@ -174,6 +176,16 @@ def render_verdict(
             )
         verdict |= {"error_step": error_step, "error_analysis": error_analysis}
     return json.dumps(verdict, ensure_ascii=False)
+
+
+def decisive_part(verdict: str, form: VerdictForm) -> tuple[int, int]:
+    """Return from where to where the text that decides a verdict goes; nothing (0, 0) where no part of it does.
+
+    It is the status; in the stepwise form, where the status follows from the checks, the piece that differs from the
+    path's with the word `wrong` after it.
+    """
+    found = (_DIFFERENCE if form == "stepwise" else _STATUS).search(verdict)
+    return found.span(1) if found else (0, 0)
 
 
 def verdict_prefix(form: VerdictForm) -> str:

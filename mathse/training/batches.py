@@ -28,10 +28,12 @@ class Batch:
     Attributes:
         inputs: prompts padded on the left, targets on the right: [B, S].
         labels_BT: target tokens, -100 where there are none.
+        emphasis_BT: True for tokens that count more.
     """
 
     inputs: Features
     labels_BT: Tensor
+    emphasis_BT: Tensor
 
 
 def plan_batches(
@@ -106,4 +108,6 @@ def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
         labels_BT[number, : len(row.target_ids)] = torch.tensor(row.target_ids)
     known_BT = labels_BT != IGNORED
     tokens_BT = labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id)
-    return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT)
+    place_T = torch.arange(longest)
+    emphasis_BT = torch.stack([(place_T >= row.emphasis[0]) & (place_T < row.emphasis[1]) for row in rows])
+    return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT, emphasis_BT & known_BT)

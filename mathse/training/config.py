@@ -27,8 +27,7 @@ class TrainConfig:
         log_every_steps: how often a row of the loss curve is written.
         save_every_steps: how often a checkpoint is written; 0: never.
         frozen: parameters whose name contains one of these are not trained.
-        first_token_weight: how much more the first target token counts than any other: a judge's status is one token
-            among many that are easy.
+        emphasis_weight: how many times as much the emphasised tokens of an example count (see `Example.emphasis`).
         attention: attention code; auto: MathSE's own on CPU, where it is fastest, else the model's.
         save_dtype: of the weights that are written.
     """
@@ -47,7 +46,7 @@ class TrainConfig:
     log_every_steps: int = 10
     save_every_steps: int = 100
     frozen: tuple[str, ...] = ()
-    first_token_weight: float = 1.0
+    emphasis_weight: float = 1.0
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
     save_dtype: Literal["bfloat16", "float32"] = "bfloat16"
 
@@ -70,7 +69,7 @@ class TrainConfig:
             "max_grad_norm must be above 0": self.max_grad_norm > 0,
             "micro_batch_size must be 0 or more": self.micro_batch_size >= 0,
             "log_every_steps must be at least 1": self.log_every_steps >= 1,
-            "first_token_weight must be above 0": self.first_token_weight > 0,
+            "emphasis_weight must be above 0": self.emphasis_weight > 0,
             "save_every_steps must be 0 or more": self.save_every_steps >= 0,
             "save_dtype must be bfloat16 or float32": self.save_dtype in ("bfloat16", "float32"),
         }

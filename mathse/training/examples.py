@@ -28,6 +28,8 @@ class Example:
         image_ids: ids in the order of the image parts.
         target: the assistant's reply after the prefix; the loss is taken on it alone.
         prefix: how the reply begins, given and not learnt, as generation forces it.
+        emphasis: the part of the target, from one character up to another, whose tokens count
+            `TrainConfig.emphasis_weight` times as much: what decides among many tokens that are easy.
     """
 
     key: str
@@ -35,17 +37,19 @@ class Example:
     image_ids: tuple[str, ...]
     target: str
     prefix: str = ""
+    emphasis: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """An example as tokens: the rendered prompt, its length with images, and the target's tokens."""
+    """An example as tokens: the rendered prompt, its length with images, the target's tokens, which are emphasised."""
 
     key: str
     text: str
     image_ids: tuple[str, ...]
     target_ids: tuple[int, ...]
     prompt_tokens: int
+    emphasis: tuple[int, int] = (0, 0)
 
     @property
     def tokens(self) -> int:
@@ -55,7 +59,7 @@ class Row:
 
 def examples_digest(examples: Sequence[Example]) -> str:
     """Return a hash of the examples and their order."""
-    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target, e.prefix] for e in examples])
+    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target, e.prefix, e.emphasis] for e in examples])
 
 
 def make_rows(
@@ -86,7 +90,8 @@ def make_rows(
             prompt_tokens = processing.prompt_tokens(text, example.image_ids)
         except DataError as error:
             raise DataError(f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix) from error
-        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens)
+        emphasis = _token_span(processing, text, example)
+        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, emphasis)
         if row.tokens > max_tokens:
             dropped[TOO_LONG].append(example.key)
         else:
@@ -99,3 +104,13 @@ def make_rows(
             fix="raise max_tokens if the rows are too long, or look at why none were accepted",
         )
     return rows, dict(dropped)
+
+
+def _token_span(processing: Processing, text: str, example: Example) -> tuple[int, int]:
+    """Return the emphasised part of the target in tokens."""
+    first, last = example.emphasis
+    if first >= last:
+        return 0, 0
+    ending = len(processing.target_ids(text, ""))
+    start, end = (len(processing.target_ids(text, example.target[:place])) - ending for place in (first, last))
+    return start, max(end, start + 1)

@@ -32,7 +32,7 @@ from mathse.training.config import TrainConfig, TrainReport
 from mathse.training.examples import Example, Row, examples_digest, make_rows
 from mathse.training.weights import load_model, parameter_groups, save_model
 
-LOOP_VERSION = 2  # raise it when the same inputs train to other weights
+LOOP_VERSION = 3  # raise it when the same inputs train to other weights
 BETAS = (0.9, 0.95)
 
 log = logging.getLogger(__name__)
@@ -175,15 +175,15 @@ def _train_step(
     model: Any, optimizer: Any, accelerator: Accelerator, batches: Sequence[Batch], config: TrainConfig, keep: bool
 ) -> float:
     """Take one optimizer step; return the mean loss per target token over all processes."""
-    first = config.first_token_weight
-    counted = torch.tensor(sum(float(_weights(b, first).sum()) for b in batches), device=accelerator.device)
+    weight = config.emphasis_weight
+    counted = torch.tensor(sum(float(_weights(b, weight).sum()) for b in batches), device=accelerator.device)
     total_weight = float(accelerator.reduce(counted, "sum"))
     assert total_weight > 0, "a batch without target tokens"
     loss_sum = torch.zeros((), device=accelerator.device)
     for place, batch in enumerate(batches):
         last = place == len(batches) - 1
         with nullcontext() if last else accelerator.no_sync(model):
-            loss = _loss(model, batch, accelerator.device, keep, first)
+            loss = _loss(model, batch, accelerator.device, keep, weight)
             # Gradients are averaged over processes; the loss is a mean over all tokens of the step.
             accelerator.backward(loss * (accelerator.num_processes / total_weight))
         loss_sum += loss.detach()
@@ -193,14 +193,13 @@ def _train_step(
     return float(accelerator.reduce(loss_sum, "sum")) / total_weight
 
 
-def _weights(batch: Batch, first: float) -> Tensor:
+def _weights(batch: Batch, emphasis: float) -> Tensor:
     """Return how much each target token counts (B, T): nothing where there is none."""
     weights_BT = (batch.labels_BT != IGNORED).float()
-    weights_BT[:, 0] *= first
-    return weights_BT
+    return torch.where(batch.emphasis_BT, emphasis * weights_BT, weights_BT)
 
 
-def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, first: float) -> Tensor:
+def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, emphasis: float) -> Tensor:
     """Return the summed cross-entropy of the target tokens. The token at t is predicted from what is before t."""
     targets = batch.labels_BT.shape[1]
     inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.inputs.items()}
@@ -210,7 +209,7 @@ def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, first: flo
     losses_N = functional.cross_entropy(
         logits_BTV.float().flatten(0, 1), batch.labels_BT.to(device).flatten(), ignore_index=IGNORED, reduction="none"
     )
-    return (losses_N * _weights(batch, first).to(device).flatten()).sum()
+    return (losses_N * _weights(batch, emphasis).to(device).flatten()).sum()
 
 
 def _schedule(step: int, steps: int, warmup_ratio: float) -> float:
