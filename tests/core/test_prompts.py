@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from mathse.core.prompts import (
     CLOSING,
     VERDICT_PREFIX,
     clean_text,
+    decisive_part,
     judge_messages,
     number_steps,
     prompts_digest,
@@ -167,3 +169,16 @@ def test_prompts_stay_short() -> None:
     assert len(text_of(solve_messages("", [], 0))) <= 80
     assert len(text_of(judge_messages("", [], 0, []))) <= 100
     assert len(text_of(reflect_messages("", [], 0, "", 1, "x"))) <= 280
+
+
+def test_what_decides_a_verdict() -> None:
+    def part(*words: Any, **more: Any) -> str:
+        text = render_verdict(*words, **more)
+        first, last = decisive_part(text, more.get("form", "diagnostic"))
+        return text[first:last]
+
+    assert part("WRONG", 1, "x") == part("WRONG", form="binary") == "WRONG"
+    assert part("CORRECT") == "CORRECT"
+    steps = ["1. A is 3.", "2. 3+4=8."]
+    assert part("WRONG", 2, "x", form="stepwise", steps=steps, right_step="3+4=7.") == " =7|=8 wrong"
+    assert part("CORRECT", form="stepwise", steps=steps) == ""

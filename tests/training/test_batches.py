@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,11 +109,11 @@ def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images
         assert torch.equal(batch.inputs["attention_mask"][number, -targets:].bool(), known)
 
 
-@pytest.mark.parametrize("first", [1.0, 10.0])
-def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing, first: float) -> None:
-    """Padding, batching and the cut of the logits must not move the loss by a token; the first counts as told."""
+@pytest.mark.parametrize("emphasis", [1.0, 10.0])
+def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing, emphasis: float) -> None:
+    """Padding, batching and the cut of the logits must not move the loss by a token; emphasised ones count as told."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
-    rows = some_rows(processing)
+    rows = [replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(processing))]
     wanted = 0.0
     for r in rows:
         inputs = dict(processing.features(r.text, r.image_ids))
@@ -122,10 +123,10 @@ def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing, 
             logits = model(**inputs).logits[0]
         predicted = logits[r.prompt_tokens - 1 : -1]
         each = functional.cross_entropy(predicted, torch.tensor(r.target_ids), reduction="none")
-        wanted += float(each.sum() + (first - 1) * each[0])
+        wanted += float(each.sum() + (emphasis - 1) * each[slice(*r.emphasis)].sum())
     for keep in (True, False):
         with torch.no_grad():
-            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep, first)
+            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep, emphasis)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,13 @@ def test_the_digest_follows_every_field_and_the_order() -> None:
     variants += [[a, example("b", "2", question="Why?")], [a, example("c", "2")]]
     assert len({examples_digest(variant) for variant in variants}) == len(variants)
     assert examples_digest([a, b]) == examples_digest([example("a", "2"), example("b", "2")])
+
+
+def test_the_emphasised_part_is_told_in_tokens(processing: Processing) -> None:
+    target = "There are 2 wrong ones."
+    first, last = target.index(" 2"), target.index(" ones")
+    [row], _ = make_rows([replace(example("a", target), emphasis=(first, last))], processing, max_tokens=500)
+    assert processing.tokenizer.decode(list(row.target_ids)[slice(*row.emphasis)]) == " 2 wrong"
+    [plain], _ = make_rows([example("a", target)], processing, max_tokens=500)
+    assert plain.emphasis == (0, 0) and plain.target_ids == row.target_ids
+    assert examples_digest([example("a", target)]) != examples_digest([replace(example("a", target), emphasis=(0, 3))])
