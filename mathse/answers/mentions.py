@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from mathse.answers.freeform import REFUSAL, number_in
@@ -73,13 +74,46 @@ _OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|a
 
 
 @lru_cache(maxsize=16384)
-def _mention_pattern(option: str) -> tuple[str, re.Pattern[str] | None]:
-    """The words of an option, and the pattern of their mention; None for an option that is a single letter."""
+def _words_of(option: str) -> str:
+    """The words of an option by which a sentence mentions it; none for an option that is a single letter."""
     words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
-    if not words or (len(words) == 1 and words.isalpha()):
-        return words, None
-    plural = "(?:e?s)?" if words[-1].isalpha() else ""
-    return words, re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
+    return "" if len(words) == 1 and words.isalpha() else words
+
+
+def _occurrences(words: str, text: str) -> Iterator[tuple[int, int]]:
+    """Yield where words stand in a text by themselves, perhaps in the plural: start and end.
+
+    Written out, since compiling a pattern for every option of every problem takes longer than all else.
+    """
+    start = text.find(words)
+    while start >= 0:
+        end = start + len(words)
+        before = text[start - 1 : start] if start else ""
+        if not _inside_word(before) and before not in _BEFORE:
+            endings = ("es", "s", "") if words[-1].isalpha() else ("",)
+            for ending in endings:
+                if text.startswith(ending, end) and _ends_word(text, end + len(ending)):
+                    end += len(ending)
+                    yield start, end
+                    break
+            else:
+                end = start + 1
+        else:
+            end = start + 1
+        start = text.find(words, end)
+
+
+_BEFORE = (".", "^", "/", "\\")
+_AFTER = ("^", "/", "%", "°")
+
+
+def _inside_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _ends_word(text: str, at: int) -> bool:
+    after = text[at : at + 1]
+    return not (_inside_word(after) or after in _AFTER or (after == "." and text[at + 1 : at + 2].isdecimal()))
 
 
 def mentioned(text: str, options: Options) -> int | None:
@@ -94,13 +128,12 @@ def mentioned(text: str, options: Options) -> int | None:
     plain = re.sub(r"[.:](?=\s)", " ", plain)
     spans: list[tuple[int, int, int]] = []
     for index, option in enumerate(options.texts):
-        words, pattern = _mention_pattern(option)
-        if pattern is None or words not in plain:
+        words = _words_of(option)
+        if not words or words not in plain:
             continue
         if words == "no" and _NO_ALONE.search(text) is None:
             continue
-        for match in pattern.finditer(plain):
-            spans.append((match.start(), match.end(), index))
+        spans += [(start, end, index) for start, end in _occurrences(words, plain)]
     outer = sorted(
         (start, index)
         for start, end, index in spans

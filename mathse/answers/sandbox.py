@@ -145,11 +145,6 @@ class Sandbox:
         self._idle: list[_Worker] = []
         self._lock = threading.Lock()
 
-    def warm(self, workers: int) -> None:
-        """Start up to so many workers now, so that they load while the caller does something else."""
-        while len(self._idle) < min(workers, self.workers):
-            self._idle.append(_Worker(self.memory_mb))
-
     def decide(self, questions: Sequence[Question]) -> list[Reply]:
         """Answer all questions, in the order given; the result does not depend on the number of workers."""
         if not questions:

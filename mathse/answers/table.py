@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from queue import SimpleQueue
+
 import polars as pl
 
-from mathse.answers.rules_worker import MIN_TASKS, Helper
+from mathse.answers.rules_worker import judge_chunks
 from mathse.answers.sandbox import Question, Reply, Sandbox
-from mathse.answers.verdict import Pending, Task, Verdict, judge, parse_choices, settle
+from mathse.answers.verdict import Pending, Task, Verdict, parse_choices, settle
 from mathse.core.errors import DataError
 
 REQUIRED = ("gold", "response")
-QUESTIONS_PER_WORKER = 100
-"""One more worker is started for each so many questions: loading SymPy takes as long as answering about that many."""
 OPTIONAL = ("question_type", "answer_type", "choices", "unit", "precision")
 
 
@@ -44,9 +45,19 @@ def check_rows(
     tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
     distinct = list(dict.fromkeys(task for task in tasks if task is not None))
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
-        judged = _judge_all(distinct, sandbox)
-        questions = list(dict.fromkeys(item.question for item in judged.values() if isinstance(item, Pending)))
-        replies = dict(zip(questions, sandbox.decide(questions), strict=True))
+        ahead = _Ahead(sandbox)
+        judged: dict[Task, Verdict | Pending] = {}
+
+        def done(task: Task, item: Verdict | Pending) -> None:
+            judged[task] = item
+            if isinstance(item, Pending):
+                ahead.ask(item.question)
+
+        try:
+            judge_chunks(distinct, sandbox.workers, done)
+        finally:
+            ahead.stop()
+        replies = ahead.replies()
     verdicts = [
         Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies) for task in tasks
     ]
@@ -57,25 +68,47 @@ def check_rows(
     )
 
 
-def _judge_all(tasks: list[Task], sandbox: Sandbox) -> dict[Task, Verdict | Pending]:
-    """Judge distinct tasks by rules, a large table in several processes; the first open question warms the sandbox."""
-    processes = sandbox.workers if len(tasks) >= MIN_TASKS else 1
-    shares = [tasks[first::processes] for first in range(processes)]
-    helpers = [Helper(share) for share in shares[1:]]
-    judged: dict[Task, Verdict | Pending] = {}
-    pending = 0
-    try:
-        for task in shares[0]:
-            item = judged[task] = judge(task)
-            if isinstance(item, Pending):
-                pending += 1
-                sandbox.warm(1 + pending // QUESTIONS_PER_WORKER)
-        for helper in helpers:
-            judged.update(zip(helper.tasks, helper.results(), strict=True))
-    finally:
-        for helper in helpers:
-            helper.kill()
-    return judged
+class _Ahead:
+    """Has open questions decided, one after the other, while further tasks are still judged by rules."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._waiting: SimpleQueue[Question | None] = SimpleQueue()
+        self._asked: dict[Question, Reply | None] = {}
+        self._failure: BaseException | None = None
+        self._thread: threading.Thread | None = None
+        self._stop = False
+
+    def ask(self, question: Question) -> None:
+        if question in self._asked:
+            return
+        self._asked[question] = None
+        self._waiting.put(question)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, daemon=True)
+            self._thread.start()
+
+    def _serve(self) -> None:
+        try:
+            while (question := self._waiting.get()) is not None and not self._stop:
+                self._asked[question] = self._sandbox.decide([question])[0]
+        except BaseException as failure:
+            self._failure = failure
+
+    def stop(self) -> None:
+        """Finish the question at hand, and begin no other."""
+        self._stop = True
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+
+    def replies(self) -> dict[Question, Reply]:
+        """After `stop`: have what is left decided by all workers, and return everything."""
+        if self._failure is not None:
+            raise self._failure
+        left = [question for question, reply in self._asked.items() if reply is None]
+        found = {question: reply for question, reply in self._asked.items() if reply is not None}
+        return found | dict(zip(left, self._sandbox.decide(left), strict=True))
 
 
 def _task(
