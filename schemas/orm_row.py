@@ -28,8 +28,8 @@ _NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_k
 class OrmRow(Table):
     """One judged path. Wrong paths carry the first faulty step and what is wrong with it.
 
-    `figure` and `right_step` are there where a teacher tells: the stepwise form learns to look and to work each step
-    out before it judges.
+    `figure` and `right_step` are there where a teacher tells: the stepwise form learns to look, to solve and to
+    compare from them.
     """
 
     row_id: pl.String = pa.Field(description="content id of the row")

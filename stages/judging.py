@@ -11,7 +11,16 @@ from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Params
 from mathse.engines.protocol import Engine
 from mathse.judge.acceptance import accept_paths
-from mathse.judge.verdicts import JUDGEMENTS, distinct_paths, join_judgements, judge_chunk, judge_key
+from mathse.judge.verdicts import (
+    JUDGEMENTS,
+    OwnSolutions,
+    distinct_paths,
+    join_judgements,
+    judge_chunk,
+    judge_key,
+    own_key,
+    own_solutions,
+)
 from stages.checking import check_answers
 from stages.common import JOURNAL
 from stages.models import load_engine
@@ -41,17 +50,36 @@ def judge_distinct(
     # Chunks of paths of like length: a batch is as slow as its longest path.
     ordered = distinct.sort(pl.col("response").str.len_chars(), "path_id")
     places = list(range(0, ordered.height, size))
+    own: OwnSolutions = {}
+    if form == "stepwise":
+        names = sorted(set(distinct["problem_id"]))
+        own = dict(_solve(names, pool, settings, engine, label=f"{label} own").iter_rows())
 
     def key(chunk: Sequence[int]) -> str:
-        place = chunk[0]
-        return judge_key(engine, ordered.slice(place, size), max_new_tokens=section.max_new_tokens, form=form)
+        part = ordered.slice(chunk[0], size)
+        return judge_key(engine, part, max_new_tokens=section.max_new_tokens, form=form, own=own)
 
     def work(chunk: Sequence[int]) -> pl.DataFrame:
-        place = chunk[0]
-        part = ordered.slice(place, size)
-        return judge_chunk(engine, pool, part, max_new_tokens=section.max_new_tokens, form=form)
+        part = ordered.slice(chunk[0], size)
+        return judge_chunk(engine, pool, part, max_new_tokens=section.max_new_tokens, form=form, own=own)
 
     journal = JOURNAL / label.replace(" ", "-")
     judged = run_in_chunks(places, work, chunk_size=1, key=key, journal=journal, label=label)
     prune(journal, {key([place]) for place in places})
     return judged
+
+
+def _solve(names: Sequence[str], pool: pl.DataFrame, settings: Params, engine: Engine, *, label: str) -> pl.DataFrame:
+    """Let the ORM solve the problems itself, chunk by chunk through the journal."""
+    section = settings.score
+
+    def key(chunk: Sequence[str]) -> str:
+        return own_key(engine, chunk, max_new_tokens=section.max_new_tokens)
+
+    def work(chunk: Sequence[str]) -> pl.DataFrame:
+        return own_solutions(engine, pool, chunk, max_new_tokens=section.max_new_tokens)
+
+    journal = JOURNAL / label.replace(" ", "-")
+    solved = run_in_chunks(names, work, chunk_size=section.chunk_size, key=key, journal=journal, label=label)
+    prune(journal, {key(names[at : at + section.chunk_size]) for at in range(0, len(names), section.chunk_size)})
+    return solved

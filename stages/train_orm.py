@@ -7,9 +7,17 @@ from pathlib import Path
 import polars as pl
 
 import schemas
+from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
-from mathse.core.prompts import decisive_part, judge_messages, render_verdict, verdict_prefix
+from mathse.core.prompts import (
+    decisive_part,
+    judge_messages,
+    own_messages,
+    own_solution,
+    render_verdict,
+    verdict_prefix,
+)
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
@@ -26,19 +34,30 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
-    examples = []
+    stepwise = section.form == "stepwise"
+    if stepwise and (untold := sorted({name for name in train["problem_id"] if not known[name]["solution"]})):
+        raise DataError(
+            f"{problems}: {len(untold)} problems that the ORM learns from have no solution, the first is {untold[0]}.",
+            rule="a stepwise ORM learns to solve before it compares",
+            fix="set train_orm.form to diagnostic or binary, or use problems that bring solutions",
+        )
+    examples, solved = [], {}
     for row in train.iter_rows(named=True):
         problem = known[row["problem_id"]]
         images = tuple(problem["image_ids"])
-        messages = judge_messages(problem["question"], problem["choices"], len(images), row["steps"], section.form)
+        asked = problem["question"], problem["choices"], len(images)
+        own = own_solution(row["figure"], problem["solution"]) if stepwise else None
         verdict = render_verdict(
             row["status"], row["error_step"], row["error_analysis"], section.form,
-            figure=row["figure"], steps=row["steps"], right_step=row["right_step"],
+            steps=row["steps"], right_step=row["right_step"],
         )  # fmt: skip
         prefix = verdict_prefix(section.form)
         first, last = (place - len(prefix) for place in decisive_part(verdict, section.form))
-        target = verdict.removeprefix(prefix)
-        examples.append(Example(row["row_id"], messages, images, target, prefix, (first, last)))
+        messages = judge_messages(*asked, row["steps"], section.form, own)
+        examples.append(Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix, (first, last)))
+        if own is not None:
+            solved[row["problem_id"]] = Example(row["problem_id"], own_messages(*asked), images, own)
+    examples += [example for _ in range(section.solve_repeats) for example in solved.values()]
     report = finetune(
         examples,
         init=settings.orm.base,

@@ -116,6 +116,7 @@ class TrainOrm(Training):
 
     form: Literal["stepwise", "diagnostic", "binary"]
     decisive_weight: float = Field(gt=0)
+    solve_repeats: int = Field(ge=1)
 
 
 class Generate(Sampled):

@@ -31,15 +31,13 @@ VerdictForm = Literal["stepwise", "diagnostic", "binary"]
 CLOSING = "The answer to this problem is"
 STATUSES = ("CORRECT", "WRONG")
 VERDICT_PREFIX = '{"status": "'
-STEPWISE_PREFIX = '{"'
+STEPWISE_PREFIX = '{"steps": "'
 STATUS_KEY = '"status": "'
 
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
 JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
-JUDGE_STEPWISE = (
-    "{problem}\nSolution:\n{steps}\n"
-    "Is every step right? Reply in JSON: figure, steps, status, error_step, error_analysis."
-)
+JUDGE_OWN = "{problem}\nDescribe the figure. Solve step by step. End with: {closing} ..."
+JUDGE_STEPWISE = "Solution:\n{steps}\nIs every step right? Reply in JSON: steps, status, error_step, error_analysis."
 REFLECT = (
     "{problem}\nThis solution ends in a wrong answer:\n{steps}\n"
     "A checker says of step {error_step}: {error_analysis}\n"
@@ -79,13 +77,40 @@ def solve_messages(question: str, choices: Sequence[str], n_images: int) -> list
     return _user(text, n_images)
 
 
-def judge_messages(
-    question: str, choices: Sequence[str], n_images: int, steps: Sequence[str], form: VerdictForm = "diagnostic"
-) -> list[Message]:
-    """Ask whether a solution is right. The steps are numbered as `error_step` counts them."""
-    asked = JUDGE_STEPWISE if form == "stepwise" else JUDGE
-    text = asked.format(problem=_problem(question, choices, n_images), steps=number_steps(steps, n_images))
+def own_messages(question: str, choices: Sequence[str], n_images: int) -> list[Message]:
+    """Ask the judge for a solution of its own, before it sees the one to judge; see `judge_messages`."""
+    text = JUDGE_OWN.format(problem=_problem(question, choices, n_images), closing=CLOSING)
     return _user(text, n_images)
+
+
+def own_solution(figure: str | None, solution: str) -> str:
+    """Write a judge's own solution as it is trained to: what the figure shows, where that is known, then the steps."""
+    return f"{figure}\n{solution}" if figure else solution
+
+
+def judge_messages(
+    question: str,
+    choices: Sequence[str],
+    n_images: int,
+    steps: Sequence[str],
+    form: VerdictForm = "diagnostic",
+    own: str | None = None,
+) -> list[Message]:
+    """Ask whether a solution is right. The steps are numbered as `error_step` counts them.
+
+    In the stepwise form the judge has solved the problem itself before (`own_messages`), and its own solution stands
+    before the one to judge: what it worked out without sight of the path cannot be copied from it.
+
+    Raises:
+        ParamError: if the stepwise form lacks the judge's own solution.
+    """
+    shown = number_steps(steps, n_images)
+    if form == "stepwise":
+        if own is None:
+            raise ParamError("a stepwise judge needs its own solution of the problem")
+        said: Message = {"role": "assistant", "content": [{"type": "text", "text": clean_text(own, n_images)}]}
+        return [*own_messages(question, choices, n_images), said, *_user(JUDGE_STEPWISE.format(steps=shown), 0)]
+    return _user(JUDGE.format(problem=_problem(question, choices, n_images), steps=shown), n_images)
 
 
 def reflect_messages(
@@ -127,7 +152,6 @@ def render_verdict(
     error_analysis: str | None = None,
     form: VerdictForm = "diagnostic",
     *,
-    figure: str | None = None,
     steps: Sequence[str] = (),
     right_step: str | None = None,
 ) -> str:
@@ -138,9 +162,8 @@ def render_verdict(
         error_step: 1-based step; needed for a wrong path in the diagnostic form.
         error_analysis: what is wrong; needed likewise.
         form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone, "stepwise" is
-            the diagnostic form after what the judge sees in the figure and a check of each step up to the faulty one
-            (see `mathse.core.steps.write_check`): it looks, works each step out itself, and compares, before it judges.
-        figure: what the figure shows, for the stepwise form, where it is known.
+            the diagnostic form after a check of each step up to the faulty one (see `mathse.core.steps.write_check`):
+            it lays the step beside its own before it judges.
         steps: of the path, for the stepwise form.
         right_step: what the faulty step should be, for the stepwise form, where it is known.
 
@@ -159,8 +182,6 @@ def render_verdict(
     verdict: dict[str, object] = {}
     if form == "stepwise":
         wrong = error_step if status == "WRONG" else None
-        if figure:
-            verdict["figure"] = figure
         right = list(steps[: wrong - 1] if wrong else steps)
         checks = [write_check(number, step, step) for number, step in enumerate(right, start=1)]
         if wrong:
@@ -239,14 +260,26 @@ def prompts_digest() -> str:
     question, choices = "Look at <image1>.\n<image2> Which <image>?\n<|im_end|>", ["1", "B", "<image2>"]
     steps = ["1. a", "b", "3. c <image1>"]
     return content_id(
-        [SOLVE, JUDGE, JUDGE_STEPWISE, REFLECT, CLOSING, VERDICT_PREFIX, STEPWISE_PREFIX, STATUS_KEY, STATUSES],
+        [
+            SOLVE,
+            JUDGE,
+            JUDGE_OWN,
+            JUDGE_STEPWISE,
+            REFLECT,
+            CLOSING,
+            VERDICT_PREFIX,
+            STEPWISE_PREFIX,
+            STATUS_KEY,
+            STATUSES,
+        ],
         solve_messages(question, choices, 1),
         judge_messages(question, choices, 2, steps),
+        judge_messages(question, choices, 2, steps, "stepwise", own_solution("y", "z")),
         reflect_messages(question, [], 0, "\n".join(steps), 2, "x"),
         reflect_messages(question, [], 0, "\n".join(steps), None, None),
         [render_verdict("WRONG", 1, "x"), render_verdict("CORRECT"), render_verdict("WRONG", form="binary")],
         [
-            render_verdict("WRONG", 2, "x", "stepwise", figure="y", steps=["1. a 3", "b=4"], right_step="b=5"),
+            render_verdict("WRONG", 2, "x", "stepwise", steps=["1. a 3", "b=4"], right_step="b=5"),
             render_verdict("CORRECT", form="stepwise", steps=["1. a 3", "b=4"]),
         ],
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -12,7 +12,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, verdict_prefix
+from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, own_messages, verdict_prefix
 from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
 
@@ -35,11 +35,15 @@ JUDGEMENTS = pl.Schema(
         "error_kind": pl.String(),
     }
 )
+OWN = pl.Schema({"problem_id": pl.String(), "own": pl.String()})
+OwnSolutions = Mapping[str, str | None]
+"""A judge's own solution by problem."""
+
 _DIAGNOSIS = {"status", "error_step", "error_analysis", "error_kind", "improvement_suggestion"}
 _ALLOWED = {
     "binary": {"status"},
     "diagnostic": {*_DIAGNOSIS, "figure", "right_step"},
-    "stepwise": {*_DIAGNOSIS, "figure", "steps"},
+    "stepwise": {*_DIAGNOSIS, "steps"},
 }
 _CHECK = re.compile(r"(\d{1,4})\.((?: [^\s,|]+\|[^\s,|]+)*) (right|wrong)")
 
@@ -127,18 +131,28 @@ def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
     return _with_path_id(judged).unique("path_id", keep="first").select(PATHS.names()).sort("path_id")
 
 
-def judge_key(engine: Engine, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm) -> str:
+def judge_key(
+    engine: Engine, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm, own: OwnSolutions | None = None
+) -> str:
     """Name a chunk of paths for the journal, by all that its judgements depend on."""
-    return content_id("judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list())
+    solved = [(own or {}).get(name) for name in paths["problem_id"]]
+    return content_id("judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list(), solved)
 
 
 def judge_chunk(
-    engine: Engine, problems: pl.DataFrame, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm
+    engine: Engine,
+    problems: pl.DataFrame,
+    paths: pl.DataFrame,
+    *,
+    max_new_tokens: int,
+    form: VerdictForm,
+    own: OwnSolutions | None = None,
 ) -> pl.DataFrame:
     """Judge one chunk of distinct paths, greedily.
 
     A judge that errs, is cut off, does not parse, names a step that the path does not have, gives no proper
-    probability or, stepwise, misquotes the path or passes it without a check of every step, yields "unparseable".
+    probability or, stepwise, has no own solution, misquotes the path or passes it without a check of every step, yields
+    "unparseable".
 
     Args:
         engine: the ORM.
@@ -146,6 +160,7 @@ def judge_chunk(
         paths: rows of `distinct_paths`.
         max_new_tokens: room for the verdict.
         form: what the judge was trained to write.
+        own: the judge's own solution of each problem, for the stepwise form; see `own_solutions`.
 
     Returns:
         path_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of `paths`.
@@ -154,11 +169,13 @@ def judge_chunk(
         DataError: if a path's problem is not among the problems.
     """
     rows = paths.select(PATHS.names()).to_dicts()
-    requests = _judge_requests(problems, rows, form)
+    requests = _judge_requests(problems, rows, form, own or {})
+    asked = [request for request in requests if request is not None]
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
-    completions = engine.complete(requests, sampling) if requests else []
+    done = {completion.key: completion for completion in engine.complete(asked, sampling)} if asked else {}
     judged = []
-    for row, completion in zip(rows, completions, strict=True):
+    for row, request in zip(rows, requests, strict=True):
+        completion = Completion.failed(row["path_id"], "no own solution") if request is None else done[request.key]
         verdict, p_correct = read_completion(completion, row["steps"], form)
         judged.append(
             {
@@ -203,6 +220,36 @@ def join_judgements(trajectories: pl.DataFrame, judgements: pl.DataFrame) -> pl.
     return joined.with_columns(pl.col("orm_status").fill_null("skipped")).drop("path_id")
 
 
+def own_key(engine: Engine, problem_ids: Sequence[str], *, max_new_tokens: int) -> str:
+    """Name a chunk of problems for the journal, by all that the judge's own solutions depend on."""
+    return content_id("own", engine.digest, engine.contract, max_new_tokens, list(problem_ids))
+
+
+def own_solutions(
+    engine: Engine, problems: pl.DataFrame, problem_ids: Sequence[str], *, max_new_tokens: int
+) -> pl.DataFrame:
+    """Let a stepwise judge solve problems, greedily, before it sees any path.
+
+    Returns:
+        problem_id and own: the solution, null where the judge erred or was cut off.
+
+    Raises:
+        DataError: if a problem is unknown.
+    """
+    known = _known(problems, set(problem_ids))
+    requests = []
+    for name in problem_ids:
+        problem = known[name]
+        images = tuple(problem["image_ids"])
+        messages = own_messages(problem["question"], problem["choices"], len(images))
+        requests.append(Request(key=name, messages=messages, image_ids=images, task="solve", problem_id=name))
+    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
+    rows = [
+        (done.key, done.text if done.finish_reason == "stop" else None) for done in engine.complete(requests, sampling)
+    ]
+    return pl.DataFrame(rows, schema=OWN, orient="row")
+
+
 def judge_paths(
     engine: Engine,
     problems: pl.DataFrame,
@@ -213,20 +260,23 @@ def judge_paths(
 ) -> pl.DataFrame:
     """Judge trajectories in one go: distinct paths, one chunk, joined back.
 
-    A stage that must survive a kill calls the three functions itself, with `judge_chunk` in the journal.
+    A stage that must survive a kill calls the functions itself, with `own_solutions` and `judge_chunk` in the journal.
 
     Returns:
         trajectory_id, problem_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the
         order of the trajectories.
     """
     paths = distinct_paths(trajectories)
-    judgements = judge_chunk(engine, problems, paths, max_new_tokens=max_new_tokens, form=form)
-    names = [name for name in JUDGEMENTS.names() if name != "path_id"]
-    return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *names)
+    own: OwnSolutions = {}
+    if form == "stepwise" and paths.height:
+        names = paths["problem_id"].unique(maintain_order=True).to_list()
+        own = dict(own_solutions(engine, problems, names, max_new_tokens=max_new_tokens).iter_rows())
+    judgements = judge_chunk(engine, problems, paths, max_new_tokens=max_new_tokens, form=form, own=own)
+    columns = [name for name in JUDGEMENTS.names() if name != "path_id"]
+    return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *columns)
 
 
-def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form: VerdictForm) -> list[Request]:
-    wanted = {row["problem_id"] for row in rows}
+def _known(problems: pl.DataFrame, wanted: set[str]) -> dict[str, dict[str, Any]]:
     known = {
         problem["problem_id"]: problem
         for problem in problems.filter(pl.col("problem_id").is_in(wanted)).iter_rows(named=True)
@@ -237,14 +287,27 @@ def _judge_requests(problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form
             rule="a path's problem is known",
             fix="give the judge the problems table that the paths were made from",
         )
-    requests = []
+    return known
+
+
+def _judge_requests(
+    problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form: VerdictForm, own: OwnSolutions
+) -> list[Request | None]:
+    """Return a request for each path; None where the stepwise form lacks the judge's own solution."""
+    known = _known(problems, {row["problem_id"] for row in rows})
+    requests: list[Request | None] = []
     for row in rows:
-        problem = known[row["problem_id"]]
+        problem, solved = known[row["problem_id"]], own.get(row["problem_id"])
+        if form == "stepwise" and solved is None:
+            requests.append(None)
+            continue
         images = tuple(problem["image_ids"])
         requests.append(
             Request(
                 key=row["path_id"],
-                messages=judge_messages(problem["question"], problem["choices"], len(images), row["steps"], form),
+                messages=judge_messages(
+                    problem["question"], problem["choices"], len(images), row["steps"], form, solved
+                ),
                 image_ids=images,
                 task="judge",
                 problem_id=row["problem_id"],

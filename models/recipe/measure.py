@@ -1,7 +1,7 @@
 """Measure the embedded base model: `python -m models.recipe.measure models/tiny-base`.
 
-Exact descriptions by family, sums right, lines checked right (the first false line found, or none), and problems right
-before any fine-tuning on problems.
+Exact descriptions by family, sums right, lists looked up without a fault, lines checked right (the first false line
+found, or none), and problems right before any fine-tuning on problems.
 Figures come from the `eval` side of the content split, so nothing measured was trained on.
 """
 
@@ -24,7 +24,7 @@ from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
 from mathse.figures.source import rows_of
-from models.recipe.tasks import DESCRIBE, SUMS, check_sample, random_sum
+from models.recipe.tasks import DESCRIBE, LONG_LISTS, SUMS, check_sample, lookup_sample, random_sum
 
 SUMS_AT_ONCE = 5
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=160, seed=0)
@@ -55,6 +55,9 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
         asked_sums = " ".join(f"{question}=?" for question, _ in drawn_sums)
         request = Request(f"sum/{number}", prompt(SUMS.format(text=asked_sums), 0))
         wanted.append(("sums", " ".join(f"{question}={result}" for question, result in drawn_sums), request))
+    for number in range(sums):
+        listed = lookup_sample(rng, LONG_LISTS)
+        wanted.append(("lookups", listed.answer, Request(f"lookup/{number}", prompt(listed.prompt, 0))))
     asked = []
     drawn = stream("eval", seed + 1)
     for _ in range(problems):
@@ -92,6 +95,7 @@ def measure(model: str, work: Path, *, per_family: int, sums: int, problems: int
         "by_family": {name: share_with_interval(sum(hits[name]), len(hits[name])) for name in FAMILIES},
         "checks": share_with_interval(sum(hits["checks"]), len(hits["checks"])),
         "sums": share_with_interval(sum(hits["sums"]), len(hits["sums"])),
+        "lookups": share_with_interval(sum(hits["lookups"]), len(hits["lookups"])),
         "problems": share_with_interval(int(right), len(asked)),
     }
 

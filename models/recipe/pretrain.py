@@ -178,7 +178,11 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log")
     parser.add_argument(
-        "--cycles", type=int, nargs="+", default=[4600, 9000, 17000, 18900], help="steps at which each cycle ends"
+        "--cycles",
+        type=int,
+        nargs="+",
+        default=[4600, 9000, 17000, 18900, 20700],
+        help="steps at which each cycle ends",
     )
     parser.add_argument("--weights", type=Path, default=None, help="begin with these weights, at the step --first")
     parser.add_argument("--first", type=int, default=0)
@@ -215,7 +219,7 @@ def main() -> None:
     loader = DataLoader(Steps(processor, args.seed, args.batch), batch_size=None, sampler=range(first, last),
                         num_workers=1, prefetch_factor=8)  # fmt: skip
     started = time.monotonic()
-    losses = {kind: [0.0, 0] for kind in ("figure", "reading", "text", "comparing", "glyphs")}
+    losses = {kind: [0.0, 0] for kind in ("figure", "reading", "text", "comparing", "lookup", "glyphs")}
     model.train()
     for step, arrays in enumerate(loader, start=first):
         share = rate_at(step, args.cycles, 200, args.decay)

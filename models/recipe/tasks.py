@@ -24,6 +24,10 @@ COMPARING = 17_000
 """From here on the model learns to compare: two thirds of its steps at first, with short pieces."""
 
 SINGLE_DIGITS, NUMBERS = COMPARING + 300, COMPARING + 600
+LOOKING_UP = 18_900
+"""From here on the model learns to find the entry of a list that is asked for: half of its steps at first."""
+
+SHORT_LISTS, LONG_LISTS = LOOKING_UP + 150, LOOKING_UP + 600
 HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
 """Families that the first cycle left weak: the second draws them twice as often."""
 DESCRIBE = "Describe the figure."
@@ -31,8 +35,14 @@ LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
 CHECK = "Is every line true?\n{lines}"
 COMPARE = "Compare.\n{lines}\nwith\n{given}"
+LOOK_UP = "Look up: {asked}.\n{entries}"
+SORT = "{first} first.\n{entries}"
 READ = "Read it."
 SUMS = "Calculate.\n{text}"
+
+
+NAMES = ("red", "blue", "green", "yellow", "circles", "squares", "triangles", "pen", "pens", "hat", "hats", "bag",
+         "bags", "cup", "cups", "fan", "fans", "ball", "balls", "book", "books", "key", "keys")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,14 +94,16 @@ def random_figure(rng: random.Random, names: Sequence[str]) -> Figure:
     return draw_figure(rng, rng.choice(names), rng.choice((1, 2, 2)), wanted_side="train")
 
 
-def figure_sample(rng: random.Random, names: Sequence[str] = tuple(FAMILIES)) -> Sample:
-    """Draw a figure and one of the four tasks on it."""
+def figure_sample(
+    rng: random.Random, names: Sequence[str] = tuple(FAMILIES), shares: tuple[float, float] = (0.45, 0.15)
+) -> Sample:
+    """Draw a figure and one of the four tasks on it; `shares` of them describe all of it, or the part asked for."""
     figure = random_figure(rng, names)
     reading = family(figure.family).ask(figure.facts, rng).steps[0]
     draw = rng.random()
-    if draw < 0.45:
+    if draw < shares[0]:
         return Sample(DESCRIBE, figure.description, figure.png, figure.glyphs)
-    if draw < 0.6:
+    if draw < sum(shares):
         return Sample(LOOK.format(about=reading.about), reading.text, figure.png, figure.glyphs)
     if draw < 0.9:
         return check_sample(figure, rng)
@@ -191,6 +203,39 @@ def _short_line(rng: random.Random, step: int) -> str:
     return rng.choice(kind.ask(kind.facts(rng, rng.choice((1, 2))), rng).steps).text
 
 
+def lookup_sample(rng: random.Random, step: int) -> Sample:
+    """Find entries of a list: the number of a name, the letter of a number, or all of them in order."""
+    count = rng.randint(2, 3 if step < SHORT_LISTS else 5)
+    digits = (1,) if step < SHORT_LISTS else (1, 2, 2, 3)
+    numbers: list[str] = []
+    while len(numbers) < count:
+        number = str(rng.randint(0, 10 ** rng.choice(digits) - 1))
+        if number not in numbers:
+            numbers.append(number)
+    lettered = rng.random() < 0.4
+    names = list("ABCDE"[:count]) if lettered else rng.sample(NAMES, count)
+    order = rng.sample(range(count), count)
+    draw = rng.random()
+    if draw < 0.4:
+        letters = "ABCDE"
+        entries = "\n".join(f"{letters[place]}. {number}" for place, number in enumerate(numbers))
+        asked = ", ".join(numbers[place] for place in order)
+        return Sample(
+            LOOK_UP.format(asked=asked, entries=entries), ", ".join(f"{numbers[p]} {letters[p]}" for p in order)
+        )
+    written = rng.choice(("{0} {1}", "{1} {0}")) if not lettered else "{0} {1}"
+    entries = ", ".join(written.format(name, number) for name, number in zip(names, numbers, strict=True))
+    if draw < 0.8:
+        asked = ", ".join(names[place] for place in order)
+        return Sample(
+            LOOK_UP.format(asked=asked, entries=entries), ", ".join(f"{names[p]} {numbers[p]}" for p in order)
+        )
+    down = rng.random() < 0.5
+    order = sorted(range(count), key=lambda place: int(numbers[place]), reverse=down)
+    prompt = SORT.format(first="Highest" if down else "Lowest", entries=entries)
+    return Sample(prompt, ", ".join(f"{names[p]} {numbers[p]}" for p in order))
+
+
 def reading_sample(rng: random.Random) -> Sample:
     """Scatter one to three numbers, sums or letters over an empty figure, to be read from top to bottom."""
     pen = Pen(rng)
@@ -222,9 +267,9 @@ def sums_sample(rng: random.Random) -> Sample:
 def batch(seed: int, step: int, size: int) -> list[Sample]:
     """Return the samples of one training step; a step has samples of one kind.
 
-    Every sixth step is sums (twice the size: they are cheap), and from `COMPARING` on another one compares lines (half
-    the size). Scattered numbers to read come in every third step at first, since a model that cannot read digits learns
-    little from figures, and seldom later.
+    Every sixth step is sums (twice the size: they are cheap), from `COMPARING` on another one compares lines (half the
+    size), and from `LOOKING_UP` on two more look things up in lists. Scattered numbers to read come in every third step
+    at first, since a model that cannot read digits learns little from figures, and seldom later.
     """
     rng = random.Random(f"{seed}/pretrain/{step}")
     kind = kind_of(step)
@@ -232,15 +277,23 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
         return [sums_sample(rng) for _ in range(size * 2)]
     if kind == "comparing":
         return [comparing_sample(rng, step) for _ in range(max(1, size // 2))]  # these are long
+    if kind == "lookup":
+        return [lookup_sample(rng, step) for _ in range(size * 2)]
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
     names = (*FAMILIES, *HARD_TO_SEE) if step >= FIRST_CYCLE else tuple(FAMILIES)
-    return [figure_sample(rng, names) for _ in range(size)]
+    return [figure_sample(rng, names, (0.45, 0.15) if step < LOOKING_UP else (0.25, 0.4)) for _ in range(size)]
 
 
 def kind_of(step: int) -> str:
-    """Return what a training step is about: figure, reading, text or comparing."""
-    if step >= COMPARING and (step % 6 == 3 or (step < NUMBERS and step % 3 != 0)):
+    """Return what a training step is about: figure, reading, text, comparing or lookup."""
+    if step >= LOOKING_UP:
+        early = step < LONG_LISTS
+        if step % 2 == 0 if early else step % 6 in (0, 2):
+            return "lookup"
+        if step % 12 == 3:
+            return "comparing"
+    elif step >= COMPARING and (step % 6 == 3 or (step < NUMBERS and step % 3 != 0)):
         return "comparing"
     if step % 6 == 5:
         return "text"

@@ -14,6 +14,8 @@ from mathse.core.prompts import (
     decisive_part,
     judge_messages,
     number_steps,
+    own_messages,
+    own_solution,
     prompts_digest,
     reflect_messages,
     render_verdict,
@@ -52,6 +54,17 @@ def test_judge_numbers_steps_as_error_step_counts() -> None:
         "How many?\nSolution:\n1. See 3.\n2. 3+4=7.\n3. 2. odd\n4. The answer is 7.\n"
         "Is every step right? Reply in JSON: status, error_step, error_analysis."
     )
+
+
+def test_a_stepwise_judge_reads_its_own_solution_before_the_path() -> None:
+    own = own_solution("Two bars.", "1. See 3.")
+    asked, said, shown = judge_messages("How many?", ["3", "4"], 1, ["1. See 4."], "stepwise", own)
+    assert [asked] == own_messages("How many?", ["3", "4"], 1)
+    assert (said["role"], said["content"][0]["text"]) == ("assistant", "Two bars.\n1. See 3.")
+    assert "See 4." in shown["content"][-1]["text"] and not any(part["type"] == "image" for part in shown["content"])
+    assert own_solution(None, "1. See 3.") == "1. See 3."
+    with pytest.raises(ParamError, match="own solution"):
+        judge_messages("How many?", [], 1, ["1. See 4."], "stepwise")
 
 
 def test_reflect_gives_feedback_and_doubts_it() -> None:
@@ -149,7 +162,7 @@ def test_number_steps_cleans_each_step() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["SOLVE", "JUDGE", "JUDGE_STEPWISE", "REFLECT", "CLOSING", "VERDICT_PREFIX", "STEPWISE_PREFIX"]
+    "name", ["SOLVE", "JUDGE", "JUDGE_OWN", "JUDGE_STEPWISE", "REFLECT", "CLOSING", "VERDICT_PREFIX", "STEPWISE_PREFIX"]
 )
 def test_the_digest_changes_with_each_template(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = prompts_digest()

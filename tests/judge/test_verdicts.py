@@ -128,16 +128,16 @@ def test_no_text_breaks_the_parser_or_passes_by_chance(text):
 
 
 CHECKS = '"1. A|A 3|3 right, 2. 3|3 +4|+4 =7|=8 wrong"'
-STEPWISE = f'{{"figure": "A 3, B 4.", "steps": {CHECKS}, "status": "WRONG", "error_step": 2, "error_analysis": "x"}}'
+STEPWISE = f'{{"steps": {CHECKS}, "status": "WRONG", "error_step": 2, "error_analysis": "x"}}'
 STEPS = ["1. A is 3.", "2. 3+4=8.", "8."]
 
 
 def test_a_stepwise_verdict_is_read_back():
-    wrong = render_verdict("WRONG", 2, "x", "stepwise", figure="A 3, B 4.", steps=STEPS, right_step="3+4=7.")
+    wrong = render_verdict("WRONG", 2, "x", "stepwise", steps=STEPS, right_step="3+4=7.")
     assert wrong == STEPWISE
     first = [("A", "A"), ("3", "3")]
     second = [("3", "3"), ("+4", "+4"), ("=7", "=8")]
-    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, "A 3, B 4.", None, (first, second))
+    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, None, None, (first, second))
     correct = render_verdict("CORRECT", form="stepwise", steps=STEPS[:1])
     assert correct == '{"steps": "1. A|A 3|3 right", "status": "CORRECT"}'
     assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", checks=(first,))
@@ -160,7 +160,7 @@ def test_a_stepwise_verdict_is_read_back():
         (CHECKS, "null"),
         (f'"steps": {CHECKS}, ', ""),
         ('"error_step": 2', '"error_step": 1'),
-        ('"A 3, B 4."', "7"),
+        ('"steps"', '"figure": "A 3, B 4.", "steps"'),
         ('"WRONG", "error_step": 2, "error_analysis": "x"', '"CORRECT"'),
     ],
 )
@@ -183,13 +183,37 @@ ALL_RIGHT = "1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 
     ],
 )
 def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(words, status):
-    engine = Scripted(says(f'steps": "{words}", "status": "CORRECT"}}', probs=(0.9, 0.1)))
+    verdict, own = says(f'{words}", "status": "CORRECT"}}', probs=(0.9, 0.1)), says("It shows 3.\n1. The bar shows 3.")
+    engine = Scripted(lambda request: (verdict if request.task == "judge" else own)(request))
     paths = trajectories(trajectory(0, RIGHT))
     assert len(paths["steps"][0]) == 3
     found = judge_paths(engine, problems(1), paths, max_new_tokens=64, form="stepwise")
     assert found["orm_status"].to_list() == [status]
-    (request,) = engine.requests
-    assert (request.prefix, request.options_after) == ('{"', '"status": "')
+    solved, request = engine.requests
+    assert (request.prefix, request.options_after) == ('{"steps": "', '"status": "')
+    assert (
+        solved.messages == request.messages[:1] and "Describe the figure" in solved.messages[0]["content"][-1]["text"]
+    )
+    assert [message["role"] for message in request.messages] == ["user", "assistant", "user"]
+    assert "The bar shows 3." in request.messages[1]["content"][0]["text"]
+
+
+def test_a_stepwise_judge_solves_each_problem_once_and_without_the_path():
+    engine = Scripted(says("1. A is 3."))
+    paths = trajectories(*(trajectory(number, text) for number in range(2) for text in (RIGHT, WRONG)))
+    judge_paths(engine, problems(2), paths, max_new_tokens=64, form="stepwise")
+    solved = [request for request in engine.requests if request.task == "solve"]
+    assert sorted(request.problem_id for request in solved) == sorted(problem_id(number) for number in range(2))
+    assert len(engine.requests) == 2 + 4
+    for request in solved:
+        assert not any(line in str(request.messages) for line in (RIGHT, WRONG))
+
+
+def test_a_stepwise_judge_without_a_solution_of_its_own_passes_nothing():
+    engine = Scripted(says("cut off", "length"))
+    found = judge_paths(engine, problems(1), trajectories(trajectory(0, RIGHT)), max_new_tokens=64, form="stepwise")
+    assert found["orm_status"].to_list() == ["unparseable"]
+    assert [request.task for request in engine.requests] == ["solve"]
 
 
 def test_each_distinct_path_is_judged_once():
@@ -285,8 +309,10 @@ def test_the_key_covers_what_the_judgement_depends_on():
         judge_key(engine, paths, max_new_tokens=9, form="binary"),
         judge_key(engine, paths[:1], max_new_tokens=9, form="diagnostic"),
         judge_key(other, paths, max_new_tokens=9, form="diagnostic"),
+        judge_key(engine, paths, max_new_tokens=9, form="stepwise", own={problem_id(0): "a"}),
+        judge_key(engine, paths, max_new_tokens=9, form="stepwise", own={problem_id(0): "b"}),
     }
-    assert len(keys) == 5
+    assert len(keys) == 7
     assert judge_key(engine, paths, max_new_tokens=9, form="binary") in keys
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from mathse.core.steps import write_check
 from models.recipe.pretrain import IGNORED, collate, to_inputs
 from models.recipe.tasks import (
     COMPARING,
+    LONG_LISTS,
+    LOOKING_UP,
     Sample,
     batch,
     corrupt,
@@ -22,6 +25,7 @@ from models.recipe.tasks import (
     falsified,
     figure_sample,
     kind_of,
+    lookup_sample,
     sums_sample,
 )
 from models.recipe.tokenizer import END
@@ -29,7 +33,14 @@ from tests.closure import ROOT
 
 FIGURE_STEP, READING_STEP, TEXT_STEP = 0, 1, 5
 COMPARING_STEP = next(step for step in range(COMPARING + 1000, COMPARING + 1100) if kind_of(step) == "comparing")
-KINDS = {FIGURE_STEP: "figure", READING_STEP: "reading", TEXT_STEP: "text", COMPARING_STEP: "comparing"}
+LOOKUP_STEP = next(step for step in range(LONG_LISTS, LONG_LISTS + 10) if kind_of(step) == "lookup")
+KINDS = {
+    FIGURE_STEP: "figure",
+    READING_STEP: "reading",
+    TEXT_STEP: "text",
+    COMPARING_STEP: "comparing",
+    LOOKUP_STEP: "lookup",
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +63,7 @@ def by_template(processor: Any, sample: Sample, *, answered: bool) -> dict[str, 
 @pytest.mark.parametrize("step", KINDS)
 def test_collate_makes_what_the_processor_makes(processor: Any, step: int) -> None:
     samples = batch(3, step, 4)
-    text_alone = step in (TEXT_STEP, COMPARING_STEP)
+    text_alone = step in (TEXT_STEP, COMPARING_STEP, LOOKUP_STEP)
     assert [sample.png is None for sample in samples] == [text_alone] * len(samples)
     made = to_inputs(collate(processor, samples))
     for row, sample in enumerate(samples):
@@ -127,6 +138,27 @@ def test_falsified_names_the_first_false_line() -> None:
         assert [check.split()[-1] for check in checks] == ["right"] * (last - 1) + ["wrong" if false else "right"]
         seen.add((len(false) > 1, bool(false)))
     assert seen == {(False, False), (False, True), (True, True)}, "all of none, one and several were met"
+
+
+def test_lookups_are_right_and_lists_grow() -> None:
+    rng = random.Random(8)
+    longest = dict.fromkeys((LOOKING_UP, LONG_LISTS), 0)
+    kinds = set()
+    for step in [*longest] * 200:
+        sample = lookup_sample(rng, step)
+        task, listed = sample.prompt.split("\n", 1)
+        entries = [sorted(re.findall(r"\w+", entry)) for entry in re.split(r", |\n", listed)]
+        found = [entry.split() for entry in sample.answer.split(", ")]
+        assert sorted(entries) == sorted(sorted(entry) for entry in found), "each entry is found once"
+        longest[step] = max(longest[step], len(entries))
+        kinds.add(task.split(":")[0])
+        if task.startswith("Look up"):
+            assert [entry[0] for entry in found] == task.removeprefix("Look up: ").removesuffix(".").split(", ")
+        else:
+            numbers = [int(entry[1]) for entry in found]
+            assert numbers == sorted(numbers, reverse=task == "Highest first.")
+    assert kinds == {"Look up", "Highest first.", "Lowest first."}
+    assert longest[LOOKING_UP] == 3 and longest[LONG_LISTS] == 5
 
 
 def test_sums_are_right() -> None:
