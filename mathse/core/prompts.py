@@ -37,7 +37,7 @@ STATUS_KEY = '"status": "'
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
 JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
 JUDGE_OWN = "{problem}\nDescribe the figure. Solve step by step. End with: {closing} ..."
-JUDGE_STEPWISE = "Solution:\n{steps}\nIs every step right? Reply in JSON: steps, status, error_step, error_analysis."
+JUDGE_STEPWISE = "Solution:\n{steps}\nIs every step right? Reply in JSON: steps, status, error_analysis."
 REFLECT = (
     "{problem}\nThis solution ends in a wrong answer:\n{steps}\n"
     "A checker says of step {error_step}: {error_analysis}\n"
@@ -163,7 +163,7 @@ def render_verdict(
         error_analysis: what is wrong; needed likewise.
         form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone, "stepwise" is
             the diagnostic form after a check of each step up to the faulty one (see `mathse.core.steps.write_check`):
-            it lays the step beside its own before it judges.
+            it lays the step beside its own before it judges. Its last check is of the faulty step and names it.
         steps: of the path, for the stepwise form.
         right_step: what the faulty step should be, for the stepwise form, where it is known.
 
@@ -195,7 +195,9 @@ def render_verdict(
                 rule="a diagnostic verdict names step and analysis",
                 fix="annotate the path, or train the judge with the binary form",
             )
-        verdict |= {"error_step": error_step, "error_analysis": error_analysis}
+        if form != "stepwise":
+            verdict["error_step"] = error_step
+        verdict["error_analysis"] = error_analysis
     return json.dumps(verdict, ensure_ascii=False)
 
 

@@ -43,7 +43,7 @@ _DIAGNOSIS = {"status", "error_step", "error_analysis", "error_kind", "improveme
 _ALLOWED = {
     "binary": {"status"},
     "diagnostic": {*_DIAGNOSIS, "figure", "right_step"},
-    "stepwise": {*_DIAGNOSIS, "steps"},
+    "stepwise": {*_DIAGNOSIS, "steps"} - {"error_step"},
 }
 _CHECK = re.compile(r"(\d{1,4})\.((?: [^\s,|]+\|[^\s,|]+)*) (right|wrong)")
 
@@ -81,9 +81,9 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
     number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or null or empty ones.
     In the binary form there is only `status`. A diagnostic verdict may also have `error_kind`, `figure` (what
     the figure shows), `right_step` (what the faulty step should be) and `improvement_suggestion` (the paper's
-    annotation prompt asks for it; it is not kept). The stepwise form adds `steps`, such as
-    "1. 12|12 right, 2. 12|12 =17|=18 wrong": numbered from 1, at most the last one wrong, at one with status and
-    error step, and each word at one with its pairs.
+    annotation prompt asks for it; it is not kept). The stepwise form has `steps` in place of `error_step`, such as
+    "1. 12|12 right, 2. 12|12 =17|=18 wrong": numbered from 1, the last one wrong if the status is WRONG (it is the
+    faulty step) and none else, and each word at one with its pairs.
 
     Everything else is unparseable: code fences, text before or after, a cut-off object, a key that occurs
     twice or is not known, another status or type.
@@ -105,7 +105,11 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         return UNPARSEABLE
     if not all(_is_text_or_none(verdict.get(name)) for name in ("improvement_suggestion", "figure", "right_step")):
         return UNPARSEABLE
-    feedback = [verdict.get(name) for name in ("error_step", "error_analysis", "error_kind")]
+    checks = _checks(verdict.get("steps"), str(verdict["status"])) if form == "stepwise" else None
+    if form == "stepwise" and checks is None:
+        return UNPARSEABLE
+    step = len(checks) if checks is not None and verdict["status"] == "WRONG" else verdict.get("error_step")
+    feedback = [step, verdict.get("error_analysis"), verdict.get("error_kind")]
     if verdict["status"] == "CORRECT":
         found = ParsedVerdict("correct") if all(part in (None, "") for part in feedback) else UNPARSEABLE
     elif verdict["status"] != "WRONG":
@@ -113,8 +117,9 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
     else:
         found = ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
     if found.status != "unparseable":
-        found = replace(found, figure=verdict.get("figure") or None, right_step=verdict.get("right_step") or None)
-    return _with_steps(found, verdict.get("steps")) if form == "stepwise" else found
+        figure, right_step = verdict.get("figure") or None, verdict.get("right_step") or None
+        found = replace(found, figure=figure, right_step=right_step, checks=None if checks is None else tuple(checks))
+    return found
 
 
 def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
@@ -336,23 +341,23 @@ def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
     return ParsedVerdict("wrong", step, str(analysis).strip(), None if kind is None else str(kind))
 
 
-def _with_steps(found: ParsedVerdict, words: object) -> ParsedVerdict:
-    """Hold a verdict to its own checks of the steps."""
-    if found.status == "unparseable" or not isinstance(words, str):
-        return UNPARSEABLE
+def _checks(words: object, status: str) -> list[Pairs] | None:
+    """Read the checks of the steps; None if they contradict themselves or the status."""
+    if not isinstance(words, str):
+        return None
+    texts = words.split(", ")
     checks: list[Pairs] = []
-    for number, text in enumerate(words.split(", "), start=1):
+    for number, text in enumerate(texts, start=1):
         check = _CHECK.fullmatch(text)
         if check is None or int(check[1]) != number:
-            return UNPARSEABLE
+            return None
         pairs, wrong = read_pairs(check[2]), check[3] == "wrong"
         differ = [place for place, (ours, theirs) in enumerate(pairs) if ours != theirs]
-        if wrong != (number == found.error_step) or differ != ([len(pairs) - 1] if wrong and pairs else []):
-            return UNPARSEABLE
+        faulty = status == "WRONG" and number == len(texts)
+        if wrong != faulty or differ != ([len(pairs) - 1] if wrong and pairs else []):
+            return None
         checks.append(pairs)
-    if found.error_step not in (None, len(checks)):
-        return UNPARSEABLE
-    return replace(found, checks=tuple(checks))
+    return checks
 
 
 def _quotes(verdict: ParsedVerdict, steps: Sequence[str]) -> bool:
