@@ -106,7 +106,7 @@ def last_boxed(text: str) -> Place | None:
 
 
 _MARKER_WORDS = ("ans", "solution", "result", "choice", "option", "###")
-"""A marker holds one of these; to look for them first takes a fifth of the time that the pattern alone takes."""
+"""A marker holds one of these, and they are found far sooner than the pattern, which tries at every word."""
 
 
 def _marker_matches(text: str) -> Iterator[re.Match[str]]:
@@ -176,6 +176,10 @@ _DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false bec
 _LABEL_INSIDE = re.compile(r"\(\s*[A-H]\s*\)|^\s+[A-H]\s*$")
 
 
+MAX_SENTENCE_CHARS = 4000
+_NOTHING_MORE = re.compile(r".\s*\Z")
+
+
 def sentence_end(text: str, start: int = 0) -> int:
     """Return where the sentence that begins at `start` ends; a point inside a number or an abbreviation ends none."""
     stop = min(len(text), start + MAX_SENTENCE_CHARS)
@@ -191,10 +195,6 @@ def sentence_end(text: str, start: int = 0) -> int:
             continue
         return at
     return stop
-
-
-MAX_SENTENCE_CHARS = 4000
-_NOTHING_MORE = re.compile(r".\s*\Z")
 
 
 def sentences(text: str) -> list[Place]:

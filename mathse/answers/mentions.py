@@ -83,7 +83,7 @@ def _words_of(option: str) -> str:
 def _occurrences(words: str, text: str) -> Iterator[tuple[int, int]]:
     """Yield where words stand in a text by themselves, perhaps in the plural: start and end.
 
-    Written out, since compiling a pattern for every option of every problem takes longer than all else.
+    Written out, since a pattern would have to be compiled for every option of every problem.
     """
     start = text.find(words)
     while start >= 0:

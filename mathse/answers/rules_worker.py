@@ -20,6 +20,7 @@ CHUNK = 250
 """Tasks handed over at a time: few enough that all processes end together."""
 
 Judged = Verdict | Pending
+_DIED = (OSError, EOFError, pickle.UnpicklingError)
 Chunks = SimpleQueue[Sequence[Task]]
 
 
@@ -52,12 +53,8 @@ class Helper:
                     pickle.dump(tasks, self._process.stdin)
                     self._process.stdin.flush()
                     judged: list[Judged] = pickle.load(self._process.stdout)
-                except (
-                    OSError,
-                    EOFError,
-                    pickle.UnpicklingError,
-                ):  # the child died: its tasks are judged by the caller
-                    self._chunks.put(tasks)
+                except _DIED:
+                    self._chunks.put(tasks)  # for the caller, or another helper
                     return
                 self._done(tasks, judged)
 

@@ -10,9 +10,9 @@ from mathse.answers import rules_worker
 from mathse.answers.rules_worker import judge_chunks
 from mathse.answers.verdict import Task, judge
 
-TASKS = [Task(str(number % 7), f"So the answer is {number % 5}.", answer_type="number") for number in range(60)] + [
-    Task(f"{number}x+1", f"The answer is $1+{number}x$.") for number in range(30)
-]
+TASKS = [
+    Task(str(number), f"So the answer is {number + number % 2}.", answer_type="number") for number in range(60)
+] + [Task(f"{number}x+1", f"The answer is $1+{number}x$.") for number in range(30)]
 
 
 def judged_in(processes: int) -> dict[Task, object]:

@@ -1,0 +1,61 @@
+"""Plain search in place of patterns: it has to find what the patterns find."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mathse.answers import locate
+from mathse.answers.mentions import _occurrences
+
+PHRASES = (
+    "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options|answer choices are|choice|so|"
+    "So on|also|thus|Hence|we get|we|conclude|\n|\n  |.|!|?|e.g.|3.5|5.| |x|12|(B)|**|:|=|İ|答案是|因此|$|1."
+)
+WORDS = PHRASES.split("|")
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.lists(st.sampled_from(WORDS)).map("".join)
+
+
+@settings(deadline=None, max_examples=400)
+@given(TEXTS)
+@example("   #### 5")
+@example("the answer answer is 5")
+def test_markers_are_where_the_pattern_finds_them(text: str) -> None:
+    found = [match.span() for match in locate._marker_matches(text)]
+    assert found == [match.span() for match in locate._MARKER.finditer(text)]
+
+
+@settings(deadline=None, max_examples=400)
+@given(TEXTS)
+def test_a_conclusion_is_what_the_pattern_calls_one(text: str) -> None:
+    assert locate.concludes(text) == (locate._CONCLUSION.search(text) is not None)
+
+
+CONCLUSIONS = (
+    "so it is 5|Therefore 5|Thus|hence|In conclusion, 5|in summary|finally 5|we get 5|we find|we have|we obtain|"
+    "it follows|this means 5|I conclude|所以5|因此|故|综上|∴|\\therefore"
+)
+
+
+@pytest.mark.parametrize("sentence", CONCLUSIONS.split("|"))
+def test_every_way_to_conclude_is_met(sentence: str) -> None:
+    assert locate.concludes(sentence)
+
+
+OPTIONS = ["pen", "box", "5", "x+1", "4:30", "no", "1/2"]
+
+
+@settings(deadline=None, max_examples=400)
+@given(
+    st.sampled_from(OPTIONS), st.lists(st.sampled_from([*OPTIONS, "es", "s", *" ./^°_\\"]), max_size=12).map("".join)
+)
+@example("box", "boxes")
+@example("pen", "a pen. 5")
+@example("pen", "a pen.5")
+def test_mentions_are_where_a_pattern_would_find_them(words: str, text: str) -> None:
+    plural = "(?:e?s)?" if words[-1].isalpha() else ""
+    pattern = re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
+    assert list(_occurrences(words, text)) == [match.span() for match in pattern.finditer(text)]
