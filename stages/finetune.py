@@ -44,7 +44,7 @@ def train_student(
     checks.known_problem_ids(rows, pool, file=str(train))
     checks.held_out_stay_out(rows, everything.filter(pl.col("split") != "train"), file=str(train))
     from mathse.training import Example
-    from mathse.training.loop import finetune as fit
+    from mathse.training.parallel import train as fit
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
@@ -56,6 +56,7 @@ def train_student(
         examples.append(Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"]))
     report = fit(
         examples,
+        processes=settings.finetune.processes,
         init=init,
         out=out,
         config=train_config(settings.finetune, seed=settings.seed, steps=steps),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +11,7 @@ import polars as pl
 from mathse.core.images import ImageStore
 from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Model, Sampled
+from mathse.engines.parallel import ParallelEngine
 from mathse.engines.protocol import Engine, Sampling
 from mathse.solving import TRAJECTORY, chunk_seed, solve_chunk, solve_key
 from stages.common import JOURNAL, by_id
@@ -19,14 +21,23 @@ Plan = Sequence[tuple[str, int]]
 
 
 def load_engine(model: Path | str, role: Model, problems: Path) -> Engine:
-    """Load a model as an engine; imported late, so that tables are checked before any model library loads."""
+    """Load a model as an engine, in as many processes as its role has."""
+    load = partial(_load, str(model), role, ImageStore(problems / "images"))
+    if role.processes == 1:
+        return load()
+    return ParallelEngine(load, processes=role.processes, batch_size=role.batch_size)
+
+
+def _load(model: str, role: Model, images: ImageStore) -> Engine:
+    """Load a model; imported late, so that tables are checked before any model library loads."""
     from mathse.engines.transformers_engine import TransformersEngine
 
     return TransformersEngine(
-        str(model),
-        images=ImageStore(problems / "images"),
+        model,
+        images=images,
         batch_size=role.batch_size,
         dtype=role.dtype,
+        device="auto" if role.processes == 1 else "cpu",
         max_prompt_tokens=role.max_prompt_tokens,
         trust_remote_code=role.trust_remote_code,
     )

@@ -30,7 +30,7 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
     train = read(rows, schemas.OrmRow).filter(pl.col("part") == "train")
     checks.known_problem_ids(train, pool, file=str(rows))
     from mathse.training import Example
-    from mathse.training.loop import finetune
+    from mathse.training.parallel import train as fit
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
@@ -58,8 +58,9 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
         if own is not None:
             solved[row["problem_id"]] = Example(row["problem_id"], own_messages(*asked), images, own)
     examples += [example for _ in range(section.solve_repeats) for example in solved.values()]
-    report = finetune(
+    report = fit(
         examples,
+        processes=section.processes,
         init=settings.orm.base,
         out=out,
         config=train_config(section, seed=settings.seed, steps=section.steps, emphasis_weight=section.decisive_weight),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -52,7 +53,7 @@ class ImageStore:
     """Fetch image bytes by id from the shards of a folder.
 
     Only the ids are held in memory, and the blocks read last, up to `cache_bytes` of image bytes. Threads may
-    share a store. Processes must each open their own (polars does not survive a fork).
+    share a store. A store that is sent to another process is opened there anew (polars does not survive a fork).
 
     Args:
         folder: a folder that `write_images` wrote.
@@ -73,6 +74,10 @@ class ImageStore:
         for number, file in enumerate(self._files):
             ids = _collect(file, pl.scan_parquet(file).select("image_id"))["image_id"]
             self._places |= {image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)}
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Send the folder to another process, nothing that was read from it."""
+        return partial(ImageStore, cache_bytes=self._cache_bytes), (self.folder,)
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -57,6 +57,7 @@ class Model(Section):
 
     base: str
     dtype: Dtype
+    processes: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     max_prompt_tokens: int = Field(ge=1)
     trust_remote_code: bool
@@ -94,6 +95,7 @@ class Training(Section):
     learning_rate: float = Field(gt=0)
     warmup_ratio: float = Field(ge=0, le=1)
     weight_decay: float = Field(ge=0)
+    processes: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     micro_batch_size: int = Field(ge=0)
     steps: int | None = Field(default=None, ge=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
@@ -74,8 +74,10 @@ class Pixels:
 
 
 def _undecodable(name: str, error: BaseException) -> DataError:
+    # Pillow names its buffer by its address in memory; this text goes into tables, which are the same in every run.
+    reason = "no known picture format" if isinstance(error, UnidentifiedImageError) else str(error)
     return DataError(
-        f"Image {name} cannot be decoded: {error}",
+        f"Image {name} cannot be decoded: {reason}",
         rule="an image decodes",
         fix="remove the problem that shows it, or bring the image whole",
     )

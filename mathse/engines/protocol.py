@@ -26,6 +26,7 @@ class Request:
         options: strings whose probability is wanted.
         options_after: the text after which the options are looked for, where it first ends in what is generated; empty:
             at the first generated token.
+        grammar: what the generated text must obey, in the Lark dialect of llguidance and vLLM; empty: anything.
         context: facts for engines that know the problem.
     """
 
@@ -37,6 +38,7 @@ class Request:
     prefix: str = ""
     options: tuple[str, ...] = ()
     options_after: str = ""
+    grammar: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 from mathse.core.ids import content_id
+from mathse.engines.grammar import Held
 
 _FEW = 128
 
@@ -61,7 +62,8 @@ class Drawing(LogitsProcessor):
         temperature: above 0 unless greedy.
         top_p: in (0, 1].
         start: tokens in the input before the first new one.
-        keep: tokens whose scores are kept.
+        keep: tokens whose scores are kept, as the model gave them.
+        held: holds the texts to their grammars.
 
     Attributes:
         kept: for each step the scores of the tokens to keep, in that order: [B, len(keep)].
@@ -75,18 +77,22 @@ class Drawing(LogitsProcessor):
         top_p: float,
         start: int,
         keep: Sequence[int] = (),
+        held: Held | None = None,
     ) -> None:
         self.uniform_BN = uniform_BN
         self.temperature = temperature
         self.top_p = top_p
         self.start = start
         self.keep = list(keep)
+        self.held = held
         self.kept: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return scores in which the chosen token is the best."""
         if self.keep:
             self.kept.append(scores[:, self.keep].detach().double().cpu())
+        if self.held is not None:
+            scores = self.held.mask(input_ids, scores)
         if self.uniform_BN is None:
             return scores
         step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)

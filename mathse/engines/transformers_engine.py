@@ -8,6 +8,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from transformers import AutoModelForImageTextToText, GenerationConfig, LogitsPr
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
+from mathse.engines.grammar import Grammars, Held
 from mathse.engines.model_files import model_digest
 from mathse.engines.processing import Processing, append_tokens
 from mathse.engines.protocol import Completion, Request, Sampling
@@ -119,6 +121,8 @@ class TransformersEngine:
             tokens = self.processing.prompt_tokens(text, request.image_ids)
             before = request.options_after or request.prefix
             options = tuple(self.processing.first_tokens(before, request.options)) if request.options else ()
+            if request.grammar:
+                self._grammars.matcher(request.grammar)
         except DataError as error:
             return Completion.failed(request.key, str(error))
         if tokens > self.max_prompt_tokens:
@@ -201,6 +205,7 @@ class TransformersEngine:
                 top_p=sampling.top_p,
                 start=length,
                 keep=keep,
+                held=self._held([(prompts[n], written[n]) for n in left], length),
             )
             few = len(left) // 2 if len(left) > SMALL_BATCH else 0
             with torch.inference_mode():
@@ -222,6 +227,20 @@ class TransformersEngine:
                 if written[n][-1] not in self.processing.stop_ids and len(written[n]) < sampling.max_new_tokens
             ]
         return list(zip(written, scores, strict=True))
+
+    def _held(self, rows: Sequence[tuple[_Prompt, list[int]]], start: int) -> Held | None:
+        """Return what holds a batch to its grammars, given what is written; None if there are none."""
+        if not any(prompt.request.grammar for prompt, _ in rows):
+            return None
+        matchers = [
+            self._grammars.matcher(prompt.request.grammar, written) if prompt.request.grammar else None
+            for prompt, written in rows
+        ]
+        return Held(self._grammars, matchers, start=start)
+
+    @cached_property
+    def _grammars(self) -> Grammars:
+        return Grammars(self.processing.tokenizer, self._stop_ids)
 
     def _generation_config(self, max_new_tokens: int | None) -> GenerationConfig:
         made: Any = GenerationConfig

@@ -15,6 +15,7 @@ from mathse.core.ids import content_id
 from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, own_messages, verdict_prefix
 from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.judge.grammar import verdict_grammar
 
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
 PATHS = pl.Schema(
@@ -141,7 +142,9 @@ def judge_key(
 ) -> str:
     """Name a chunk of paths for the journal, by all that its judgements depend on."""
     solved = [(own or {}).get(name) for name in paths["problem_id"]]
-    return content_id("judge", engine.digest, engine.contract, form, max_new_tokens, paths["path_id"].to_list(), solved)
+    grammar = verdict_grammar(form, ["1. a 3", "b=4"])  # changes with any rule of it
+    paths_and_own = paths["path_id"].to_list(), solved
+    return content_id("judge", engine.digest, engine.contract, form, grammar, max_new_tokens, *paths_and_own)
 
 
 def judge_chunk(
@@ -319,6 +322,7 @@ def _judge_requests(
                 prefix=verdict_prefix(form),
                 options=STATUSES,
                 options_after=STATUS_KEY if form == "stepwise" else "",
+                grammar=verdict_grammar(form, row["steps"]),
                 context={"problem_id": row["problem_id"], "response": row["response"]},
             )
         )

@@ -23,6 +23,7 @@ from mathse.engines.protocol import Request, Sampling
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example, TrainConfig, TrainReport
 from mathse.training.loop import finetune
+from mathse.training.parallel import train
 from tests.tiny import ask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,22 +189,49 @@ import sys
 from pathlib import Path
 import torch
 from mathse.core.images import ImageStore
-from mathse.training.loop import finetune
+from mathse.training.parallel import train
 from tests.training.test_loop import CONFIG, examples
 from dataclasses import replace
 torch.set_num_threads(1)
+processes = int(sys.argv.pop())
 tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
 config = replace(CONFIG, steps=40, save_every_steps=3)
-report = finetune(examples(), init=tiny, out=out, config=config, images=ImageStore(images),
-                  checkpoints=work / "kept", curve=work / "curve.csv", cpu=True)
+report = train(examples(), processes=processes, init=tiny, out=out, config=config, images=ImageStore(images),
+               checkpoints=work / "kept", curve=work / "curve.csv", cpu=True)
 print("resumed from", report.resumed_from)
 """
 
 
+def test_two_processes_train_as_one_does(fit: Fit, tiny: Path, store: ImageStore, tmp_path: Path) -> None:
+    """Up to rounding: the rows of a step are padded and summed in other groups."""
+    config = replace(CONFIG, precision="fp32", save_dtype="float32", emphasis_weight=3.0)
+    alone = fit("alone", config=config)
+    given: dict[str, Any] = {"init": tiny, "images": store, "config": config, "checkpoints": tmp_path / "kept"}
+    shared = train(examples(), processes=2, out=tmp_path / "shared", curve=tmp_path / "curve.tsv", **given)
+    assert shared.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
+    assert (shared.steps, shared.samples, shared.target_tokens) == (alone.steps, alone.samples, alone.target_tokens)
+    one, other = weights(tmp_path / "alone"), weights(tmp_path / "shared")
+    assert one.keys() == other.keys()
+    assert all((one[name] - other[name]).abs().max() < 1e-3 for name in one)
+    assert (tmp_path / "curve.tsv").read_text().count("\n") == 2
+
+
+def test_what_goes_wrong_in_a_process_is_told(tiny: Path, store: ImageStore, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"init": tiny, "images": store, "checkpoints": tmp_path / "kept", "out": tmp_path / "out"}
+    with pytest.raises(ParamError, match="batch_size 3"):
+        train(examples(), processes=2, config=replace(CONFIG, batch_size=3), **given)
+    with pytest.raises(DataError, match="loss of step"):
+        train(examples(), processes=2, config=replace(CONFIG, learning_rate=1e30), **given)
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.slow
-def test_killed_runs_go_on_and_end_in_the_same_bytes(tiny: Path, store: ImageStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [1, 2])
+def test_killed_runs_go_on_and_end_in_the_same_bytes(
+    tiny: Path, store: ImageStore, tmp_path: Path, processes: int
+) -> None:
     def start(work: Path) -> subprocess.Popen[str]:
-        arguments = [str(tiny), str(store.folder), str(work), str(work / "model")]
+        arguments = [str(tiny), str(store.folder), str(work), str(work / "model"), str(processes)]
         return subprocess.Popen(
             [sys.executable, "-c", RUN, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
