@@ -32,7 +32,6 @@ CLOSING = "The answer to this problem is"
 STATUSES = ("CORRECT", "WRONG")
 VERDICT_PREFIX = '{"status": "'
 STEPWISE_PREFIX = '{"steps": "'
-STATUS_KEY = '"status": "'
 
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
 JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
@@ -271,7 +270,6 @@ def prompts_digest() -> str:
             CLOSING,
             VERDICT_PREFIX,
             STEPWISE_PREFIX,
-            STATUS_KEY,
             STATUSES,
         ],
         solve_messages(question, choices, 1),

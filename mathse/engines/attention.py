@@ -2,7 +2,8 @@
 
 Models in which several query heads share a key head (grouped queries) are usually computed by copying the keys once
 for each query head; for one new token that copy costs five times the attention itself. Here the query heads of a
-group are computed together, without a copy.
+group are computed together, without a copy. Many queries at once go through PyTorch's own blockwise attention where it
+is faster: without gradients always (two to four times at 300 tokens), with them from some length on.
 
 Shape suffixes: B rows, H query heads, K key heads, G = H / K, Q queries, S keys, D head size.
 """
@@ -18,6 +19,8 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.masking_utils import eager_mask
 
 GROUPED = "mathse_grouped"
+BLOCKWISE_FROM = 256
+"""Keys from which blockwise attention is faster with gradients (8 rows of 350 tokens: 27 for 37 ms), in fp32 only."""
 
 
 def grouped_attention(
@@ -52,10 +55,12 @@ def grouped_attention(
         raise NotImplementedError("this model's attention needs attention: eager or sdpa")
     b, h, q, d = query.shape
     k, s = key.shape[1], key.shape[2]
+    softcap = kwargs.get("softcap")
+    if q > 1 and softcap is None and not dropout and (s >= BLOCKWISE_FROM or not torch.is_grad_enabled()):
+        return _blockwise(query, key, value, attention_mask, scaling), None
     g = h // k
     query_BKGD = query.reshape(b, k, g * q, d)
     scores_BKGS = torch.matmul(query_BKGD, key.transpose(2, 3)) * (d**-0.5 if scaling is None else scaling)
-    softcap = kwargs.get("softcap")
     if softcap is not None:
         scores_BKGS = torch.tanh(scores_BKGS / softcap) * softcap
     if attention_mask is not None:
@@ -66,6 +71,17 @@ def grouped_attention(
         weights_BKGS = functional.dropout(weights_BKGS, p=dropout, training=module.training)
     out_BHQD = torch.matmul(weights_BKGS, value).view(b, h, q, d)
     return out_BHQD.transpose(1, 2).contiguous(), None
+
+
+def _blockwise(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
+    """Attend by blocks of keys: [B, Q, H, D]."""
+    dtype = torch.float32 if torch.is_grad_enabled() else query.dtype  # the backward pass in bf16 is slow
+    if mask is not None:
+        mask = mask[:, :, :, : key.shape[2]].to(dtype)
+    out_BHQD = functional.scaled_dot_product_attention(
+        query.to(dtype), key.to(dtype), value.to(dtype), attn_mask=mask, scale=scaling, enable_gqa=True
+    )
+    return out_BHQD.transpose(1, 2).to(query.dtype).contiguous()
 
 
 AttentionInterface.register(GROUPED, grouped_attention)

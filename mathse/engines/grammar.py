@@ -76,6 +76,20 @@ class Grammars:
             allowed_BV[row, known:] = False
         return allowed_BV
 
+    def allowed_along(self, grammar: str, tokens: Sequence[int], vocabulary: int) -> Tensor:
+        """Return which tokens may stand at each place of a text, given what is before it: [T, V].
+
+        Nothing may stand after a place where the text breaks the grammar.
+        """
+        matcher = self.matcher(grammar)
+        rows = []
+        for token in tokens:
+            rows.append(self.allowed([matcher], vocabulary)[0])
+            if not rows[-1][token] or (not matcher.is_stopped() and not matcher.consume_token(token)):
+                break
+        allowed_TV = torch.stack([*rows, *[torch.zeros(vocabulary, dtype=torch.bool)] * (len(tokens) - len(rows))])
+        return allowed_TV
+
 
 class Held:
     """Follows the texts of a batch and tells what may come next in each.

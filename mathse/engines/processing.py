@@ -165,31 +165,6 @@ class Processing:
         # The tokenizer merges across the border. Generation starts from the prompt's own tokens, so training does.
         return list(self.tokenizer(target + self.closing, add_special_tokens=False)["input_ids"])
 
-    def first_tokens(self, prefix: str, options: Sequence[str]) -> list[int]:
-        """Return the token that each option starts with after a prefix.
-
-        Raises:
-            DataError: if two options start with the same token, or an option merges with the prefix.
-        """
-        before = self.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
-        first = []
-        for option in options:
-            after = self.tokenizer(prefix + option, add_special_tokens=False)["input_ids"]
-            if after[: len(before)] != before or len(after) == len(before):
-                raise DataError(
-                    f"The tokenizer merges the option {option!r} with the text before it, {prefix!r}.",
-                    rule="an option starts with a token of its own",
-                    fix="write another prefix or other options",
-                )
-            first.append(int(after[len(before)]))
-        if len(set(first)) < len(first):
-            raise DataError(
-                f"The options {list(options)} do not differ in their first token: their probabilities are not known.",
-                rule="options differ in their first token",
-                fix="choose options that start with different letters",
-            )
-        return first
-
     def clear(self) -> None:
         """Forget what was kept."""
         with self._lock:
@@ -296,6 +271,19 @@ def append_tokens(inputs: Features, tokens_BT: Tensor, known_BT: Tensor) -> Feat
             value = torch.cat([value, more.to(value.dtype)], dim=1)
         longer[name] = value
     return longer
+
+
+def move_left(inputs: Features, lengths: Sequence[int]) -> Features:
+    """Move padding from the end of rows to their start.
+
+    Args:
+        inputs: of [B, S] entries, or more.
+        lengths: how many entries each row has at most, counted from the start; what comes after is padding.
+    """
+    shape = inputs["input_ids"].shape
+    shifts_B1 = torch.tensor([shape[1] - length for length in lengths])[:, None]
+    from_BS = (torch.arange(shape[1])[None, :] - shifts_B1) % shape[1]
+    return {name: value.gather(1, from_BS) if value.shape == shape else value for name, value in inputs.items()}
 
 
 def _expand(features: Features) -> Features:

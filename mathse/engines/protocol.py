@@ -23,10 +23,9 @@ class Request:
         task: what is asked: solve, judge, reflect or annotate.
         problem_id: the problem that it belongs to.
         prefix: assistant text that is forced; generation goes on from there.
-        options: strings whose probability is wanted.
-        options_after: the text after which the options are looked for, where it first ends in what is generated; empty:
-            at the first generated token.
         grammar: what the generated text must obey, in the Lark dialect of llguidance and vLLM; empty: anything.
+        draft: a text that may well be what is generated, in whole or from its start, and whose probability is wanted.
+            An engine may check it in one go instead of writing it token by token: what is generated stays the same.
         context: facts for engines that know the problem.
     """
 
@@ -36,9 +35,8 @@ class Request:
     task: str = "solve"
     problem_id: str = ""
     prefix: str = ""
-    options: tuple[str, ...] = ()
-    options_after: str = ""
     grammar: str = ""
+    draft: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -75,8 +73,8 @@ class Completion:
         finish_reason: stop, length (cut off), or error.
         prompt_tokens: tokens of prompt, images and prefix.
         response_tokens: tokens generated, the one that ends the turn included.
-        option_probs: a probability for each option, summing to 1; empty if none were asked for, or `options_after`
-            did not appear.
+        draft_prob: the probability of the request's draft as the whole text, at temperature 1 and under the grammar;
+            None where there is no draft or the engine cannot tell.
         error: why there is no text, for finish_reason error.
     """
 
@@ -85,7 +83,7 @@ class Completion:
     finish_reason: FinishReason
     prompt_tokens: int
     response_tokens: int
-    option_probs: tuple[float, ...] = ()
+    draft_prob: float | None = None
     error: str | None = None
 
     @classmethod

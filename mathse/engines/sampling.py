@@ -55,18 +55,14 @@ def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: flo
 
 
 class Drawing(LogitsProcessor):
-    """Chooses the next token of each row, and keeps the scores of some tokens at every step.
+    """Chooses the next token of each row.
 
     Args:
         uniform_BN: random numbers for the new tokens; None is greedy.
         temperature: above 0 unless greedy.
         top_p: in (0, 1].
         start: tokens in the input before the first new one.
-        keep: tokens whose scores are kept, as the model gave them.
         held: holds the texts to their grammars.
-
-    Attributes:
-        kept: for each step the scores of the tokens to keep, in that order: [B, len(keep)].
     """
 
     def __init__(
@@ -76,21 +72,16 @@ class Drawing(LogitsProcessor):
         temperature: float,
         top_p: float,
         start: int,
-        keep: Sequence[int] = (),
         held: Held | None = None,
     ) -> None:
         self.uniform_BN = uniform_BN
         self.temperature = temperature
         self.top_p = top_p
         self.start = start
-        self.keep = list(keep)
         self.held = held
-        self.kept: list[Tensor] = []
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return scores in which the chosen token is the best."""
-        if self.keep:
-            self.kept.append(scores[:, self.keep].detach().double().cpu())
         if self.held is not None:
             scores = self.held.mask(input_ids, scores)
         if self.uniform_BN is None:

@@ -5,7 +5,6 @@ What this does not do: serve over a network, or share a prompt's cache between s
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.grammar import Grammars, Held
 from mathse.engines.model_files import model_digest
-from mathse.engines.processing import Processing, append_tokens
+from mathse.engines.processing import Features, Processing, append_tokens, move_left
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.engines.sampling import Drawing, MostAreDone, uniforms
 
@@ -37,7 +36,7 @@ class _Prompt:
     request: Request
     text: str
     tokens: int
-    option_ids: tuple[int, ...]
+    draft_ids: tuple[int, ...]
 
 
 class TransformersEngine:
@@ -115,12 +114,11 @@ class TransformersEngine:
         return [done[place] for place in range(len(requests))]
 
     def _check(self, place: int, request: Request) -> _Prompt | Completion:
-        """Count a prompt's tokens and find its options, or say what is wrong with it."""
+        """Count a prompt's tokens, or say what is wrong with it."""
         try:
             text = self.processing.render(request.messages, prefix=request.prefix)
             tokens = self.processing.prompt_tokens(text, request.image_ids)
-            before = request.options_after or request.prefix
-            options = tuple(self.processing.first_tokens(before, request.options)) if request.options else ()
+            draft = tuple(self.processing.target_ids(text, request.draft)) if request.draft else ()
             if request.grammar:
                 self._grammars.matcher(request.grammar)
         except DataError as error:
@@ -128,7 +126,7 @@ class TransformersEngine:
         if tokens > self.max_prompt_tokens:
             reason = f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
             return Completion.failed(request.key, reason, prompt_tokens=tokens)
-        return _Prompt(place, request, text, tokens, options)
+        return _Prompt(place, request, text, tokens, draft)
 
     def _batches(self, prompts: Sequence[_Prompt]) -> Iterator[list[_Prompt]]:
         """Yield batches of like length, prompts with images apart from those without."""
@@ -148,85 +146,102 @@ class TransformersEngine:
             except DataError as error:
                 done[prompt.place] = Completion.failed(prompt.request.key, str(error), prompt_tokens=prompt.tokens)
         if good:
-            keep = sorted({token for prompt in good for token in prompt.option_ids})
-            for prompt, (written, scores) in zip(good, self._generate(good, sampling, keep), strict=True):
-                done[prompt.place] = self._read(prompt, written, self._option_probs(prompt, written, scores, keep))
+            drafts = self._check_drafts(good, sampling)
+            written = self._generate(good, [accepted for accepted, _ in drafts], sampling)
+            for prompt, tokens, (_, prob) in zip(good, written, drafts, strict=True):
+                done[prompt.place] = self._read(prompt, tokens, prob)
         return done
 
-    def _option_probs(
-        self, prompt: _Prompt, written: list[int], scores: list[torch.Tensor], keep: list[int]
-    ) -> tuple[float, ...]:
-        """Return the options' probabilities where they are looked for, scaled to sum to 1, whatever the temperature."""
-        if not prompt.option_ids:
-            return ()
-        place, after = 0, prompt.request.options_after
-        if after:
-            places = range(len(written))
+    def _check_drafts(self, prompts: list[_Prompt], sampling: Sampling) -> list[tuple[list[int], float | None]]:
+        """Return how each row begins as far as its draft tells, and the draft's probability.
 
-            def appeared(count: int) -> bool:
-                return after in self.processing.tokenizer.decode(written[:count], skip_special_tokens=True)
+        One forward pass gives the scores at every place of a draft. Greedy decoding would write the draft up to where
+        another token is the best one, and that token.
+        """
+        if not any(prompt.draft_ids for prompt in prompts):
+            return [([], None)] * len(prompts)
+        inputs = self.processing.batch([p.text for p in prompts], [p.request.image_ids for p in prompts])
+        longest = max(len(prompt.draft_ids) for prompt in prompts)
+        inputs = self._append(inputs, [prompt.draft_ids for prompt in prompts])
+        with torch.inference_mode():
+            on_device: Any = {name: value.to(self.device) for name, value in inputs.items()}
+            logits_BTV = self.model(**on_device, use_cache=False, logits_to_keep=longest + 1).logits[:, -longest - 1 :]
+            return [self._check_draft(row, row_TV, sampling) for row, row_TV in zip(prompts, logits_BTV, strict=True)]
 
-            place = bisect.bisect_left(places, True, key=appeared)
-            if place == len(places):
-                return ()
-        chosen = scores[place][[keep.index(token) for token in prompt.option_ids]]
-        return tuple(chosen.softmax(dim=0).tolist())
+    def _check_draft(
+        self, prompt: _Prompt, logits_TV: torch.Tensor, sampling: Sampling
+    ) -> tuple[list[int], float | None]:
+        """Compare the scores at each place of a row's draft with the draft."""
+        count = len(prompt.draft_ids)
+        if not count:
+            return [], None
+        scores_TV = logits_TV[:count].float()
+        scores_TV[:, self._never_written or []] = -torch.inf
+        if prompt.request.grammar:
+            allowed_TV = self._grammars.allowed_along(prompt.request.grammar, prompt.draft_ids, scores_TV.shape[1])
+            scores_TV = scores_TV.masked_fill(~allowed_TV.to(scores_TV.device), -torch.inf)
+        draft_T1 = torch.tensor(prompt.draft_ids, device=scores_TV.device)[:, None]
+        possible = bool(scores_TV.gather(1, draft_T1).isfinite().all())  # else the grammar forbids the draft
+        prob = float(scores_TV.double().log_softmax(dim=-1).gather(1, draft_T1).sum().exp()) if possible else 0.0
+        accepted: list[int] = []
+        if sampling.temperature == 0:
+            best = scores_TV.argmax(dim=-1).tolist()
+            same = next((n for n in range(count) if best[n] != prompt.draft_ids[n]), count)
+            accepted = [*prompt.draft_ids[:same], *best[same : same + 1]][: sampling.max_new_tokens]
+        return accepted, prob
 
-    def _generate(
-        self, prompts: list[_Prompt], sampling: Sampling, keep: list[int]
-    ) -> list[tuple[list[int], list[torch.Tensor]]]:
-        """Write each row up to its stop token or the limit.
+    def _generate(self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: Sampling) -> list[list[int]]:
+        """Return each row's tokens, from its beginning up to its stop token or the limit.
 
         When half of the rows have ended, the others go on in a batch of their own: a few long rows would otherwise
         keep the whole batch computing.
-
-        Returns:
-            For each row its tokens, and for each of them the scores of the tokens to keep (none if there are none).
         """
-        written: list[list[int]] = [[] for _ in prompts]
-        scores: list[list[torch.Tensor]] = [[] for _ in prompts]
+        written = [list(beginning) for beginning in beginnings]
         uniform_BN = None
         if sampling.temperature > 0:
             keys = [prompt.request.key for prompt in prompts]
             uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(self.device)
-        left = list(range(len(prompts)))
-        while left:
-            known = len(written[left[0]])  # the same for all that are left
+        while left := [n for n in range(len(prompts)) if not self._has_ended(written[n], sampling)]:
+            known = [len(written[n]) for n in left]
             inputs = self.processing.batch(
                 [prompts[n].text for n in left], [prompts[n].request.image_ids for n in left]
             )
-            if known:
-                tokens_BT = torch.tensor([written[n] for n in left])
-                inputs = append_tokens(inputs, tokens_BT, torch.ones_like(tokens_BT))
+            prompt_length = inputs["input_ids"].shape[1]
+            if any(known):
+                inputs = self._append(inputs, [written[n] for n in left])
+                inputs = move_left(inputs, [prompt_length + count for count in known])
             length = inputs["input_ids"].shape[1]
             drawing = Drawing(
-                None if uniform_BN is None else uniform_BN[left, known:],
+                None if uniform_BN is None else uniform_BN[left, known[0] :],  # drawn rows have no beginnings
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 start=length,
-                keep=keep,
                 held=self._held([(prompts[n], written[n]) for n in left], length),
             )
             few = len(left) // 2 if len(left) > SMALL_BATCH else 0
             with torch.inference_mode():
                 new_BT = self.model.generate(
                     **{name: value.to(self.device) for name, value in inputs.items()},
-                    generation_config=self._generation_config(sampling.max_new_tokens - known),
+                    generation_config=self._generation_config(sampling.max_new_tokens - min(known)),
                     logits_processor=LogitsProcessorList([drawing]),
                     stopping_criteria=StoppingCriteriaList(
                         [MostAreDone(self._stop_ids, start=length, go_on_above=few)]
                     ),
                 )[:, length:].cpu()
-            for row, (number, new) in enumerate(zip(left, new_BT.tolist(), strict=True)):
-                count = _stop_place(new, self.processing.stop_ids)
+            for number, new in zip(left, new_BT.tolist(), strict=True):
+                count = min(_stop_place(new, self.processing.stop_ids), sampling.max_new_tokens - len(written[number]))
                 written[number] += new[:count]
-                scores[number] += [step[row] for step in drawing.kept[:count]]
-            left = [
-                n
-                for n in left
-                if written[n][-1] not in self.processing.stop_ids and len(written[n]) < sampling.max_new_tokens
-            ]
-        return list(zip(written, scores, strict=True))
+        return written
+
+    def _has_ended(self, tokens: Sequence[int], sampling: Sampling) -> bool:
+        return len(tokens) >= sampling.max_new_tokens or (bool(tokens) and tokens[-1] in self.processing.stop_ids)
+
+    def _append(self, inputs: Features, tokens: Sequence[Sequence[int]]) -> Features:
+        """Put each row's tokens behind its prompt, padded at the end."""
+        longest = max(len(row) for row in tokens)
+        tokens_BT = torch.tensor([[*row, *[self._pad_id] * (longest - len(row))] for row in tokens])
+        known_BT = torch.tensor([[place < len(row) for place in range(longest)] for row in tokens])
+        return append_tokens(inputs, tokens_BT, known_BT)
 
     def _held(self, rows: Sequence[tuple[_Prompt, list[int]]], start: int) -> Held | None:
         """Return what holds a batch to its grammars, given what is written; None if there are none."""
@@ -253,7 +268,7 @@ class TransformersEngine:
         )
         return chosen
 
-    def _read(self, prompt: _Prompt, written: list[int], probs: tuple[float, ...]) -> Completion:
+    def _read(self, prompt: _Prompt, written: list[int], draft_prob: float | None) -> Completion:
         """Decode a row."""
         stopped = written[-1] in self.processing.stop_ids
         text = self.processing.tokenizer.decode(written[:-1] if stopped else written, skip_special_tokens=True)
@@ -263,7 +278,7 @@ class TransformersEngine:
             finish_reason="stop" if stopped else "length",
             prompt_tokens=prompt.tokens,
             response_tokens=len(written),
-            option_probs=probs,
+            draft_prob=draft_prob,
         )
 
 

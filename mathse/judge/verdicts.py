@@ -12,7 +12,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.prompts import STATUS_KEY, STATUSES, VerdictForm, judge_messages, own_messages, verdict_prefix
+from mathse.core.prompts import VerdictForm, judge_messages, own_messages, render_verdict, verdict_prefix
 from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
 from mathse.judge.grammar import verdict_grammar
@@ -202,7 +202,7 @@ def read_completion(
     completion: Completion, steps: Sequence[str], form: VerdictForm
 ) -> tuple[ParsedVerdict, float | None]:
     """Turn a judge's completion into a verdict and P(correct); see `judge_chunk` for what is refused."""
-    p_correct = completion.option_probs[0] if completion.option_probs else None
+    p_correct = completion.draft_prob
     if p_correct is not None and not 0.0 <= p_correct <= 1.0:
         return UNPARSEABLE, None
     if completion.finish_reason != "stop":
@@ -320,9 +320,8 @@ def _judge_requests(
                 task="judge",
                 problem_id=row["problem_id"],
                 prefix=verdict_prefix(form),
-                options=STATUSES,
-                options_after=STATUS_KEY if form == "stepwise" else "",
                 grammar=verdict_grammar(form, row["steps"]),
+                draft=render_verdict("CORRECT", form=form, steps=row["steps"]).removeprefix(verdict_prefix(form)),
                 context={"problem_id": row["problem_id"], "response": row["response"]},
             )
         )

@@ -36,12 +36,14 @@ def test_what_is_written_obeys_the_grammar_and_the_others_stay_free(
     assert len({done.text for done in engine.complete(held[:16], DRAWN)}) > 4
 
 
-def test_option_probs_are_those_of_the_model_not_of_the_grammar(engine: TransformersEngine) -> None:
-    free = Request("k", ask("Is it right?"), options=("CORRECT", "WRONG"))
-    held = replace(free, grammar='start: "CORRECT"')
-    [wanted], [done] = engine.complete([free], DRAWN), engine.complete([held], DRAWN)
-    assert done.text == "CORRECT"
-    assert done.option_probs == wanted.option_probs and 0 < done.option_probs[0] < 1
+def test_the_probability_of_a_draft_is_among_what_the_grammar_allows(engine: TransformersEngine) -> None:
+    given = [Request(draft, ask("Is it?"), grammar='start: "Y" | "N"', draft=draft) for draft in ("Y", "N", "Perhaps")]
+    for sampling in (DRAWN, replace(DRAWN, temperature=0.0)):
+        done = engine.complete(given, sampling)
+        right, wrong, never = (one.draft_prob for one in done)
+        assert right and wrong and 0 < right < 1 and right + wrong == pytest.approx(1, abs=1e-6)
+        assert never == 0 and done[2].text in ("Y", "N")
+    assert done[0].text == done[1].text == ("Y" if right > wrong else "N")  # greedy
 
 
 def test_a_text_that_runs_out_of_room_is_cut_off_as_ever(engine: TransformersEngine) -> None:

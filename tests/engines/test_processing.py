@@ -14,7 +14,7 @@ from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.engines.contract import RECORD, contract_of, write_record
 from mathse.engines.pixels import open_image
-from mathse.engines.processing import Processing, append_tokens
+from mathse.engines.processing import Processing, append_tokens, move_left
 from tests.tiny import ask, build_processor
 
 
@@ -106,14 +106,13 @@ def test_target_ids_where_the_tokenizer_merges_across_the_border(processing: Pro
     assert processing.tokenizer.decode(ids) == target + processing.closing
 
 
-def test_first_tokens_of_options(processing: Processing) -> None:
-    prefix = '{"status": "'
-    first = processing.first_tokens(prefix, ("CORRECT", "WRONG"))
-    assert [processing.tokenizer.decode([token])[0] for token in first] == ["C", "W"]
-    with pytest.raises(DataError, match="do not differ in their first token"):
-        processing.first_tokens(prefix, ("CORRECT", "CORRECT."))
-    with pytest.raises(DataError, match="merges the option"):
-        processing.first_tokens("The ans", ("wer", "x"))
+def test_padding_moves_from_the_end_to_the_start() -> None:
+    ids = torch.tensor([[0, 5, 6, 7, 8], [0, 1, 2, 0, 0], [3, 0, 0, 0, 0]])
+    kept = torch.ones(2, 4)
+    moved = move_left({"input_ids": ids, "attention_mask": (ids > 0).long(), "pixel_values": kept}, [5, 3, 1])
+    assert moved["input_ids"].tolist() == [[0, 5, 6, 7, 8], [0, 0, 0, 1, 2], [0, 0, 0, 0, 3]]
+    assert moved["attention_mask"].tolist() == [[0, 1, 1, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1]]
+    assert moved["pixel_values"] is kept
 
 
 def test_append_tokens_extends_what_has_one_entry_per_token(processing: Processing) -> None:

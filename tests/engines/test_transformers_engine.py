@@ -14,6 +14,7 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.contract import write_record
 from mathse.engines.model_files import model_digest
+from mathse.engines.processing import append_tokens
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask
@@ -112,34 +113,54 @@ def test_a_prefix_is_forced_and_not_returned(engine: TransformersEngine) -> None
     assert done.text != engine.complete([replace(request, prefix="")], GREEDY)[0].text
 
 
-def test_option_probs_come_from_the_first_token(engine: TransformersEngine) -> None:
-    request = Request("k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', options=("CORRECT", "WRONG"))
-    for sampling in (GREEDY, replace(DRAWN, temperature=0.3, top_p=0.5)):
-        plain, judged = engine.complete([replace(request, key="p", options=()), request], sampling)
-        text = engine.processing.render(request.messages, prefix=request.prefix)
-        logits = engine.model(**engine.processing.features(text, request.image_ids)).logits[0, -1]
-        wanted = logits[engine.processing.first_tokens(request.prefix, request.options)].softmax(0)
-        assert judged.option_probs == pytest.approx(tuple(wanted.tolist()), abs=1e-4)
-        assert sum(judged.option_probs) == pytest.approx(1)
-        assert plain.option_probs == ()
-
-
-def test_option_probs_can_be_those_after_a_text(engine: TransformersEngine) -> None:
-    request = Request("k", ask("Is it right?", 1), ("img1",))
-    text = engine.complete([request], GREEDY)[0].text
-    tokens = engine.processing.tokenizer(text, add_special_tokens=False)["input_ids"]
-    after = engine.processing.tokenizer.decode(tokens[: len(tokens) // 2])
-    options = ("CORRECT", "WRONG")
-    asked = [
-        replace(request, options=options, options_after=after),
-        replace(request, options=options, options_after="§"),
+def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_start_wrong(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = [replace(request, grammar="start: /[a-z0-9 ]{6,9}/") for request in requests()]
+    wanted = engine.complete(plain, GREEDY)
+    assert {done.finish_reason for done in wanted} == {"stop"}
+    texts = [done.text for done in wanted]
+    drafts = [
+        text[: n % 7] + ("" if n % 3 else text[n % 7 :]) + ("zz" if n % 4 == 1 else "") for n, text in enumerate(texts)
     ]
-    found, missed = engine.complete(asked, GREEDY)
-    rendered = engine.processing.render(request.messages, prefix=after)
-    logits = engine.model(**engine.processing.features(rendered, request.image_ids)).logits[0, -1]
-    wanted = logits[engine.processing.first_tokens(after, options)].softmax(0)
-    assert found.option_probs == pytest.approx(tuple(wanted.tolist()), abs=1e-3)
-    assert missed.option_probs == () and missed.text == text
+    assert any(draft == text for draft, text in zip(drafts, texts, strict=True))
+    given = [replace(request, draft=draft) for request, draft in zip(plain, drafts, strict=True)]
+    forward, lengths = engine.model.generate, []
+
+    def watched(**inputs: Any) -> Any:
+        lengths.append(len(inputs["input_ids"]))
+        return forward(**inputs)
+
+    monkeypatch.setattr(engine.model, "generate", watched)
+    done = engine.complete(given, GREEDY)
+    assert [replace(one, draft_prob=None) for one in done] == wanted
+    assert sum(lengths) == sum(
+        draft != text for draft, text in zip(drafts, texts, strict=True)
+    )  # the rest is not written
+    drawn = engine.complete(given, DRAWN)
+    assert [replace(one, draft_prob=None) for one in drawn] == engine.complete(plain, DRAWN)
+    assert [one.draft_prob for one in drawn] == pytest.approx([one.draft_prob for one in done])
+
+
+def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEngine) -> None:
+    request = Request("k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', draft='WRONG"}')
+    [done] = engine.complete([request], DRAWN)
+    text = engine.processing.render(request.messages, prefix=request.prefix)
+    features = engine.processing.features(text, request.image_ids)
+    prob = 1.0
+    for token in engine.processing.target_ids(text, request.draft):
+        logits = engine.model(**features).logits[0, -1]
+        logits[engine._never_written] = -torch.inf
+        prob *= float(logits.softmax(0)[token])
+        one = torch.ones((1, 1), dtype=torch.long)
+        features = append_tokens(features, one * token, one)
+    assert done.draft_prob == pytest.approx(prob, rel=1e-3) and 0 < prob < 1
+
+
+def test_a_draft_longer_than_the_room_is_cut_off(engine: TransformersEngine) -> None:
+    request = Request("k", ask("x"), grammar='start: "abcdefgh"', draft="abcdefgh")
+    [done] = engine.complete([request], replace(GREEDY, max_new_tokens=3))
+    assert (done.finish_reason, done.response_tokens) == ("length", 3) and "abcdefgh".startswith(done.text)
 
 
 def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:
@@ -150,7 +171,7 @@ def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEng
         Request("nowhere", ask("x", 1), ("nowhere",)),
         Request("long", ask("word " * 200)),
         Request("images", ask("x", 2), ("img1",)),
-        Request("options", ask("x"), options=("CORRECT", "CORRECT.")),
+        Request("grammar", ask("x"), grammar="start: nowhere"),
     ]
     given = [bad[0], good[0], bad[1], bad[2], good[1], bad[3], bad[4], good[2], bad[5], good[3]]
     done = {c.key: c for c in engine.complete(given, GREEDY)}
@@ -162,7 +183,7 @@ def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEng
         ("nowhere", "no image nowhere"),
         ("long", "at most 120 are allowed"),
         ("images", "processor refuses"),
-        ("options", "first token"),
+        ("grammar", "grammar does not work"),
     ]:
         assert done[key].finish_reason == "error" and done[key].text == "" and done[key].response_tokens == 0
         assert reason in (done[key].error or ""), key
@@ -221,7 +242,7 @@ def test_settings_are_checked(tiny: Path) -> None:
 
 
 def test_failed_completions_say_why() -> None:
-    assert Completion.failed("k", "no", prompt_tokens=3) == Completion("k", "", "error", 3, 0, (), "no")
+    assert Completion.failed("k", "no", prompt_tokens=3) == Completion("k", "", "error", 3, 0, None, "no")
 
 
 def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
@@ -232,6 +253,6 @@ def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     given = requests(12)
     hot = Sampling(50.0, 1.0, 200, 3)  # every token about equally likely
     prompts = [engine._check(n, request) for n, request in enumerate(given)]
-    written = engine._generate([p for p in prompts if not isinstance(p, Completion)], hot, [])
-    drawn = {token for row, _ in written for token in row}
+    written = engine._generate([p for p in prompts if not isinstance(p, Completion)], [[]] * 12, hot)
+    drawn = {token for row in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}

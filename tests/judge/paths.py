@@ -128,5 +128,5 @@ class Scripted:
         return [self.say(request) for request in requests]
 
 
-def says(text: str, finish_reason: str = "stop", probs: tuple[float, ...] = ()) -> Callable[[Request], Completion]:
-    return lambda request: Completion(request.key, text, finish_reason, 5, 5, option_probs=probs)  # type: ignore[arg-type]
+def says(text: str, finish_reason: str = "stop", prob: float | None = None) -> Callable[[Request], Completion]:
+    return lambda request: Completion(request.key, text, finish_reason, 5, 5, draft_prob=prob)  # type: ignore[arg-type]

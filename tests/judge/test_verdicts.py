@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.core.prompts import STATUSES, VERDICT_PREFIX, render_verdict
+from mathse.core.prompts import VERDICT_PREFIX, render_verdict
 from mathse.judge.verdicts import (
     JUDGEMENTS,
     ParsedVerdict,
@@ -183,14 +183,15 @@ ALL_RIGHT = "1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 
     ],
 )
 def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(words, status):
-    verdict, own = says(f'{words}", "status": "CORRECT"}}', probs=(0.9, 0.1)), says("It shows 3.\n1. The bar shows 3.")
+    verdict, own = says(f'{words}", "status": "CORRECT"}}', prob=0.9), says("It shows 3.\n1. The bar shows 3.")
     engine = Scripted(lambda request: (verdict if request.task == "judge" else own)(request))
     paths = trajectories(trajectory(0, RIGHT))
     assert len(paths["steps"][0]) == 3
     found = judge_paths(engine, problems(1), paths, max_new_tokens=64, form="stepwise")
     assert found["orm_status"].to_list() == [status]
     solved, request = engine.requests
-    assert (request.prefix, request.options_after) == ('{"steps": "', '"status": "')
+    assert request.prefix == '{"steps": "'
+    assert request.draft == f'{ALL_RIGHT}", "status": "CORRECT"}}'
     assert (
         solved.messages == request.messages[:1] and "Describe the figure" in solved.messages[0]["content"][-1]["text"]
     )
@@ -220,7 +221,7 @@ def test_each_distinct_path_is_judged_once():
     paths = trajectories(
         trajectory(0, RIGHT, 0), trajectory(0, RIGHT, 1), trajectory(1, RIGHT, 0), trajectory(0, WRONG, 2)
     )
-    engine = Scripted(says('CORRECT"}', probs=(0.75, 0.25)))
+    engine = Scripted(says('CORRECT"}', prob=0.75))
     found = judge_paths(engine, problems(2), paths, max_new_tokens=64)
     assert len(engine.requests) == 3
     assert found["trajectory_id"].to_list() == paths["trajectory_id"].to_list()
@@ -229,10 +230,10 @@ def test_each_distinct_path_is_judged_once():
 
 
 def test_the_request_carries_the_problem_and_is_greedy():
-    engine = Scripted(says('CORRECT"}', probs=(0.5, 0.5)))
+    engine = Scripted(says('CORRECT"}', prob=0.5))
     judge_paths(engine, problems(2), trajectories(trajectory(1, WRONG)), max_new_tokens=77)
     (request,), (sampling,) = engine.requests, engine.samplings
-    assert (request.task, request.prefix, request.options) == ("judge", VERDICT_PREFIX, STATUSES)
+    assert (request.task, request.prefix, request.draft) == ("judge", VERDICT_PREFIX, 'CORRECT"}')
     assert request.problem_id == problem_id(1) and request.image_ids == (f"{1:064x}",)
     text = request.messages[0]["content"][-1]["text"]
     assert "Question 1?" in text and "A. 6" in text and "2+4=6." in text
@@ -240,20 +241,20 @@ def test_the_request_carries_the_problem_and_is_greedy():
 
 
 @pytest.mark.parametrize(
-    ("text", "finish_reason", "probs", "status", "p_correct"),
+    ("text", "finish_reason", "prob", "status", "p_correct"),
     [
-        ('CORRECT"}', "stop", (0.9, 0.1), "correct", 0.9),
-        ('CORRECT"}', "stop", (), "correct", None),
-        ('WRONG", "error_step": 3, "error_analysis": "x"}', "stop", (0.2, 0.8), "wrong", 0.2),
-        ('WRONG", "error_step": 4, "error_analysis": "x"}', "stop", (0.2, 0.8), "unparseable", 0.2),
-        ('CORRECT"}', "length", (0.9, 0.1), "unparseable", 0.9),
-        ("", "error", (), "unparseable", None),
-        ('CORRECT"}', "stop", (math.nan, 0.1), "unparseable", None),
-        ('CORRECT"}', "stop", (1.5, 0.1), "unparseable", None),
+        ('CORRECT"}', "stop", 0.9, "correct", 0.9),
+        ('CORRECT"}', "stop", None, "correct", None),
+        ('WRONG", "error_step": 3, "error_analysis": "x"}', "stop", 0.2, "wrong", 0.2),
+        ('WRONG", "error_step": 4, "error_analysis": "x"}', "stop", 0.2, "unparseable", 0.2),
+        ('CORRECT"}', "length", 0.9, "unparseable", 0.9),
+        ("", "error", None, "unparseable", None),
+        ('CORRECT"}', "stop", math.nan, "unparseable", None),
+        ('CORRECT"}', "stop", 1.5, "unparseable", None),
     ],
 )
-def test_the_judge_fails_closed(text, finish_reason, probs, status, p_correct):
-    engine = Scripted(says(text, finish_reason, probs))
+def test_the_judge_fails_closed(text, finish_reason, prob, status, p_correct):
+    engine = Scripted(says(text, finish_reason, prob))
     found = judge_paths(engine, problems(1), trajectories(trajectory(0, WRONG)), max_new_tokens=64)
     row = found.row(0, named=True)
     assert (row["orm_status"], row["p_correct"]) == (status, p_correct)
@@ -280,9 +281,7 @@ def test_chunks_give_the_same_as_one_go():
 
     def say(request):
         wrong = int(request.problem_id[0], 16) % 2
-        return says('WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', probs=(0.5, 0.5))(
-            request
-        )
+        return says('WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', prob=0.5)(request)
 
     whole = judge_paths(Scripted(say), problems(3), paths, max_new_tokens=9)
     distinct = distinct_paths(paths)
