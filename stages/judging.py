@@ -52,8 +52,7 @@ def judge_distinct(
     places = list(range(0, ordered.height, size))
     own: OwnSolutions = {}
     if form == "stepwise":
-        names = sorted(set(distinct["problem_id"]))
-        own = dict(_solve(names, pool, settings, engine, label=f"{label} own").iter_rows())
+        own = dict(_solve(pool, settings, engine).iter_rows())
 
     def key(chunk: Sequence[int]) -> str:
         part = ordered.slice(chunk[0], size)
@@ -69,9 +68,13 @@ def judge_distinct(
     return judged
 
 
-def _solve(names: Sequence[str], pool: pl.DataFrame, settings: Params, engine: Engine, *, label: str) -> pl.DataFrame:
-    """Let the ORM solve the problems itself, chunk by chunk through the journal."""
+def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame:
+    """Let the ORM solve every problem of the pool itself, chunk by chunk through the journal.
+
+    Paths of most problems come before it sooner or later, many in several rounds: it solves each but once.
+    """
     section = settings.score
+    names = sorted(pool["problem_id"])
 
     def key(chunk: Sequence[str]) -> str:
         return own_key(engine, chunk, max_new_tokens=section.max_new_tokens)
@@ -79,6 +82,7 @@ def _solve(names: Sequence[str], pool: pl.DataFrame, settings: Params, engine: E
     def work(chunk: Sequence[str]) -> pl.DataFrame:
         return own_solutions(engine, pool, chunk, max_new_tokens=section.max_new_tokens)
 
+    label = " ".join(["own solutions", *sorted(pool["split"].unique())])
     journal = JOURNAL / label.replace(" ", "-")
     solved = run_in_chunks(names, work, chunk_size=section.chunk_size, key=key, journal=journal, label=label)
     prune(journal, {key(names[at : at + section.chunk_size]) for at in range(0, len(names), section.chunk_size)})

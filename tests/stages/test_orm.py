@@ -112,3 +112,5 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
     asked = len(engine.requests)
     again = judge_distinct(paths, problems(3), settings, engine, label="judge")
     assert again.equals(found) and len(engine.requests) == asked, "the journal keeps solutions and verdicts"
+    later = judge_distinct(paths.head(2), problems(3), settings, engine, label="judge reflections")
+    assert later.height == 2 and len(engine.requests) == asked + 2, "a later stage has no problem solved again"
