@@ -23,15 +23,17 @@ def worker_pool(processes: int, prepare: Callable[..., None] | None = None, *giv
         given: arguments of `prepare`; they and every task must be picklable.
     """
     context = multiprocessing.get_context("spawn")  # polars and threads do not survive a fork
-    level = logging.getLogger("mathse").getEffectiveLevel()
-    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start, initargs=(level, prepare, given))
+    loggers = logging.root.manager.loggerDict.items()
+    levels = {name: logger.level for name, logger in loggers if isinstance(logger, logging.Logger) and logger.level}
+    return ProcessPoolExecutor(processes, mp_context=context, initializer=_start, initargs=(levels, prepare, given))
 
 
-def _start(level: int, prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
+def _start(levels: dict[str, int], prepare: Callable[..., None] | None, given: tuple[Any, ...]) -> None:
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"  # before any library that counts cores
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("mathse").setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
     if prepare is not None:
         prepare(*given)
 

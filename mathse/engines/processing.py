@@ -27,7 +27,8 @@ from mathse.engines.pixels import Pixels
 
 Features = dict[str, Tensor]
 
-CACHE_BYTES = 512 * 1024 * 1024
+CACHE_BYTES = 128 * 1024 * 1024
+"""Of each process: enough for the rows of a round; a run over more rows sees each but a few times."""
 _MARK = "mathse-closing-probe"
 _TOKEN_KEYS = ("input_ids", "attention_mask")
 
