@@ -28,8 +28,14 @@ LOOKING_UP = 18_900
 """From here on the model learns to find the entry of a list that is asked for: half of its steps at first."""
 
 SHORT_LISTS, LONG_LISTS = LOOKING_UP + 150, LOOKING_UP + 600
+SEEING = 20_700
+"""From here on half of the steps are figures again; sums and lists come in the forms that the model still missed."""
+
 HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
 """Families that the first cycle left weak: the second draws them twice as often."""
+
+STILL_HARD = ("spinner", "spinner", "clock", "clock", "number_line", "polygon", "triangle", "marbles", "coins")
+"""Families that five cycles left weak."""
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
@@ -156,6 +162,13 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
     return f"{letter}*{count}", f"{count}{letter}"
 
 
+def running_total(rng: random.Random) -> tuple[str, str]:
+    """Return a sum that goes on from a larger number, across a hundred often, and its result, as text."""
+    a = rng.choice((100, 105, 110, 150, 200, rng.randint(60, 250)))
+    b = rng.choice((1, 2, 5, 10, 20, 50, rng.randint(1, 99)))
+    return (f"{a}+{b}", str(a + b)) if rng.random() < 0.7 else (f"{a}-{b}", str(a - b))
+
+
 def equation(rng: random.Random) -> str:
     """Return a true short sum as a sentence."""
     asked, result = random_sum(rng)
@@ -214,7 +227,8 @@ def lookup_sample(rng: random.Random, step: int) -> Sample:
             numbers.append(number)
     lettered = rng.random() < 0.4
     names = list("ABCDE"[:count]) if lettered else rng.sample(NAMES, count)
-    order = rng.sample(range(count), count)
+    few = step >= SEEING and rng.random() < 0.5
+    order = rng.sample(range(count), rng.choice((1, 2)) if few else count)
     draw = rng.random()
     if draw < 0.4:
         letters = "ABCDE"
@@ -224,7 +238,10 @@ def lookup_sample(rng: random.Random, step: int) -> Sample:
             LOOK_UP.format(asked=asked, entries=entries), ", ".join(f"{numbers[p]} {letters[p]}" for p in order)
         )
     written = rng.choice(("{0} {1}", "{1} {0}")) if not lettered else "{0} {1}"
-    entries = ", ".join(written.format(name, number) for name, number in zip(names, numbers, strict=True))
+    listed = [written.format(name, number) for name, number in zip(names, numbers, strict=True)]
+    entries = ", ".join(listed)
+    if step >= SEEING and rng.random() < 0.5:
+        entries = f"{', '.join(listed[:-1])} and {listed[-1]}"
     if draw < 0.8:
         asked = ", ".join(names[place] for place in order)
         return Sample(
@@ -255,9 +272,10 @@ def reading_sample(rng: random.Random) -> Sample:
     return Sample(READ, ", ".join(texts), pen.png(), tuple(pen.glyphs))
 
 
-def sums_sample(rng: random.Random) -> Sample:
+def sums_sample(rng: random.Random, step: int) -> Sample:
     """Draw some sums to work out, or to check."""
-    sums = [random_sum(rng) for _ in range(rng.randint(4, 8))]
+    large = 0.3 if step >= SEEING else 0.0
+    sums = [running_total(rng) if rng.random() < large else random_sum(rng) for _ in range(rng.randint(4, 8))]
     if rng.random() < 0.6:
         return Sample(SUMS.format(text=" ".join(f"{s}=?" for s, _ in sums)), " ".join(f"{s}={r}" for s, r in sums))
     shown, found = falsified([equation(rng) for _ in range(rng.randint(2, 5))], rng)
@@ -268,28 +286,30 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
     """Return the samples of one training step; a step has samples of one kind.
 
     Every sixth step is sums (twice the size: they are cheap), from `COMPARING` on another one compares lines (half the
-    size), and from `LOOKING_UP` on two more look things up in lists. Scattered numbers to read come in every third step
-    at first, since a model that cannot read digits learns little from figures, and seldom later.
+    size), and from `LOOKING_UP` on two more look things up in lists (one from `SEEING` on). Scattered numbers to read
+    come in every third step at first, since a model that cannot read digits learns little from figures, and seldom
+    later.
     """
     rng = random.Random(f"{seed}/pretrain/{step}")
     kind = kind_of(step)
     if kind == "text":
-        return [sums_sample(rng) for _ in range(size * 2)]
+        return [sums_sample(rng, step) for _ in range(size * 2)]
     if kind == "comparing":
         return [comparing_sample(rng, step) for _ in range(max(1, size // 2))]  # these are long
     if kind == "lookup":
         return [lookup_sample(rng, step) for _ in range(size * 2)]
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
-    names = (*FAMILIES, *HARD_TO_SEE) if step >= FIRST_CYCLE else tuple(FAMILIES)
-    return [figure_sample(rng, names, (0.45, 0.15) if step < LOOKING_UP else (0.25, 0.4)) for _ in range(size)]
+    hard = STILL_HARD if step >= SEEING else HARD_TO_SEE if step >= FIRST_CYCLE else ()
+    shares = (0.45, 0.15) if step < LOOKING_UP else (0.25, 0.4) if step < SEEING else (0.4, 0.3)
+    return [figure_sample(rng, (*FAMILIES, *hard), shares) for _ in range(size)]
 
 
 def kind_of(step: int) -> str:
     """Return what a training step is about: figure, reading, text, comparing or lookup."""
     if step >= LOOKING_UP:
         early = step < LONG_LISTS
-        if step % 2 == 0 if early else step % 6 in (0, 2):
+        if step % 2 == 0 if early else step % 6 in ((2,) if step >= SEEING else (0, 2)):
             return "lookup"
         if step % 12 == 3:
             return "comparing"

@@ -44,7 +44,7 @@ def corpus(seed: int, size: int) -> Iterator[str]:
     rng = random.Random(f"{seed}/tokenizer")
     problems = stream("train", seed)
     for _ in range(size):
-        sample = sums_sample(rng) if rng.random() < 0.2 else figure_sample(rng)
+        sample = sums_sample(rng, 0) if rng.random() < 0.2 else figure_sample(rng)
         yield sample.prompt + "\n" + sample.answer
         problem = next(problems)
         question, choices, path = problem.worked.question, problem.choices, problem.worked.path()

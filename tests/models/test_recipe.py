@@ -18,6 +18,7 @@ from models.recipe.tasks import (
     COMPARING,
     LONG_LISTS,
     LOOKING_UP,
+    SEEING,
     Sample,
     batch,
     corrupt,
@@ -33,6 +34,7 @@ from tests.closure import ROOT
 
 FIGURE_STEP, READING_STEP, TEXT_STEP = 0, 1, 5
 COMPARING_STEP = next(step for step in range(COMPARING + 1000, COMPARING + 1100) if kind_of(step) == "comparing")
+SEEING_STEP = next(step for step in range(SEEING, SEEING + 10) if kind_of(step) == "figure")
 LOOKUP_STEP = next(step for step in range(LONG_LISTS, LONG_LISTS + 10) if kind_of(step) == "lookup")
 KINDS = {
     FIGURE_STEP: "figure",
@@ -40,6 +42,7 @@ KINDS = {
     TEXT_STEP: "text",
     COMPARING_STEP: "comparing",
     LOOKUP_STEP: "lookup",
+    SEEING_STEP: "figure",
 }
 
 
@@ -142,29 +145,34 @@ def test_falsified_names_the_first_false_line() -> None:
 
 def test_lookups_are_right_and_lists_grow() -> None:
     rng = random.Random(8)
-    longest = dict.fromkeys((LOOKING_UP, LONG_LISTS), 0)
+    longest = dict.fromkeys((LOOKING_UP, LONG_LISTS, SEEING), 0)
     kinds = set()
+    fewer = dict.fromkeys(longest, 0)
     for step in [*longest] * 200:
         sample = lookup_sample(rng, step)
         task, listed = sample.prompt.split("\n", 1)
-        entries = [sorted(re.findall(r"\w+", entry)) for entry in re.split(r", |\n", listed)]
+        entries = [sorted(re.findall(r"\w+", entry)) for entry in re.split(r", | and |\n", listed)]
         found = [entry.split() for entry in sample.answer.split(", ")]
-        assert sorted(entries) == sorted(sorted(entry) for entry in found), "each entry is found once"
+        assert all(sorted(entry) in entries for entry in found)
+        assert len({tuple(entry) for entry in found}) == len(found), "no entry is found twice"
+        fewer[step] += len(found) < len(entries)
         longest[step] = max(longest[step], len(entries))
         kinds.add(task.split(":")[0])
         if task.startswith("Look up"):
             assert [entry[0] for entry in found] == task.removeprefix("Look up: ").removesuffix(".").split(", ")
         else:
             numbers = [int(entry[1]) for entry in found]
-            assert numbers == sorted(numbers, reverse=task == "Highest first.")
+            assert numbers == sorted(numbers, reverse=task == "Highest first.") and len(found) == len(entries)
     assert kinds == {"Look up", "Highest first.", "Lowest first."}
-    assert longest[LOOKING_UP] == 3 and longest[LONG_LISTS] == 5
+    assert longest[LOOKING_UP] == 3 and longest[LONG_LISTS] == longest[SEEING] == 5
+    assert fewer[LOOKING_UP] == fewer[LONG_LISTS] == 0 < fewer[SEEING], "all are asked for until some are"
 
 
-def test_sums_are_right() -> None:
+@pytest.mark.parametrize("step", [0, SEEING])
+def test_sums_are_right(step: int) -> None:
     rng = random.Random(7)
     for _ in range(100):
-        sample = sums_sample(rng)
+        sample = sums_sample(rng, step)
         if sample.prompt.startswith("Calculate."):
             asked = [part.removesuffix("=?") for part in sample.prompt.split("\n")[1].split()]
             assert [part.split("=")[0] for part in sample.answer.split()] == asked
