@@ -149,7 +149,7 @@ def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEn
     features = engine.processing.features(text, request.image_ids)
     prob = 1.0
     for token in engine.processing.target_ids(text, request.draft):
-        logits = engine.model(**features).logits[0, -1]
+        logits = engine.model(**features).logits[0, -1].detach()
         logits[engine._never_written] = -torch.inf
         prob *= float(logits.softmax(0)[token])
         one = torch.ones((1, 1), dtype=torch.long)
