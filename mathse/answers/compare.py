@@ -96,8 +96,10 @@ def _squeeze(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    text = plain_math(text)
-    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text.strip().rstrip(" .")).strip()
+    text = plain_math(text).strip().rstrip(" .")
+    if text.startswith("\\boxed"):
+        text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text)
+    text = text.strip()
     return text.lstrip(" ;,:").rstrip(" .;,:")
 
 

@@ -42,21 +42,30 @@ def yes_or_no(text: str, options: Options) -> int | None:
 
 def labels_in(text: str, options: Options) -> set[int]:
     """The options whose labels stand in brackets or after words such as option and figure."""
+    bracketed, named = _label_patterns(options.labels)
     found = set()
-    for *labels, pictured in _label_pattern(options.labels).findall(text):
+    if "(" in text or "[" in text:
+        found = {options.labels.index(label.upper()) for label in bracketed.findall(text)}
+    low = text.lower()
+    if not any(word in low for word in _LABEL_WORDS):
+        return found
+    for *labels, pictured in named.findall(text):
         own = [
             index for index, option in enumerate(options.texts) if pictured and option.strip("() .").upper() == pictured
         ]
-        found.add(own[0] if own else options.labels.index("".join([*labels, pictured]).upper()))
+        found.add(own[0] if own else options.labels.index("".join([*labels, pictured])))
     return found
 
 
+_LABEL_WORDS = ("option", "choice", "letter", "选", "figure", "graph", "picture", "image", "shape")
+
+
 @lru_cache(maxsize=256)
-def _label_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Patterns of labels in brackets, and of labels after one of `_LABEL_WORDS`."""
     letters = "".join(labels)
-    return re.compile(
-        rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"
-        rf"|\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
+    return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(
+        rf"\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
         rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
     )
 
@@ -124,8 +133,9 @@ def mentioned(text: str, options: Options) -> int | None:
     """
     text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
     plain = " " + _JOINTS.sub(" ", text) + " "
-    plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
-    plain = re.sub(r"[.:](?=\s)", " ", plain)
+    if any(word in plain for word in ("likely", "probably", "also", "then")):
+        plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
+    plain = plain.replace(". ", "  ").replace(": ", "  ")
     spans: list[tuple[int, int, int]] = []
     for index, option in enumerate(options.texts):
         words = _words_of(option)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-
-import polars as pl
+from typing import TYPE_CHECKING
 
 from mathse.answers.rules_worker import judge_chunks
 from mathse.answers.sandbox import Question, Reply, Sandbox
 from mathse.answers.verdict import Pending, Task, Verdict, parse_choices, settle
 from mathse.core.errors import DataError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 REQUIRED = ("gold", "response")
 OPTIONAL = ("question_type", "answer_type", "choices", "unit", "precision")
@@ -34,6 +36,8 @@ def check_rows(
     Raises:
         DataError: if gold or response is missing as a column.
     """
+    import polars as pl  # here, since a process that judges by rules is ready sooner without
+
     missing = [name for name in REQUIRED if name not in df.columns]
     if missing:
         raise DataError(

@@ -28,7 +28,7 @@ from mathse.engines.pixels import Pixels
 Features = dict[str, Tensor]
 
 CACHE_BYTES = 128 * 1024 * 1024
-"""Of each process: enough for the rows of a round; a run over more rows sees each but a few times."""
+"""Of each process: some 800 rows of the built-in problems; a run over more prepares the rest again in each pass."""
 _MARK = "mathse-closing-probe"
 _TOKEN_KEYS = ("input_ids", "attention_mask")
 

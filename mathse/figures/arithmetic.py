@@ -69,7 +69,7 @@ class Shapes(Family):
             )
             answer = counts[one] - counts[two]
             steps = (work(f"{counts[one]}-{counts[two]}={answer}."),)
-        seen = see(f"There are {plural(counts[one], one)} and {plural(counts[two], two)}.", f"the {one}s and {two}s")
+        seen = see(f"The {one}s are {counts[one]} and the {two}s are {counts[two]}.", f"the {one}s and {two}s")
         return Worked(question, (seen, *steps), str(answer))
 
 
@@ -79,8 +79,8 @@ class Coins(Family):
     name, subject = "coins", "word problems"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        count = {1: 3, 2: 4, 3: 5}[level]
-        values = (1, 2, 5, 10, 20) if level == 1 else (1, 2, 5, 10, 20, 50)
+        count = rng.choice({1: (2, 3), 2: (3, 4), 3: (5,)}[level])
+        values = (1, 2, 5, 10, 20) if level == 1 else (1, 2, 5, 10, 20, 25, 50)
         return {"coins": sorted((rng.choice(values) for _ in range(count)), reverse=True)}
 
     def draw(self, facts: Facts, pen: Pen) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from mathse.figures.canvas import PALETTE, Pen, scatter
-from mathse.figures.items import Facts, Family, Step, Worked, listing, see, total, work
+from mathse.figures.canvas import PALETTE, Pen, Point, scatter
+from mathse.figures.items import Facts, Family, Worked, listing, see, total, work
 
 COLOURS = tuple(PALETTE)
 
@@ -17,6 +18,19 @@ def simplest(part: int, whole: int) -> str:
     """Return a fraction in lowest terms as text: `3/8`."""
     fraction = Fraction(part, whole)
     return f"{fraction.numerator}/{fraction.denominator}"
+
+
+def chance_of(question: str, counts: Mapping[str, int], colour: str, things: str) -> Worked:
+    """Solve for the probability of a colour: read all counts, add them up, and divide the one that is asked for."""
+    whole, part = sum(counts.values()), counts[colour]
+    parts = listing([f"{count} {name}" for name, count in counts.items()])
+    steps = (
+        see(f"There are {parts} {things}.", f"the numbers of {things}"),
+        *total(*counts.values()),
+        see(f"The {colour} ones are {part}.", f"the {colour} {things}"),
+        work(f"{part}/{whole}={simplest(part, whole)}."),
+    )
+    return Worked(question, steps, simplest(part, whole), "expression")
 
 
 class Spinner(Family):
@@ -34,36 +48,36 @@ class Spinner(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, around = pen.rng, facts["around"]
-        centre = (56 + rng.uniform(-4, 4), 56 + rng.uniform(-4, 4))
-        radius, turn = rng.uniform(38, 48), rng.uniform(0, 360)
-        width = 360 / len(around)
-        box = (centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius)
+        centre = (56 + rng.uniform(-3, 3), 56 + rng.uniform(-3, 3))
+        radius, turn = rng.uniform(34, 40), rng.uniform(0, 360)
+        width, gap = 360 / len(around), rng.uniform(6, 9)
         shades = {colour: pen.named(colour) for colour in dict.fromkeys(around)}
+
+        def at(angle: float, far: float) -> Point:
+            return centre[0] + far * math.cos(math.radians(angle)), centre[1] + far * math.sin(math.radians(angle))
+
         for index, colour in enumerate(around):
             start = turn + index * width
+            x, y = at(start + width / 2, gap)  # each sector stands off the centre, so that they can be told apart
+            box = (x - radius, y - radius, x + radius, y + radius)
             pen.draw.pieslice(box, start, start + width, fill=shades[colour], outline=pen.ink, width=pen.stroke)
-            middle = math.radians(start + width / 2)
-            pen.mark((centre[0] + 0.6 * radius * math.cos(middle), centre[1] + 0.6 * radius * math.sin(middle)), colour)
-        angle = rng.uniform(0, 2 * math.pi)
-        tip = (centre[0] + 0.6 * radius * math.cos(angle), centre[1] + 0.6 * radius * math.sin(angle))
-        pen.line([centre, tip], width=3)
+            pen.mark(at(start + width / 2, gap + 0.6 * radius), colour)
+        pen.disc(centre, 3, fill=pen.ink)
 
     def describe(self, facts: Facts) -> str:
-        counts = [f"{facts['around'].count(c)} {c}" for c in COLOURS if c in facts["around"]]
-        return f"A spinner with {len(facts['around'])} sectors: {', '.join(counts)}."
+        return f"Sectors: {', '.join(f'{count} {colour}' for colour, count in self._counts(facts).items())}."
+
+    @staticmethod
+    def _counts(facts: Facts) -> dict[str, int]:
+        return {colour: facts["around"].count(colour) for colour in COLOURS if colour in facts["around"]}
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        around = facts["around"]
-        colour = rng.choice([c for c in COLOURS if c in around])
-        part, whole = around.count(colour), len(around)
+        counts = self._counts(facts)
+        colour = rng.choice([*counts])
         question = rng.choice(
             (f"What is the probability of {colour}?", f"How likely does the spinner stop on {colour}?")
         )
-        steps = (
-            see(f"{part} of {whole} sectors are {colour}.", f"the {colour} sectors"),
-            work(f"{part}/{whole}={simplest(part, whole)}."),
-        )
-        return Worked(question, steps, simplest(part, whole), "expression")
+        return chance_of(question, counts, colour, "sectors")
 
 
 class Marbles(Family):
@@ -96,8 +110,4 @@ class Marbles(Family):
         question = rng.choice(
             (f"You draw one marble. How likely is it {colour}?", f"What is the probability to draw {colour}?")
         )
-        whole = sum(counts.values())
-        parts = listing([f"{n} {c}" for c, n in counts.items()])
-        steps: list[Step] = [see(f"There are {parts} marbles.", "the numbers of marbles"), *total(*counts.values())]
-        steps.append(work(f"{counts[colour]}/{whole}={simplest(counts[colour], whole)}."))
-        return Worked(question, tuple(steps), simplest(counts[colour], whole), "expression")
+        return chance_of(question, counts, colour, "marbles")

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, listing, plural, see, total, work
+from mathse.figures.items import Facts, Family, Worked, listing, plural, see, total, work
 
 GOODS = ("pen", "cup", "hat", "bag", "key", "fan")
 
@@ -42,20 +42,19 @@ class Bars(Family):
         values = dict(zip("ABCDE", facts["values"], strict=False))
         form = rng.choice(("sum", "difference", "spread"))
         if form == "spread":
-            high, low = max(values, key=lambda n: values[n]), min(values, key=lambda n: values[n])
             question = rng.choice(
                 (
                     "How much more is the highest bar than the lowest?",
                     "What is the difference between the highest and the lowest bar?",
                 )
             )
-            seen = Step(
-                f"The highest is {high} with {values[high]}, the lowest is {low} with {values[low]}.",
-                "vision",
-                "the highest and the lowest bar",
+            order = sorted(values, key=lambda name: values[name], reverse=True)
+            seen = see(
+                f"From the highest: {', '.join(f'{name} {values[name]}' for name in order)}.",
+                "the bars by their height",
             )
-            gap = values[high] - values[low]
-            return Worked(question, (seen, work(f"{values[high]}-{values[low]}={gap}.")), str(gap))
+            high, low = values[order[0]], values[order[-1]]
+            return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
         one, two = rng.sample(sorted(values), 2)
         if form == "difference" and values[one] < values[two]:
             one, two = two, one

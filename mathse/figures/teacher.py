@@ -20,7 +20,7 @@ from mathse.core.steps import compare_steps, pieces, split_steps
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.figures.items import Step
 
-VERSION = 3
+VERSION = 4
 """Raise it when the teacher writes anything differently: the journal and the trajectories carry it."""
 
 ANALYSES = {

@@ -181,7 +181,7 @@ def main() -> None:
         "--cycles",
         type=int,
         nargs="+",
-        default=[4600, 9000, 17000, 18900, 20700, 24000],
+        default=[4600, 9000, 17000, 18900, 20700, 24000, 26400],
         help="steps at which each cycle ends",
     )
     parser.add_argument("--weights", type=Path, default=None, help="begin with these weights, at the step --first")

@@ -36,6 +36,13 @@ HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles
 
 STILL_HARD = ("spinner", "spinner", "clock", "clock", "number_line", "polygon", "triangle", "marbles", "coins")
 """Families that five cycles left weak."""
+
+REDRAWN = 24_000
+"""From here on the spinner's sectors stand apart; it is drawn most, and parts of figures come as often as wholes."""
+
+STILL_HARDER = ("spinner",) * 5 + ("clock", "clock", "triangle", "polygon", "number_line", "prices", "shapes", "coins")
+"""Families to draw more often since."""
+
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
@@ -300,8 +307,12 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
         return [lookup_sample(rng, step) for _ in range(size * 2)]
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
-    hard = STILL_HARD if step >= SEEING else HARD_TO_SEE if step >= FIRST_CYCLE else ()
-    shares = (0.45, 0.15) if step < LOOKING_UP else (0.25, 0.4) if step < SEEING else (0.4, 0.3)
+    hard: tuple[str, ...] = ()
+    for first, families in ((FIRST_CYCLE, HARD_TO_SEE), (SEEING, STILL_HARD), (REDRAWN, STILL_HARDER)):
+        hard = families if step >= first else hard
+    shares = (0.45, 0.15)
+    for first, later in ((LOOKING_UP, (0.25, 0.4)), (SEEING, (0.4, 0.3)), (REDRAWN, (0.4, 0.4))):
+        shares = later if step >= first else shares
     return [figure_sample(rng, (*FAMILIES, *hard), shares) for _ in range(size)]
 
 
