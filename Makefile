@@ -49,7 +49,7 @@ real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folde
 	mathse import math-vision $(DATA)/math-v --out build/real/data/import/math-vision
 	cd build/real && dvc repro && mathse show
 
-tiny-base: $(READY)  ## make the embedded base model anew (about two hours; resumes)
+tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
 	python -m models.recipe.pretrain models/tiny-base
 	python -m models.recipe.measure models/tiny-base
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mathse.answers import locate
-from mathse.answers.mentions import _occurrences
+from mathse.answers.compare import compare
+from mathse.answers.mentions import _occurrences, labels_in, mentioned
+from mathse.answers.options import read_options
 
 PHRASES = (
     "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options|answer choices are|choice|so|"
@@ -59,3 +63,38 @@ def test_mentions_are_where_a_pattern_would_find_them(words: str, text: str) -> 
     plural = "(?:e?s)?" if words[-1].isalpha() else ""
     pattern = re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
     assert list(_occurrences(words, text)) == [match.span() for match in pattern.finditer(text)]
+
+
+LABELS = (
+    "option B|Choice: B|the letter B|选B|选项 B|figure B|Graph B|picture B|image B|shape B|(B)|( b )|[B]|"
+    "Options are many, but letter B"
+)
+
+
+@pytest.mark.parametrize("text", LABELS.split("|"))
+def test_every_way_to_name_a_label_is_met(text: str) -> None:
+    options = read_options(("red", "blue", "green"))
+    assert labels_in(text, options) == {1}
+    assert labels_in(text.replace("B", "D").replace("b", "d"), options) == set()
+
+
+@pytest.mark.parametrize("word", ["likely", "most likely", "probably", "also", "then"])
+def test_a_word_that_only_hedges_does_not_hide_a_mention(word: str) -> None:
+    assert mentioned(f"It is {word} falling slowly.", read_options(("is falling", "is rising"))) == 0
+
+
+@pytest.mark.parametrize("text", ["Garter snakes: they eat frogs", "garter snakes. They eat", "so garter snakes"])
+def test_a_point_or_colon_ends_a_mention(text: str) -> None:
+    assert mentioned(text, read_options(("garter snakes", "hawks"))) == 0
+
+
+@pytest.mark.parametrize("gold", ["\\boxed{2x+1}", "\\boxed {2x+1}.", " \\boxed{2x+1} ", "2x+1"])
+def test_a_box_around_either_side_does_not_count(gold: str) -> None:
+    assert compare(gold, "2x+1").equal is True
+    assert compare("2x+1", gold).equal is True
+
+
+def test_a_process_that_judges_by_rules_loads_no_polars() -> None:
+    code = "import sys, mathse.answers.rules_worker; print('polars' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

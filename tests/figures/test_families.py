@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 import pytest
 
+from mathse.figures.canvas import MARKS, PALETTE, Pen
 from mathse.figures.catalogue import CHOICE_SHARE, FAMILIES, HELD_OUT_BUCKETS, UNSEEN, family, side, with_choices
 from mathse.figures.items import KINDS, Worked
 from mathse.figures.source import build_tables
@@ -177,6 +180,59 @@ def test_every_equation_of_a_worked_solution_holds(name: str) -> None:
             kinds.add(step.kind)
     assert checked >= len(LEVELS) * SEEDS
     assert "vision" in kinds and kinds <= {*KINDS} and len(kinds) > 1
+
+
+# The numbers that a figure shows beside a name, from the facts alone.
+SHOWN: dict[str, Callable[[Facts], dict[str, int]]] = {
+    "bars": lambda facts: dict(zip("ABCDE", facts["values"], strict=False)),
+    "pictograph": lambda facts: {"each": facts["each"], **dict(zip("ABCD", facts["rows"], strict=False))},
+    "prices": lambda facts: dict(zip(facts["goods"], facts["prices"], strict=True)),
+    "shapes": lambda facts: dict(zip(("circle", "square", "triangle"), facts["counts"], strict=True)),
+    "number_line": lambda facts: {"P": facts["p"], "Q": facts["q"]},
+    "spinner": lambda facts: Counter(facts["around"]),
+    "marbles": lambda facts: dict(zip(facts["colours"], facts["counts"], strict=True)),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_solution_reads_off_the_figure_is_there(name: str) -> None:
+    for facts, worked, _ in drawn(name):
+        for step in worked.steps:
+            if step.kind != "vision":
+                continue
+            if name not in SHOWN:
+                assert not Counter(numbers_of(step.text)) - Counter(numbers_of(family(name).describe(facts))), step
+                continue
+            read = 0
+            for thing, number in SHOWN[name](facts).items():
+                pairs = rf"\b{thing}s?(?: ones)?(?: is| are| has| costs)? (\d+)|(\d+) {thing}s?\b"
+                for found in re.finditer(pairs, step.text):
+                    assert int(found.group(1) or found.group(2)) == number, (step, facts)
+                    read += 1
+            assert read == len(numbers_of(step.text)) > 0, f"a reading that this test cannot read: {step.text}"
+
+
+def test_bars_are_put_in_order_from_the_highest() -> None:
+    orders = [numbers_of(worked.steps[0].text) for _, worked, _ in drawn("bars") if "highest" in worked.question]
+    assert orders and all(order == sorted(order, reverse=True) for order in orders)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_spinner_shows_every_sector_and_paper_between_them(level: int) -> None:
+    for seed in range(60):
+        rng = random.Random(seed)
+        facts = family("spinner").facts(rng, level)
+        pen = Pen(rng)
+        family("spinner").draw(facts, pen)
+        places = [(x, y) for _, x, y in pen.glyphs]
+        assert [glyph for glyph, *_ in pen.glyphs] == [MARKS[colour] for colour in facts["around"]]
+        for (x, y), colour in zip(places, facts["around"], strict=True):
+            shade = pen.image.getpixel((round(x), round(y)))
+            assert min(PALETTE, key=lambda name: math.dist(PALETTE[name], shade)) == colour  # type: ignore[arg-type]
+        for (x, y), (other_x, other_y) in zip(places, places[1:] + places[:1], strict=True):
+            between = (round((x + other_x) / 2), round((y + other_y) / 2))
+            if level < 3:  # ten sectors leave a border of one pixel
+                assert pen.image.getpixel(between) == pen.paper, (seed, facts)
 
 
 @pytest.mark.parametrize("name", NAMES)
