@@ -28,6 +28,7 @@ import numpy as np
 import polars as pl
 import typer
 
+from bench.memory import peak_mib
 from mathse.core.tables import write_parquet, write_table
 from mathse.curation.balance import Balance
 from mathse.curation.merge import merge_rows
@@ -179,7 +180,7 @@ def main(
         assert keep is not None
         RUN[tool](keep, out, parts)
         used = resource.getrusage(resource.RUSAGE_SELF)
-        typer.echo(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_mib": used.ru_maxrss / 1024}))
+        typer.echo(json.dumps({"cpu_s": used.ru_utime + used.ru_stime, "peak_mib": peak_mib()}))
         return
     with tempfile.TemporaryDirectory() as scratch:
         source = keep or Path(scratch)

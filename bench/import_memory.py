@@ -1,6 +1,6 @@
 """Measure time and peak memory of imports of different sizes: memory must not grow with the images.
 
-    python bench/import_memory.py [--problems 10000 100000] [--side 50]
+    python -m bench.import_memory [--problems 10000 100000] [--side 50]
 
 Each import runs in a process of its own, on made-up rows in the layout of MATH-Vision with one picture each.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.memory import peak_mib
 from mathse.sources.images import array_to_png
 
 
@@ -51,8 +51,7 @@ def run_import(root: Path, out: Path) -> None:
 
     start_s = time.perf_counter()
     counts = import_source("math-vision", root, out)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"problems": counts["problems"], "s": time.perf_counter() - start_s, "peak_mb": peak_mb}))
+    print(json.dumps({"problems": counts["problems"], "s": time.perf_counter() - start_s, "peak_mib": peak_mib()}))
 
 
 def main() -> None:
@@ -65,16 +64,16 @@ def main() -> None:
     if args.worker:
         run_import(Path(args.worker[0]), Path(args.worker[1]))
         return
-    print(f"{'problems':>10} {'images MB':>10} {'s':>8} {'rows/s':>8} {'peak MB':>8}")
+    print(f"{'problems':>10} {'images MB':>10} {'s':>8} {'rows/s':>8} {'peak MiB':>9}")
     for count in args.problems:
         with tempfile.TemporaryDirectory() as folder:
             size = make_rows(Path(folder) / "data", count, args.side)
-            command = [sys.executable, __file__, "--worker", f"{folder}/data", f"{folder}/out"]
+            command = [sys.executable, "-m", "bench.import_memory", "--worker", f"{folder}/data", f"{folder}/out"]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         seen = json.loads(told.splitlines()[-1])
         assert seen["problems"] == count, seen
         rate = count / seen["s"]
-        print(f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {seen['peak_mb']:>8.0f}", flush=True)
+        print(f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {seen['peak_mib']:>8.0f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -75,11 +75,14 @@ def sql(
 @app.command()
 def show(data: DataOption = DATA) -> None:
     """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
+    from mathse.core.params import load_params
     from mathse.inspect.benchmarks import render_benchmarks
     from mathse.inspect.summary import render, summarize
 
-    render(summarize(data), sys.stdout)
-    render_benchmarks(data, sys.stdout)
+    params = data.parent / "params.yaml"
+    rounds = list(load_params(params).rounds) if params.is_file() else None
+    render(summarize(data, rounds), sys.stdout)
+    render_benchmarks(data, sys.stdout, rounds)
 
 
 @app.command()

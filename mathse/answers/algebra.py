@@ -20,6 +20,11 @@ Polynomial = dict[tuple[tuple[str, int], ...], Fraction]
 MAX_TERMS = 200
 MAX_EXPONENT = 60
 MAX_BITS = 2_000
+"""Of a coefficient."""
+
+MAX_CONSTANT_BITS = 32_000
+"""Of a number that stands alone, such as `3^{2014}`."""
+
 RELATIVE_TOLERANCE = 1e-11
 
 _MAX_LETTERS = 12
@@ -134,14 +139,14 @@ def _to_power(base: Polynomial, power: Polynomial) -> Polynomial:
     exponent = int(power[()])
     if abs(exponent) > MAX_EXPONENT:
         constant = base.get(()) if set(base) == {()} else None
-        if constant is None or abs(exponent) * _bits(constant) > MAX_BITS:
+        if constant is None or abs(exponent) * _bits(constant) > MAX_CONSTANT_BITS:
             raise _NotPolynomial
     if exponent < 0:
         if set(base) != {()}:
             raise _NotPolynomial
         base, exponent = {(): 1 / base[()]}, -exponent
     if set(base) == {()}:
-        if exponent * _bits(base[()]) > MAX_BITS:
+        if exponent * _bits(base[()]) > MAX_CONSTANT_BITS:
             raise _NotPolynomial
         return {(): base[()] ** exponent}
     result: Polynomial = {(): Fraction(1)}
@@ -170,7 +175,8 @@ def _bits(value: Fraction) -> int:
 
 
 def _bounded(terms: Polynomial) -> Polynomial:
-    if len(terms) > MAX_TERMS or any(_bits(value) > MAX_BITS for value in terms.values()):
+    most = MAX_CONSTANT_BITS if set(terms) == {()} else MAX_BITS
+    if len(terms) > MAX_TERMS or any(_bits(value) > most for value in terms.values()):
         raise _NotPolynomial
     return terms
 

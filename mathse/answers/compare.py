@@ -11,7 +11,7 @@ from mathse.answers.grammar import read_expression
 from mathse.answers.lists import Collection, read_collection
 from mathse.answers.normal import plain_math
 from mathse.answers.options import plain_text
-from mathse.answers.quantities import Quantity, read_quantity
+from mathse.answers.quantities import Quantity, number_from_words, read_quantity
 from mathse.answers.units import read_unit
 
 
@@ -62,7 +62,7 @@ def compare(
         return _compare_text(left, right)
     named_left, named_right = _value_of(left), _value_of(right)
     if named_left is None or named_right is None:
-        return _compare_relations(left, right)
+        return _compare_relations(left, right, unit, precision)
     left, right = named_left[1], named_right[1]
     a, b = _ratio(read_quantity(left), left, right), _ratio(read_quantity(right), right, left)
     if a is not None and b is not None:
@@ -80,6 +80,8 @@ def compare(
         if (first is not None and b is not None) or (second is not None and a is not None):
             return Outcome(False, "different_count")
         return UNDECIDED if _may_be_math(left) and _may_be_math(right) else Outcome(False, "different")
+    if (a is not None and _no_single_number(right)) or (b is not None and _no_single_number(left)):
+        return Outcome(False, "different")
     if _ONLY_WORDS.match(left) or _ONLY_WORDS.match(right):
         words = _compare_text(left, right)
         if words.equal or not (_may_be_math(left) and _may_be_math(right)):
@@ -262,6 +264,32 @@ def _may_be_math(text: str) -> bool:
     return re.search(r"\d|\\[a-zA-Z]|[=<>^_|+*/]|(?<![^\W\d_])[a-zA-Z](?![^\W\d_])", text) is not None
 
 
+_NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z][a-z]{2,}(?![A-Za-z])")
+_WRITTEN_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MATH_WORDS = {
+    "sqrt", "frac", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "abs", "arcsin", "arccos", "arctan", "pow",
+    "mod", "gcd", "lcm", "max", "min", "times", "plus", "minus", "over", "divided", "squared", "cubed", "root", "power",
+}  # fmt: skip
+
+
+def _no_single_number(text: str) -> bool:
+    """Tell whether what could not be read as a quantity cannot be one: infinity, or words around no number or several.
+
+    `from 13 to 20` is no number, and SymPy would take the last it sees. Words around one number (`12 red balls`) and
+    words of arithmetic leave the question open.
+    """
+    if _NO_NUMBER.match(text):
+        return True
+    words = [word.lower() for word in _WORD.findall(text)]
+    if not any(word not in _MATH_WORDS and read_unit(word) is None for word in words):
+        return False
+    if any(number_from_words(word) is not None or word == "half" for word in words):
+        return False
+    found = _WRITTEN_NUMBER.findall(text)
+    return len(found) > 1 or (not found and "\\" not in text)
+
+
 def _compare_expressions(left: str, right: str) -> Outcome:
     first, second = read_expression(left), read_expression(right)
     if first is not None and second is not None:
@@ -274,9 +302,22 @@ def _compare_expressions(left: str, right: str) -> Outcome:
     return UNDECIDED
 
 
-def _compare_relations(left: str, right: str) -> Outcome:
-    """Compare two equations whose sides are polynomials; other relations are left to SymPy."""
+def _compare_relations(left: str, right: str, unit: str | None, precision: int | None) -> Outcome:
+    """Compare an equation with another, or with a number, by rules; other relations are left to SymPy.
+
+    Two equations are compared where their sides are polynomials. A number differs from an equation of which no side is
+    that number.
+    """
     sides = [[side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)]
+    equations = not re.search(r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", left + right)
+    if equations and sorted(len(pair) > 1 for pair in sides) == [False, True]:
+        pairs = [(read_quantity(a.strip()), read_quantity(b.strip()), a, b) for a in sides[0] for b in sides[1]]
+        number = read_quantity(left if len(sides[0]) == 1 else right)
+        if number is not None and not any(
+            a is not None and b is not None and _compare_quantities(a, b, first, second, unit, precision).equal
+            for a, b, first, second in pairs
+        ):
+            return Outcome(False, "different")
     if all(len(pair) == 2 for pair in sides) and not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right):
         trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
         if all(tree is not None for pair in trees for tree in pair):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from mathse.answers import locate
+from mathse.answers.compare import compare
 from mathse.answers.locate import Place
 from mathse.answers.normal import plain_math
 from mathse.answers.quantities import NUMBER_WORD, read_quantity
@@ -58,6 +59,8 @@ _BOUND = re.compile(
     re.I,
 )
 _COORDINATED = re.compile(r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))")
+_BESIDE = re.compile(r"(?:\W|(?:so|thus|hence|therefore|the|our|my|final|correct|and)\b)*", re.I)
+"""What may stand between a box and a statement of the answer that belong together."""
 _SPAN = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
@@ -107,6 +110,8 @@ def _stated(text: str, wants_number: bool) -> Place | None:
             break
         answer = _from_snippet(marker.text, wants_number)
         if answer is not None:
+            if box is not None and _contradicts(text, box, marker, answer):
+                return Place(marker.start, "", "several_answers")
             return Place(marker.start, answer, "marker")
     if box is not None:
         content = box.text.strip()
@@ -118,6 +123,19 @@ def _stated(text: str, wants_number: bool) -> Place | None:
             return Place(box.start, number if simple and number is not None else content, "boxed")
         return Place(box.start, content, "boxed")
     return None
+
+
+def _contradicts(text: str, box: Place, marker: Place, answer: str) -> bool:
+    """Tell whether one number is boxed and right after it another is stated: there is no single answer.
+
+    A box with further steps after it may hold a result on the way.
+    """
+    at = text.find(box.text, box.start)
+    if at < 0 or not _BESIDE.fullmatch(text, at + len(box.text), marker.start):
+        return False
+    if read_quantity(box.text) is None or read_quantity(answer) is None:
+        return False
+    return compare(box.text, answer).equal is False
 
 
 def _from_snippet(snippet: str, wants_number: bool) -> str | None:

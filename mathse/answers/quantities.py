@@ -75,6 +75,7 @@ _NAMED_UNIT = re.compile(
     r"(?P<unit>(?:(?:square|sq|cubic|cu)\.?\s*)?(?:[^\W\d_]|[%°$])[^\W\d_.°]*(?:\s*\^\s*\{?\s*[23]\s*\}?)?"
     r"(?:\s*(?:/|\bper\b)\s*[^\W\d_]+(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?(?:\s+squared|\s+cubed)?)\s*\.?$"
 )
+_BRACED_UNIT = re.compile(r"\{\s*([A-Za-z][A-Za-z. ]*[A-Za-z])\s*\}$")
 _NOT_NOUNS = {"sin", "cos", "tan", "log", "sqrt", "frac", "and", "pi"}
 _APPROXIMATELY = re.compile(
     r"^(?:about|approximately|around|roughly|nearly|exactly|only|just|approx\.?|约为?|大约|\\approx|≈|~)\s*",
@@ -110,6 +111,8 @@ def read_quantity(text: str) -> Quantity | None:
     words = number_from_words(body)
     if words is not None:
         return Quantity(words, float(words), ("n", words), 0 if words.denominator == 1 else None, unit, noun)
+    if body.endswith("}") and (braced := _BRACED_UNIT.search(body)) is not None and read_unit(braced.group(1)):
+        body = f"{body[: braced.start()]} {braced.group(1)}"
     match = _NAMED_UNIT.search(body)
     if match is not None and match.start() > 0:
         name = match.group("unit")

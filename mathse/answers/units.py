@@ -79,12 +79,14 @@ _UNITS = {
     name: Unit(dimension, Fraction(size)) for names, (dimension, size) in _TABLE.items() for name in names.split()
 }
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
+_JOINED_POWER = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
+"""`squareinches`: LaTeX drops the space in mathematics."""
 _PART = re.compile(r"^(?P<name>[^\W\d_]+|°[CFcf]?|[%$€£¥])\s*(?:\^?\s*\{?\s*(?P<power>[23])\s*\}?)?$")
 
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """Read a unit such as `cm`, `square inches`, `cm^2`, `km/h`, `米`.
+    """Read a unit such as `cm`, `square inches`, `squareinches`, `cm^2`, `km/h`, `米`.
 
     Args:
         text: the words that follow a number.
@@ -102,7 +104,7 @@ def read_unit(text: str) -> Unit | None:
             return None
         return Unit(f"{above.dimension}/{below.dimension}", above.size / below.size)
     power = 1
-    words = text.replace(".", " ").split()
+    words = _JOINED_POWER.sub(r"\1 ", text.replace(".", " ")).split()
     if len(words) > 1 and words[0].lower() in _POWER_WORDS:
         power = _POWER_WORDS[words.pop(0).lower()]
     elif len(words) > 1 and words[-1].lower() in _POWER_WORDS:

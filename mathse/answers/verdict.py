@@ -129,7 +129,7 @@ def _find_in(text: str, options: Options | None, answer_type: str | None) -> tup
     else:
         place = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
     if place is None or not place.text.strip():
-        return None, ""
+        return None, place.rule if place is not None and place.rule == "several_answers" else ""
     return place.text.strip(), place.rule
 
 
@@ -184,7 +184,7 @@ def gold_value(gold: str) -> str:
         return box.text
     if len(text) > 160 and " " in text:
         place = find_free_form(text, wants_number=False)
-        return text if place is None else place.text
+        return text if place is None or not place.text else place.text
     return text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TextIO
 
@@ -9,7 +10,7 @@ import polars as pl
 
 from mathse.core.tables import read_table
 from mathse.evaluation.benchmarks import ALL, GROUPED, in_headline, title_of, worth_telling
-from mathse.inspect.summary import accuracy_cell, print_table, sort_rounds
+from mathse.inspect.summary import accuracy_cell, is_current, print_table, sort_rounds
 
 
 def read_accuracy(data: str | Path) -> pl.DataFrame:
@@ -43,9 +44,11 @@ def lay_out_benchmarks(accuracy: pl.DataFrame) -> tuple[list[str], list[list[str
     return ["benchmark", "n", *rounds], lines
 
 
-def render_benchmarks(data: str | Path, out: TextIO) -> None:
-    """Write the benchmarks, where there are any; the built-in problems alone make no table."""
-    header, lines = lay_out_benchmarks(read_accuracy(data))
+def render_benchmarks(data: str | Path, out: TextIO, rounds: Collection[str] | None = None) -> None:
+    """Write the benchmarks of these rounds, where there are any; the built-in problems alone make no table."""
+    accuracy = read_accuracy(data)
+    told = [name for name in accuracy["round"].unique() if is_current(name, rounds)]
+    header, lines = lay_out_benchmarks(accuracy.filter(pl.col("round").is_in(told)))
     if lines:
         out.write("\n")
         print_table(header, lines, out)

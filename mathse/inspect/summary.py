@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -49,13 +49,25 @@ class RoundSummary:
 
 @dataclass(frozen=True)
 class Summary:
-    """All rounds in order, and the last round compared with those that matter: (name, split, result)."""
+    """What a run brought.
+
+    Attributes:
+        rounds: all rounds in order.
+        contrasts: the last round compared with those that matter: (last, name, split, result).
+        left_out: evaluated rounds that the parameters no longer name.
+    """
 
     rounds: list[RoundSummary]
     contrasts: list[tuple[str, str, str, Comparison | None]]
+    left_out: list[str] = field(default_factory=list)
 
 
-def summarize(data: str | Path) -> Summary:
+def is_current(name: str, rounds: Collection[str] | None) -> bool:
+    """Tell whether an evaluated model belongs to a run of these rounds: base, r0 and the controls always do."""
+    return rounds is None or name in (BASE, FIRST_ROUND, *rounds) or name.startswith(CONTROL)
+
+
+def summarize(data: str | Path, rounds: Collection[str] | None = None) -> Summary:
     """Read the evaluations, ledgers and training rows of all rounds.
 
     Each round is compared with the one before it (r0 with the base), and the last one also with the base, r0
@@ -63,12 +75,14 @@ def summarize(data: str | Path) -> Summary:
 
     Args:
         data: the data folder.
+        rounds: the rounds to tell of, as `params.yaml` names them; None: all that left an evaluation.
 
     Raises:
         DataError: if nothing was evaluated yet.
     """
     root = Path(data)
-    names = sort_rounds(file.parent.name for file in root.glob("eval/*/graded.parquet"))
+    found = sort_rounds(file.parent.name for file in root.glob("eval/*/graded.parquet"))
+    names = [name for name in found if is_current(name, rounds)]
     if not names:
         raise DataError(
             "No round was evaluated yet: no file fits eval/*/graded.parquet.",
@@ -77,22 +91,22 @@ def summarize(data: str | Path) -> Summary:
         )
     graded = {name: read_table(root / "eval" / name / "graded.parquet") for name in names}
     loop = [name for name in names if not name.startswith(CONTROL)]
-    rounds = []
+    told = []
     for name in names:
         place = loop.index(name) if name in loop else 0
         change = _changes(graded[loop[place - 1]], graded[name]) if place else {}
         folder = root / "rounds" / name
         states = count_states(read_table(folder / "ledger.parquet")) if _has(folder, "ledger") else {}
         rows = read_table(folder / "train.parquet").height if _has(folder, "train") else None
-        rounds.append(RoundSummary(name, _count(graded[name]), change, states, rows))
+        told.append(RoundSummary(name, _count(graded[name]), change, states, rows))
     others = [name for name in names if name in (BASE, FIRST_ROUND) or name.startswith(CONTROL)]
     contrasts = [
-        (loop[-1], name, split, found)
+        (loop[-1], name, split, result)
         for name in others
         if loop and name != loop[-1]
-        for split, found in _changes(graded[name], graded[loop[-1]]).items()
+        for split, result in _changes(graded[name], graded[loop[-1]]).items()
     ]
-    return Summary(rounds, contrasts)
+    return Summary(told, contrasts, [name for name in found if name not in names])
 
 
 def sort_rounds(names: Iterable[str]) -> list[str]:
@@ -213,6 +227,10 @@ def _notes(summary: Summary) -> list[str]:
         )
     for last, name, split, found in summary.contrasts:
         notes.append(f"{last} against {name} on {split}: {_change(found)}")
+    if summary.left_out:
+        notes.append(
+            f"Left out: {', '.join(summary.left_out)}, evaluated before, but not among the rounds of params.yaml."
+        )
     return notes
 
 

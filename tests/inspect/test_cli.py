@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +67,14 @@ def test_expected_errors_are_one_message_without_traceback(data, tmp_path):
 def test_show_prints_the_summary(data):
     done = call("show", "--data", data)
     assert done.exit_code == 0 and "r1 against control on eval" in done.output
+
+
+def test_show_tells_of_the_rounds_that_the_parameters_name(data, tmp_path):
+    shutil.copytree(data, tmp_path / "data")
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(re.sub(r"(?m)^  r\d+: \{prev.*\n", "", text) + "  other: {prev: r0}\n")
+    done = call("show", "--data", tmp_path / "data")
+    assert done.exit_code == 0 and "Left out: r1," in done.output and "r0 against base on eval" in done.output
 
 
 def test_path_tells_a_problem(data):

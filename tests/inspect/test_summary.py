@@ -70,6 +70,14 @@ def test_a_run_without_ledger_still_has_a_table(data, tmp_path):
     assert len(lines) == 4 and not any("pool" in note for note in notes)
 
 
+def test_a_round_that_the_parameters_no_longer_name_is_left_out_and_told(data):
+    summary = summarize(data, ["r2"])
+    assert [line.name for line in summary.rounds] == ["base", "r0", "control"]
+    assert {last for last, *_ in summary.contrasts} == {"r0"}
+    assert "Left out: r1," in as_text(summary)
+    assert summarize(data, ["r1"]) == summarize(data)
+
+
 def test_nothing_evaluated_is_explained(tmp_path):
     with pytest.raises(DataError, match="No round was evaluated yet"):
         summarize(tmp_path)
