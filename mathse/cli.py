@@ -78,10 +78,13 @@ def show(data: DataOption = DATA) -> None:
     from mathse.core.params import load_params
     from mathse.inspect.benchmarks import render_benchmarks
     from mathse.inspect.summary import render, summarize
+    from mathse.workspace import control_is_outdated
 
     params = data.parent / "params.yaml"
     rounds = list(load_params(params).rounds) if params.is_file() else None
     render(summarize(data, rounds), sys.stdout)
+    if rounds is not None and control_is_outdated(data.parent):
+        typer.echo("The control belongs to other data or params: `make control` makes it anew.")
     render_benchmarks(data, sys.stdout, rounds)
 
 

@@ -1,4 +1,4 @@
-"""Profiles laid over `params.yaml`, in place or in a copy of the pipeline that leaves this one alone."""
+"""The folder of a run: profiles laid over `params.yaml`, in place or in a copy; whether the control belongs to it."""
 
 from __future__ import annotations
 
@@ -75,6 +75,27 @@ def copy_pipeline(root: Path, target: Path, profile: str | None = None) -> Path:
     if profile is not None:
         apply_profile(target, profile)
     return target
+
+
+def control_is_outdated(root: Path) -> bool:
+    """Tell whether the control was made from other data or other params than those of this run.
+
+    Args:
+        root: the folder of `dvc.lock`; without one, or without `control/dvc.lock`, nothing can be told.
+    """
+    locks = [root / "dvc.lock", root / "control" / "dvc.lock"]
+    if not all(lock.is_file() for lock in locks):
+        return False
+    plain = YAML(typ="safe", pure=True)
+    run, control = (plain.load(lock.read_text(encoding="utf-8"))["stages"] for lock in locks)
+    made = {out["path"]: out["md5"] for stage in run.values() for out in stage.get("outs", [])}
+    params = plain.load((root / "params.yaml").read_text(encoding="utf-8"))
+    for stage in control.values():
+        if any(made.get(dep["path"], dep["md5"]) != dep["md5"] for dep in stage["deps"]):
+            return True
+        if any(params.get(name) != value for name, value in stage.get("params", {}).get("params.yaml", {}).items()):
+            return True
+    return False
 
 
 def _overlay(values: Any, changes: Any, where: str, name: str = "") -> None:
