@@ -11,7 +11,9 @@ from ruamel.yaml import YAML
 from mathse.core.errors import ParamError
 from mathse.core.params import load_params
 
-PARTS = ("mathse", "schemas", "stages", "models", "profiles", "control", "params.yaml", "dvc.yaml", "queries")
+PARTS = (
+    "mathse", "schemas", "stages", "models", "profiles", "control", "queries", "params.yaml", "dvc.yaml", ".dvcignore",
+)  # fmt: skip
 _YAML = YAML()
 _YAML.width = 120
 
@@ -68,7 +70,6 @@ def copy_pipeline(root: Path, target: Path, profile: str | None = None) -> Path:
             shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
         elif source.is_file():
             shutil.copy(source, copy)
-    (target / ".dvcignore").write_text("__pycache__\n", encoding="utf-8")
     settings = target / ".dvc"
     settings.mkdir(exist_ok=True)
     (settings / "config").write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")

@@ -27,8 +27,10 @@ class Pipeline:
 
 
 def environment() -> dict[str, str]:
+    """As on a plain machine: Python writes its compiled modules beside the code, whatever this process was told."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")}
+    return {**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
 
 
 def run(folder: Path, *words: str) -> str:

@@ -70,6 +70,7 @@ def test_nothing_runs_again(pipeline: Pipeline) -> None:
     started = time.monotonic()
     again = pipeline.dvc("repro")
     assert "Running stage" not in again and "up to date" in again
+    assert list(pipeline.folder.glob("mathse/core/__pycache__/*.pyc")), "compiled modules have to be in the way"
     assert time.monotonic() - started < 60
 
 
