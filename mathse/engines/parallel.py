@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 
 from mathse.core.workers import worker_pool
@@ -28,6 +29,7 @@ class ParallelEngine:
     def __init__(self, load: Callable[[], Engine], *, processes: int, batch_size: int) -> None:
         self.batch_size = batch_size
         self._pool = worker_pool(processes, _remember, load)
+        weakref.finalize(self, self._pool.shutdown, cancel_futures=True)  # waits: an exit meanwhile leaves a traceback
         self.digest, self.contract = self._pool.submit(_identity).result()
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:

@@ -42,3 +42,13 @@ def test_the_text_is_that_of_one_process_in_the_order_asked(tiny: Path, store: I
 def test_an_engine_that_does_not_load_tells_why(tmp_path: Path) -> None:
     with pytest.raises((DataError, OSError), match="nowhere"):
         ParallelEngine(partial(TransformersEngine, tmp_path / "nowhere"), processes=2, batch_size=4)
+
+
+def test_processes_have_ended_when_the_engine_is_gone(tiny: Path, store: ImageStore) -> None:
+    load = partial(TransformersEngine, tiny, images=store, batch_size=4, dtype="float32", device="cpu")
+    engine = ParallelEngine(load, processes=2, batch_size=4)
+    engine.complete(requests(), DRAWN)
+    processes = list(engine._pool._processes.values())
+    assert processes and all(process.is_alive() for process in processes)
+    del engine
+    assert not any(process.is_alive() for process in processes)
