@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -26,12 +26,12 @@ def read_accuracy(data: str | Path) -> pl.DataFrame:
     return pl.concat(whole) if whole else pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
 
 
-def lay_out_benchmarks(accuracy: pl.DataFrame) -> tuple[list[str], list[list[str]]]:
+def lay_out_benchmarks(accuracy: pl.DataFrame, order: Sequence[str] = ()) -> tuple[list[str], list[list[str]]]:
     """Return the benchmarks as text: a header, and a row of cells for each source and each of its headline groups.
 
-    Splits whose sources say no more than the split as a whole are left out.
+    The rounds of `order` come in that order. Splits whose sources say no more than the split as a whole are left out.
     """
-    rounds = sort_rounds(accuracy["round"].unique())
+    rounds = sort_rounds(accuracy["round"].unique(), order)
     lines: list[list[str]] = []
     for (split,), own in sorted(accuracy.group_by("split"), key=lambda item: str(item[0])):
         sources = set(own["source"])
@@ -44,11 +44,11 @@ def lay_out_benchmarks(accuracy: pl.DataFrame) -> tuple[list[str], list[list[str
     return ["benchmark", "n", *rounds], lines
 
 
-def render_benchmarks(data: str | Path, out: TextIO, rounds: Collection[str] | None = None) -> None:
+def render_benchmarks(data: str | Path, out: TextIO, rounds: Sequence[str] | None = None) -> None:
     """Write the benchmarks of these rounds, where there are any; the built-in problems alone make no table."""
     accuracy = read_accuracy(data)
     told = [name for name in accuracy["round"].unique() if is_current(name, rounds)]
-    header, lines = lay_out_benchmarks(accuracy.filter(pl.col("round").is_in(told)))
+    header, lines = lay_out_benchmarks(accuracy.filter(pl.col("round").is_in(told)), rounds or ())
     if lines:
         out.write("\n")
         print_table(header, lines, out)

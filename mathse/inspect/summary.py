@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -62,12 +62,12 @@ class Summary:
     left_out: list[str] = field(default_factory=list)
 
 
-def is_current(name: str, rounds: Collection[str] | None) -> bool:
+def is_current(name: str, rounds: Sequence[str] | None) -> bool:
     """Tell whether an evaluated model belongs to a run of these rounds: base, r0 and the controls always do."""
     return rounds is None or name in (BASE, FIRST_ROUND, *rounds) or name.startswith(CONTROL)
 
 
-def summarize(data: str | Path, rounds: Collection[str] | None = None) -> Summary:
+def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     """Read the evaluations, ledgers and training rows of all rounds.
 
     Each round is compared with the one before it (r0 with the base), and the last one also with the base, r0
@@ -75,13 +75,13 @@ def summarize(data: str | Path, rounds: Collection[str] | None = None) -> Summar
 
     Args:
         data: the data folder.
-        rounds: the rounds to tell of, as `params.yaml` names them; None: all that left an evaluation.
+        rounds: the rounds to tell of, in the order of `params.yaml`; None: all that left an evaluation, by name.
 
     Raises:
         DataError: if nothing was evaluated yet.
     """
     root = Path(data)
-    found = sort_rounds(file.parent.name for file in root.glob("eval/*/graded.parquet"))
+    found = sort_rounds((file.parent.name for file in root.glob("eval/*/graded.parquet")), rounds or ())
     names = [name for name in found if is_current(name, rounds)]
     if not names:
         raise DataError(
@@ -109,13 +109,15 @@ def summarize(data: str | Path, rounds: Collection[str] | None = None) -> Summar
     return Summary(told, contrasts, [name for name in found if name not in names])
 
 
-def sort_rounds(names: Iterable[str]) -> list[str]:
-    """Order rounds as they come: base, then by the numbers in their names (r2 before r10), then controls."""
+def sort_rounds(names: Iterable[str], order: Sequence[str] = ()) -> list[str]:
+    """Order rounds as they come: base, r0, those of `order`, others (r2, r10, final), then controls."""
+    known = {name: number for number, name in enumerate([FIRST_ROUND, *order])}
 
-    def place(name: str) -> tuple[int, list[tuple[int, str]]]:
+    def place(name: str) -> tuple[int, int, bool, list[tuple[int, str]]]:
         group = 0 if name == BASE else 2 if name.startswith(CONTROL) else 1
-        parts = re.findall(r"\d+|\D+", name)
-        return group, [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+        parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", name)]
+        unnumbered = group == 1 and not re.search(r"\d", name)
+        return group, known.get(name, len(known)), unnumbered, parts
 
     return sorted(names, key=place)
 

@@ -94,8 +94,19 @@ def test_a_terminal_gets_a_drawn_table(data):
 
 
 def test_rounds_are_sorted_by_number():
-    names = ["r10", "control", "r2", "base", "r1", "r0", "control_r1"]
-    assert sort_rounds(names) == ["base", "r0", "r1", "r2", "r10", "control", "control_r1"]
+    names = ["r10", "control", "r2", "final", "base", "r1", "r0", "control_r1"]
+    assert sort_rounds(names) == ["base", "r0", "r1", "r2", "r10", "final", "control", "control_r1"]
+
+
+def test_rounds_come_as_the_parameters_name_them(data, tmp_path):
+    names = ["final", "r1", "r0", "control", "base"]
+    assert sort_rounds(names, ["r1", "final"]) == ["base", "r0", "r1", "final", "control"]
+    copy = shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(copy / "eval/r1", copy / "eval/final")
+    summary = summarize(copy, ["r1", "final"])
+    assert [line.name for line in summary.rounds] == ["base", "r0", "r1", "final", "control"]
+    assert {last for last, *_ in summary.contrasts} == {"final"}
+    assert summary.rounds[3].change["eval"].difference == 0
 
 
 @settings(deadline=None)

@@ -1,0 +1,60 @@
+"""Evaluate models on many hard problems of the built-in figures, and compare the first with each other one.
+
+    python -m bench.hard MODEL... [--problems 3000] [--seed 1001]
+
+The `eval_hard` split of the default params (n = 400) cannot tell differences of four points; this draws more such
+problems, with a seed of their own. Run it in a folder with `params.yaml`. Problems that `data/problems` holds too are
+counted: there should be none.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import polars as pl
+import typer
+
+from mathse.answers.table import check_rows
+from mathse.core.images import write_images
+from mathse.core.params import load_params
+from mathse.evaluation.accuracy import wilson
+from mathse.evaluation.paired import compare
+from mathse.figures.source import build_tables
+from stages.models import load_engine, sample_paths
+
+DATA = Path("data/problems/problems.parquet")
+
+
+def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
+    """Evaluate MODELS greedily, as `params.yaml` says for `eval`."""
+    settings = load_params(Path("params.yaml"))
+    pool, images = build_tables({"eval_hard": problems}, seed=seed)
+    if DATA.is_file():
+        known = pool.join(pl.read_parquet(DATA), on="problem_id", how="semi").height
+        typer.echo(f"{known} of {pool.height} problems are in {DATA}")
+    graded = []
+    with tempfile.TemporaryDirectory() as folder:
+        write_images(images, Path(folder) / "images")
+        for model in models:
+            engine = load_engine(model, settings.student, Path(folder))
+            plan = [(name, 0) for name in sorted(pool["problem_id"])]
+            paths = sample_paths(
+                engine, pool, plan, settings.eval, seed=seed, round_name="r0", chunk_size=settings.eval.chunk_size,
+                label="bench hard",
+            )  # fmt: skip
+            asked = pool.select("problem_id", "answer_type", "choices", "unit", "precision", gold="answer")
+            checked = check_rows(paths.join(asked, on="problem_id", how="left"))
+            graded.append(checked.select("problem_id", correct=pl.col("state") == "match"))
+    for model, rows in zip(models, graded, strict=True):
+        hits = int(rows["correct"].sum())
+        low, high = wilson(hits, rows.height)
+        typer.echo(f"{model}: {100 * hits / rows.height:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+    for model, rows in zip(models[1:], graded[1:], strict=True):
+        found = compare(rows, graded[0])
+        interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+        typer.echo(f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
