@@ -265,8 +265,7 @@ def _may_be_math(text: str) -> bool:
 
 
 _NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z][a-z]{2,}(?![A-Za-z])")
-_WRITTEN_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATH_WORDS = {
     "sqrt", "frac", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "abs", "arcsin", "arccos", "arctan", "pow",
     "mod", "gcd", "lcm", "max", "min", "times", "plus", "minus", "over", "divided", "squared", "cubed", "root", "power",
@@ -276,18 +275,21 @@ _MATH_WORDS = {
 def _no_single_number(text: str) -> bool:
     """Tell whether what could not be read as a quantity cannot be one: infinity, or words around no number or several.
 
-    `from 13 to 20` is no number, and SymPy would take the last it sees. Words around one number (`12 red balls`) and
-    words of arithmetic leave the question open.
+    `from 13 to 20` is no number, and SymPy would take the last it sees. Words beside one number, however it is written
+    (`1/2 of the pizza`), and words of arithmetic leave the question open.
     """
     if _NO_NUMBER.match(text):
         return True
-    words = [word.lower() for word in _WORD.findall(text)]
-    if not any(word not in _MATH_WORDS and read_unit(word) is None for word in words):
-        return False
-    if any(number_from_words(word) is not None or word == "half" for word in words):
-        return False
-    found = _WRITTEN_NUMBER.findall(text)
-    return len(found) > 1 or (not found and "\\" not in text)
+    pieces, start = [], 0
+    for word in _WORD.finditer(text):
+        name = word.group().lower()
+        if number_from_words(name) is not None:
+            return False
+        if name not in _MATH_WORDS and read_unit(name) is None:
+            pieces.append(text[start : word.start()])
+            start = word.end()
+    numbers = sum(re.search(r"\d", piece) is not None for piece in [*pieces, text[start:]])
+    return bool(pieces) and (numbers > 1 or (numbers == 0 and "\\" not in text))
 
 
 def _compare_expressions(left: str, right: str) -> Outcome:

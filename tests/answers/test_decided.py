@@ -40,6 +40,10 @@ def test_rules_decide(gold: str, found: str, equal: bool) -> None:
     ("gold", "found"),
     [
         ("12", "12 large red balls"),
+        ("1000", "1,000 large red balls"),
+        ("1/2", "1/2 of the whole pizza"),
+        ("1/2", r"\frac{1}{2} of the whole pizza"),
+        ("3.5", "3 hours 30 minutes"),
         ("6", "2 times 3"),
         ("27", "x+y+z = 27"),
         ("3", "x < 5"),
