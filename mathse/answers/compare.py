@@ -11,7 +11,7 @@ from mathse.answers.grammar import read_expression
 from mathse.answers.lists import Collection, read_collection
 from mathse.answers.normal import plain_math
 from mathse.answers.options import plain_text
-from mathse.answers.quantities import Quantity, number_from_words, read_quantity
+from mathse.answers.quantities import Quantity, read_quantity
 from mathse.answers.units import read_unit
 
 
@@ -283,8 +283,6 @@ def _no_single_number(text: str) -> bool:
     pieces, start = [], 0
     for word in _WORD.finditer(text):
         name = word.group().lower()
-        if number_from_words(name) is not None:
-            return False
         if name not in _MATH_WORDS and read_unit(name) is None:
             pieces.append(text[start : word.start()])
             start = word.end()

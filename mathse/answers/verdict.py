@@ -184,7 +184,7 @@ def gold_value(gold: str) -> str:
         return box.text
     if len(text) > 160 and " " in text:
         place = find_free_form(text, wants_number=False)
-        return text if place is None or not place.text else place.text
+        return text if place is None else place.text
     return text
 
 

@@ -7,7 +7,6 @@ import pytest
 from mathse.answers import check_one
 from mathse.answers.compare import compare
 from mathse.answers.units import read_unit
-from mathse.answers.verdict import Task, judge
 
 
 @pytest.mark.parametrize(
@@ -22,6 +21,7 @@ from mathse.answers.verdict import Task, judge
         ("7", "from 0 to 7,", False),
         ("3", "2 for the red and 3 for the blue one", False),
         ("16", "the answer to this", False),
+        ("16", "the answer is (E)", False),
         ("16", r"\infty", False),
         ("18", r"\emptyset", False),
         ("13", "(x-1)^2+(y+1)^2=16", False),
@@ -80,9 +80,3 @@ def test_a_box_and_another_statement_beside_it_are_no_single_answer(response: st
     verdict = check_one("5", response)
     assert verdict.state == state, verdict
     assert state == "match" or verdict.reason == "several_answers"
-
-
-def test_a_gold_solution_that_contradicts_itself_is_not_empty() -> None:
-    gold = "We add the parts of the figure, one after the other, as the drawing shows them. " * 3
-    verdict = judge(Task(gold + r"This gives \boxed{3}. The answer is: 5", "5"))
-    assert getattr(verdict, "reason", "") != "gold_empty"

@@ -75,6 +75,11 @@ def test_show_tells_of_the_rounds_that_the_parameters_name(data, tmp_path):
     (tmp_path / "params.yaml").write_text(re.sub(r"(?m)^  r\d+: \{prev.*\n", "", text) + "  other: {prev: r0}\n")
     done = call("show", "--data", tmp_path / "data")
     assert done.exit_code == 0 and "Left out: r1," in done.output and "r0 against base on eval" in done.output
+    assert "make control" not in done.output
+    (tmp_path / "control").mkdir()
+    (tmp_path / "dvc.lock").write_text("stages: {}")
+    (tmp_path / "control/dvc.lock").write_text("stages: {finetune: {deps: [], params: {params.yaml: {seed: 77}}}}")
+    assert "`make control` makes it anew" in call("show", "--data", tmp_path / "data").output
 
 
 def test_path_tells_a_problem(data):

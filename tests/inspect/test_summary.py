@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from mathse.core.errors import DataError
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import wilson
+from mathse.evaluation.benchmarks import ALL
+from mathse.inspect.benchmarks import render_benchmarks
 from mathse.inspect.summary import as_text, lay_out, plain_table, render, sort_rounds, summarize
 from tests.inspect.world import CORRECT, N_EVAL, build, graded
 
@@ -107,6 +109,15 @@ def test_rounds_come_as_the_parameters_name_them(data, tmp_path):
     assert [line.name for line in summary.rounds] == ["base", "r0", "r1", "final", "control"]
     assert {last for last, *_ in summary.contrasts} == {"final"}
     assert summary.rounds[3].change["eval"].difference == 0
+
+
+def test_benchmarks_are_told_of_the_same_rounds_in_the_same_order(tmp_path):
+    for name in ("r0", "r1", "final", "old"):
+        row = {"round": name, "split": "eval", "source": "mathvista", "by": ALL, "group": ALL, "n": 10, "correct": 5}
+        write_table(pl.DataFrame([row]), tmp_path / f"eval/{name}/accuracy.parquet", sort_by=["round"])
+    out = io.StringIO()
+    render_benchmarks(tmp_path, out, ["final", "r1"])
+    assert out.getvalue().split("\n")[1].split() == ["benchmark", "n", "r0", "final", "r1"]
 
 
 @settings(deadline=None)
