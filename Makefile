@@ -50,8 +50,8 @@ real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folde
 	cd build/real && dvc repro && mathse show
 
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
-	python -m models.recipe.pretrain models/tiny-base
-	python -m models.recipe.measure models/tiny-base
+	python -m recipes.tiny_base.pretrain models/tiny-base
+	python -m recipes.tiny_base.measure models/tiny-base
 
 bench-answers: $(READY)  ## the answer checker against official verdicts and Math-Verify
 	python -m bench.answers official

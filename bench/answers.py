@@ -1,8 +1,9 @@
 """Measure the answer checker: agreement with official verdicts, equivalence pairs, speed against Math-Verify in a loop.
 
-    python -m bench.answers official [--out FILE]   every row, clean and all, by data set and question type
-    python -m bench.answers pairs                   the equivalence pairs, with each one that differs
-    python -m bench.answers speed [--rows N]        the same rows by this checker and by Math-Verify alone, in one run
+    python -m bench.answers official [--out FILE]   every row, clean and all, by data set and
+    question type python -m bench.answers pairs                   the equivalence pairs, with each
+    one that differs python -m bench.answers speed [--rows N]        the same rows by this checker
+    and by Math-Verify alone, in one run
 
 It does not cover answers in images, nor proofs. The data lie beside the repository in shared/data.
 """
@@ -17,7 +18,7 @@ import polars as pl
 import typer
 
 from mathse.answers import check_one, check_rows
-from mathse.evaluation.benchmarks import MATH_VISION_PRECISION
+from mathse.evaluation.benchmark_rules import MATH_VISION_PRECISION
 
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 app = typer.Typer(add_completion=False)
@@ -39,14 +40,18 @@ def figures(rows: pl.DataFrame) -> dict[str, float]:
 def official(out: Path | None = None, workers: int = 2) -> None:
     """Compare with the official verdicts."""
     start = time.monotonic()
-    rows = check_rows(pl.read_parquet(SHARED / "verdicts" / "official_verdicts.parquet"), workers=workers)
+    rows = check_rows(
+        pl.read_parquet(SHARED / "verdicts" / "official_verdicts.parquet"), workers=workers
+    )
     typer.echo(f"{rows.height} rows in {time.monotonic() - start:.1f} s")
     groups = [("clean", rows.filter("clean")), ("all", rows)]
     for (dataset, kind), part in sorted(
         rows.filter("clean").group_by("dataset", "question_type"), key=lambda pair: str(pair[0])
     ):
         groups.append((f"clean {dataset} {kind}", part))
-    free = rows.filter((pl.col("dataset") == "math-v") & (pl.col("question_type") == "free_form") & pl.col("clean"))
+    free = rows.filter(
+        (pl.col("dataset") == "math-v") & (pl.col("question_type") == "free_form") & pl.col("clean")
+    )
     decimals = free.with_columns(precision=pl.lit(MATH_VISION_PRECISION))
     groups.append(("clean math-v free, 2 decimals", check_rows(decimals, workers=workers)))
     for name, part in groups:
@@ -69,14 +74,19 @@ def pairs() -> None:
     for number, line in enumerate(lines):
         pair = json.loads(line)
         precision = (pair.get("params") or {}).get("precision")
-        verdict = check_one(pair["gold"], pair["prediction"], precision=precision if precision != 6 else None)
+        verdict = check_one(
+            pair["gold"], pair["prediction"], precision=precision if precision != 6 else None
+        )
         if (verdict.state == "match") != pair["expected_equal"]:
             different.append((number, pair, verdict))
     typer.echo(
         f"{len(lines) - len(different)} of {len(lines)} as expected ({100 - 100 * len(different) / len(lines):.1f}%)"
     )
     for number, pair, verdict in different:
-        gold, said = pair["gold"][-60:].replace("\n", " "), pair["prediction"][-60:].replace("\n", " ")
+        gold, said = (
+            pair["gold"][-60:].replace("\n", " "),
+            pair["prediction"][-60:].replace("\n", " "),
+        )
         typer.echo(
             f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}:"
             f" {gold} | {said} | {verdict.found}"

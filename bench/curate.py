@@ -2,11 +2,12 @@
 
     python -m bench.curate [--rows N] [--parts N] [--keep FOLDER]
 
-Each tool reads the same Parquet files, joins verdicts to paths, keeps what was accepted and finished, drops
-near-identical paths of a problem, caps the rows of a problem (one where the student always solves it) and writes the
-training rows. Each runs in a process of its own, one after the other; time and peak memory are those of that process,
-start-up included. All must keep the same rows. MathSE runs its own `merge_rows` on one range of problem ids after
-another, so memory depends on `--parts`, not on the number of rows. pandas and datasets are left out where they are not
+Each tool reads the same Parquet files, joins verdicts to paths, keeps what was accepted and
+finished, drops near-identical paths of a problem, caps the rows of a problem (one where the student
+always solves it) and writes the training rows. Each runs in a process of its own, one after the
+other; time and peak memory are those of that process, start-up included. All must keep the same
+rows. MathSE runs its own `merge_rows` on one range of problem ids after another, so memory depends
+on `--parts`, not on the number of rows. pandas and datasets are left out where they are not
 installed (`pip install '.[bench]'`). Not covered: earlier training rows, reflections, the ledger.
 """
 
@@ -31,8 +32,8 @@ import typer
 from bench.memory import peak_mib
 from mathse.core.tables import write_parquet, write_table
 from mathse.curation.balance import Balance
-from mathse.curation.merge import merge_rows
-from mathse.judge.near import near_key
+from mathse.curation.dedup import near_key
+from mathse.curation.training_rows import merge_rows
 
 MOST, EASY_MOST, PER_PROBLEM = 4, 1, 8
 ROWS_PER_FILE = 250_000
@@ -52,28 +53,41 @@ def make(folder: Path, rows: int, seed: int = 0) -> None:
         kind, spelling = chance.integers(0, 12, count), chance.integers(0, 3, count)
         skill = (owner * 2654435761 % 1000) / 900
         accepted = chance.random(count) < skill
-        texts = [_text(int(p), int(k), int(s)) for p, k, s in zip(owner, kind, spelling, strict=True)]
+        texts = [
+            _text(int(p), int(k), int(s)) for p, k, s in zip(owner, kind, spelling, strict=True)
+        ]
         names = chance.integers(0, 1 << 63, count, dtype=np.uint64)
-        table = pl.DataFrame({
-            "trajectory_id": [f"{name:016x}" for name in names],
-            "problem_id": [f"{name:016x}" for name in ids[owner]],
-            "origin": ["student"] * count,
-            "response": texts,
-            "finish_reason": np.where(chance.random(count) < 0.03, "length", "stop"),
-        })  # fmt: skip
+        table = pl.DataFrame(
+            {
+                "trajectory_id": [f"{name:016x}" for name in names],
+                "problem_id": [f"{name:016x}" for name in ids[owner]],
+                "origin": ["student"] * count,
+                "response": texts,
+                "finish_reason": np.where(chance.random(count) < 0.03, "length", "stop"),
+            }
+        )
         write_parquet(table, folder / "trajectories" / f"{number:05d}.parquet")
         score = np.round(chance.random(count), 6)
-        verdicts.append(table.select("trajectory_id", "problem_id").with_columns(accepted=accepted, p_correct=score))
+        verdicts.append(
+            table.select("trajectory_id", "problem_id").with_columns(
+                accepted=accepted, p_correct=score
+            )
+        )
     judged = pl.concat(verdicts).sort("trajectory_id")
     for number, start in enumerate(range(0, rows, ROWS_PER_FILE)):
-        write_parquet(judged.slice(start, ROWS_PER_FILE), folder / "verdicts" / f"{number:05d}.parquet")
+        write_parquet(
+            judged.slice(start, ROWS_PER_FILE), folder / "verdicts" / f"{number:05d}.parquet"
+        )
 
 
 def _text(problem: int, kind: int, spelling: int) -> str:
     a, b = problem % 97 + 3, problem % 89 + kind
-    lines = [f"The figure shows {a} and {b}.", f"We add the two numbers in way {kind}: {a}+{b}={a + b}.",
-             "So both parts together are known, and nothing else is asked for in the question.",
-             f"The answer to this problem is {a + b}."]  # fmt: skip
+    lines = [
+        f"The figure shows {a} and {b}.",
+        f"We add the two numbers in way {kind}: {a}+{b}={a + b}.",
+        "So both parts together are known, and nothing else is asked for in the question.",
+        f"The answer to this problem is {a + b}.",
+    ]
     if spelling == 1:
         return "\n".join(f"{place}. {line}" for place, line in enumerate(lines, start=1))
     return " ".join(lines) if spelling else "\n".join(lines)
@@ -87,7 +101,12 @@ def run_mathse(source: Path, out: Path, parts: int) -> None:
         own = (pl.col("problem_id") >= edges[part]) & (pl.col("problem_id") < edges[part + 1])
         paths, verdicts = (scan.filter(own).collect(engine="streaming") for scan in scans)
         train, _ = merge_rows(
-            None, paths, verdicts, round_name="r1", max_per_problem=MOST, balance=Balance(easy_max=EASY_MOST)
+            None,
+            paths,
+            verdicts,
+            round_name="r1",
+            max_per_problem=MOST,
+            balance=Balance(easy_max=EASY_MOST),
         )
         write_table(train, out / f"train-{part:05d}.parquet", sort_by=["row_id"])
 
@@ -98,16 +117,22 @@ def run_pandas(source: Path, out: Path, parts: int) -> None:
 
     paths, verdicts = pd.read_parquet(source / "trajectories"), pd.read_parquet(source / "verdicts")
     rate = verdicts.groupby("problem_id")["accepted"].mean()
-    rows = verdicts[verdicts["accepted"]].drop(columns="problem_id").merge(paths, on="trajectory_id")
+    rows = (
+        verdicts[verdicts["accepted"]].drop(columns="problem_id").merge(paths, on="trajectory_id")
+    )
     rows = rows[rows["finish_reason"] == "stop"]
     rows["near_key"] = rows["response"].map(near_key)
-    rows = rows.sort_values(["problem_id", "p_correct", "trajectory_id"], ascending=[True, False, True])
+    rows = rows.sort_values(
+        ["problem_id", "p_correct", "trajectory_id"], ascending=[True, False, True]
+    )
     rows = rows.drop_duplicates(["problem_id", "near_key"])
     place = rows.groupby("problem_id").cumcount()
     cap = rows["problem_id"].map(rate).ge(1.0).map({True: EASY_MOST, False: MOST})
     rows = rows[place < cap]
     out.mkdir(parents=True, exist_ok=True)
-    rows[["problem_id", "trajectory_id", "origin", "response"]].to_parquet(out / "train.parquet", index=False)
+    rows[["problem_id", "trajectory_id", "origin", "response"]].to_parquet(
+        out / "train.parquet", index=False
+    )
 
 
 def run_datasets(source: Path, out: Path, parts: int) -> None:
@@ -117,7 +142,9 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
     datasets.disable_progress_bars()
     cache = str(out / "cache")
     load: Any = datasets.Dataset.from_parquet
-    verdicts = load([str(file) for file in sorted((source / "verdicts").glob("*"))], cache_dir=cache)
+    verdicts = load(
+        [str(file) for file in sorted((source / "verdicts").glob("*"))], cache_dir=cache
+    )
     score: dict[str, float] = {}
     judged: dict[str, list[int]] = {}
     for batch in verdicts.iter(10_000):
@@ -128,11 +155,16 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
             if accepted:
                 counts[1] += 1
                 score[name] = p
-    paths = load([str(file) for file in sorted((source / "trajectories").glob("*"))], cache_dir=cache)
-    rows = paths.filter(
-        lambda name, end: name in score and end == "stop", input_columns=["trajectory_id", "finish_reason"]
+    paths = load(
+        [str(file) for file in sorted((source / "trajectories").glob("*"))], cache_dir=cache
     )
-    rows = rows.map(lambda row: {"minus_p": -score[row["trajectory_id"]], "near_key": near_key(row["response"])})
+    rows = paths.filter(
+        lambda name, end: name in score and end == "stop",
+        input_columns=["trajectory_id", "finish_reason"],
+    )
+    rows = rows.map(
+        lambda row: {"minus_p": -score[row["trajectory_id"]], "near_key": near_key(row["response"])}
+    )
     rows = rows.sort(["problem_id", "minus_p", "trajectory_id"])
     seen: dict[str, set[str]] = {}
 
@@ -150,19 +182,33 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
 
 
 RUN: dict[str, Callable[[Path, Path, int], None]] = {
-    "mathse": run_mathse, "pandas": run_pandas, "datasets": run_datasets,
-}  # fmt: skip
+    "mathse": run_mathse,
+    "pandas": run_pandas,
+    "datasets": run_datasets,
+}
 
 
 def child(tool: str, source: Path, out: Path, parts: int) -> dict[str, Any]:
     """Run one tool in a process of its own and return what it measured."""
-    words = [sys.executable, "-m", "bench.curate", "--tool", tool, "--keep", str(source), "--parts", str(parts)]
+    words = [
+        sys.executable,
+        "-m",
+        "bench.curate",
+        "--tool",
+        tool,
+        "--keep",
+        str(source),
+        "--parts",
+        str(parts),
+    ]
     start = time.monotonic()
     done = subprocess.run([*words, "--out", str(out)], capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start
     if done.returncode != 0:
         return {"tool": tool, "failed": done.stderr.strip().splitlines()[-1:]}
-    kept = pl.concat([pl.read_parquet(file, columns=["trajectory_id"]) for file in sorted(out.glob("*.parquet"))])
+    kept = pl.concat(
+        [pl.read_parquet(file, columns=["trajectory_id"]) for file in sorted(out.glob("*.parquet"))]
+    )
     digest = hashlib.sha256("".join(kept["trajectory_id"].sort()).encode()).hexdigest()[:12]
     own = json.loads(done.stdout.splitlines()[-1])
     return {"tool": tool, "wall_s": seconds, **own, "kept": kept.height, "digest": digest}
@@ -200,7 +246,9 @@ def main(
         if "failed" in result:
             typer.echo(f"{result['tool']:9s} failed: {result['failed']}")
             continue
-        ratios = ", ".join(f"{key} x{result[key] / ours[key]:.2f}" for key in ("wall_s", "cpu_s", "peak_mib"))
+        ratios = ", ".join(
+            f"{key} x{result[key] / ours[key]:.2f}" for key in ("wall_s", "cpu_s", "peak_mib")
+        )
         typer.echo(
             f"{result['tool']:9s} wall {result['wall_s']:8.1f} s  cpu {result['cpu_s']:8.1f} s  "
             f"peak {result['peak_mib']:7.0f} MiB  kept {result['kept']} {result['digest']}  ({ratios})"

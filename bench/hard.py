@@ -2,8 +2,9 @@
 
     python -m bench.hard MODEL... [--problems 3000] [--seed 1001]
 
-The `eval_hard` split of the default params (n = 400) cannot tell differences of four points; this draws more such
-problems, with a seed of their own. Run it in a folder with `params.yaml`. Problems that `data/problems` holds too are
+The `eval_hard` split of the default params (n = 400) cannot tell differences of four points; this
+draws more such problems, with a seed of their own. Run it in a folder with `params.yaml`. Problems
+that `data/problems` holds too are
 counted: there should be none.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 import polars as pl
 import typer
 
-from mathse.answers.table import check_rows
+from mathse.answers.check_table import check_rows
 from mathse.core.images import write_images
 from mathse.core.params import load_params
 from mathse.evaluation.accuracy import wilson
@@ -40,10 +41,18 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
             engine = load_engine(model, settings.student, Path(folder))
             plan = [(name, 0) for name in sorted(pool["problem_id"])]
             paths = sample_paths(
-                engine, pool, plan, settings.eval, seed=seed, round_name="r0", chunk_size=settings.eval.chunk_size,
+                engine,
+                pool,
+                plan,
+                settings.eval,
+                seed=seed,
+                round_name="r0",
+                chunk_size=settings.eval.chunk_size,
                 label="bench hard",
-            )  # fmt: skip
-            asked = pool.select("problem_id", "answer_type", "choices", "unit", "precision", gold="answer")
+            )
+            asked = pool.select(
+                "problem_id", "answer_type", "choices", "unit", "precision", gold="answer"
+            )
             checked = check_rows(paths.join(asked, on="problem_id", how="left"))
             graded.append(checked.select("problem_id", correct=pl.col("state") == "match"))
     for model, rows in zip(models, graded, strict=True):
@@ -53,7 +62,9 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
     for model, rows in zip(models[1:], graded[1:], strict=True):
         found = compare(rows, graded[0])
         interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-        typer.echo(f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}")
+        typer.echo(
+            f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
+        )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python -m bench.import_memory [--problems 10000 100000] [--side 50]
 
-Each import runs in a process of its own, on made-up rows in the layout of MATH-Vision with one picture each.
+Each import runs in a process of its own, on made-up rows in the layout of MATH-Vision with one
+picture each.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from bench.memory import peak_mib
-from mathse.sources.images import array_to_png
+from mathse.datasets.image_files import array_to_png
 
 
 def make_rows(root: Path, count: int, side: int) -> int:
@@ -47,11 +48,19 @@ def make_rows(root: Path, count: int, side: int) -> int:
 
 def run_import(root: Path, out: Path) -> None:
     """Import and print counts, seconds and this process's peak memory as one line of JSON."""
-    from mathse.sources.importing import import_source
+    from mathse.datasets.importing import import_source
 
     start_s = time.perf_counter()
     counts = import_source("math-vision", root, out)
-    print(json.dumps({"problems": counts["problems"], "s": time.perf_counter() - start_s, "peak_mib": peak_mib()}))
+    print(
+        json.dumps(
+            {
+                "problems": counts["problems"],
+                "s": time.perf_counter() - start_s,
+                "peak_mib": peak_mib(),
+            }
+        )
+    )
 
 
 def main() -> None:
@@ -68,12 +77,22 @@ def main() -> None:
     for count in args.problems:
         with tempfile.TemporaryDirectory() as folder:
             size = make_rows(Path(folder) / "data", count, args.side)
-            command = [sys.executable, "-m", "bench.import_memory", "--worker", f"{folder}/data", f"{folder}/out"]
+            command = [
+                sys.executable,
+                "-m",
+                "bench.import_memory",
+                "--worker",
+                f"{folder}/data",
+                f"{folder}/out",
+            ]
             told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         seen = json.loads(told.splitlines()[-1])
         assert seen["problems"] == count, seen
         rate = count / seen["s"]
-        print(f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {seen['peak_mib']:>8.0f}", flush=True)
+        print(
+            f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {seen['peak_mib']:>8.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Write docs/data-dictionary.md: `python -m docs.dictionary`.
 
-Columns, types, meanings and rules come from `schemas`, places from dvc.yaml. `tests/schemas/test_dictionary.py` checks
-that the file is up to date. What a column holds inside (the JSON objects `meta` and `sampling`) is not covered.
+Columns, types, meanings and rules come from `schemas`, places from dvc.yaml.
+`tests/schemas/test_dictionary.py` checks that the file is up to date. What a column holds inside
+(the JSON objects `meta` and `sampling`) is not covered.
 """
 
 from __future__ import annotations
@@ -67,15 +68,16 @@ OTHERS = {
 """Tables without a contract of their own: made and read by the pipeline alone."""
 HEAD = """# Data dictionary
 
-Every table that the pipeline writes: what its columns mean, what it is keyed by, which rules it keeps, where it lies.
-This file is written by `python -m docs.dictionary` from `schemas` and `dvc.yaml`; a test keeps it up to date.
+Every table that the pipeline writes: what its columns mean, what it is keyed by, which rules it
+keeps, where it lies. This file is written by `python -m docs.dictionary` from `schemas` and
+`dvc.yaml`; a test keeps it up to date.
 
-All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes. A content id
-is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval` also base, and control after
-`make control`). `mathse sql` shows the tables of all rounds as views.
+All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
+A content id is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval`
+also base, and control after `make control`). `mathse sql` shows the tables of all rounds as views.
 
-Each row leads back by ids: `TrainRow` → `Trajectory` → `Verdict` (same trajectory_id), parent (parent_id) and
-`Problem` → `Image`.
+Each row leads back by ids: `TrainRow` → `Trajectory` → `Verdict` (same trajectory_id), parent
+(parent_id) and `Problem` → `Image`.
 """
 
 
@@ -86,7 +88,9 @@ def places(root: Path = ROOT) -> list[tuple[str, str]]:
         ValueError: if an output is not known here.
     """
     found = []
-    for name, stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"].items():
+    for name, stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))[
+        "stages"
+    ].items():
         for out in stage.get("do", stage).get("outs", []):
             path = out if isinstance(out, str) else next(iter(out))
             if path.endswith("/model"):
@@ -94,7 +98,9 @@ def places(root: Path = ROOT) -> list[tuple[str, str]]:
             inside = [f"{path}/{part}" for part in FOLDERS[path]] if path in FOLDERS else [path]
             for file in inside:
                 if Path(file).stem not in TABLE_OF | OTHERS:
-                    raise ValueError(f"dvc.yaml: {name} writes {file}: add it to FOLDERS, TABLE_OF or OTHERS")
+                    raise ValueError(
+                        f"dvc.yaml: {name} writes {file}: add it to FOLDERS, TABLE_OF or OTHERS"
+                    )
             found += [(name, file.replace("${key}", "<round>")) for file in inside]
     return found
 
@@ -109,8 +115,18 @@ def dictionary(root: Path = ROOT) -> str:
 def section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
     """Return what is to be said of one table."""
     name = model.__name__
-    lines = [f"## {name}", "", " ".join((model.__doc__ or "").split()), "", f"Key: {KEYS[name]}.", ""]
-    lines += [f"- {place}" for place in _by_path(written, {stem for stem, table in TABLE_OF.items() if table == name})]
+    lines = [
+        f"## {name}",
+        "",
+        " ".join((model.__doc__ or "").split()),
+        "",
+        f"Key: {KEYS[name]}.",
+        "",
+    ]
+    lines += [
+        f"- {place}"
+        for place in _by_path(written, {stem for stem, table in TABLE_OF.items() if table == name})
+    ]
     lines += ["", "| column | type | may be null | meaning |", "|---|---|---|---|"]
     columns: Mapping[str, Any] = model.to_schema().columns
     for column, dtype in schemas.column_types(model).items():

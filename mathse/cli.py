@@ -45,14 +45,18 @@ DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="SQL, a .sql file, or a query in queries/; none lists these.")] = "",
+    query: Annotated[
+        str, typer.Argument(help="SQL, a .sql file, or a query in queries/; none lists these.")
+    ] = "",
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
     data: DataOption = DATA,
-    queries: Annotated[Path | None, typer.Option("--queries", help="Folder of named queries.")] = None,
+    queries: Annotated[
+        Path | None, typer.Option("--queries", help="Folder of named queries.")
+    ] = None,
 ) -> None:
     """Ask the tables of all rounds a question in SQL."""
-    from mathse.inspect import sql as tables
+    from mathse.report import sql as tables
 
     folder = queries or (QUERIES if QUERIES.is_dir() else PROJECT / "queries")
     if csv and as_json:
@@ -76,9 +80,9 @@ def sql(
 def show(data: DataOption = DATA) -> None:
     """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
     from mathse.core.params import load_params
-    from mathse.inspect.benchmarks import render_benchmarks
-    from mathse.inspect.summary import render, summarize
-    from mathse.workspace import control_is_outdated
+    from mathse.profiles import control_is_outdated
+    from mathse.report.benchmark_tables import render_benchmarks
+    from mathse.report.summary import render, summarize
 
     params = data.parent / "params.yaml"
     rounds = list(load_params(params).rounds) if params.is_file() else None
@@ -91,10 +95,12 @@ def show(data: DataOption = DATA) -> None:
 @app.command()
 def profile(
     name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")],
-    copy: Annotated[Path | None, typer.Option(help="Lay it over a copy of the pipeline in this folder.")] = None,
+    copy: Annotated[
+        Path | None, typer.Option(help="Lay it over a copy of the pipeline in this folder.")
+    ] = None,
 ) -> None:
     """Lay a profile over params.yaml, here or in a copy of the pipeline."""
-    from mathse.workspace import apply_profile, copy_pipeline
+    from mathse.profiles import apply_profile, copy_pipeline
 
     if copy is None:
         typer.echo(f"{apply_profile(Path(), name)} now has the values of profile {name}.")
@@ -109,7 +115,7 @@ def path(
     data: DataOption = DATA,
 ) -> None:
     """Show everything about one problem or path: steps, verdicts, corrections, its fate in each round."""
-    from mathse.inspect.story import tell
+    from mathse.report.trace import tell
 
     typer.echo(tell(data, name), nl=False)
 
@@ -117,18 +123,24 @@ def path(
 @app.command()
 def suspects(
     min_paths: Annotated[int, typer.Option(help="Fewest paths that agree.")] = 3,
-    min_share: Annotated[float, typer.Option(help="Least share of a problem's paths that agree.")] = 0.5,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")] = None,
+    min_share: Annotated[
+        float, typer.Option(help="Least share of a problem's paths that agree.")
+    ] = 0.5,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")
+    ] = None,
     data: DataOption = DATA,
 ) -> None:
     """List gold answers that may be wrong: paths agree on another, and the ORM calls them correct."""
-    from mathse.inspect.suspects import find_suspects, to_review
+    from mathse.report.suspects import find_suspects, to_review
 
     found = find_suspects(data, min_paths=min_paths, min_share=min_share)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         to_review(found).write_csv(out)
-        typer.echo(f"{out} lists {found.height} problems: keep and correct the rows where gold is wrong.")
+        typer.echo(
+            f"{out} lists {found.height} problems: keep and correct the rows where gold is wrong."
+        )
     elif found.is_empty():
         typer.echo("No gold answer is suspicious.")
     else:
@@ -139,12 +151,18 @@ def suspects(
 def check(
     gold: Annotated[str | None, typer.Argument(help="The right answer.")] = None,
     answer: Annotated[str | None, typer.Argument(help="A response or a bare answer.")] = None,
-    rows: Annotated[Path | None, typer.Option("--rows", help="Table with gold and response.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option("--rows", help="Table with gold and response.")
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Where the checked table goes.")] = None,
-    answer_type: Annotated[str | None, typer.Option(help="number, choice, expression, text or set.")] = None,
+    answer_type: Annotated[
+        str | None, typer.Option(help="number, choice, expression, text or set.")
+    ] = None,
     choices: Annotated[str | None, typer.Option(help="Choices as a JSON list.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the right answer.")] = None,
-    precision: Annotated[int | None, typer.Option(help="Digits after the point that count.")] = None,
+    precision: Annotated[
+        int | None, typer.Option(help="Digits after the point that count.")
+    ] = None,
 ) -> None:
     """Compare one answer with gold and say why, or check a table (Parquet, CSV or JSON lines)."""
     if rows is not None:
@@ -157,7 +175,12 @@ def check(
     from mathse.answers import check_one
 
     verdict = check_one(
-        gold, answer, answer_type=answer_type, choices=_read_choices(choices), unit=unit, precision=precision
+        gold,
+        answer,
+        answer_type=answer_type,
+        choices=_read_choices(choices),
+        unit=unit,
+        precision=precision,
     )
     typer.echo(verdict.explain)
 
@@ -189,7 +212,11 @@ def _read_rows(file: Path) -> Any:
     from mathse.core.errors import DataError
     from mathse.core.tables import read_table
 
-    readers: dict[str, Any] = {".csv": _read_csv, ".jsonl": pl.read_ndjson, ".ndjson": pl.read_ndjson}
+    readers: dict[str, Any] = {
+        ".csv": _read_csv,
+        ".jsonl": pl.read_ndjson,
+        ".ndjson": pl.read_ndjson,
+    }
     if file.suffix not in readers:
         return read_table(file)
     try:
@@ -220,7 +247,7 @@ def _write_rows(df: Any, file: Path) -> None:
 
 
 def _print_table(header: list[str], lines: list[list[str]]) -> None:
-    from mathse.inspect.summary import print_table
+    from mathse.report.summary import print_table
 
     print_table(header, lines, sys.stdout)
 
@@ -233,9 +260,12 @@ def _shorten(cell: object) -> str:
 
 def _add_sources() -> None:
     """Add the commands that bring data sets in and out, where that room is there."""
-    if importlib.util.find_spec("mathse.sources") is None or importlib.util.find_spec("mathse.sources.cli") is None:
+    if (
+        importlib.util.find_spec("mathse.datasets") is None
+        or importlib.util.find_spec("mathse.datasets.commands") is None
+    ):
         return
-    importlib.import_module("mathse.sources.cli").register(app)
+    importlib.import_module("mathse.datasets.commands").register(app)
 
 
 _add_sources()

@@ -9,9 +9,9 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.prompts import reflect_messages
 from mathse.engines.protocol import Engine, Request, Sampling
-from mathse.solving import TRAJECTORY, trajectory_row
+from mathse.prompts import reflect_messages
+from mathse.trajectories import TRAJECTORY, trajectory_row
 
 MISTAKES = pl.Schema(
     {
@@ -36,9 +36,9 @@ def select_mistakes(
 ) -> pl.DataFrame:
     """Choose wrong paths to reflect on, a few of each problem that has no accepted path.
 
-    A path comes first if the ORM named its faulty step, then if its answer differs from gold (the prompt says
-    that the answer is wrong), then if it was not cut off; content hash decides the rest. One text of a
-    problem is taken once. Paths without any step are left out.
+    A path comes first if the ORM named its faulty step, then if its answer differs from gold (the
+    prompt says that the answer is wrong), then if it was not cut off; content hash decides the
+    rest. One text of a problem is taken once. Paths without any step are left out.
 
     Args:
         verdicts: `Verdict` rows of one or more rounds.
@@ -48,16 +48,16 @@ def select_mistakes(
         samples_per_mistake: how many reflections to ask for on each chosen path.
 
     Returns:
-        parent_id (the wrong path), problem_id, sample_idx (numbers a problem's reflections), response,
-        error_step, error_analysis, error_kind; sorted by problem_id and sample_idx.
+        parent_id (the wrong path), problem_id, sample_idx (numbers a problem's reflections),
+        response, error_step, error_analysis, error_kind; sorted by problem_id and sample_idx.
 
     Raises:
         ParamError: if a number is not positive.
         DataError: if a verdict has no trajectory.
 
     Source:
-        arXiv 2511.06805, Algorithm 1: R_incorrect with the ORM's feedback. The choice of few per problem is
-        ours.
+        arXiv 2511.06805, Algorithm 1: R_incorrect with the ORM's feedback. The choice of few per
+        problem is ours.
     """
     if per_problem_max < 1 or samples_per_mistake < 1:
         raise ParamError("reflect: per_problem_max and samples_per_mistake must be at least 1")
@@ -84,11 +84,15 @@ def select_mistakes(
         .group_by("problem_id", maintain_order=True)
         .head(per_problem_max)
     )
-    copies = pl.concat([chosen.with_columns(copy=pl.lit(copy)) for copy in range(samples_per_mistake)])
+    copies = pl.concat(
+        [chosen.with_columns(copy=pl.lit(copy)) for copy in range(samples_per_mistake)]
+    )
     numbered = (
         copies.with_columns(rank=pl.int_range(pl.len()).over("problem_id", "copy"))
         .sort("problem_id", "rank", "copy")
-        .with_columns(sample_idx=pl.int_range(pl.len()).over("problem_id"), parent_id=pl.col("trajectory_id"))
+        .with_columns(
+            sample_idx=pl.int_range(pl.len()).over("problem_id"), parent_id=pl.col("trajectory_id")
+        )
     )
     return numbered.select(pl.col(name).cast(dtype) for name, dtype in MISTAKES.items())
 
@@ -96,8 +100,9 @@ def select_mistakes(
 def reflect_requests(mistakes: pl.DataFrame, problems: pl.DataFrame) -> list[Request]:
     """Ask for a new solution for each mistake.
 
-    The request serves any engine: the student and a served model read the messages; a teacher that knows the
-    problems also finds problem_id, response, error_step and error_analysis in the context.
+    The request serves any engine: the student and a served model read the messages; a teacher that
+    knows the problems also finds problem_id, response, error_step and error_analysis in the
+    context.
 
     Args:
         mistakes: rows of `select_mistakes`.
@@ -123,7 +128,9 @@ def reflect_requests(mistakes: pl.DataFrame, problems: pl.DataFrame) -> list[Req
         requests.append(
             Request(
                 key=content_id(mistake["parent_id"], mistake["sample_idx"]),
-                messages=reflect_messages(problem["question"], problem["choices"], len(images), *feedback),
+                messages=reflect_messages(
+                    problem["question"], problem["choices"], len(images), *feedback
+                ),
                 image_ids=images,
                 task="reflect",
                 problem_id=mistake["problem_id"],
@@ -138,14 +145,23 @@ def reflect_requests(mistakes: pl.DataFrame, problems: pl.DataFrame) -> list[Req
     return requests
 
 
-def reflect_key(engine: Engine, mistakes: pl.DataFrame, *, sampling: Sampling, round_name: str) -> str:
+def reflect_key(
+    engine: Engine, mistakes: pl.DataFrame, *, sampling: Sampling, round_name: str
+) -> str:
     """Name a chunk of mistakes for the journal, by all that its reflections depend on."""
     feedback = mistakes.select(MISTAKES.names()).rows()
-    return content_id("reflect", engine.digest, engine.contract, asdict(sampling), round_name, feedback)
+    return content_id(
+        "reflect", engine.digest, engine.contract, asdict(sampling), round_name, feedback
+    )
 
 
 def reflect_chunk(
-    engine: Engine, problems: pl.DataFrame, mistakes: pl.DataFrame, *, sampling: Sampling, round_name: str
+    engine: Engine,
+    problems: pl.DataFrame,
+    mistakes: pl.DataFrame,
+    *,
+    sampling: Sampling,
+    round_name: str,
 ) -> pl.DataFrame:
     """Write one reflection for each mistake.
 
@@ -157,8 +173,8 @@ def reflect_chunk(
         round_name: the round that reflects.
 
     Returns:
-        `Trajectory` rows of origin "reflection" in the order of the mistakes; where the engine failed, a row
-        with finish_reason "error" and an empty response.
+        `Trajectory` rows of origin "reflection" in the order of the mistakes; where the engine
+        failed, a row with finish_reason "error" and an empty response.
     """
     requests = reflect_requests(mistakes, problems)
     completions = engine.complete(requests, sampling) if requests else []

@@ -59,14 +59,19 @@ def split_unknown_images(
     held = _has_images(problems, images)
     reason = "an image of this problem is missing or was set aside"
     rule = Rule("image id is known", "image_ids")
-    return problems.filter(held), quarantine_rows(problems, ~held, rule=rule, file=file, reason=reason)
+    return problems.filter(held), quarantine_rows(
+        problems, ~held, rule=rule, file=file, reason=reason
+    )
 
 
-def error_step_within_steps(verdicts: pl.DataFrame, trajectories: pl.DataFrame, *, file: str) -> None:
+def error_step_within_steps(
+    verdicts: pl.DataFrame, trajectories: pl.DataFrame, *, file: str
+) -> None:
     """Check that a verdict names a step that its trajectory has.
 
     Raises:
-        ContractError: rule "error_step within steps". A verdict whose trajectory is unknown breaks it too.
+        ContractError: rule "error_step within steps". A verdict whose trajectory is unknown breaks
+            it too.
     """
     lengths = trajectories.select("trajectory_id", n_steps=pl.col("steps").list.len())
     joined = verdicts.join(lengths, on="trajectory_id", how="left", maintain_order="left")
@@ -76,11 +81,14 @@ def error_step_within_steps(verdicts: pl.DataFrame, trajectories: pl.DataFrame, 
     broken(verdicts, held, rule=Rule("error_step within steps", "error_step"), file=file, fix=fix)
 
 
-def every_trajectory_judged(verdicts: pl.DataFrame, trajectories: pl.DataFrame, *, file: str) -> None:
+def every_trajectory_judged(
+    verdicts: pl.DataFrame, trajectories: pl.DataFrame, *, file: str
+) -> None:
     """Check that no trajectory went without a verdict.
 
     Raises:
-        ContractError: rule "every trajectory has a verdict"; the rows shown are those of the trajectories.
+        ContractError: rule "every trajectory has a verdict"; the rows shown are those of the
+            trajectories.
     """
     held = trajectories["trajectory_id"].is_in(verdicts["trajectory_id"].implode())
     rule = Rule("every trajectory has a verdict", "trajectory_id")
@@ -96,16 +104,20 @@ def ledger_covers_problems(ledger: pl.DataFrame, problems: pl.DataFrame, *, file
         file: how to call the ledger in an error.
 
     Raises:
-        ContractError: rule "problem id is known", "one ledger state per problem", or "ledger counts sum to
-            all problems".
+        ContractError: rule "problem id is known", "one ledger state per problem", or "ledger counts
+            sum to all problems".
     """
     fix = "every problem keeps a row in every round: run the merge stage again"
     known_problem_ids(ledger, problems, file=file)
     once = ledger.select(pl.struct("round", "problem_id").is_first_distinct()).to_series()
-    broken(ledger, once, rule=Rule("one ledger state per problem", "problem_id"), file=file, fix=fix)
+    broken(
+        ledger, once, rule=Rule("one ledger state per problem", "problem_id"), file=file, fix=fix
+    )
     counts = ledger.group_by("round", maintain_order=True).agg(problems=pl.len())
     sums = counts["problems"] == problems["problem_id"].n_unique()
-    broken(counts, sums, rule=Rule("ledger counts sum to all problems", "problems"), file=file, fix=fix)
+    broken(
+        counts, sums, rule=Rule("ledger counts sum to all problems", "problems"), file=file, fix=fix
+    )
 
 
 def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str) -> None:
@@ -121,7 +133,13 @@ def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str)
     """
     held = ~train["problem_id"].is_in(held_out["problem_id"].implode())
     rule = Rule("held-out problems are not trained on", "problem_id")
-    broken(train, held, rule=rule, file=file, fix="an evaluation split leaked: look at how the splits are drawn")
+    broken(
+        train,
+        held,
+        rule=rule,
+        file=file,
+        fix="an evaluation split leaked: look at how the splits are drawn",
+    )
 
 
 def _has_images(problems: pl.DataFrame, images: pl.DataFrame) -> pl.Series:

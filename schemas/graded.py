@@ -14,8 +14,12 @@ class Graded(Table):
     problem_id: pl.String = pa.Field(description="an evaluation problem; in `Problem`")
     round: pl.String = pa.Field(description="round whose model answered; base and control besides")
     split: pl.String = pa.Field(description="split of the problem")
-    predicted_answer: pl.String = pa.Field(nullable=True, description="answer found in the response")
-    answer_state: pl.String = pa.Field(description="the answer check: match, mismatch, no_answer, timeout or error")
+    predicted_answer: pl.String = pa.Field(
+        nullable=True, description="answer found in the response"
+    )
+    answer_state: pl.String = pa.Field(
+        description="the answer check: match, mismatch, no_answer, timeout or error"
+    )
     correct: pl.Boolean = pa.Field(description="whether it counts as right: match alone does")
 
     problem_id_form = is_content_id("problem_id")
@@ -26,6 +30,9 @@ class Graded(Table):
     answer_found = rule(
         "a compared answer is given",
         "predicted_answer",
-        ~pl.col("answer_state").is_in(("match", "mismatch")) | pl.col("predicted_answer").is_not_null(),
+        ~pl.col("answer_state").is_in(("match", "mismatch"))
+        | pl.col("predicted_answer").is_not_null(),
     )
-    correct_fits = rule("correct means match", "correct", pl.col("correct") == (pl.col("answer_state") == "match"))
+    correct_fits = rule(
+        "correct means match", "correct", pl.col("correct") == (pl.col("answer_state") == "match")
+    )

@@ -18,7 +18,9 @@ SIGNATURES = {
 }
 
 _BEGINS_RIGHT = reduce(
-    lambda held, item: held & ((pl.col("format") != item[0]) | pl.col("bytes").bin.starts_with(item[1])),
+    lambda held, item: (
+        held & ((pl.col("format") != item[0]) | pl.col("bytes").bin.starts_with(item[1]))
+    ),
     SIGNATURES.items(),
     pl.lit(True),
 )
@@ -32,7 +34,9 @@ class Image(Table):
     format: pl.String = pa.Field(description="PNG, JPEG, WEBP, GIF or BMP")
     width: pl.Int64 = pa.Field(description="in pixels")
     height: pl.Int64 = pa.Field(description="in pixels")
-    phash: pl.String = pa.Field(description="perceptual hash, 16 hex digits: alike for images that look alike")
+    phash: pl.String = pa.Field(
+        description="perceptual hash, 16 hex digits: alike for images that look alike"
+    )
 
     id_form = matches("image_id", SHA256, "a SHA-256 digest")
     id_unique = unique("image_id")

@@ -18,7 +18,9 @@ class LedgerRow(Table):
     state: pl.String = pa.Field(
         description="distilled, accepted, reflected, hard, remaining, quarantined or contaminated"
     )
-    attempts: pl.Int64 = pa.Field(description="the student's own judged paths so far, over all rounds")
+    attempts: pl.Int64 = pa.Field(
+        description="the student's own judged paths so far, over all rounds"
+    )
     passes: pl.Int64 = pa.Field(description="how many of these were accepted")
 
     round_name = is_short_name("round")
@@ -27,4 +29,6 @@ class LedgerRow(Table):
     state_known = one_of("state", STATES)
     attempts_range = at_least("attempts", 0)
     passes_range = at_least("passes", 0)
-    passes_fit = rule("passes are at most attempts", "passes", pl.col("passes") <= pl.col("attempts"))
+    passes_fit = rule(
+        "passes are at most attempts", "passes", pl.col("passes") <= pl.col("attempts")
+    )

@@ -22,7 +22,9 @@ class Match(Table):
         description="what makes the two alike: text_and_picture, picture_and_answer, text or text_and_answer"
     )
     text: pl.Float64 = pa.Field(description="likeness of the wordings, from 0 to 1")
-    picture: pl.Float64 = pa.Field(nullable=True, description="likeness of the pictures, 0 to 1; null: not needed")
+    picture: pl.Float64 = pa.Field(
+        nullable=True, description="likeness of the pictures, 0 to 1; null: not needed"
+    )
     same_answer: pl.Boolean = pa.Field(description="whether the gold answers are the same")
     question: pl.String = pa.Field(description="the training problem's text")
     other_question: pl.String = pa.Field(description="the other's text")
@@ -33,12 +35,18 @@ class Match(Table):
     split_name = is_short_name("split")
     other_split_name = is_short_name("other_split")
     splits_differ = value_rule(
-        "the two sides are of different splits", "other_split", pl.col("split") != pl.col("other_split")
+        "the two sides are of different splits",
+        "other_split",
+        pl.col("split") != pl.col("other_split"),
     )
     rule_known = one_of("rule", MATCH_RULES)
-    text_range = value_rule("text is from 0 to 1", "text", pl.col("text").is_between(0, 1) & ~pl.col("text").is_nan())
+    text_range = value_rule(
+        "text is from 0 to 1", "text", pl.col("text").is_between(0, 1) & ~pl.col("text").is_nan()
+    )
     picture_range = value_rule(
-        "picture is from 0 to 1", "picture", pl.col("picture").is_between(0, 1) & ~pl.col("picture").is_nan()
+        "picture is from 0 to 1",
+        "picture",
+        pl.col("picture").is_between(0, 1) & ~pl.col("picture").is_nan(),
     )
     question_given = not_empty("question")
     other_question_given = not_empty("other_question")

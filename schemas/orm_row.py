@@ -22,14 +22,16 @@ from schemas.table import (
 PARTS = ("train", "test")
 STATUSES = ("correct", "wrong")
 
-_NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind", "right_step").is_null())
+_NO_FEEDBACK = pl.all_horizontal(
+    pl.col("error_step", "error_analysis", "error_kind", "right_step").is_null()
+)
 
 
 class OrmRow(Table):
     """One judged path. Wrong paths carry the first faulty step and what is wrong with it.
 
-    `figure` and `right_step` are there where a teacher tells: the stepwise form learns to look, to solve and to
-    compare from them.
+    `figure` and `right_step` are there where a teacher tells: the stepwise form learns to look, to
+    solve and to compare from them.
     """
 
     row_id: pl.String = pa.Field(description="content id of the row")
@@ -37,14 +39,19 @@ class OrmRow(Table):
     trajectory_id: pl.String = pa.Field(description="the judged path; in `Trajectory`")
     part: pl.String = pa.Field(description="train or test")
     response: pl.String = pa.Field(description="the path's text")
-    steps: Annotated[pl.List, pl.String()] = pa.Field(description="its lines, stripped, without empty ones")
+    steps: Annotated[pl.List, pl.String()] = pa.Field(
+        description="its lines, stripped, without empty ones"
+    )
     status: pl.String = pa.Field(description="correct or wrong: what the ORM is to say")
     error_step: pl.Int64 = pa.Field(nullable=True, description="first faulty step, counted from 1")
     error_analysis: pl.String = pa.Field(nullable=True, description="what is wrong there")
     error_kind: pl.String = pa.Field(
-        nullable=True, description="kind of the error: vision, question, knowledge, reasoning or calculation"
+        nullable=True,
+        description="kind of the error: vision, question, knowledge, reasoning or calculation",
     )
-    figure: pl.String = pa.Field(nullable=True, description="what the figure shows, as the teacher tells it")
+    figure: pl.String = pa.Field(
+        nullable=True, description="what the figure shows, as the teacher tells it"
+    )
 
     right_step: pl.String = pa.Field(nullable=True, description="what the faulty step should be")
 
@@ -64,4 +71,6 @@ class OrmRow(Table):
     error_kind_known = one_of("error_kind", ERROR_KINDS)
     figure_told = not_empty("figure")
     right_step_told = not_empty("right_step")
-    feedback_fits = rule("only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK)
+    feedback_fits = rule(
+        "only wrong paths have feedback", "status", (pl.col("status") == "wrong") | _NO_FEEDBACK
+    )

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from schemas.table import FINISH_REASONS, Table, at_least, is_content_id, is_short_name, one_of, unique
+from schemas.table import (
+    FINISH_REASONS,
+    Table,
+    at_least,
+    is_content_id,
+    is_short_name,
+    one_of,
+    unique,
+)
 
 
 class Prediction(Table):
@@ -14,7 +22,9 @@ class Prediction(Table):
     problem_id: pl.String = pa.Field(description="an evaluation problem; in `Problem`")
     round: pl.String = pa.Field(description="round whose model answers; base and control besides")
     split: pl.String = pa.Field(description="split of the problem")
-    response: pl.String = pa.Field(description="the text as written, greedily unless `eval.temperature` says otherwise")
+    response: pl.String = pa.Field(
+        description="the text as written, greedily unless `eval.temperature` says otherwise"
+    )
     finish_reason: pl.String = pa.Field(
         description="stop: ended by itself; length: cut off at max_new_tokens; error: the engine failed"
     )

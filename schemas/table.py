@@ -80,7 +80,9 @@ def at_least(field: str, lowest: int) -> Any:
 
 def unique(*fields: str) -> Any:
     """Rule: no earlier row has the same key."""
-    return rule(f"{' and '.join(fields)} occur once", fields[0], pl.struct(fields).is_first_distinct())
+    return rule(
+        f"{' and '.join(fields)} occur once", fields[0], pl.struct(fields).is_first_distinct()
+    )
 
 
 def is_json_object(field: str) -> Any:
@@ -104,7 +106,9 @@ def _each(column: pl.Expr, holds: Callable[[Any], bool]) -> pl.Expr:
     """Ask a Python function about each value that is not null."""
 
     def ask(values: pl.Series) -> pl.Series:
-        return pl.Series([None if value is None else holds(value) for value in values], dtype=pl.Boolean)
+        return pl.Series(
+            [None if value is None else holds(value) for value in values], dtype=pl.Boolean
+        )
 
     return column.map_batches(ask, return_dtype=pl.Boolean)
 

@@ -28,17 +28,25 @@ from schemas.table import (
 class Trajectory(Table):
     """One reasoning path. `parent_id` is the path that a reflection corrects."""
 
-    trajectory_id: pl.String = pa.Field(description="content id of the path and of all that made it")
+    trajectory_id: pl.String = pa.Field(
+        description="content id of the path and of all that made it"
+    )
     problem_id: pl.String = pa.Field(description="the problem that is solved; in `Problem`")
     round: pl.String = pa.Field(description="round that wrote it")
-    sample_idx: pl.Int64 = pa.Field(description="number of the path among those of its problem, from 0")
+    sample_idx: pl.Int64 = pa.Field(
+        description="number of the path among those of its problem, from 0"
+    )
     origin: pl.String = pa.Field(description="teacher, student or reflection")
     parent_id: pl.String = pa.Field(
         nullable=True, description="the wrong path that a reflection corrects; a trajectory_id"
     )
     contract: pl.String = pa.Field(description="fingerprint of how prompt and pixels were prepared")
-    model: pl.String = pa.Field(description="digest of the model's weights, or name and version of a teacher")
-    sampling: pl.String = pa.Field(description="JSON object: how tokens were drawn, without the seed")
+    model: pl.String = pa.Field(
+        description="digest of the model's weights, or name and version of a teacher"
+    )
+    sampling: pl.String = pa.Field(
+        description="JSON object: how tokens were drawn, without the seed"
+    )
     seed: pl.Int64 = pa.Field(description="seed of the chunk in which it was sampled")
     response: pl.String = pa.Field(description="the text as written")
     steps: Annotated[pl.List, pl.String()] = pa.Field(
@@ -47,7 +55,9 @@ class Trajectory(Table):
     finish_reason: pl.String = pa.Field(
         description="stop: ended by itself; length: cut off at max_new_tokens; error: the engine failed"
     )
-    prompt_tokens: pl.Int64 = pa.Field(description="length of the prompt in tokens, images included")
+    prompt_tokens: pl.Int64 = pa.Field(
+        description="length of the prompt in tokens, images included"
+    )
     response_tokens: pl.Int64 = pa.Field(description="length of the response in tokens")
 
     id_form = is_content_id("trajectory_id")

@@ -1,6 +1,7 @@
 """Check a table against its model: stop with an error people can act on, or set the bad rows aside.
 
-pandera checks no values of a LazyFrame, only its columns. So everything here works on collected frames.
+pandera checks no values of a LazyFrame, only its columns. So everything here works on collected
+frames.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ _COLUMN_RULES = {
     SchemaErrorReason.COLUMN_NOT_IN_SCHEMA: "no other columns",
     SchemaErrorReason.WRONG_DATATYPE: "columns have their types",
 }
-_COLUMN_FIX = "run the stage that writes this table again; a table from elsewhere comes in by an import"
-_VALUE_FIX = "correct these rows where they come from, then run the stage that writes the table again"
+_COLUMN_FIX = (
+    "run the stage that writes this table again; a table from elsewhere comes in by an import"
+)
+_VALUE_FIX = (
+    "correct these rows where they come from, then run the stage that writes the table again"
+)
 
 
 class ContractError(Exception):
@@ -36,7 +41,9 @@ class ContractError(Exception):
         fix: what the reader can do about it.
     """
 
-    def __init__(self, file: str, rules: tuple[str, ...], details: tuple[str, ...], fix: str) -> None:
+    def __init__(
+        self, file: str, rules: tuple[str, ...], details: tuple[str, ...], fix: str
+    ) -> None:
         super().__init__(file, rules, details, fix)
         self.file = file
         self.rules = rules
@@ -46,7 +53,9 @@ class ContractError(Exception):
     def __str__(self) -> str:
         """Return the file, each broken rule with its first rows, and what to do."""
         count = "a rule" if len(self.rules) == 1 else f"{len(self.rules)} rules"
-        return "\n".join([f"{self.file} breaks {count} of its contract.", *self.details, f"  fix: {self.fix}"])
+        return "\n".join(
+            [f"{self.file} breaks {count} of its contract.", *self.details, f"  fix: {self.fix}"]
+        )
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,9 @@ def rules(model: type[Table]) -> list[Rule]:
 
 def column_types(model: type[Table]) -> pl.Schema:
     """Return the names and types of a table's columns, to build a frame with (also an empty one)."""
-    return pl.Schema({name: column.dtype.type for name, column in model.to_schema().columns.items()})
+    return pl.Schema(
+        {name: column.dtype.type for name, column in model.to_schema().columns.items()}
+    )
 
 
 def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> pl.DataFrame:
@@ -90,11 +101,15 @@ def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) 
     failures = _value_failures(df, model, file)
     if failures:
         names = tuple(failure.rule.name for failure in failures)
-        raise ContractError(file, names, tuple(_describe(df, failure) for failure in failures), _VALUE_FIX)
+        raise ContractError(
+            file, names, tuple(_describe(df, failure) for failure in failures), _VALUE_FIX
+        )
     return df
 
 
-def split_bad(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_bad(
+    df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows that keep every rule from those that do not.
 
     Args:
@@ -103,10 +118,12 @@ def split_bad(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str)
         file: how to call the table in the quarantine.
 
     Returns:
-        The good rows in their order, and `Quarantine` rows: one for each broken rule of each bad row.
+        The good rows in their order, and `Quarantine` rows: one for each broken rule of each bad
+        row.
 
     Raises:
-        ContractError: if columns are missing, too many or of another type: then no row can be trusted.
+        ContractError: if columns are missing, too many or of another type: then no row can be
+            trusted.
     """
     df = df.collect() if isinstance(df, pl.LazyFrame) else df
     good = pl.repeat(True, df.height, eager=True)
@@ -117,7 +134,9 @@ def split_bad(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str)
     return df.filter(good), pl.concat(parts).sort("row", maintain_order=True)
 
 
-def quarantine_rows(df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = "") -> pl.DataFrame:
+def quarantine_rows(
+    df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = ""
+) -> pl.DataFrame:
     """Make `Quarantine` rows of the rows marked bad.
 
     Args:
@@ -155,8 +174,8 @@ def broken(df: pl.DataFrame, held: pl.Series, *, rule: Rule, file: str, fix: str
 def _value_failures(df: pl.DataFrame, model: type[Table], file: str) -> list[Failure]:
     """Return the broken value rules; broken columns raise at once.
 
-    pandera checks the columns. Its checks of values are called one by one, because the way it gathers failure
-    cases ends in a panic of polars where a table holds bytes.
+    pandera checks the columns. Its checks of values are called one by one, because the way it
+    gathers failure cases ends in a panic of polars where a table holds bytes.
     """
     _check_columns(df, model, file)
     failures = [Failure(rule, df[rule.field].is_not_null()) for rule in _not_null(model)]
@@ -200,8 +219,16 @@ def _describe(df: pl.DataFrame, failure: Failure) -> str:
 
 def _describe_columns(df: pl.DataFrame, model: type[Table]) -> tuple[str, ...]:
     wanted = column_types(model)
-    missing = [f"  column {name} ({dtype}) is missing" for name, dtype in wanted.items() if name not in df.columns]
-    extra = [f"  column {name} does not belong to {model.__name__}" for name in df.columns if name not in wanted]
+    missing = [
+        f"  column {name} ({dtype}) is missing"
+        for name, dtype in wanted.items()
+        if name not in df.columns
+    ]
+    extra = [
+        f"  column {name} does not belong to {model.__name__}"
+        for name in df.columns
+        if name not in wanted
+    ]
     wrong = [
         f"  column {name} is {dtype}, not {wanted[name]}"
         for name, dtype in df.schema.items()
@@ -217,5 +244,11 @@ def _shorten(value: object, limit: int, *, quoted: bool = False) -> str:
     if isinstance(value, bytes):
         text = f"{len(value)} bytes: {value[:16].hex()}"
     else:
-        text = value if isinstance(value, str) and not quoted else "null" if value is None else repr(value)
+        text = (
+            value
+            if isinstance(value, str) and not quoted
+            else "null"
+            if value is None
+            else repr(value)
+        )
     return text if len(text) <= limit else text[: limit - 1] + "…"

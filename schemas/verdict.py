@@ -29,19 +29,32 @@ class Verdict(Table):
     trajectory_id: pl.String = pa.Field(description="the path that is judged; in `Trajectory`")
     problem_id: pl.String = pa.Field(description="its problem; in `Problem`")
     round: pl.String = pa.Field(description="round of the path")
-    answer_state: pl.String = pa.Field(description="the answer check: match, mismatch, no_answer, timeout or error")
-    predicted_answer: pl.String = pa.Field(nullable=True, description="answer found in the response")
+    answer_state: pl.String = pa.Field(
+        description="the answer check: match, mismatch, no_answer, timeout or error"
+    )
+    predicted_answer: pl.String = pa.Field(
+        nullable=True, description="answer found in the response"
+    )
     orm_status: pl.String = pa.Field(
         description="the ORM's word: correct, wrong, unparseable; skipped where it was not asked"
     )
-    p_correct: pl.Float64 = pa.Field(nullable=True, description="the ORM's probability of correct, from 0 to 1")
-    error_step: pl.Int64 = pa.Field(nullable=True, description="first faulty step that the ORM names, counted from 1")
-    error_analysis: pl.String = pa.Field(nullable=True, description="what the ORM says is wrong there")
+    p_correct: pl.Float64 = pa.Field(
+        nullable=True, description="the ORM's probability of correct, from 0 to 1"
+    )
+    error_step: pl.Int64 = pa.Field(
+        nullable=True, description="first faulty step that the ORM names, counted from 1"
+    )
+    error_analysis: pl.String = pa.Field(
+        nullable=True, description="what the ORM says is wrong there"
+    )
     error_kind: pl.String = pa.Field(
-        nullable=True, description="kind of the error: vision, question, knowledge, reasoning or calculation"
+        nullable=True,
+        description="kind of the error: vision, question, knowledge, reasoning or calculation",
     )
     accepted: pl.Boolean = pa.Field(description="whether the path may become a training row")
-    reason: pl.String = pa.Field(nullable=True, description="why not, by name; null for an accepted path")
+    reason: pl.String = pa.Field(
+        nullable=True, description="why not, by name; null for an accepted path"
+    )
 
     id_form = is_content_id("trajectory_id")
     id_unique = unique("trajectory_id")
@@ -51,7 +64,8 @@ class Verdict(Table):
     answer_found = rule(
         "a compared answer is given",
         "predicted_answer",
-        ~pl.col("answer_state").is_in(("match", "mismatch")) | pl.col("predicted_answer").is_not_null(),
+        ~pl.col("answer_state").is_in(("match", "mismatch"))
+        | pl.col("predicted_answer").is_not_null(),
     )
     orm_status_known = one_of("orm_status", ORM_STATUSES)
     p_correct_range = rule(
@@ -63,7 +77,9 @@ class Verdict(Table):
     error_analysis_given = not_empty("error_analysis")
     error_kind_known = one_of("error_kind", ERROR_KINDS)
     feedback_fits = rule(
-        "only wrong paths have feedback", "orm_status", (pl.col("orm_status") == "wrong") | _NO_FEEDBACK
+        "only wrong paths have feedback",
+        "orm_status",
+        (pl.col("orm_status") == "wrong") | _NO_FEEDBACK,
     )
     reason_given = not_empty("reason")
     reason_fits = rule(
@@ -74,5 +90,7 @@ class Verdict(Table):
     accepted_passed = rule(
         "an accepted path passed a check",
         "accepted",
-        ~pl.col("accepted") | (pl.col("answer_state") == "match") | (pl.col("orm_status") == "correct"),
+        ~pl.col("accepted")
+        | (pl.col("answer_state") == "match")
+        | (pl.col("orm_status") == "correct"),
     )

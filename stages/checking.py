@@ -17,4 +17,6 @@ def check_answers(paths: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
     asked = [name for name in ("question_type",) if name in pool.columns]
     names = ["answer_type", "choices", "unit", "precision", *asked]
     gold = pool.select("problem_id", *names, gold="answer")
-    return check_rows(paths.join(gold, on="problem_id", how="left", maintain_order="left")).drop("gold", *names)
+    return check_rows(paths.join(gold, on="problem_id", how="left", maintain_order="left")).drop(
+        "gold", *names
+    )

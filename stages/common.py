@@ -41,7 +41,9 @@ def read(path: Path, table: type[schemas.Table]) -> pl.DataFrame:
     return schemas.validate(read_table(path), table, file=str(path))
 
 
-def write(rows: pl.DataFrame, path: Path, table: type[schemas.Table], *, sort_by: Sequence[str]) -> pl.DataFrame:
+def write(
+    rows: pl.DataFrame, path: Path, table: type[schemas.Table], *, sort_by: Sequence[str]
+) -> pl.DataFrame:
     """Hold a table to its contract and write it, sorted; returns it as written."""
     types = schemas.column_types(table)
     shaped = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items()).sort(*sort_by)

@@ -10,7 +10,9 @@ from stages.common import run
 from stages.finetune import train_student
 
 
-def control(params: Path, problems: Path, train: Path, model: Path, out: Path, curve: Path, metrics: Path) -> None:
+def control(
+    params: Path, problems: Path, train: Path, model: Path, out: Path, curve: Path, metrics: Path
+) -> None:
     """Train r0's MODEL on r0's TRAIN rows for as many steps as all rounds together, and write it to OUT."""
     settings = load_params(params)
     if settings.finetune.steps is None:

@@ -25,7 +25,9 @@ def decontaminate(params: Path, problems: Path, out: Path, metrics: Path) -> Non
     counts = {
         "matches": matches.height,
         "rules": dict(matches.group_by("rule").agg(pl.len()).sort("rule").iter_rows()),
-        "contaminated": {split: len(contaminated_problems(matches, split)) for split in ("train", "orm")},
+        "contaminated": {
+            split: len(contaminated_problems(matches, split)) for split in ("train", "orm")
+        },
     }
     write_metrics(metrics, {"decontaminate": counts})
 

@@ -12,16 +12,18 @@ from mathse.core.params import Params, load_params
 from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.ledger import assert_ledger, initial_ledger
-from mathse.curation.merge import count_dropped, merge_rows
+from mathse.curation.training_rows import count_dropped, merge_rows
 from mathse.engines.protocol import Engine, Sampling
 from mathse.judge.acceptance import accept_paths, count_reasons
 from mathse.reflection import MISTAKES
-from mathse.solving import solve_chunk
+from mathse.trajectories import solve_chunk
 from stages.checking import check_answers
 from stages.common import by_id, read, read_problems, run, write, write_metrics
 
 
-def distill(params: Path, problems: Path, matches: Path, out: Path, first: Path, metrics: Path) -> None:
+def distill(
+    params: Path, problems: Path, matches: Path, out: Path, first: Path, metrics: Path
+) -> None:
     """Write the teacher's paths into OUT, and the first training rows, ledger and mistakes into FIRST."""
     settings = load_params(params)
     pool = read_problems(problems, "train")
@@ -30,17 +32,31 @@ def distill(params: Path, problems: Path, matches: Path, out: Path, first: Path,
     teacher = load_teacher(settings, pool)
     plan = [(name, 0) for name in chosen]
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=settings.seed)
-    paths = solve_chunk(teacher, by_id(pool), plan, sampling=sampling, round_name="r0", origin="teacher")
-    write(paths, out / "trajectories.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    paths = solve_chunk(
+        teacher, by_id(pool), plan, sampling=sampling, round_name="r0", origin="teacher"
+    )
+    write(
+        paths,
+        out / "trajectories.parquet",
+        schemas.Trajectory,
+        sort_by=["problem_id", "sample_idx"],
+    )
     verdicts = judge_by_answer(paths, pool)
     write(verdicts, out / "verdicts.parquet", schemas.Verdict, sort_by=["trajectory_id"])
     train, dropped = merge_rows(None, paths, verdicts, round_name="r0", max_per_problem=1)
-    ledger = initial_ledger(pool["problem_id"].to_list(), train["problem_id"].to_list(), contaminated=leaks)
+    ledger = initial_ledger(
+        pool["problem_id"].to_list(), train["problem_id"].to_list(), contaminated=leaks
+    )
     assert_ledger(ledger, problem_ids=pool["problem_id"].to_list(), train=train)
     write(train, first / "train.parquet", schemas.TrainRow, sort_by=["row_id"])
     write(ledger, first / "ledger.parquet", schemas.LedgerRow, sort_by=["problem_id"])
     write_table(pl.DataFrame(schema=MISTAKES), first / "mistakes.parquet", sort_by=["problem_id"])
-    counts = {"rows": train.height, "contaminated": len(leaks), **count_reasons(verdicts), **count_dropped(dropped)}
+    counts = {
+        "rows": train.height,
+        "contaminated": len(leaks),
+        **count_reasons(verdicts),
+        **count_dropped(dropped),
+    }
     write_metrics(metrics, {"distill": counts})
 
 

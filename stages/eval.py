@@ -12,7 +12,13 @@ import schemas
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import accuracy_table, grade
-from mathse.evaluation.benchmarks import ALL, benchmark_table, in_headline, scoring_rules, worth_telling
+from mathse.evaluation.benchmark_rules import (
+    ALL,
+    benchmark_table,
+    in_headline,
+    scoring_rules,
+    worth_telling,
+)
 from mathse.evaluation.paired import compare, transitions
 from stages.checking import check_answers
 from stages.common import read, read_problems, run, write, write_metrics
@@ -33,8 +39,12 @@ def evaluate(
     settings = load_params(params)
     pool = read_problems(problems, *settings.eval.splits)
     answers = read(predictions, schemas.Prediction)
-    graded = write(grade(answers, check_answers(answers, scoring_rules(pool))), out / "graded.parquet", schemas.Graded,
-                   sort_by=["split", "problem_id"])  # fmt: skip
+    graded = write(
+        grade(answers, check_answers(answers, scoring_rules(pool))),
+        out / "graded.parquet",
+        schemas.Graded,
+        sort_by=["split", "problem_id"],
+    )
     table = benchmark_table(graded, pool)
     write_table(table, out / "accuracy.parquet", sort_by=["split", "source", "by", "group"])
     values = {row["split"]: figures(row) for row in accuracy_table(graded).iter_rows(named=True)}
@@ -48,7 +58,11 @@ def evaluate(
         told = by_source(table.filter(pl.col("split") == split))
         for source in told if was is not None else ():
             own = pool.filter(pl.col("source") == source)
-            pair = [rows.join(own, on="problem_id", how="semi") for rows in (was, now) if rows is not None]
+            pair = [
+                rows.join(own, on="problem_id", how="semi")
+                for rows in (was, now)
+                if rows is not None
+            ]
             told[source]["gain"] = compare(*pair, seed=settings.seed).as_dict()
         if told:
             values[split]["sources"] = told
@@ -56,7 +70,9 @@ def evaluate(
             values[f"{split}_gain"] = compare(was, now, seed=settings.seed).as_dict()
             moves.append(transitions(was, now).with_columns(split=pl.lit(split)))
     if moves:
-        write_table(pl.concat(moves), out / "transitions.parquet", sort_by=["split", *moves[0].columns[:2]])
+        write_table(
+            pl.concat(moves), out / "transitions.parquet", sort_by=["split", *moves[0].columns[:2]]
+        )
     write_metrics(metrics, {round_name: values})
 
 

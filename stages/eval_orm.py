@@ -9,7 +9,7 @@ import polars as pl
 import schemas
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
-from mathse.judge.metrics import orm_metrics, orm_metrics_by
+from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
 from mathse.judge.verdicts import distinct_paths, join_judgements
 from stages.common import read, read_problems, run, write_metrics
 from stages.judging import judge_distinct
@@ -27,7 +27,9 @@ def eval_orm(params: Path, problems: Path, rows: Path, orm: Path, out: Path, met
     judgements = join_judgements(truth, judged).drop("steps", "response")
     write_table(judgements, out, sort_by=["row_id"])
     groups = pool.select("problem_id", pl.col("family").fill_null(pl.col("subject")))
-    by_family = {row["family"]: row for row in orm_metrics_by(test, judgements, groups, "family").to_dicts()}
+    by_family = {
+        row["family"]: row for row in orm_metrics_by(test, judgements, groups, "family").to_dicts()
+    }
     write_metrics(metrics, {"orm": orm_metrics(test, judgements), "by_family": by_family})
 
 

@@ -9,13 +9,20 @@ import polars as pl
 import schemas
 from mathse.core.images import ImageStore
 from mathse.core.params import Params, load_params
-from mathse.core.prompts import solve_messages
+from mathse.prompts import solve_messages
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
 
 def finetune(
-    params: Path, problems: Path, train: Path, previous: str, round_name: str, out: Path, curve: Path, metrics: Path
+    params: Path,
+    problems: Path,
+    train: Path,
+    previous: str,
+    round_name: str,
+    out: Path,
+    curve: Path,
+    metrics: Path,
 ) -> None:
     """Train a model on TRAIN and write it to OUT; PREVIOUS is the model of the round before (or the base)."""
     settings = load_params(params)
@@ -44,7 +51,7 @@ def train_student(
     checks.known_problem_ids(rows, pool, file=str(train))
     checks.held_out_stay_out(rows, everything.filter(pl.col("split") != "train"), file=str(train))
     from mathse.training import Example
-    from mathse.training.parallel import train as fit
+    from mathse.training.launch import train as fit
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
@@ -53,7 +60,9 @@ def train_student(
         problem = known[row["problem_id"]]
         images = tuple(problem["image_ids"])
         messages = solve_messages(problem["question"], problem["choices"], len(images))
-        examples.append(Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"]))
+        examples.append(
+            Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"])
+        )
     report = fit(
         examples,
         processes=settings.finetune.processes,

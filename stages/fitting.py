@@ -11,9 +11,26 @@ CHECKPOINTS = Path(".mathse/checkpoints")
 """Outside every stage's outputs, like the journal."""
 
 
-def train_config(section: Training, *, seed: int, steps: int | None, emphasis_weight: float = 1.0) -> TrainConfig:
+def train_config(
+    section: Training, *, seed: int, steps: int | None, emphasis_weight: float = 1.0
+) -> TrainConfig:
     """Return the training configuration of a section."""
-    names = ("learning_rate", "warmup_ratio", "weight_decay", "batch_size", "micro_batch_size", "epochs", "max_tokens",
-             "precision", "save_every_steps")  # fmt: skip
+    names = (
+        "learning_rate",
+        "warmup_ratio",
+        "weight_decay",
+        "batch_size",
+        "micro_batch_size",
+        "epochs",
+        "max_tokens",
+        "precision",
+        "save_every_steps",
+    )
     values = {name: getattr(section, name) for name in names}
-    return TrainConfig(**values, steps=steps, seed=seed, emphasis_weight=emphasis_weight, frozen=tuple(section.frozen))
+    return TrainConfig(
+        **values,
+        steps=steps,
+        seed=seed,
+        emphasis_weight=emphasis_weight,
+        frozen=tuple(section.frozen),
+    )

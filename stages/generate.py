@@ -10,31 +10,45 @@ import schemas
 from mathse.core.ids import content_id
 from mathse.core.params import load_params
 from mathse.curation.plan import plan_samples
-from mathse.solving import refuse_failures
+from mathse.trajectories import refuse_failures
 from schemas import checks
 from stages.common import empty, read, read_problems, run, switched_on, write
 from stages.models import Plan, load_engine, sample_paths
 
 
-def generate(params: Path, problems: Path, ledger: Path, model: Path, round_name: str, out: Path) -> None:
+def generate(
+    params: Path, problems: Path, ledger: Path, model: Path, round_name: str, out: Path
+) -> None:
     """Write the round's trajectories to OUT."""
     settings = load_params(params)
     pool = read_problems(problems, "train")
     before = read(ledger, schemas.LedgerRow)
     checks.known_problem_ids(before, pool, file=str(ledger))
     if not switched_on(settings, round_name, "generate"):
-        write(empty(schemas.Trajectory), out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+        write(
+            empty(schemas.Trajectory), out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
+        )
         return
     section = settings.generate
     planned = plan_samples(before, samples=section.samples, hard_samples=section.hard_samples)
     if section.max_problems is not None:
         names = planned["problem_id"].unique().to_list()
-        chosen = sorted(names, key=lambda name: content_id(round_name, name))[: section.max_problems]
+        chosen = sorted(names, key=lambda name: content_id(round_name, name))[
+            : section.max_problems
+        ]
         planned = planned.filter(pl.col("problem_id").is_in(chosen))
     plan: Plan = list(planned.select("problem_id", "sample_idx").iter_rows())
     engine = load_engine(model, settings.student, problems)
-    paths = sample_paths(engine, pool, plan, section, seed=settings.seed, round_name=round_name,
-                         chunk_size=section.chunk_size, label=f"generate {round_name}")  # fmt: skip
+    paths = sample_paths(
+        engine,
+        pool,
+        plan,
+        section,
+        seed=settings.seed,
+        round_name=round_name,
+        chunk_size=section.chunk_size,
+        label=f"generate {round_name}",
+    )
     refuse_failures(paths, "The student")
     write(paths, out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
 

@@ -27,17 +27,31 @@ from stages.models import load_engine
 
 
 def judge(
-    paths: pl.DataFrame, pool: pl.DataFrame, settings: Params, orm: Path, problems: Path, *, label: str
+    paths: pl.DataFrame,
+    pool: pl.DataFrame,
+    settings: Params,
+    orm: Path,
+    problems: Path,
+    *,
+    label: str,
 ) -> pl.DataFrame:
     """Return the verdict of each path, in the order of the paths."""
     section = settings.score
-    checked = check_answers(paths, pool).rename({"state": "answer_state", "found": "predicted_answer"}).drop("reason")
+    checked = (
+        check_answers(paths, pool)
+        .rename({"state": "answer_state", "found": "predicted_answer"})
+        .drop("reason")
+    )
     distinct = distinct_paths(paths)
     judgements = pl.DataFrame(schema=JUDGEMENTS)
     if distinct.height:
-        judgements = judge_distinct(distinct, pool, settings, load_engine(orm, settings.orm, problems), label=label)
+        judgements = judge_distinct(
+            distinct, pool, settings, load_engine(orm, settings.orm, problems), label=label
+        )
     return accept_paths(
-        join_judgements(checked, judgements), accept=section.accept, min_p_correct=section.min_p_correct
+        join_judgements(checked, judgements),
+        accept=section.accept,
+        min_p_correct=section.min_p_correct,
     )
 
 
@@ -60,7 +74,9 @@ def judge_distinct(
 
     def work(chunk: Sequence[int]) -> pl.DataFrame:
         part = ordered.slice(chunk[0], size)
-        return judge_chunk(engine, pool, part, max_new_tokens=section.max_new_tokens, form=form, own=own)
+        return judge_chunk(
+            engine, pool, part, max_new_tokens=section.max_new_tokens, form=form, own=own
+        )
 
     journal = JOURNAL / label.replace(" ", "-")
     judged = run_in_chunks(places, work, chunk_size=1, key=key, journal=journal, label=label)
@@ -71,7 +87,8 @@ def judge_distinct(
 def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame:
     """Let the ORM solve every problem of the pool itself, chunk by chunk through the journal.
 
-    Paths of most problems come before it sooner or later, many in several rounds: it solves each but once.
+    Paths of most problems come before it sooner or later, many in several rounds: it solves each
+    but once.
     """
     section = settings.score
     names = sorted(pool["problem_id"])
@@ -84,6 +101,14 @@ def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame
 
     label = " ".join(["own solutions", *sorted(pool["split"].unique())])
     journal = JOURNAL / label.replace(" ", "-")
-    solved = run_in_chunks(names, work, chunk_size=section.chunk_size, key=key, journal=journal, label=label)
-    prune(journal, {key(names[at : at + section.chunk_size]) for at in range(0, len(names), section.chunk_size)})
+    solved = run_in_chunks(
+        names, work, chunk_size=section.chunk_size, key=key, journal=journal, label=label
+    )
+    prune(
+        journal,
+        {
+            key(names[at : at + section.chunk_size])
+            for at in range(0, len(names), section.chunk_size)
+        },
+    )
     return solved

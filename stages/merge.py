@@ -11,12 +11,14 @@ from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.curation.balance import Balance
 from mathse.curation.ledger import assert_ledger, count_states, next_ledger
-from mathse.curation.merge import count_buckets, count_dropped, merge_rows, without_unusable
+from mathse.curation.training_rows import count_buckets, count_dropped, merge_rows, without_unusable
 from schemas import checks
 from stages.common import read, read_problems, run, write, write_metrics
 
 
-def merge(params: Path, problems: Path, before: Path, out: Path, round_name: str, metrics: Path) -> None:
+def merge(
+    params: Path, problems: Path, before: Path, out: Path, round_name: str, metrics: Path
+) -> None:
     """Read the round's paths and verdicts from OUT and the round before from BEFORE; write train, ledger, dropped."""
     settings = load_params(params)
     everything = read_problems(problems)
@@ -40,7 +42,9 @@ def merge(params: Path, problems: Path, before: Path, out: Path, round_name: str
     counted = [without_unusable(rows, dropped) for rows in (verdicts, judged)]
     ledger = next_ledger(previous, counted[0], counted[1], round_name=round_name)
     assert_ledger(ledger, problem_ids=pool["problem_id"].to_list(), previous=previous, train=train)
-    checks.held_out_stay_out(train, everything.filter(pl.col("split") != "train"), file=str(out / "train.parquet"))
+    checks.held_out_stay_out(
+        train, everything.filter(pl.col("split") != "train"), file=str(out / "train.parquet")
+    )
     write(train, out / "train.parquet", schemas.TrainRow, sort_by=["row_id"])
     write(ledger, out / "ledger.parquet", schemas.LedgerRow, sort_by=["problem_id"])
     write_table(dropped, out / "dropped.parquet", sort_by=["trajectory_id"])

@@ -11,9 +11,9 @@ import polars as pl
 from mathse.core.images import ImageStore
 from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Model, Sampled
-from mathse.engines.parallel import ParallelEngine
+from mathse.engines.process_pool import ParallelEngine
 from mathse.engines.protocol import Engine, Sampling
-from mathse.solving import TRAJECTORY, chunk_seed, solve_chunk, solve_key
+from mathse.trajectories import TRAJECTORY, chunk_seed, solve_chunk, solve_key
 from stages.common import JOURNAL, by_id
 
 Plan = Sequence[tuple[str, int]]
@@ -44,9 +44,16 @@ def _load(model: str, role: Model, images: ImageStore) -> Engine:
 
 
 def sample_paths(
-    engine: Engine, pool: pl.DataFrame, plan: Plan, section: Sampled, *, seed: int, round_name: str, chunk_size: int,
+    engine: Engine,
+    pool: pl.DataFrame,
+    plan: Plan,
+    section: Sampled,
+    *,
+    seed: int,
+    round_name: str,
+    chunk_size: int,
     label: str,
-) -> pl.DataFrame:  # fmt: skip
+) -> pl.DataFrame:
     """Solve the planned paths chunk by chunk through the journal; each chunk has a recorded seed of its own."""
     rows = by_id(pool)
 
@@ -58,9 +65,13 @@ def sample_paths(
         return solve_key(engine, chunk, sampling=sampling(chunk), round_name=round_name)
 
     def work(chunk: Plan) -> pl.DataFrame:
-        return solve_chunk(engine, rows, chunk, sampling=sampling(chunk), round_name=round_name, origin="student")
+        return solve_chunk(
+            engine, rows, chunk, sampling=sampling(chunk), round_name=round_name, origin="student"
+        )
 
     journal = JOURNAL / label.replace(" ", "-")
-    paths = run_in_chunks(plan, work, chunk_size=chunk_size, key=key, journal=journal, label=label, schema=TRAJECTORY)
+    paths = run_in_chunks(
+        plan, work, chunk_size=chunk_size, key=key, journal=journal, label=label, schema=TRAJECTORY
+    )
     prune(journal, {key(plan[at : at + chunk_size]) for at in range(0, len(plan), chunk_size)})
     return paths

@@ -10,9 +10,9 @@ import schemas
 from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params
 from mathse.engines.protocol import Request, Sampling
-from mathse.judge.rows import build_rows
+from mathse.judge.orm_rows import build_rows
 from mathse.judge.verdicts import parse_verdict
-from mathse.solving import refuse_failures, solve_chunk
+from mathse.trajectories import refuse_failures, solve_chunk
 from stages.checking import check_answers
 from stages.common import by_id, read, read_problems, run, write, write_metrics
 from stages.models import load_engine, sample_paths
@@ -20,7 +20,9 @@ from stages.models import load_engine, sample_paths
 GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
 
 
-def orm_data(params: Path, problems: Path, matches: Path, model: Path, out: Path, metrics: Path) -> None:
+def orm_data(
+    params: Path, problems: Path, matches: Path, model: Path, out: Path, metrics: Path
+) -> None:
     """Write the r0 student's paths (trajectories.parquet) and the ORM's rows (rows.parquet) into OUT."""
     settings = load_params(params)
     section = settings.orm_data
@@ -28,10 +30,20 @@ def orm_data(params: Path, problems: Path, matches: Path, model: Path, out: Path
         raise ParamError("orm_data.annotator: answer names no steps; set train_orm.form to binary")
     leaks = sorted(set(read(matches, schemas.Match).filter(pl.col("split") == "orm")["problem_id"]))
     pool = read_problems(problems, "orm", "orm_test").filter(~pl.col("problem_id").is_in(leaks))
-    plan = [(name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)]
+    plan = [
+        (name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)
+    ]
     engine = load_engine(model, settings.student, problems)
-    paths = sample_paths(engine, pool, plan, section, seed=settings.seed, round_name="r0", chunk_size=1024,
-                         label="orm_data")  # fmt: skip
+    paths = sample_paths(
+        engine,
+        pool,
+        plan,
+        section,
+        seed=settings.seed,
+        round_name="r0",
+        chunk_size=1024,
+        label="orm_data",
+    )
     refuse_failures(paths, "The student")
     annotated = annotate(paths, pool, settings)
     if section.annotator == "figures":
@@ -46,17 +58,33 @@ def orm_data(params: Path, problems: Path, matches: Path, model: Path, out: Path
         max_per_problem=section.max_per_problem,
         need_feedback=settings.train_orm.form != "binary",
     )
-    write(paths, out / "trajectories.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    write(
+        paths,
+        out / "trajectories.parquet",
+        schemas.Trajectory,
+        sort_by=["problem_id", "sample_idx"],
+    )
     write(rows, out / "rows.parquet", schemas.OrmRow, sort_by=["row_id"])
-    kinds = rows.filter(pl.col("status") == "wrong").group_by("error_kind").len().sort("error_kind").iter_rows()
-    write_metrics(metrics, {"orm_data": {
-        "contaminated": len(leaks),
-        "paths": paths.height,
-        "train": rows.filter(pl.col("part") == "train").height,
-        "test": rows.filter(pl.col("part") == "test").height,
-        "wrong_by_kind": {str(kind): count for kind, count in kinds},
-        "dropped": dict(dropped.group_by("reason").len().sort("reason").iter_rows()),
-    }})  # fmt: skip
+    kinds = (
+        rows.filter(pl.col("status") == "wrong")
+        .group_by("error_kind")
+        .len()
+        .sort("error_kind")
+        .iter_rows()
+    )
+    write_metrics(
+        metrics,
+        {
+            "orm_data": {
+                "contaminated": len(leaks),
+                "paths": paths.height,
+                "train": rows.filter(pl.col("part") == "train").height,
+                "test": rows.filter(pl.col("part") == "test").height,
+                "wrong_by_kind": {str(kind): count for kind, count in kinds},
+                "dropped": dict(dropped.group_by("reason").len().sort("reason").iter_rows()),
+            }
+        },
+    )
 
 
 def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
@@ -65,48 +93,75 @@ def annotate(paths: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.Da
     base = whole.select("trajectory_id", "problem_id", "response", "steps")
     if settings.orm_data.annotator == "answer":
         states = check_answers(whole, pool)["state"]
-        kept = base.with_columns(state=states).filter(pl.col("state").is_in(["match", "mismatch", "no_answer"]))
+        kept = base.with_columns(state=states).filter(
+            pl.col("state").is_in(["match", "mismatch", "no_answer"])
+        )
         none = {
-            name: pl.lit(None, dtype=pl.String) for name in ("error_analysis", "error_kind", "figure", "right_step")
+            name: pl.lit(None, dtype=pl.String)
+            for name in ("error_analysis", "error_kind", "figure", "right_step")
         }
-        status = pl.when(pl.col("state") == "match").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
-        return kept.with_columns(status=status, error_step=pl.lit(None, dtype=pl.Int64), **none).drop("state")
+        status = (
+            pl.when(pl.col("state") == "match").then(pl.lit("correct")).otherwise(pl.lit("wrong"))
+        )
+        return kept.with_columns(
+            status=status, error_step=pl.lit(None, dtype=pl.Int64), **none
+        ).drop("state")
     from mathse.figures.teacher import FiguresTeacher
 
     teacher = FiguresTeacher(pool)
     requests = [
-        Request(key=row["trajectory_id"], messages=[], task="annotate", problem_id=row["problem_id"],
-                context={"response": row["response"]})
+        Request(
+            key=row["trajectory_id"],
+            messages=[],
+            task="annotate",
+            problem_id=row["problem_id"],
+            context={"response": row["response"]},
+        )
         for row in base.iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     verdicts = [parse_verdict(done.text) for done in teacher.complete(requests, GREEDY)]
     return base.with_columns(
         pl.Series("status", [verdict.status for verdict in verdicts], dtype=pl.String),
         pl.Series("error_step", [verdict.error_step for verdict in verdicts], dtype=pl.Int64),
-        pl.Series("error_analysis", [verdict.error_analysis for verdict in verdicts], dtype=pl.String),
+        pl.Series(
+            "error_analysis", [verdict.error_analysis for verdict in verdicts], dtype=pl.String
+        ),
         pl.Series("error_kind", [verdict.error_kind for verdict in verdicts], dtype=pl.String),
         pl.Series("figure", [verdict.figure for verdict in verdicts], dtype=pl.String),
         pl.Series("right_step", [verdict.right_step for verdict in verdicts], dtype=pl.String),
     ).filter(pl.col("status") != "unparseable")
 
 
-def add_teacher_paths(annotated: pl.DataFrame, pool: pl.DataFrame, settings: Params) -> pl.DataFrame:
+def add_teacher_paths(
+    annotated: pl.DataFrame, pool: pl.DataFrame, settings: Params
+) -> pl.DataFrame:
     """Add the teacher's solutions of unsolved problems, at most `teacher_share` for each wrong path.
 
-    Without them the judge would know hard problems by their wrong paths alone, and learn to judge by the question.
+    Without them the judge would know hard problems by their wrong paths alone, and learn to judge
+    by the question.
     """
     from mathse.figures.teacher import FiguresTeacher
 
     right = annotated.filter(pl.col("status") == "correct")
-    unsolved = pool.filter(~pl.col("problem_id").is_in(right["problem_id"].to_list())).sort("problem_id")
+    unsolved = pool.filter(~pl.col("problem_id").is_in(right["problem_id"].to_list())).sort(
+        "problem_id"
+    )
     each = []
     for split in ("orm", "orm_test"):
         names = pool.filter(pl.col("split") == split)["problem_id"].to_list()
-        wrong = annotated.filter((pl.col("status") == "wrong") & pl.col("problem_id").is_in(names)).height
+        wrong = annotated.filter(
+            (pl.col("status") == "wrong") & pl.col("problem_id").is_in(names)
+        ).height
         most = round(settings.orm_data.teacher_share * wrong)
         each += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
-    solved = solve_chunk(FiguresTeacher(pool), by_id(pool), [(name, 0) for name in each], sampling=GREEDY,
-                         round_name="r0", origin="teacher")  # fmt: skip
+    solved = solve_chunk(
+        FiguresTeacher(pool),
+        by_id(pool),
+        [(name, 0) for name in each],
+        sampling=GREEDY,
+        round_name="r0",
+        origin="teacher",
+    )
     return pl.concat([annotated, annotate(solved, pool, settings)])
 
 

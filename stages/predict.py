@@ -8,7 +8,7 @@ import polars as pl
 
 import schemas
 from mathse.core.params import load_params
-from mathse.solving import refuse_failures
+from mathse.trajectories import refuse_failures
 from stages.common import read_problems, run, write
 from stages.models import load_engine, sample_paths
 
@@ -22,10 +22,20 @@ def predict(params: Path, problems: Path, model: str, round_name: str, out: Path
         pool = pool.filter(pl.int_range(pl.len()).over("split") < section.limit)
     plan = [(name, 0) for name in sorted(pool["problem_id"])]
     engine = load_engine(model, settings.student, problems)
-    paths = sample_paths(engine, pool, plan, section, seed=settings.seed, round_name=round_name,
-                         chunk_size=section.chunk_size, label=f"predict {round_name}")  # fmt: skip
+    paths = sample_paths(
+        engine,
+        pool,
+        plan,
+        section,
+        seed=settings.seed,
+        round_name=round_name,
+        chunk_size=section.chunk_size,
+        label=f"predict {round_name}",
+    )
     refuse_failures(paths, "The student")
-    rows = paths.join(pool.select("problem_id", "split"), on="problem_id", how="left", maintain_order="left")
+    rows = paths.join(
+        pool.select("problem_id", "split"), on="problem_id", how="left", maintain_order="left"
+    )
     write(rows, out, schemas.Prediction, sort_by=["split", "problem_id"])
 
 

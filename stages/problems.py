@@ -10,7 +10,7 @@ import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import write_images
 from mathse.core.params import load_params
-from mathse.sources.overrides import apply_overrides
+from mathse.datasets.overrides import apply_overrides
 from schemas import checks
 from stages.common import empty, run, write, write_metrics
 
@@ -24,7 +24,7 @@ def problems(params: Path, out: Path, metrics: Path) -> None:
         rows, images = build_tables(settings.problems.figures, seed=settings.seed)
         aside = empty(schemas.Quarantine)
     else:
-        from mathse.sources.tables import gather
+        from mathse.datasets.imported import gather
 
         rows, images, aside = gather(settings.problems, seed=settings.seed)
     types = schemas.column_types(schemas.Problem)
@@ -37,14 +37,26 @@ def problems(params: Path, out: Path, metrics: Path) -> None:
     aside = pl.concat([aside, bad, lost])
     if rows.is_empty():
         raise DataError(
-            f"No problem is left; {aside.height} rows were set aside.", file=str(out / "quarantine.parquet")
+            f"No problem is left; {aside.height} rows were set aside.",
+            file=str(out / "quarantine.parquet"),
         )
     write(rows, out / "problems.parquet", schemas.Problem, sort_by=["split", "problem_id"])
-    used = images.join(rows.select(pl.col("image_ids").explode().alias("image_id")).unique(), on="image_id", how="semi")
+    used = images.join(
+        rows.select(pl.col("image_ids").explode().alias("image_id")).unique(),
+        on="image_id",
+        how="semi",
+    )
     write_images(schemas.validate(used, schemas.Image, file=str(out / "images")), out / "images")
-    write(aside, out / "quarantine.parquet", schemas.Quarantine, sort_by=["file", "row", "rule", "field"])
+    write(
+        aside,
+        out / "quarantine.parquet",
+        schemas.Quarantine,
+        sort_by=["file", "row", "rule", "field"],
+    )
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
-    write_metrics(metrics, {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}})
+    write_metrics(
+        metrics, {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}}
+    )
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
-from mathse.core.prompts import (
+from mathse.prompts import (
     decisive_part,
     judge_messages,
     own_messages,
@@ -22,7 +22,9 @@ from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
 
-def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, metrics: Path) -> None:
+def train_orm(
+    params: Path, problems: Path, rows: Path, out: Path, curve: Path, metrics: Path
+) -> None:
     """Train the ORM on the training part of ROWS and write it to OUT."""
     settings = load_params(params)
     section = settings.train_orm
@@ -30,12 +32,14 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
     train = read(rows, schemas.OrmRow).filter(pl.col("part") == "train")
     checks.known_problem_ids(train, pool, file=str(rows))
     from mathse.training import Example
-    from mathse.training.parallel import train as fit
+    from mathse.training.launch import train as fit
     from stages.fitting import CHECKPOINTS, train_config
 
     known = by_id(pool)
     stepwise = section.form == "stepwise"
-    if stepwise and (untold := sorted({name for name in train["problem_id"] if not known[name]["solution"]})):
+    if stepwise and (
+        untold := sorted({name for name in train["problem_id"] if not known[name]["solution"]})
+    ):
         raise DataError(
             f"{problems}: {len(untold)} problems that the ORM learns from have no solution, the first is {untold[0]}.",
             rule="a stepwise ORM learns to solve before it compares",
@@ -48,22 +52,37 @@ def train_orm(params: Path, problems: Path, rows: Path, out: Path, curve: Path, 
         asked = problem["question"], problem["choices"], len(images)
         own = own_solution(row["figure"], problem["solution"]) if stepwise else None
         verdict = render_verdict(
-            row["status"], row["error_step"], row["error_analysis"], section.form,
-            steps=row["steps"], right_step=row["right_step"],
-        )  # fmt: skip
+            row["status"],
+            row["error_step"],
+            row["error_analysis"],
+            section.form,
+            steps=row["steps"],
+            right_step=row["right_step"],
+        )
         prefix = verdict_prefix(section.form)
         first, last = (place - len(prefix) for place in decisive_part(verdict, section.form))
         messages = judge_messages(*asked, row["steps"], section.form, own)
-        examples.append(Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix, (first, last)))
+        examples.append(
+            Example(
+                row["row_id"], messages, images, verdict.removeprefix(prefix), prefix, (first, last)
+            )
+        )
         if own is not None:
-            solved[row["problem_id"]] = Example(row["problem_id"], own_messages(*asked), images, own)
+            solved[row["problem_id"]] = Example(
+                row["problem_id"], own_messages(*asked), images, own
+            )
     examples += [example for _ in range(section.solve_repeats) for example in solved.values()]
     report = fit(
         examples,
         processes=section.processes,
         init=settings.orm.base,
         out=out,
-        config=train_config(section, seed=settings.seed, steps=section.steps, emphasis_weight=section.decisive_weight),
+        config=train_config(
+            section,
+            seed=settings.seed,
+            steps=section.steps,
+            emphasis_weight=section.decisive_weight,
+        ),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / "orm",
         curve=curve,

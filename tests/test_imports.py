@@ -19,7 +19,9 @@ ALLOWED_OUTSIDE = {
 }
 MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "vllm"}
 MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
-PILLOW_ROOMS = tuple(f"mathse/{room}/" for room in ("figures", "sources", "engines", "training", "curation"))
+PILLOW_ROOMS = tuple(
+    f"mathse/{room}/" for room in ("figures", "sources", "engines", "training", "curation")
+)
 
 
 class Found(NamedTuple):
@@ -40,10 +42,14 @@ def imports(source: str) -> list[Found]:
             if isinstance(child, ast.Import):
                 yield from (Found(alias.name, child.lineno, lazy) for alias in child.names)
             elif isinstance(child, ast.ImportFrom):
-                assert child.level == 0 and child.module, f"line {child.lineno}: use absolute imports"
+                assert child.level == 0 and child.module, (
+                    f"line {child.lineno}: use absolute imports"
+                )
                 yield Found(child.module, child.lineno, lazy)
             else:
-                yield from walk(child, lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef))
+                yield from walk(
+                    child, lazy or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
+                )
 
     return list(walk(ast.parse(source), False))
 
@@ -56,8 +62,14 @@ def broken_rules(name: str, source: str) -> list[str]:
         for folder, allowed in ALLOWED_OUTSIDE.items():
             in_folder = name.startswith(f"{folder}/")
             if in_folder and found.top not in allowed | sys.stdlib_module_names:
-                broken.append(f"{where}: {folder} stands on the standard library and {sorted(allowed)} only")
-        if name.startswith("mathse/core/") and found.top == "mathse" and found.name.split(".")[1:2] != ["core"]:
+                broken.append(
+                    f"{where}: {folder} stands on the standard library and {sorted(allowed)} only"
+                )
+        if (
+            name.startswith("mathse/core/")
+            and found.top == "mathse"
+            and found.name.split(".")[1:2] != ["core"]
+        ):
             broken.append(f"{where}: core knows no other room")
         if found.top in MODEL_LIBRARIES and not name.startswith(MODEL_ROOMS):
             broken.append(f"{where}: model libraries stay in engines and training")
@@ -73,7 +85,9 @@ def broken_rules(name: str, source: str) -> list[str]:
 
 
 def modules() -> list[Path]:
-    return sorted(file for top in ("mathse", "schemas", "stages") for file in (ROOT / top).rglob("*.py"))
+    return sorted(
+        file for top in ("mathse", "schemas", "stages") for file in (ROOT / top).rglob("*.py")
+    )
 
 
 def test_imports_keep_the_rules() -> None:
@@ -81,7 +95,9 @@ def test_imports_keep_the_rules() -> None:
     assert {ROOT / "mathse/core/ids.py", ROOT / "schemas/problem.py"} <= set(files)
     names = [file.relative_to(ROOT).as_posix() for file in files]
     broken = [
-        line for name, file in zip(names, files, strict=True) for line in broken_rules(name, file.read_text("utf-8"))
+        line
+        for name, file in zip(names, files, strict=True)
+        for line in broken_rules(name, file.read_text("utf-8"))
     ]
     assert not broken, "\n".join(broken)
 

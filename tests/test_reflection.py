@@ -17,9 +17,9 @@ from mathse.reflection import (
     reflect_requests,
     select_mistakes,
 )
-from mathse.solving import TRAJECTORY
+from mathse.trajectories import TRAJECTORY
 from schemas import Trajectory
-from tests.judge.paths import (
+from tests.judge.trajectories import (
     RIGHT,
     WRONG,
     Scripted,
@@ -37,11 +37,18 @@ NO_FEEDBACK = {"orm_status": "unparseable", "error_step": None, "error_analysis"
 
 
 def select(paths, judged, **knobs):
-    return select_mistakes(verdicts(*judged), trajectories(*paths), **{"per_problem_max": 1} | knobs)
+    return select_mistakes(
+        verdicts(*judged), trajectories(*paths), **{"per_problem_max": 1} | knobs
+    )
 
 
 def test_problems_with_an_accepted_path_are_left_out():
-    paths = [trajectory(0, RIGHT), trajectory(0, WRONG, 1), trajectory(1, WRONG), trajectory(2, WRONG)]
+    paths = [
+        trajectory(0, RIGHT),
+        trajectory(0, WRONG, 1),
+        trajectory(1, WRONG),
+        trajectory(2, WRONG),
+    ]
     judged = [verdict(paths[0], True), *(verdict(path, False) for path in paths[1:])]
     assert set(select(paths, judged)["problem_id"]) == {problem_id(1), problem_id(2)}
     assert set(select(paths, judged, solved=[problem_id(2)])["problem_id"]) == {problem_id(1)}
@@ -57,7 +64,10 @@ def test_problems_with_an_accepted_path_are_left_out():
 )
 def test_the_better_mistake_is_chosen(worse, paths_change):
     for number in range(8):
-        poor, good = trajectory(number, WRONG, 0, **paths_change), trajectory(number, WRONG + " So.", 1)
+        poor, good = (
+            trajectory(number, WRONG, 0, **paths_change),
+            trajectory(number, WRONG + " So.", 1),
+        )
         found = select([poor, good], [verdict(poor, False, **worse), verdict(good, False)])
         assert found["parent_id"].to_list() == [good["trajectory_id"]]
 
@@ -69,7 +79,12 @@ def test_feedback_counts_before_the_answer():
 
 
 def test_one_text_is_taken_once_and_empty_paths_never():
-    paths = [trajectory(0, WRONG, 0), trajectory(0, WRONG, 1), trajectory(0, "", 2), trajectory(0, WRONG + "!", 3)]
+    paths = [
+        trajectory(0, WRONG, 0),
+        trajectory(0, WRONG, 1),
+        trajectory(0, "", 2),
+        trajectory(0, WRONG + "!", 3),
+    ]
     found = select(paths, [verdict(path, False) for path in paths], per_problem_max=5)
     assert sorted(found["response"]) == [WRONG, WRONG + "!"]
 
@@ -79,7 +94,12 @@ def test_several_reflections_of_one_mistake_are_numbered():
     judged = [verdict(path, False) for path in paths]
     found = select(paths, judged, per_problem_max=2, samples_per_mistake=2)
     assert found.height == 6
-    assert found.filter(pl.col("problem_id") == problem_id(0))["sample_idx"].to_list() == [0, 1, 2, 3]
+    assert found.filter(pl.col("problem_id") == problem_id(0))["sample_idx"].to_list() == [
+        0,
+        1,
+        2,
+        3,
+    ]
     assert max(Counter(found["parent_id"]).values()) == 2
     keys = [request.key for request in reflect_requests(found, problems(2))]
     assert len(set(keys)) == 6
@@ -87,7 +107,9 @@ def test_several_reflections_of_one_mistake_are_numbered():
 
 @settings(deadline=None, max_examples=50)
 @given(
-    st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 2)), max_size=25),
+    st.lists(
+        st.tuples(st.integers(0, 5), st.booleans(), st.booleans(), st.integers(0, 2)), max_size=25
+    ),
     st.integers(1, 3),
     st.randoms(use_true_random=False),
 )
@@ -110,7 +132,9 @@ def test_selection_is_capped_deterministic_and_only_of_unsolved_problems(drawn, 
 
 def test_the_request_serves_teacher_and_student():
     path = trajectory(1, WRONG)
-    mistakes = select([path], [verdict(path, False, error_step=2, error_analysis="2+4 is right, 2 is not.")])
+    mistakes = select(
+        [path], [verdict(path, False, error_step=2, error_analysis="2+4 is right, 2 is not.")]
+    )
     (request,) = reflect_requests(mistakes, problems(2))
     assert (request.task, request.problem_id, request.prefix) == ("reflect", problem_id(1), "")
     assert request.image_ids == (f"{1:064x}",)
@@ -134,19 +158,31 @@ def test_a_mistake_without_feedback_can_still_be_asked_about():
 def test_reflections_become_trajectories():
     paths = [trajectory(0, WRONG), trajectory(1, WRONG)]
     mistakes = select(paths, [verdict(path, False) for path in paths])
-    rows = reflect_chunk(Scripted(says(RIGHT)), problems(2), mistakes, sampling=SAMPLING, round_name="r2")
+    rows = reflect_chunk(
+        Scripted(says(RIGHT)), problems(2), mistakes, sampling=SAMPLING, round_name="r2"
+    )
     Trajectory.validate(rows)
     assert rows.schema == TRAJECTORY
     assert rows["parent_id"].to_list() == mistakes["parent_id"].to_list()
-    assert set(rows["origin"]) == {"reflection"} and set(rows["round"]) == {"r2"} and set(rows["seed"]) == {5}
-    assert json.loads(rows["sampling"][0]) == {"max_new_tokens": 64, "temperature": 0.7, "top_p": 0.9}
+    assert (
+        set(rows["origin"]) == {"reflection"}
+        and set(rows["round"]) == {"r2"}
+        and set(rows["seed"]) == {5}
+    )
+    assert json.loads(rows["sampling"][0]) == {
+        "max_new_tokens": 64,
+        "temperature": 0.7,
+        "top_p": 0.9,
+    }
     assert rows["steps"].to_list()[0] == RIGHT.split("\n")
 
 
 def test_an_engine_that_fails_leaves_an_error_row():
     path = trajectory(0, WRONG)
     mistakes = select([path], [verdict(path, False)])
-    rows = reflect_chunk(Scripted(says("", "error")), problems(1), mistakes, sampling=SAMPLING, round_name="r1")
+    rows = reflect_chunk(
+        Scripted(says("", "error")), problems(1), mistakes, sampling=SAMPLING, round_name="r1"
+    )
     assert rows["finish_reason"].to_list() == ["error"] and rows["steps"].to_list() == [[]]
     Trajectory.validate(rows)
 

@@ -26,19 +26,27 @@ CORPUS = [
 ]
 
 
-def build_processor(*, image_size: int = 28, image_tokens: int = 4, vocab: int = 300, corpus: Any = None) -> Any:
+def build_processor(
+    *, image_size: int = 28, image_tokens: int = 4, vocab: int = 300, corpus: Any = None
+) -> Any:
     """Return an `Idefics3Processor` with a byte-level tokenizer and single digits."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import Idefics3ImageProcessorPil, Idefics3Processor, PreTrainedTokenizerFast
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+        [
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False),
+        ]
     )
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab, special_tokens=SPECIALS, initial_alphabet=sorted(alphabet), show_progress=False
+        vocab_size=vocab,
+        special_tokens=SPECIALS,
+        initial_alphabet=sorted(alphabet),
+        show_progress=False,
     )
     tokenizer.train_from_iterator(corpus or CORPUS, trainer)
     wrapped = PreTrainedTokenizerFast(
@@ -52,7 +60,9 @@ def build_processor(*, image_size: int = 28, image_tokens: int = 4, vocab: int =
         size={"longest_edge": image_size},
         max_image_size={"longest_edge": image_size},
     )
-    return Idefics3Processor(pixels, wrapped, image_seq_len=image_tokens, chat_template=CHAT_TEMPLATE)
+    return Idefics3Processor(
+        pixels, wrapped, image_seq_len=image_tokens, chat_template=CHAT_TEMPLATE
+    )
 
 
 def build_model(
@@ -124,7 +134,11 @@ def draw_png(number: int, *, size: tuple[int, int] = (40, 32)) -> bytes:
     """Return a small picture that differs for each number."""
     image = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(image)
-    draw.line([(number % size[0], 0), (size[0] - 1, number * 7 % size[1])], fill=(number * 31 % 256, 0, 90), width=3)
+    draw.line(
+        [(number % size[0], 0), (size[0] - 1, number * 7 % size[1])],
+        fill=(number * 31 % 256, 0, 90),
+        width=3,
+    )
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
@@ -139,4 +153,9 @@ def write_store(folder: Path, images: dict[str, bytes]) -> ImageStore:
 
 def ask(text: str, n_images: int = 0) -> list[dict[str, Any]]:
     """Return a chat with one user turn."""
-    return [{"role": "user", "content": [*[{"type": "image"}] * n_images, {"type": "text", "text": text}]}]
+    return [
+        {
+            "role": "user",
+            "content": [*[{"type": "image"}] * n_images, {"type": "text", "text": text}],
+        }
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mathse.answers.table import check_rows
-from mathse.answers.verdict import STATES, Verdict, check_one, find_answer
+from mathse.answers.check_answer import STATES, Verdict, check_one, find_answer
+from mathse.answers.check_table import check_rows
 
 __all__ = ["STATES", "Verdict", "check_one", "check_rows", "find_answer"]

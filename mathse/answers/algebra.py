@@ -1,8 +1,9 @@
 """Decide whether two expression trees have the same value.
 
-Polynomials with rational coefficients (π counts as a letter) are compared exactly. Everything else is evaluated at
-fixed points: different values prove that two expressions differ, and agreement to eleven digits at every point is
-taken as equality. Where neither can be had, the answer is None and SymPy must decide.
+Polynomials with rational coefficients (π counts as a letter) are compared exactly. Everything else
+is evaluated at fixed points: different values prove that two expressions differ, and agreement to
+eleven digits at every point is taken as equality. Where neither can be had, the answer is None and
+SymPy must decide.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from fractions import Fraction
 from functools import lru_cache
 
-from mathse.answers.grammar import Tree
+from mathse.answers.expression_parser import Tree
 
 Polynomial = dict[tuple[tuple[str, int], ...], Fraction]
 """Coefficients by monomial; a monomial is its sorted (letter, exponent) pairs."""
@@ -29,15 +30,63 @@ RELATIVE_TOLERANCE = 1e-11
 
 _MAX_LETTERS = 12
 _POINTS = [
-    (0.7310585786, 1.3862943611, 2.2360679775, 0.5671432904, 1.9021605831, 0.4142135624, 3.3166247904, 1.0986122887,
-     0.8862269255, 1.4422495703, 2.0943951024, 0.6180339888),
-    (1.6180339887, 0.6931471806, 1.2020569032, 2.6854520010, 0.9159655942, 1.7320508076, 0.2614972128, 2.3025850930,
-     0.5235987756, 1.8392867552, 0.7642236535, 1.3247179572),
-    (2.5029078751, 1.4513692349, 0.3535533906, 1.1319882488, 2.8077702420, 0.6434105463, 1.4560749486, 0.8414709848,
-     1.7817974363, 0.4769362762, 1.1865691104, 2.1213203436),
-    (0.1234898019, 2.4142135624, 1.7724538509, 0.8346268417, 1.2599210499, 3.1462643699, 0.9046045226, 1.5707963268,
-     2.7320508076, 0.3010299957, 1.6487212707, 0.5403023059),
-]  # fmt: skip
+    (
+        0.7310585786,
+        1.3862943611,
+        2.2360679775,
+        0.5671432904,
+        1.9021605831,
+        0.4142135624,
+        3.3166247904,
+        1.0986122887,
+        0.8862269255,
+        1.4422495703,
+        2.0943951024,
+        0.6180339888,
+    ),
+    (
+        1.6180339887,
+        0.6931471806,
+        1.2020569032,
+        2.6854520010,
+        0.9159655942,
+        1.7320508076,
+        0.2614972128,
+        2.3025850930,
+        0.5235987756,
+        1.8392867552,
+        0.7642236535,
+        1.3247179572,
+    ),
+    (
+        2.5029078751,
+        1.4513692349,
+        0.3535533906,
+        1.1319882488,
+        2.8077702420,
+        0.6434105463,
+        1.4560749486,
+        0.8414709848,
+        1.7817974363,
+        0.4769362762,
+        1.1865691104,
+        2.1213203436,
+    ),
+    (
+        0.1234898019,
+        2.4142135624,
+        1.7724538509,
+        0.8346268417,
+        1.2599210499,
+        3.1462643699,
+        0.9046045226,
+        1.5707963268,
+        2.7320508076,
+        0.3010299957,
+        1.6487212707,
+        0.5403023059,
+    ),
+]
 
 
 class _NotPolynomial(Exception):
@@ -161,7 +210,12 @@ def _exact_root(base: Polynomial, power: Polynomial) -> Polynomial:
         raise _NotPolynomial
     exponent = power[()]
     value = base.get((), Fraction(0))
-    if exponent.denominator != 2 or value < 0 or abs(exponent.numerator) > 9 or (not value and exponent < 0):
+    if (
+        exponent.denominator != 2
+        or value < 0
+        or abs(exponent.numerator) > 9
+        or (not value and exponent < 0)
+    ):
         raise _NotPolynomial
     above, below = math.isqrt(value.numerator), math.isqrt(value.denominator)
     if above * above != value.numerator or below * below != value.denominator:

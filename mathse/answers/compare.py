@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from mathse.answers import algebra
-from mathse.answers.grammar import read_expression
+from mathse.answers.expression_parser import read_expression
 from mathse.answers.lists import Collection, read_collection
-from mathse.answers.normal import plain_math
+from mathse.answers.normalize import plain_math
 from mathse.answers.options import plain_text
 from mathse.answers.quantities import Quantity, read_quantity
 from mathse.answers.units import read_unit
@@ -24,7 +24,9 @@ class Outcome:
 
 
 UNDECIDED = Outcome(None, "undecided")
-_CLOCK = re.compile(r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I)
+_CLOCK = re.compile(
+    r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I
+)
 _RATIO = re.compile(r"^([^:]+):([^:]+)$")
 _NAME = re.compile(
     r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}|"
@@ -36,7 +38,12 @@ _ONLY_WORDS = re.compile(r"^[^\W\d_][^\d\\=+*/^<>]*$")
 
 
 def compare(
-    gold: str, found: str, *, kind: str | None = None, unit: str | None = None, precision: int | None = None
+    gold: str,
+    found: str,
+    *,
+    kind: str | None = None,
+    unit: str | None = None,
+    precision: int | None = None,
 ) -> Outcome:
     """Compare two answers, gold first.
 
@@ -53,7 +60,9 @@ def compare(
     left, right = _tidy(gold), _tidy(found)
     if not right:
         return Outcome(False, "empty")
-    if left == right or (_squeeze(left) == _squeeze(right) and not _SPACED_DIGITS.search(left + "|" + right)):
+    if left == right or (
+        _squeeze(left) == _squeeze(right) and not _SPACED_DIGITS.search(left + "|" + right)
+    ):
         return Outcome(True, "same_text")
     clock = _compare_clock(left, right)
     if clock is not None:
@@ -66,7 +75,12 @@ def compare(
     left, right = named_left[1], named_right[1]
     a, b = _ratio(read_quantity(left), left, right), _ratio(read_quantity(right), right, left)
     if a is not None and b is not None:
-        if named_left[0] and named_right[0] and named_left[0] != named_right[0] and len(named_left[0]) == 1:
+        if (
+            named_left[0]
+            and named_right[0]
+            and named_left[0] != named_right[0]
+            and len(named_left[0]) == 1
+        ):
             return Outcome(False, "different_name")
         return _compare_quantities(a, b, left, right, unit, precision)
     first, second = read_collection(left), read_collection(right)
@@ -79,7 +93,9 @@ def compare(
             return comma
         if (first is not None and b is not None) or (second is not None and a is not None):
             return Outcome(False, "different_count")
-        return UNDECIDED if _may_be_math(left) and _may_be_math(right) else Outcome(False, "different")
+        return (
+            UNDECIDED if _may_be_math(left) and _may_be_math(right) else Outcome(False, "different")
+        )
     if (a is not None and _no_single_number(right)) or (b is not None and _no_single_number(left)):
         return Outcome(False, "different")
     if _ONLY_WORDS.match(left) or _ONLY_WORDS.match(right):
@@ -108,7 +124,9 @@ def _tidy(text: str) -> str:
 def _value_of(text: str) -> tuple[str, str] | None:
     """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
     text = (
-        re.split(r"\\approx", text)[0] if "=" in text.split("\\approx")[0] else text.lstrip().removeprefix("\\approx")
+        re.split(r"\\approx", text)[0]
+        if "=" in text.split("\\approx")[0]
+        else text.lstrip().removeprefix("\\approx")
     )
     name = ""
     match = _NAME.match(text)
@@ -118,7 +136,11 @@ def _value_of(text: str) -> tuple[str, str] | None:
     if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
         sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
         last = sides[-1] if sides else text
-        if len(sides) > 1 and (name or read_quantity(sides[0]) is not None) and read_quantity(last) is not None:
+        if (
+            len(sides) > 1
+            and (name or read_quantity(sides[0]) is not None)
+            and read_quantity(last) is not None
+        ):
             text = last
         else:
             return None
@@ -162,7 +184,9 @@ def _compare_quantities(
 ) -> Outcome:
     wanted = gold.unit or (read_unit(unit) if unit else None)
     scale = Fraction(1)
-    percents = [given is not None and given.dimension == "percent" for given in (wanted, found.unit)]
+    percents = [
+        given is not None and given.dimension == "percent" for given in (wanted, found.unit)
+    ]
     if wanted is not None and found.unit is not None and not any(percents):
         if wanted.dimension != found.unit.dimension:
             return Outcome(False, "unit_contradicts")
@@ -176,12 +200,16 @@ def _compare_quantities(
     return outcome
 
 
-def _compare_values(gold: Quantity, found: Quantity, scale: Fraction, precision: int | None) -> Outcome:
+def _compare_values(
+    gold: Quantity, found: Quantity, scale: Fraction, precision: int | None
+) -> Outcome:
     exact = None if found.exact is None else found.exact * scale
     if gold.exact is not None and exact is not None:
         if gold.exact == exact:
             return Outcome(True, "same_number")
-        difference = float(abs(gold.exact - exact)) if abs(gold.exact - exact) < 10**300 else float("inf")
+        difference = (
+            float(abs(gold.exact - exact)) if abs(gold.exact - exact) < 10**300 else float("inf")
+        )
     else:
         value = found.value * float(scale)
         difference = abs(gold.value - value)
@@ -191,7 +219,12 @@ def _compare_values(gold: Quantity, found: Quantity, scale: Fraction, precision:
         same = difference <= _half_unit(precision)
         return Outcome(same, "same_rounded" if same else "different_number")
     written, said = gold.decimals, found.decimals
-    if written is not None and written >= 2 and (said is None or said > written) and difference <= _half_unit(written):
+    if (
+        written is not None
+        and written >= 2
+        and (said is None or said > written)
+        and difference <= _half_unit(written)
+    ):
         return Outcome(True, "rounds_to_gold")
     endless = written is None and not _terminates(gold.exact)
     if said is not None and said >= 2 and endless and difference <= _half_unit(said) * float(scale):
@@ -253,7 +286,9 @@ def _compare_collections(
 
 def _compare_text(left: str, right: str) -> Outcome:
     first, second = plain_text(left), plain_text(right)
-    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(" ", "").replace("-", "")
+    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(
+        " ", ""
+    ).replace("-", "")
     if not same:
         a, b = read_quantity(left), read_quantity(right)
         same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
@@ -261,22 +296,51 @@ def _compare_text(left: str, right: str) -> Outcome:
 
 
 def _may_be_math(text: str) -> bool:
-    return re.search(r"\d|\\[a-zA-Z]|[=<>^_|+*/]|(?<![^\W\d_])[a-zA-Z](?![^\W\d_])", text) is not None
+    return (
+        re.search(r"\d|\\[a-zA-Z]|[=<>^_|+*/]|(?<![^\W\d_])[a-zA-Z](?![^\W\d_])", text) is not None
+    )
 
 
 _NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATH_WORDS = {
-    "sqrt", "frac", "sin", "cos", "tan", "cot", "sec", "csc", "log", "exp", "abs", "arcsin", "arccos", "arctan", "pow",
-    "mod", "gcd", "lcm", "max", "min", "times", "plus", "minus", "over", "divided", "squared", "cubed", "root", "power",
-}  # fmt: skip
+    "sqrt",
+    "frac",
+    "sin",
+    "cos",
+    "tan",
+    "cot",
+    "sec",
+    "csc",
+    "log",
+    "exp",
+    "abs",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "pow",
+    "mod",
+    "gcd",
+    "lcm",
+    "max",
+    "min",
+    "times",
+    "plus",
+    "minus",
+    "over",
+    "divided",
+    "squared",
+    "cubed",
+    "root",
+    "power",
+}
 
 
 def _no_single_number(text: str) -> bool:
     """Tell whether what could not be read as a quantity cannot be one: infinity, or words around no number or several.
 
-    `from 13 to 20` is no number, and SymPy would take the last it sees. Words beside one number, however it is written
-    (`1/2 of the pizza`), and words of arithmetic leave the question open.
+    `from 13 to 20` is no number, and SymPy would take the last it sees. Words beside one number,
+    however it is written (`1/2 of the pizza`), and words of arithmetic leave the question open.
     """
     if _NO_NUMBER.match(text):
         return True
@@ -305,20 +369,32 @@ def _compare_expressions(left: str, right: str) -> Outcome:
 def _compare_relations(left: str, right: str, unit: str | None, precision: int | None) -> Outcome:
     """Compare an equation with another, or with a number, by rules; other relations are left to SymPy.
 
-    Two equations are compared where their sides are polynomials. A number differs from an equation of which no side is
-    that number.
+    Two equations are compared where their sides are polynomials. A number differs from an equation
+    of which no side is that number.
     """
-    sides = [[side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)]
-    equations = not re.search(r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", left + right)
+    sides = [
+        [side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)
+    ]
+    equations = not re.search(
+        r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", left + right
+    )
     if equations and sorted(len(pair) > 1 for pair in sides) == [False, True]:
-        pairs = [(read_quantity(a.strip()), read_quantity(b.strip()), a, b) for a in sides[0] for b in sides[1]]
+        pairs = [
+            (read_quantity(a.strip()), read_quantity(b.strip()), a, b)
+            for a in sides[0]
+            for b in sides[1]
+        ]
         number = read_quantity(left if len(sides[0]) == 1 else right)
         if number is not None and not any(
-            a is not None and b is not None and _compare_quantities(a, b, first, second, unit, precision).equal
+            a is not None
+            and b is not None
+            and _compare_quantities(a, b, first, second, unit, precision).equal
             for a, b, first, second in pairs
         ):
             return Outcome(False, "different")
-    if all(len(pair) == 2 for pair in sides) and not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right):
+    if all(len(pair) == 2 for pair in sides) and not re.search(
+        r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right
+    ):
         trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
         if all(tree is not None for pair in trees for tree in pair):
             differences = [("+", pair[0], ("-", pair[1])) for pair in trees]

@@ -59,7 +59,9 @@ def _collection(items: list[str], brackets: str) -> Collection | None:
         return None
     names = [re.match(r"^([a-zA-Z](?:_\{?\w+\}?)?)\s*=\s*(.+)$", item) for item in items]
     if names[0] is not None and len({match.group(1) for match in names if match}) == 1:
-        items = [match.group(2) if match else item for match, item in zip(names, items, strict=True)]
+        items = [
+            match.group(2) if match else item for match, item in zip(names, items, strict=True)
+        ]
     return Collection(tuple(items), brackets)
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from mathse.answers.freeform import REFUSAL, number_in
-from mathse.answers.locate import Place
-from mathse.answers.normal import plain_math
+from mathse.answers.find_freeform import REFUSAL, number_in
+from mathse.answers.markers import Place
+from mathse.answers.normalize import plain_math
 from mathse.answers.options import Options, option_by_text, plain_text
 from mathse.answers.quantities import read_quantity
 
@@ -51,7 +51,9 @@ def labels_in(text: str, options: Options) -> set[int]:
         return found
     for *labels, pictured in named.findall(text):
         own = [
-            index for index, option in enumerate(options.texts) if pictured and option.strip("() .").upper() == pictured
+            index
+            for index, option in enumerate(options.texts)
+            if pictured and option.strip("() .").upper() == pictured
         ]
         found.add(own[0] if own else options.labels.index("".join([*labels, pictured])))
     return found
@@ -122,14 +124,18 @@ def _inside_word(char: str) -> bool:
 
 def _ends_word(text: str, at: int) -> bool:
     after = text[at : at + 1]
-    return not (_inside_word(after) or after in _AFTER or (after == "." and text[at + 1 : at + 2].isdecimal()))
+    return not (
+        _inside_word(after)
+        or after in _AFTER
+        or (after == "." and text[at + 1 : at + 2].isdecimal())
+    )
 
 
 def mentioned(text: str, options: Options) -> int | None:
     """Return the one option whose words occur in a text.
 
-    A mention inside a longer option's mention does not count. In a comparison ("the sun is larger than the moon") the
-    option that opens the sentence is meant.
+    A mention inside a longer option's mention does not count. In a comparison ("the sun is larger
+    than the moon") the option that opens the sentence is meant.
     """
     text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
     plain = " " + _JOINTS.sub(" ", text) + " "
@@ -151,7 +157,11 @@ def mentioned(text: str, options: Options) -> int | None:
     )
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]
-    if outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain) and _OPENS.fullmatch(plain[: outer[0][0]]):
+    if (
+        outer
+        and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
+        and _OPENS.fullmatch(plain[: outer[0][0]])
+    ):
         return outer[0][1]
     return None
 

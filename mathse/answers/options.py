@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mathse.answers import algebra
-from mathse.answers.grammar import read_expression
-from mathse.answers.normal import plain_characters, plain_math
+from mathse.answers.expression_parser import read_expression
+from mathse.answers.normalize import plain_characters, plain_math
 from mathse.answers.quantities import read_quantity
 
 
@@ -29,10 +29,18 @@ def read_options(choices: tuple[str, ...]) -> Options:
     """Label the options: A, B, C … by position, unless the options are letters of their own."""
     texts = tuple(plain_characters(choice).strip() for choice in choices)
     letters = [text.strip("() .") for text in texts]
-    if texts and all(re.fullmatch(r"[A-Z]", letter) for letter in letters) and len(set(letters)) == len(letters):
+    if (
+        texts
+        and all(re.fullmatch(r"[A-Z]", letter) for letter in letters)
+        and len(set(letters)) == len(letters)
+    ):
         return Options(tuple(letters), texts)
     labelled = [_LABELLED.match(text) for text in texts]
-    if texts and all(labelled) and len({match.group(1).upper() for match in labelled if match}) == len(texts):
+    if (
+        texts
+        and all(labelled)
+        and len({match.group(1).upper() for match in labelled if match}) == len(texts)
+    ):
         return Options(
             tuple(match.group(1).upper() for match in labelled if match),
             tuple(_LABELLED.sub("", text) for text in texts),
@@ -56,7 +64,11 @@ def option_by_text(text: str, options: Options) -> int | None:
     same = [index for index, option in enumerate(options.texts) if plain_text(option) == plain]
     if not same:
         squeezed = plain.replace(" ", "")
-        same = [index for index, option in enumerate(options.texts) if plain_text(option).replace(" ", "") == squeezed]
+        same = [
+            index
+            for index, option in enumerate(options.texts)
+            if plain_text(option).replace(" ", "") == squeezed
+        ]
     if not same:
         same = [index for index, option in enumerate(options.texts) if _same_value(text, option)]
     return same[0] if same and len({options.texts[index] for index in same}) == 1 else None
@@ -66,7 +78,11 @@ def option_by_text(text: str, options: Options) -> int | None:
 def _same_value(text: str, option: str) -> bool:
     left, right = read_quantity(text), read_quantity(option)
     if left is not None and right is not None:
-        if left.unit is not None and right.unit is not None and left.unit.dimension != right.unit.dimension:
+        if (
+            left.unit is not None
+            and right.unit is not None
+            and left.unit.dimension != right.unit.dimension
+        ):
             return False
         if left.exact is not None and right.exact is not None:
             return left.exact == right.exact

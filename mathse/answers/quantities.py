@@ -8,8 +8,8 @@ from fractions import Fraction
 from functools import lru_cache
 
 from mathse.answers import algebra
-from mathse.answers.grammar import Tree, read_expression
-from mathse.answers.normal import plain_math
+from mathse.answers.expression_parser import Tree, read_expression
+from mathse.answers.normalize import plain_math
 from mathse.answers.units import Unit, read_unit
 
 
@@ -21,7 +21,8 @@ class Quantity:
         exact: the exact value, where it is rational.
         value: the value as a float, for surds, π and the like (and for rational ones too).
         tree: the expression it was read from.
-        decimals: digits after the point if it is written as a decimal number, 0 for a written integer, else None.
+        decimals: digits after the point if it is written as a decimal number, 0 for a written
+            integer, else None.
         unit: the unit, if one is named.
         noun: the counted thing, if one is named and is no unit.
     """
@@ -59,16 +60,34 @@ _TENS = dict(
 )
 _WORDS = {word: value for value, word in enumerate(_SMALL)} | _TENS
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PARTS = {"half": 2, "halves": 2, "third": 3, "quarter": 4, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
-          "eighth": 8, "ninth": 9, "tenth": 10}  # fmt: skip
+_PARTS = {
+    "half": 2,
+    "halves": 2,
+    "third": 3,
+    "quarter": 4,
+    "fourth": 4,
+    "fifth": 5,
+    "sixth": 6,
+    "seventh": 7,
+    "eighth": 8,
+    "ninth": 9,
+    "tenth": 10,
+}
 NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
-_CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
+_CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {
+    "〇": 0,
+    "两": 2,
+}
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)$")
-_THOUSANDS = re.compile(r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])")
+_THOUSANDS = re.compile(
+    r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])"
+)
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]\s*([-+]?\d+)$")
-_SCALED = re.compile(r"^(.*\d)\s*(hundred|thousand|million|billion|trillion|万|亿|[KMB](?=$|\s))\s*(.*)$")
+_SCALED = re.compile(
+    r"^(.*\d)\s*(hundred|thousand|million|billion|trillion|万|亿|[KMB](?=$|\s))\s*(.*)$"
+)
 _CURRENCY = re.compile(r"^\s*([-+]?)\s*([$€£¥]|US\$|USD|RMB|Rs\.?)\s*(?=[\d.\\-])|\s*([€£¥])$")
 _NAMED_UNIT = re.compile(
     r"(?:(?<=[\d)}%°|])|(?<=\s)|(?<=\bpi))\s*"
@@ -103,15 +122,28 @@ def read_quantity(text: str) -> Quantity | None:
     noun = ""
     currency = _CURRENCY.search(body)
     if currency is not None:
-        unit = read_unit((currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs"))
+        unit = read_unit(
+            (currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs")
+        )
         body = _CURRENCY.sub(lambda match: match.group(1) or "", body)
-    elif "$" in text and re.search(r"\\?\$\s*\d", text) and text.count("$") % 2 == 1 and text.lstrip(" -\\")[:1] == "$":
+    elif (
+        "$" in text
+        and re.search(r"\\?\$\s*\d", text)
+        and text.count("$") % 2 == 1
+        and text.lstrip(" -\\")[:1] == "$"
+    ):
         unit = read_unit("$")
     body = ungroup(body)
     words = number_from_words(body)
     if words is not None:
-        return Quantity(words, float(words), ("n", words), 0 if words.denominator == 1 else None, unit, noun)
-    if body.endswith("}") and (braced := _BRACED_UNIT.search(body)) is not None and read_unit(braced.group(1)):
+        return Quantity(
+            words, float(words), ("n", words), 0 if words.denominator == 1 else None, unit, noun
+        )
+    if (
+        body.endswith("}")
+        and (braced := _BRACED_UNIT.search(body)) is not None
+        and read_unit(braced.group(1))
+    ):
         body = f"{body[: braced.start()]} {braced.group(1)}"
     match = _NAMED_UNIT.search(body)
     if match is not None and match.start() > 0:
@@ -158,7 +190,9 @@ def _decimal(text: str, unit: Unit | None, noun: str) -> Quantity | None:
         return None
     exact = Fraction(text if not text.endswith(".") else text[:-1])
     decimals = len(text.partition(".")[2])
-    return Quantity(exact, float(exact) if abs(exact) < 10**300 else 0.0, ("n", exact), decimals, unit, noun)
+    return Quantity(
+        exact, float(exact) if abs(exact) < 10**300 else 0.0, ("n", exact), decimals, unit, noun
+    )
 
 
 def ungroup(text: str) -> str:

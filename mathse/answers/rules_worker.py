@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
-from mathse.answers.verdict import Pending, Task, Verdict, judge
+from mathse.answers.check_answer import Pending, Task, Verdict, judge
 
 MIN_TASKS = 3_000
 """Below this, a further process costs more than it saves."""
@@ -32,7 +32,9 @@ class Helper:
         done: called with each judged chunk, in a thread of this helper.
     """
 
-    def __init__(self, chunks: Chunks, done: Callable[[Sequence[Task], Sequence[Judged]], None]) -> None:
+    def __init__(
+        self, chunks: Chunks, done: Callable[[Sequence[Task], Sequence[Judged]], None]
+    ) -> None:
         self._chunks, self._done = chunks, done
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mathse.answers.rules_worker"],
@@ -73,7 +75,9 @@ class Helper:
                     pipe.close()
 
 
-def judge_chunks(tasks: Sequence[Task], processes: int, done: Callable[[Task, Judged], None]) -> None:
+def judge_chunks(
+    tasks: Sequence[Task], processes: int, done: Callable[[Task, Judged], None]
+) -> None:
     """Judge tasks by rules, a large number of them in several processes.
 
     Args:

@@ -134,11 +134,14 @@ class Sandbox:
 
     Args:
         workers: number of processes; None for one per available core.
-        timeout_s: limit for one question in seconds; at most `PATIENCE` times as much where the machine is busy.
+        timeout_s: limit for one question in seconds; at most `PATIENCE` times as much where the
+            machine is busy.
         memory_mb: cap on each process's address space.
     """
 
-    def __init__(self, *, workers: int | None = None, timeout_s: float = 5.0, memory_mb: int = 1024) -> None:
+    def __init__(
+        self, *, workers: int | None = None, timeout_s: float = 5.0, memory_mb: int = 1024
+    ) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.timeout_s = timeout_s
         self.memory_mb = memory_mb
@@ -214,7 +217,10 @@ class Sandbox:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Kill all workers."""
         self.close()

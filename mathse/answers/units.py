@@ -76,12 +76,16 @@ _TABLE: dict[str, tuple[str, str]] = {
     "立方米": ("length3", "1"),
 }
 _UNITS = {
-    name: Unit(dimension, Fraction(size)) for names, (dimension, size) in _TABLE.items() for name in names.split()
+    name: Unit(dimension, Fraction(size))
+    for names, (dimension, size) in _TABLE.items()
+    for name in names.split()
 }
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
 _JOINED_POWER = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
 """`squareinches`: LaTeX drops the space in mathematics."""
-_PART = re.compile(r"^(?P<name>[^\W\d_]+|°[CFcf]?|[%$€£¥])\s*(?:\^?\s*\{?\s*(?P<power>[23])\s*\}?)?$")
+_PART = re.compile(
+    r"^(?P<name>[^\W\d_]+|°[CFcf]?|[%$€£¥])\s*(?:\^?\s*\{?\s*(?P<power>[23])\s*\}?)?$"
+)
 
 
 @lru_cache(maxsize=4096)

@@ -43,7 +43,9 @@ class DataError(MathseError):
     def __str__(self) -> str:
         """Return the message, then one line for each part that is known."""
         parts = [("file", self.file), ("row", self.row), ("rule", self.rule), ("fix", self.fix)]
-        return "\n".join([self.message, *(f"  {name}: {part}" for name, part in parts if part is not None)])
+        return "\n".join(
+            [self.message, *(f"  {name}: {part}" for name, part in parts if part is not None)]
+        )
 
 
 class ParamError(MathseError):
@@ -51,6 +53,11 @@ class ParamError(MathseError):
 
 
 def _rebuild(
-    kind: type[DataError], message: str, file: str | None, row: int | None, rule: str | None, fix: str | None
+    kind: type[DataError],
+    message: str,
+    file: str | None,
+    row: int | None,
+    rule: str | None,
+    fix: str | None,
 ) -> DataError:
     return kind(message, file=file, row=row, rule=rule, fix=fix)

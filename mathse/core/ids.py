@@ -15,12 +15,13 @@ _BLOCK_BYTES = 1 << 20
 def content_id(*parts: object) -> str:
     """Hash values into a short id.
 
-    The values are written as canonical JSON first, so that ("ab", "c") and ("a", "bc"), 1 and 1.0, None and
-    "" all differ. Lists and tuples count as the same thing; the order of a mapping's keys does not matter.
+    The values are written as canonical JSON first, so that ("ab", "c") and ("a", "bc"), 1 and 1.0,
+    None and "" all differ. Lists and tuples count as the same thing; the order of a mapping's keys
+    does not matter.
 
     Args:
-        parts: None, bool, int, finite float, str, bytes, Path, or lists, tuples and str-keyed mappings of
-            these.
+        parts: None, bool, int, finite float, str, bytes, Path, or lists, tuples and str-keyed
+            mappings of these.
 
     Returns:
         The first 16 hex digits of the SHA-256 of the encoding.
@@ -45,8 +46,8 @@ def file_digest(path: str | Path) -> str:
 def folder_digest(path: str | Path) -> str:
     """Return a SHA-256 in hex over the names and contents of all files below a folder.
 
-    Names are relative to the folder, with forward slashes and in sorted order. Times and permissions do not
-    count.
+    Names are relative to the folder, with forward slashes and in sorted order. Times and
+    permissions do not count.
 
     Raises:
         NotADirectoryError: if there is no such folder.
@@ -54,7 +55,9 @@ def folder_digest(path: str | Path) -> str:
     root = Path(path)
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is not a folder")
-    files = sorted((file.relative_to(root).as_posix(), file) for file in root.rglob("*") if file.is_file())
+    files = sorted(
+        (file.relative_to(root).as_posix(), file) for file in root.rglob("*") if file.is_file()
+    )
     listing = [[name, file_digest(file)] for name, file in files]
     return hashlib.sha256(json.dumps(listing).encode("ascii")).hexdigest()
 

@@ -20,8 +20,8 @@ _SHARD_NAME = "images-{:05d}.parquet"
 def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 2000) -> None:
     """Write image rows as shards sorted by `image_id`; shards of an earlier run are removed.
 
-    An image that occurs twice is written once. The row groups are small, so that `ImageStore` can fetch few
-    images at a time. With no rows, one empty shard keeps the columns.
+    An image that occurs twice is written once. The row groups are small, so that `ImageStore` can
+    fetch few images at a time. With no rows, one empty shard keeps the columns.
 
     Args:
         df: `Image` rows.
@@ -43,7 +43,9 @@ def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 
     names: list[str] = []
     for start in range(0, max(rows.height, 1), rows_per_shard):
         names.append(_SHARD_NAME.format(len(names)))
-        write_parquet(rows.slice(start, rows_per_shard), folder / names[-1], rows_per_group=ROWS_PER_BLOCK)
+        write_parquet(
+            rows.slice(start, rows_per_shard), folder / names[-1], rows_per_group=ROWS_PER_BLOCK
+        )
     for old in folder.glob("*.parquet"):
         if old.name not in names:
             old.unlink()
@@ -52,8 +54,9 @@ def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 
 class ImageStore:
     """Fetch image bytes by id from the shards of a folder.
 
-    Only the ids are held in memory, and the blocks read last, up to `cache_bytes` of image bytes. Threads may
-    share a store. A store that is sent to another process is opened there anew (polars does not survive a fork).
+    Only the ids are held in memory, and the blocks read last, up to `cache_bytes` of image bytes.
+    Threads may share a store. A store that is sent to another process is opened there anew (polars
+    does not survive a fork).
 
     Args:
         folder: a folder that `write_images` wrote.
@@ -73,7 +76,9 @@ class ImageStore:
         self._places: dict[str, tuple[int, int]] = {}
         for number, file in enumerate(self._files):
             ids = _collect(file, pl.scan_parquet(file).select("image_id"))["image_id"]
-            self._places |= {image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)}
+            self._places |= {
+                image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)
+            }
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the folder to another process, nothing that was read from it."""
@@ -115,7 +120,11 @@ class ImageStore:
         """Read one block and drop those used longest ago until the rest fits."""
         number, block = place
         file = self._files[number]
-        rows = pl.scan_parquet(file).select("image_id", "bytes").slice(block * ROWS_PER_BLOCK, ROWS_PER_BLOCK)
+        rows = (
+            pl.scan_parquet(file)
+            .select("image_id", "bytes")
+            .slice(block * ROWS_PER_BLOCK, ROWS_PER_BLOCK)
+        )
         images = dict(_collect(file, rows).iter_rows())
         self._blocks[place] = images
         self._held_bytes += _size(images)

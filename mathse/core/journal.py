@@ -1,10 +1,12 @@
 """Crash-safe work in chunks: what is finished stays finished after a kill at any moment.
 
-A finished chunk is one Parquet file named by its key, beside a `.sha256` file with its digest. The digest is
-written last, so a chunk counts only when both are whole and agree. Anything else is worked out again. The
-journal lives outside the outputs of a stage, because DVC deletes those before it runs the stage.
+A finished chunk is one Parquet file named by its key, beside a `.sha256` file with its digest. The
+digest is written last, so a chunk counts only when both are whole and agree. Anything else is
+worked out again. The journal lives outside the outputs of a stage, because DVC deletes those before
+it runs the stage.
 
-Not covered: two processes that share a journal at the same time do no harm but may do the same chunk twice.
+Not covered: two processes that share a journal at the same time do no harm but may do the same
+chunk twice.
 """
 
 from __future__ import annotations
@@ -39,18 +41,19 @@ def run_in_chunks(
 ) -> pl.DataFrame:
     """Work through items in fixed chunks and keep each finished chunk in the journal.
 
-    The result is read back from the journal, so a run that was killed and resumed gives the same frame as one
-    that was not. If `work` raises, the chunks before it stay.
+    The result is read back from the journal, so a run that was killed and resumed gives the same
+    frame as one that was not. If `work` raises, the chunks before it stay.
 
     Args:
         items: what to work on, in a fixed order: chunks are cut by position.
         work: turns one chunk into rows; called once per chunk that is not in the journal.
         chunk_size: items in each chunk but the last.
-        key: the chunk's name in the journal. It must cover all that the rows depend on: the items' content,
-            prompt, model, sampling, seed. Chunks with one key share one file.
+        key: the chunk's name in the journal. It must cover all that the rows depend on: the items'
+            content, prompt, model, sampling, seed. Chunks with one key share one file.
         journal: the journal's folder, made if needed.
         label: what is being done, for the progress line.
-        schema: columns of the result where `items` is empty; without it the result then has no columns.
+        schema: columns of the result where `items` is empty; without it the result then has no
+            columns.
 
     Returns:
         The rows of all chunks, in the order of `items`.
@@ -109,7 +112,9 @@ def prune(journal: Path, keep: set[str]) -> int:
 
 def _checked(key: str, label: str) -> str:
     if not _KEY.fullmatch(key):
-        raise ParamError(f"{label}: the journal key {key!r} cannot be a file name; use a content id")
+        raise ParamError(
+            f"{label}: the journal key {key!r} cannot be a file name; use a content id"
+        )
     return key
 
 
@@ -152,4 +157,6 @@ def _join(frames: list[pl.DataFrame], label: str) -> pl.DataFrame:
                 rule="all chunks have the same columns",
                 fix="give the frame that the work function returns a fixed schema",
             )
-    return pl.concat([frame.cast(pl.Schema(types)) for frame in frames], how="vertical", rechunk=True)
+    return pl.concat(
+        [frame.cast(pl.Schema(types)) for frame in frames], how="vertical", rechunk=True
+    )

@@ -232,7 +232,9 @@ def load_params(path: str | Path) -> Params:
         raise ParamError(f"{path} is not valid YAML: {error}") from error
     rounds = values.get("rounds") if isinstance(values, dict) else None
     if isinstance(rounds, dict) and (bad := [name for name in rounds if not isinstance(name, str)]):
-        raise ParamError(f"{path}: rounds.{bad[0]}: name rounds r1, r2, …: DVC drops stages with other keys")
+        raise ParamError(
+            f"{path}: rounds.{bad[0]}: name rounds r1, r2, …: DVC drops stages with other keys"
+        )
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -45,7 +45,9 @@ def table_files(path: str | Path) -> list[Path]:
         files = sorted(path.glob("*.parquet"))
         if files:
             return files
-        raise DataError("This folder holds no .parquet files.", file=path, fix="run the stage that writes it")
+        raise DataError(
+            "This folder holds no .parquet files.", file=path, fix="run the stage that writes it"
+        )
     if not path.is_file():
         fix = "run the stage that writes it, or check the path"
         raise DataError("There is no such table.", file=path, fix=fix)
@@ -53,12 +55,16 @@ def table_files(path: str | Path) -> list[Path]:
 
 
 def write_table(
-    df: pl.DataFrame, path: str | Path, *, sort_by: Sequence[str], rows_per_group: int = ROWS_PER_GROUP
+    df: pl.DataFrame,
+    path: str | Path,
+    *,
+    sort_by: Sequence[str],
+    rows_per_group: int = ROWS_PER_GROUP,
 ) -> None:
     """Write a table sorted and with fixed settings; the file appears at once or not at all.
 
-    The bytes depend on the rows alone: not on their order, on how the frame is chunked or on the clock. Where
-    `sort_by` leaves ties, the other columns break them, from left to right.
+    The bytes depend on the rows alone: not on their order, on how the frame is chunked or on the
+    clock. Where `sort_by` leaves ties, the other columns break them, from left to right.
 
     Args:
         df: the rows.
@@ -71,7 +77,9 @@ def write_table(
     """
     missing = [name for name in sort_by if name not in df.columns]
     if missing or not sort_by:
-        raise ParamError(f"write_table({path}): cannot sort by {missing or 'nothing'}; columns: {df.columns}")
+        raise ParamError(
+            f"write_table({path}): cannot sort by {missing or 'nothing'}; columns: {df.columns}"
+        )
     ordered = df.sort(list(sort_by), maintain_order=True)
     if df.height > 1 and df.select(sort_by).is_duplicated().any():
         others = [name for name in df.columns if name not in sort_by]

@@ -20,11 +20,13 @@ class Balance:
     Attributes:
         min_chars: fewest characters of a path.
         max_chars: most characters of a path.
-        near_min: share of word pairs from which two paths of a problem with the same numbers are the same; None:
-            only the way of writing is forgiven (see `mathse.judge.near.near_key`).
+        near_min: share of word pairs from which two paths of a problem with the same numbers are
+            the same; None: only the way of writing is forgiven (see
+            `mathse.curation.dedup.near_key`).
         easy_rate: a problem is easy if this share of the student's paths or more was accepted.
         easy_max: most rows of an easy problem.
-        hard_rate: a problem is hard if less than this share was accepted, as where reflection alone solved it.
+        hard_rate: a problem is hard if less than this share was accepted, as where reflection alone
+            solved it.
         hard_max: most rows of a hard problem.
         hard_share: share of the round's new rows that hard problems should have at least.
     """
@@ -45,11 +47,17 @@ class Balance:
             ParamError: naming the limit that nothing could meet.
         """
         if self.max_chars is not None and self.max_chars < self.min_chars:
-            raise ParamError(f"merge.max_chars is {self.max_chars}, below merge.min_chars of {self.min_chars}")
+            raise ParamError(
+                f"merge.max_chars is {self.max_chars}, below merge.min_chars of {self.min_chars}"
+            )
         if self.hard_rate > self.easy_rate:
-            raise ParamError(f"merge.hard_rate is {self.hard_rate}, above merge.easy_rate of {self.easy_rate}")
+            raise ParamError(
+                f"merge.hard_rate is {self.hard_rate}, above merge.easy_rate of {self.easy_rate}"
+            )
         if min(cap for cap in (self.easy_max, self.hard_max, 1) if cap is not None) < 1:
-            raise ParamError("merge.easy_max and merge.hard_max must be at least 1: a solved problem keeps a row")
+            raise ParamError(
+                "merge.easy_max and merge.hard_max must be at least 1: a solved problem keeps a row"
+            )
         if not 0 <= self.hard_share < 1:
             raise ParamError(f"merge.hard_share must lie in [0, 1), not {self.hard_share}")
 
@@ -59,7 +67,8 @@ def add_bucket(rows: pl.DataFrame, verdicts: pl.DataFrame | None, balance: Balan
 
     Args:
         rows: candidates.
-        verdicts: the student's own `Verdict` rows of the round. Where a problem has none, its rate is 0.
+        verdicts: the student's own `Verdict` rows of the round. Where a problem has none, its rate
+            is 0.
         balance: the limits.
     """
     if verdicts is None:
@@ -69,7 +78,13 @@ def add_bucket(rows: pl.DataFrame, verdicts: pl.DataFrame | None, balance: Balan
         rated = rows.join(rates, on="problem_id", how="left", maintain_order="left")
         rated = rated.with_columns(pl.col("rate").fill_null(0.0))
     easy, hard = pl.col("rate") >= balance.easy_rate, pl.col("rate") < balance.hard_rate
-    bucket = pl.when(hard).then(pl.lit("hard")).when(easy).then(pl.lit("easy")).otherwise(pl.lit("middle"))
+    bucket = (
+        pl.when(hard)
+        .then(pl.lit("hard"))
+        .when(easy)
+        .then(pl.lit("easy"))
+        .otherwise(pl.lit("middle"))
+    )
     return rated.with_columns(bucket=bucket)
 
 
@@ -78,17 +93,25 @@ def cap_of_bucket(max_per_problem: int, balance: Balance) -> pl.Expr:
     easy = max_per_problem if balance.easy_max is None else balance.easy_max
     hard = max_per_problem if balance.hard_max is None else balance.hard_max
     bucket = pl.col("bucket")
-    return pl.when(bucket == "easy").then(easy).when(bucket == "hard").then(hard).otherwise(max_per_problem)
+    return (
+        pl.when(bucket == "easy")
+        .then(easy)
+        .when(bucket == "hard")
+        .then(hard)
+        .otherwise(max_per_problem)
+    )
 
 
 def over_budget(rows: pl.DataFrame, hard_share: float) -> set[str]:
     """Choose new rows to leave out so that hard problems have their share of the new rows.
 
-    Rows go from the problems that the student solves most often, last rows first; the first row of a problem stays,
-    so that every solved problem has one. Where that is not enough, the share is missed.
+    Rows go from the problems that the student solves most often, last rows first; the first row of
+    a problem stays, so that every solved problem has one. Where that is not enough, the share is
+    missed.
 
     Args:
-        rows: trajectory_id, bucket, rate, old, and place: the number of earlier rows of the same problem.
+        rows: trajectory_id, bucket, rate, old, and place: the number of earlier rows of the same
+            problem.
         hard_share: share of hard problems' rows among the new ones, in [0, 1).
 
     Returns:
@@ -100,7 +123,9 @@ def over_budget(rows: pl.DataFrame, hard_share: float) -> set[str]:
     if hard_share <= 0 or n_hard == 0:
         return set()
     room = int(n_hard * (1 - hard_share) / hard_share + 1e-9)
-    spare = others.filter(pl.col("place") > 0).sort("rate", "place", "trajectory_id", descending=[True, True, False])
+    spare = others.filter(pl.col("place") > 0).sort(
+        "rate", "place", "trajectory_id", descending=[True, True, False]
+    )
     return set(spare["trajectory_id"].head(max(0, others.height - room)))
 
 
@@ -109,7 +134,8 @@ def near_duplicates(rows: pl.DataFrame, near_min: float) -> set[str]:
 
     Args:
         rows: trajectory_id, problem_id, response and old, by preference within each problem.
-        near_min: share of word pairs (Jaccard) from which two paths with the same numbers are the same.
+        near_min: share of word pairs (Jaccard) from which two paths with the same numbers are the
+            same.
 
     Returns:
         The trajectory ids of the rows to leave out.
@@ -122,7 +148,9 @@ def near_duplicates(rows: pl.DataFrame, near_min: float) -> set[str]:
             words = _WORD.findall(response.lower())
             numbers = sorted(word for word in words if word[0].isdigit())
             pairs = set(zip(words, words[1:], strict=False))
-            same = any(numbers == other and _share(pairs, theirs) >= near_min for other, theirs in kept)
+            same = any(
+                numbers == other and _share(pairs, theirs) >= near_min for other, theirs in kept
+            )
             if same and not old:
                 found.add(name)
             else:

@@ -1,18 +1,21 @@
 """Training problems that are evaluated too: found by wording, numbers and picture, listed with both sides.
 
-What is kept from what: problems that the student trains on (`train`) and that the ORM learns from (`orm`) from every
-evaluation split; the ORM's problems from those that test it (`orm_test`) as well.
+What is kept from what: problems that the student trains on (`train`) and that the ORM learns from
+(`orm`) from every evaluation split; the ORM's problems from those that test it (`orm_test`) as
+well.
 
-Four rules, of which the first that holds names a match. All ask for the same numbers in the question (digits or words):
-a problem with other numbers is another problem.
+Four rules, of which the first that holds names a match. All ask for the same numbers in the
+question (digits or words): a problem with other numbers is another problem.
 
 - text and picture: worded somewhat alike, and the same picture;
 - picture and answer: the same picture and the same gold answer, whatever the wording;
-- text: worded alike, where one of the two has no picture: less alike is enough where the question has several numbers;
-- text and answer: worded alike, with several numbers and the same gold answer, although the pictures differ: a figure
-  drawn anew.
+- text: worded alike, where one of the two has no picture: less alike is enough where the question
+  has several numbers;
+- text and answer: worded alike, with several numbers and the same gold answer, although the
+  pictures differ: a figure drawn anew.
 
-So neither a stock question ("What is the median?") over another picture nor a chart with another question is a match.
+So neither a stock question ("What is the median?") over another picture nor a chart with another
+question is a match.
 """
 
 from __future__ import annotations
@@ -26,9 +29,16 @@ import polars as pl
 
 from mathse.core.params import Decontaminate
 from mathse.core.progress import track
-from mathse.curation.near_text import near_questions
-from mathse.curation.pictures import Sketches, likenesses, near_hashes, sketch
-from mathse.curation.wording import answer_text, numbers, pieces, rarity, same_answer, wording_likeness
+from mathse.curation.candidate_pairs import near_questions
+from mathse.curation.image_signature import Sketches, likenesses, near_hashes, sketch
+from mathse.curation.text_similarity import (
+    answer_text,
+    numbers,
+    pieces,
+    rarity,
+    same_answer,
+    wording_likeness,
+)
 
 RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
 MATCHES = pl.Schema(
@@ -66,7 +76,11 @@ class Side:
 
 
 def find_matches(
-    problems: pl.DataFrame, image: Callable[[str], bytes], settings: Decontaminate, *, evaluated: Iterable[str]
+    problems: pl.DataFrame,
+    image: Callable[[str], bytes],
+    settings: Decontaminate,
+    *,
+    evaluated: Iterable[str],
 ) -> pl.DataFrame:
     """List all pairs of a training problem and an evaluation problem that are the same.
 
@@ -115,7 +129,9 @@ def _side(row: dict[str, Any]) -> Side:
     )
 
 
-def _draw(names: Iterable[str], image: Callable[[str], bytes], sketches: dict[str, Sketches]) -> None:
+def _draw(
+    names: Iterable[str], image: Callable[[str], bytes], sketches: dict[str, Sketches]
+) -> None:
     new = sorted(set(names) - set(sketches))
     if not new:
         return
@@ -130,7 +146,9 @@ def _compare(
     weights: dict[str, float],
     settings: Decontaminate,
 ) -> list[dict[str, Any]]:
-    by_text = near_questions([(side.pieces, side.key) for side in left], [(side.pieces, side.key) for side in right])
+    by_text = near_questions(
+        [(side.pieces, side.key) for side in left], [(side.pieces, side.key) for side in right]
+    )
     by_picture = _near_pictures(left, right, sketches, settings.hash_bits_max)
     known: dict[tuple[str, str], float] = {}
     pairs: list[tuple[Side, Side, float, bool]] = []
@@ -145,7 +163,13 @@ def _compare(
         # The same picture tells of the same problem only together with the wording or the answer.
         looked_at = text >= settings.text_with_picture_min or same_answer(one.answer, other.answer)
         pairs.append((one, other, text, (a, b) in by_picture and looked_at))
-    wanted = {(x, y) for one, other, _, near in pairs if near for x in one.image_ids for y in other.image_ids}
+    wanted = {
+        (x, y)
+        for one, other, _, near in pairs
+        if near
+        for x in one.image_ids
+        for y in other.image_ids
+    }
     pictures = likenesses(sorted(wanted), sketches)
     found = (_judge(one, other, text, near, pictures, settings) for one, other, text, near in pairs)
     return [row for row in found if row is not None]
@@ -167,7 +191,11 @@ def _judge(
     if near:
         picture = max(pictures[x, y] for x in one.image_ids for y in other.image_ids)
         if picture >= settings.picture_min:
-            rule = "text_and_picture" if text >= settings.text_with_picture_min else "picture_and_answer"
+            rule = (
+                "text_and_picture"
+                if text >= settings.text_with_picture_min
+                else "picture_and_answer"
+            )
     if rule is None and alike_text and not both_drawn:
         rule = "text"
     if rule is None and alike_text and answers and told_by_numbers:
@@ -200,7 +228,9 @@ def _near_pictures(
     keys_a, keys_b = (_keys([side.key for side in sides]) for sides in (left, right))
     found: set[tuple[int, int]] = set()
     for frame in (0, 1):
-        hashes = [np.stack([sketches[name][frame].bits for _, name in items]) for items in (ours, theirs)]
+        hashes = [
+            np.stack([sketches[name][frame].bits for _, name in items]) for items in (ours, theirs)
+        ]
         for rows, columns in near_hashes(hashes[0], hashes[1], bits_max=bits_max):
             a, b = places_a[rows], places_b[columns]
             same = keys_a[a] == keys_b[b]

@@ -7,9 +7,9 @@
 - remaining: not tried yet;
 - quarantined, contaminated: kept out for good.
 
-D_remain is what is hard or remaining. Attempts and passes count the student's own judged paths over all
-rounds; reflections change the state but not these, so that passes over attempts stays the student's pass
-rate.
+D_remain is what is hard or remaining. Attempts and passes count the student's own judged paths over
+all rounds; reflections change the state but not these, so that passes over attempts stays the
+student's pass rate.
 """
 
 from __future__ import annotations
@@ -59,19 +59,32 @@ def initial_ledger(
         DataError: if an id occurs twice, is in two of the groups, or is not among the problems.
     """
     if len(set(problem_ids)) != len(problem_ids):
-        raise DataError("A problem occurs twice in the training pool.", rule="one state per problem")
+        raise DataError(
+            "A problem occurs twice in the training pool.", rule="one state per problem"
+        )
     groups = {"distilled": distilled, "quarantined": quarantined, "contaminated": contaminated}
     state = dict.fromkeys(problem_ids, "remaining")
     for name, ids in groups.items():
         for problem_id in set(ids):
             if state.get(problem_id) != "remaining":
-                known = f"already {state[problem_id]}" if problem_id in state else "not in the training pool"
-                raise DataError(f"Problem {problem_id} cannot be {name}: it is {known}.", rule="one state per problem")
+                known = (
+                    f"already {state[problem_id]}"
+                    if problem_id in state
+                    else "not in the training pool"
+                )
+                raise DataError(
+                    f"Problem {problem_id} cannot be {name}: it is {known}.",
+                    rule="one state per problem",
+                )
             state[problem_id] = name
     rows = {"problem_id": list(state), "state": list(state.values())}
     return (
         pl.DataFrame(rows, schema={"problem_id": pl.String, "state": pl.String})
-        .with_columns(round=pl.lit(round_name), attempts=pl.lit(0, dtype=pl.Int64), passes=pl.lit(0, dtype=pl.Int64))
+        .with_columns(
+            round=pl.lit(round_name),
+            attempts=pl.lit(0, dtype=pl.Int64),
+            passes=pl.lit(0, dtype=pl.Int64),
+        )
         .select(LEDGER.names())
         .sort("problem_id")
     )
@@ -86,13 +99,14 @@ def next_ledger(
 ) -> pl.DataFrame:
     """Return the ledger after a round.
 
-    An open problem becomes accepted if a path of the student was accepted, else reflected if a reflection
-    was, else hard if any path was judged, else it stays as it was. A reflected problem that the student
-    solves becomes accepted. No solved problem is ever open again.
+    An open problem becomes accepted if a path of the student was accepted, else reflected if a
+    reflection was, else hard if any path was judged, else it stays as it was. A reflected problem
+    that the student solves becomes accepted. No solved problem is ever open again.
 
     Args:
         previous: the ledger of the round before.
-        verdicts: `Verdict` rows of the student's paths in this round; None where it generated nothing.
+        verdicts: `Verdict` rows of the student's paths in this round; None where it generated
+            nothing.
         reflection_verdicts: `Verdict` rows of its reflections, likewise.
         round_name: this round.
 
@@ -160,8 +174,10 @@ def assert_ledger(
     Args:
         ledger: of one round.
         problem_ids: all problems: each has exactly one row.
-        previous: the ledger before: same problems, counts never fall, what is solved or kept out stays so.
-        train: the round's training rows: they are of solved problems, and every solved problem has one.
+        previous: the ledger before: same problems, counts never fall, what is solved or kept out
+            stays so.
+        train: the round's training rows: they are of solved problems, and every solved problem has
+            one.
 
     Raises:
         DataError: naming the rule and the first problem that breaks it.
@@ -177,11 +193,16 @@ def assert_ledger(
     untried = (pl.col("state") == "remaining") & (pl.col("attempts") > 0)
     _require(ledger.filter(untried), "a remaining problem was not tried")
     if problem_ids is not None:
-        _require_same(ledger, pl.DataFrame({"problem_id": list(problem_ids)}, schema={"problem_id": pl.String}))
+        _require_same(
+            ledger,
+            pl.DataFrame({"problem_id": list(problem_ids)}, schema={"problem_id": pl.String}),
+        )
     if previous is not None:
         _require_same(ledger, previous)
         both = ledger.join(previous, on="problem_id", suffix="_before", validate="1:1")
-        fell = (pl.col("attempts") < pl.col("attempts_before")) | (pl.col("passes") < pl.col("passes_before"))
+        fell = (pl.col("attempts") < pl.col("attempts_before")) | (
+            pl.col("passes") < pl.col("passes_before")
+        )
         _require(both.filter(fell), "attempts and passes accumulate")
         solved, was_solved = pl.col("state").is_in(SOLVED), pl.col("state_before").is_in(SOLVED)
         _require(both.filter(was_solved & ~solved), "a solved problem stays solved")
@@ -191,21 +212,35 @@ def assert_ledger(
         _require(both.filter(moved), "what is kept out stays out, and nothing joins it")
     if train is not None:
         solved_rows = ledger.filter(pl.col("state").is_in(SOLVED))
-        _require(train.join(solved_rows, on="problem_id", how="anti"), "training rows are of solved problems")
-        _require(solved_rows.join(train, on="problem_id", how="anti"), "a solved problem has a training row")
+        _require(
+            train.join(solved_rows, on="problem_id", how="anti"),
+            "training rows are of solved problems",
+        )
+        _require(
+            solved_rows.join(train, on="problem_id", how="anti"),
+            "a solved problem has a training row",
+        )
 
 
 def _count(verdicts: pl.DataFrame | None, total: str, accepted: str) -> pl.DataFrame:
     if verdicts is None:
         return pl.DataFrame(schema={"problem_id": pl.String, total: pl.Int64, accepted: pl.Int64})
-    counts = pl.len().cast(pl.Int64).alias(total), pl.col("accepted").sum().cast(pl.Int64).alias(accepted)
+    counts = (
+        pl.len().cast(pl.Int64).alias(total),
+        pl.col("accepted").sum().cast(pl.Int64).alias(accepted),
+    )
     return verdicts.group_by("problem_id").agg(counts)
 
 
 def _check_known(previous: pl.DataFrame, counts: pl.DataFrame, what: str) -> None:
-    _require(counts.join(previous, on="problem_id", how="anti"), f"{what} are of problems in the ledger")
+    _require(
+        counts.join(previous, on="problem_id", how="anti"), f"{what} are of problems in the ledger"
+    )
     out = previous.filter(pl.col("state").is_in(KEPT_OUT))
-    _require(counts.join(out, on="problem_id", how="semi"), f"{what} are not of problems that were kept out")
+    _require(
+        counts.join(out, on="problem_id", how="semi"),
+        f"{what} are not of problems that were kept out",
+    )
 
 
 def _require_same(ledger: pl.DataFrame, others: pl.DataFrame) -> None:

@@ -1,9 +1,10 @@
 """Faster attention for CPU, plugged in where transformers lets one register its own.
 
-Models in which several query heads share a key head (grouped queries) are usually computed by copying the keys once
-for each query head; for one new token that copy costs five times the attention itself. Here the query heads of a
-group are computed together, without a copy. Many queries at once go through PyTorch's own blockwise attention where it
-is faster: without gradients always (two to four times at 300 tokens), with them from some length on.
+Models in which several query heads share a key head (grouped queries) are usually computed by
+copying the keys once for each query head; for one new token that copy costs five times the
+attention itself. Here the query heads of a group are computed together, without a copy. Many
+queries at once go through PyTorch's own blockwise attention where it is faster: without gradients
+always (two to four times at 300 tokens), with them from some length on.
 
 Shape suffixes: B rows, H query heads, K key heads, G = H / K, Q queries, S keys, D head size.
 """
@@ -56,11 +57,18 @@ def grouped_attention(
     b, h, q, d = query.shape
     k, s = key.shape[1], key.shape[2]
     softcap = kwargs.get("softcap")
-    if q > 1 and softcap is None and not dropout and (s >= BLOCKWISE_FROM or not torch.is_grad_enabled()):
+    if (
+        q > 1
+        and softcap is None
+        and not dropout
+        and (s >= BLOCKWISE_FROM or not torch.is_grad_enabled())
+    ):
         return _blockwise(query, key, value, attention_mask, scaling), None
     g = h // k
     query_BKGD = query.reshape(b, k, g * q, d)
-    scores_BKGS = torch.matmul(query_BKGD, key.transpose(2, 3)) * (d**-0.5 if scaling is None else scaling)
+    scores_BKGS = torch.matmul(query_BKGD, key.transpose(2, 3)) * (
+        d**-0.5 if scaling is None else scaling
+    )
     if softcap is not None:
         scores_BKGS = torch.tanh(scores_BKGS / softcap) * softcap
     if attention_mask is not None:
@@ -73,13 +81,22 @@ def grouped_attention(
     return out_BHQD.transpose(1, 2).contiguous(), None
 
 
-def _blockwise(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
+def _blockwise(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None
+) -> Tensor:
     """Attend by blocks of keys: [B, Q, H, D]."""
-    dtype = torch.float32 if torch.is_grad_enabled() else query.dtype  # the backward pass in bf16 is slow
+    dtype = (
+        torch.float32 if torch.is_grad_enabled() else query.dtype
+    )  # the backward pass in bf16 is slow
     if mask is not None:
         mask = mask[:, :, :, : key.shape[2]].to(dtype)
     out_BHQD = functional.scaled_dot_product_attention(
-        query.to(dtype), key.to(dtype), value.to(dtype), attn_mask=mask, scale=scaling, enable_gqa=True
+        query.to(dtype),
+        key.to(dtype),
+        value.to(dtype),
+        attn_mask=mask,
+        scale=scaling,
+        enable_gqa=True,
     )
     return out_BHQD.transpose(1, 2).to(query.dtype).contiguous()
 

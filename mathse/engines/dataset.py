@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import polars as pl
 
 from mathse.core.ids import content_id
-from mathse.core.prompts import CLOSING, choice_letter, prompts_digest
 from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.prompts import CLOSING, choice_letter, prompts_digest
 
 VERSION = 1
 
@@ -16,7 +16,8 @@ VERSION = 1
 class DatasetTeacher:
     """An engine that solves a problem by the data set's own worked solution, closed by the usual sentence.
 
-    The answer in the closing sentence is the data set's; for a choice that is named by its text, the letter.
+    The answer in the closing sentence is the data set's; for a choice that is named by its text,
+    the letter.
 
     Args:
         problems: `Problem` rows; those with a solution can be asked for.
@@ -35,9 +36,17 @@ class DatasetTeacher:
         done = []
         for request in requests:
             if request.task != "solve":
-                done.append(Completion.failed(request.key, f"a data set has no answer to the task {request.task!r}"))
+                done.append(
+                    Completion.failed(
+                        request.key, f"a data set has no answer to the task {request.task!r}"
+                    )
+                )
             elif request.problem_id not in self._paths:
-                done.append(Completion.failed(request.key, f"problem {request.problem_id} has no worked solution"))
+                done.append(
+                    Completion.failed(
+                        request.key, f"problem {request.problem_id} has no worked solution"
+                    )
+                )
             else:
                 done.append(Completion(request.key, self._paths[request.problem_id], "stop", 0, 0))
         return done

@@ -13,8 +13,8 @@ _MODEL_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktok
 def model_digest(model: str | Path) -> str:
     """Return the content hash of a model: its weights, configuration, tokenizer and processor files.
 
-    For a model on the Hub it is the hash of its name and commit. Other files of a folder (a model card, a log) do
-    not count.
+    For a model on the Hub it is the hash of its name and commit. Other files of a folder (a model
+    card, a log) do not count.
 
     Raises:
         ParamError: if the folder holds no safetensors weights, or the Hub does not tell a commit.
@@ -22,7 +22,9 @@ def model_digest(model: str | Path) -> str:
     folder = Path(model)
     if not folder.is_dir():
         return content_id(str(model), _hub_commit(str(model)))
-    files = sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in _MODEL_SUFFIXES)
+    files = sorted(
+        file for file in folder.iterdir() if file.is_file() and file.suffix in _MODEL_SUFFIXES
+    )
     if not any(file.suffix == ".safetensors" for file in files):
         raise ParamError(f"{folder} holds no *.safetensors file: it is not a model folder")
     return content_id([[file.name, file_digest(file)] for file in files])

@@ -69,12 +69,16 @@ class Pixels:
 
     def _bytes(self, image_id: str) -> bytes:
         if self.images is None:
-            raise DataError(f"The prompt shows image {image_id}, but no images were given.", rule="image id is known")
+            raise DataError(
+                f"The prompt shows image {image_id}, but no images were given.",
+                rule="image id is known",
+            )
         return self.images.get(image_id)
 
 
 def _undecodable(name: str, error: BaseException) -> DataError:
-    # Pillow names its buffer by its address in memory; this text goes into tables, which are the same in every run.
+    # Pillow names its buffer by its address in memory; this text goes into tables, which are the
+    # same in every run.
     reason = "no known picture format" if isinstance(error, UnidentifiedImageError) else str(error)
     return DataError(
         f"Image {name} cannot be decoded: {reason}",

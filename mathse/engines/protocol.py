@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from mathse.core.errors import ParamError
-from mathse.core.prompts import Message
+from mathse.prompts import Message
 
 FinishReason = Literal["stop", "length", "error"]
 
@@ -23,9 +23,11 @@ class Request:
         task: what is asked: solve, judge, reflect or annotate.
         problem_id: the problem that it belongs to.
         prefix: assistant text that is forced; generation goes on from there.
-        grammar: what the generated text must obey, in the Lark dialect of llguidance and vLLM; empty: anything.
-        draft: a text that may well be what is generated, in whole or from its start, and whose probability is wanted.
-            An engine may check it in one go instead of writing it token by token: what is generated stays the same.
+        grammar: what the generated text must obey, in the Lark dialect of llguidance and vLLM;
+            empty: anything.
+        draft: a text that may well be what is generated, in whole or from its start, and whose
+            probability is wanted. An engine may check it in one go instead of writing it token by
+            token: what is generated stays the same.
         context: facts for engines that know the problem.
     """
 
@@ -73,8 +75,8 @@ class Completion:
         finish_reason: stop, length (cut off), or error.
         prompt_tokens: tokens of prompt, images and prefix.
         response_tokens: tokens generated, the one that ends the turn included.
-        draft_prob: the probability of the request's draft as the whole text, at temperature 1 and under the grammar;
-            None where there is no draft or the engine cannot tell.
+        draft_prob: the probability of the request's draft as the whole text, at temperature 1 and
+            under the grammar; None where there is no draft or the engine cannot tell.
         error: why there is no text, for finish_reason error.
     """
 

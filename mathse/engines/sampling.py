@@ -1,8 +1,9 @@
 """Drawing tokens: each request has random numbers of its own, which follow from the seed and its key.
 
-transformers draws a batch from one stream, so that a request's text depends on what stands beside it, and spends more
-time on drawing (`torch.multinomial` on CPU) than a small model on a layer. Here a token is found by inverting the
-distribution's cumulative sum at the request's number for this step; `generate` then takes it as the best one.
+transformers draws a batch from one stream, so that a request's text depends on what stands beside
+it, and spends more time on drawing (`torch.multinomial` on CPU) than a small model on a layer. Here
+a token is found by inverting the distribution's cumulative sum at the request's number for this
+step; `generate` then takes it as the best one.
 
 Shape suffixes: B requests, V tokens of the vocabulary, N new tokens.
 """
@@ -16,7 +17,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 from mathse.core.ids import content_id
-from mathse.engines.grammar import Held
+from mathse.engines.constrained import Held
 
 _FEW = 128
 
@@ -87,7 +88,9 @@ class Drawing(LogitsProcessor):
         if self.uniform_BN is None:
             return scores
         step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)
-        chosen_B = draw(scores, self.uniform_BN[:, step], temperature=self.temperature, top_p=self.top_p)
+        chosen_B = draw(
+            scores, self.uniform_BN[:, step], temperature=self.temperature, top_p=self.top_p
+        )
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen_B[:, None], 0.0)
 
 
@@ -107,5 +110,7 @@ class MostAreDone(StoppingCriteria):
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
         """Return whether each row shall stop: all or none."""
-        done_B = torch.isin(input_ids[:, self.start :], self.stop_ids.to(input_ids.device)).any(dim=1)
+        done_B = torch.isin(input_ids[:, self.start :], self.stop_ids.to(input_ids.device)).any(
+            dim=1
+        )
         return torch.full_like(done_B, int((~done_B).sum()) <= self.go_on_above)

@@ -1,6 +1,7 @@
 """Generation with Hugging Face transformers: any Hub model that takes images and text, on CPU or GPU.
 
-What this does not do: serve over a network, or share a prompt's cache between samples of one problem.
+What this does not do: serve over a network, or share a prompt's cache between samples of one
+problem.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from transformers import AutoModelForImageTextToText, GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+from transformers import (
+    AutoModelForImageTextToText,
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteriaList,
+)
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
-from mathse.engines.grammar import Grammars, Held
+from mathse.engines.constrained import Grammars, Held
+from mathse.engines.inputs import Features, Processing, append_tokens, move_left
 from mathse.engines.model_files import model_digest
-from mathse.engines.processing import Features, Processing, append_tokens, move_left
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.engines.sampling import Drawing, MostAreDone, uniforms
 
@@ -42,14 +48,15 @@ class _Prompt:
 class TransformersEngine:
     """Completes prompts in batches of like length.
 
-    The same call on the same machine gives the same text: random numbers follow from the seed and a request's key,
-    batches from the requests alone.
+    The same call on the same machine gives the same text: random numbers follow from the seed and a
+    request's key, batches from the requests alone.
 
     Args:
         model: folder or Hub id.
         images: where image ids lead; None for text alone.
         batch_size: prompts generated together.
-        dtype: of weights and pixels; auto is bfloat16 on a GPU, else what the weights are stored in.
+        dtype: of weights and pixels; auto is bfloat16 on a GPU, else what the weights are stored
+            in.
         device: cpu, cuda, …; auto takes a GPU where there is one.
         max_prompt_tokens: longer prompts become error completions.
         trust_remote_code: run code that comes with the model.
@@ -74,7 +81,9 @@ class TransformersEngine:
             raise ParamError("batch_size and max_prompt_tokens must be at least 1")
         if dtype != "auto" and dtype not in DTYPES:
             raise ParamError(f"dtype must be auto, bfloat16 or float32, not {dtype}")
-        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+        self.device = torch.device(
+            ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        )
         wanted: Any = DTYPES.get(dtype, torch.bfloat16 if self.device.type == "cuda" else "auto")
         self.processing = Processing.load(model, images, trust_remote_code=trust_remote_code)
         loader: Any = AutoModelForImageTextToText
@@ -91,11 +100,15 @@ class TransformersEngine:
         self.contract = self.processing.contract
         self._stop_ids = sorted(self.processing.stop_ids)
         self._pad_id = int(self.processing.tokenizer.pad_token_id)
-        # A sampled image token would ask the model for an image that is not there, and fail the whole batch.
+        # A sampled image token would ask the model for an image that is not there, and fail the
+        # whole batch.
         added = self.processing.tokenizer.added_tokens_decoder.items()
-        special = {number for number, token in added if token.special} | {*self.processing.tokenizer.all_special_ids}
+        special = {number for number, token in added if token.special} | {
+            *self.processing.tokenizer.all_special_ids
+        }
         self._never_written = sorted(special - {*self._stop_ids}) or None
-        # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise than was asked for.
+        # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise
+        # than was asked for.
         self.model.generation_config = self._generation_config(None)
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
@@ -124,7 +137,9 @@ class TransformersEngine:
         except DataError as error:
             return Completion.failed(request.key, str(error))
         if tokens > self.max_prompt_tokens:
-            reason = f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
+            reason = (
+                f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
+            )
             return Completion.failed(request.key, reason, prompt_tokens=tokens)
         return _Prompt(place, request, text, tokens, draft)
 
@@ -144,7 +159,9 @@ class TransformersEngine:
                 self.processing.features(prompt.text, prompt.request.image_ids)
                 good.append(prompt)
             except DataError as error:
-                done[prompt.place] = Completion.failed(prompt.request.key, str(error), prompt_tokens=prompt.tokens)
+                done[prompt.place] = Completion.failed(
+                    prompt.request.key, str(error), prompt_tokens=prompt.tokens
+                )
         if good:
             drafts = self._check_drafts(good, sampling)
             written = self._generate(good, [accepted for accepted, _ in drafts], sampling)
@@ -152,21 +169,30 @@ class TransformersEngine:
                 done[prompt.place] = self._read(prompt, tokens, prob)
         return done
 
-    def _check_drafts(self, prompts: list[_Prompt], sampling: Sampling) -> list[tuple[list[int], float | None]]:
+    def _check_drafts(
+        self, prompts: list[_Prompt], sampling: Sampling
+    ) -> list[tuple[list[int], float | None]]:
         """Return how each row begins as far as its draft tells, and the draft's probability.
 
-        One forward pass gives the scores at every place of a draft. Greedy decoding would write the draft up to where
-        another token is the best one, and that token.
+        One forward pass gives the scores at every place of a draft. Greedy decoding would write the
+        draft up to where another token is the best one, and that token.
         """
         if not any(prompt.draft_ids for prompt in prompts):
             return [([], None)] * len(prompts)
-        inputs = self.processing.batch([p.text for p in prompts], [p.request.image_ids for p in prompts])
+        inputs = self.processing.batch(
+            [p.text for p in prompts], [p.request.image_ids for p in prompts]
+        )
         longest = max(len(prompt.draft_ids) for prompt in prompts)
         inputs = self._append(inputs, [prompt.draft_ids for prompt in prompts])
         with torch.inference_mode():
             on_device: Any = {name: value.to(self.device) for name, value in inputs.items()}
-            logits_BTV = self.model(**on_device, use_cache=False, logits_to_keep=longest + 1).logits[:, -longest - 1 :]
-            return [self._check_draft(row, row_TV, sampling) for row, row_TV in zip(prompts, logits_BTV, strict=True)]
+            logits_BTV = self.model(
+                **on_device, use_cache=False, logits_to_keep=longest + 1
+            ).logits[:, -longest - 1 :]
+            return [
+                self._check_draft(row, row_TV, sampling)
+                for row, row_TV in zip(prompts, logits_BTV, strict=True)
+            ]
 
     def _check_draft(
         self, prompt: _Prompt, logits_TV: torch.Tensor, sampling: Sampling
@@ -178,11 +204,19 @@ class TransformersEngine:
         scores_TV = logits_TV[:count].float()
         scores_TV[:, self._never_written or []] = -torch.inf
         if prompt.request.grammar:
-            allowed_TV = self._grammars.allowed_along(prompt.request.grammar, prompt.draft_ids, scores_TV.shape[1])
+            allowed_TV = self._grammars.allowed_along(
+                prompt.request.grammar, prompt.draft_ids, scores_TV.shape[1]
+            )
             scores_TV = scores_TV.masked_fill(~allowed_TV.to(scores_TV.device), -torch.inf)
         draft_T1 = torch.tensor(prompt.draft_ids, device=scores_TV.device)[:, None]
-        possible = bool(scores_TV.gather(1, draft_T1).isfinite().all())  # else the grammar forbids the draft
-        prob = float(scores_TV.double().log_softmax(dim=-1).gather(1, draft_T1).sum().exp()) if possible else 0.0
+        possible = bool(
+            scores_TV.gather(1, draft_T1).isfinite().all()
+        )  # else the grammar forbids the draft
+        prob = (
+            float(scores_TV.double().log_softmax(dim=-1).gather(1, draft_T1).sum().exp())
+            if possible
+            else 0.0
+        )
         accepted: list[int] = []
         if sampling.temperature == 0:
             best = scores_TV.argmax(dim=-1).tolist()
@@ -190,17 +224,21 @@ class TransformersEngine:
             accepted = [*prompt.draft_ids[:same], *best[same : same + 1]][: sampling.max_new_tokens]
         return accepted, prob
 
-    def _generate(self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: Sampling) -> list[list[int]]:
+    def _generate(
+        self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: Sampling
+    ) -> list[list[int]]:
         """Return each row's tokens, from its beginning up to its stop token or the limit.
 
-        When half of the rows have ended, the others go on in a batch of their own: a few long rows would otherwise
-        keep the whole batch computing.
+        When half of the rows have ended, the others go on in a batch of their own: a few long rows
+        would otherwise keep the whole batch computing.
         """
         written = [list(beginning) for beginning in beginnings]
         uniform_BN = None
         if sampling.temperature > 0:
             keys = [prompt.request.key for prompt in prompts]
-            uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(self.device)
+            uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(
+                self.device
+            )
         while left := [n for n in range(len(prompts)) if not self._has_ended(written[n], sampling)]:
             known = [len(written[n]) for n in left]
             inputs = self.processing.batch(
@@ -212,7 +250,9 @@ class TransformersEngine:
                 inputs = move_left(inputs, [prompt_length + count for count in known])
             length = inputs["input_ids"].shape[1]
             drawing = Drawing(
-                None if uniform_BN is None else uniform_BN[left, known[0] :],  # drawn rows have no beginnings
+                None
+                if uniform_BN is None
+                else uniform_BN[left, known[0] :],  # drawn rows have no beginnings
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 start=length,
@@ -229,12 +269,17 @@ class TransformersEngine:
                     ),
                 )[:, length:].cpu()
             for number, new in zip(left, new_BT.tolist(), strict=True):
-                count = min(_stop_place(new, self.processing.stop_ids), sampling.max_new_tokens - len(written[number]))
+                count = min(
+                    _stop_place(new, self.processing.stop_ids),
+                    sampling.max_new_tokens - len(written[number]),
+                )
                 written[number] += new[:count]
         return written
 
     def _has_ended(self, tokens: Sequence[int], sampling: Sampling) -> bool:
-        return len(tokens) >= sampling.max_new_tokens or (bool(tokens) and tokens[-1] in self.processing.stop_ids)
+        return len(tokens) >= sampling.max_new_tokens or (
+            bool(tokens) and tokens[-1] in self.processing.stop_ids
+        )
 
     def _append(self, inputs: Features, tokens: Sequence[Sequence[int]]) -> Features:
         """Put each row's tokens behind its prompt, padded at the end."""
@@ -248,7 +293,9 @@ class TransformersEngine:
         if not any(prompt.request.grammar for prompt, _ in rows):
             return None
         matchers = [
-            self._grammars.matcher(prompt.request.grammar, written) if prompt.request.grammar else None
+            self._grammars.matcher(prompt.request.grammar, written)
+            if prompt.request.grammar
+            else None
             for prompt, written in rows
         ]
         return Held(self._grammars, matchers, start=start)
@@ -271,7 +318,9 @@ class TransformersEngine:
     def _read(self, prompt: _Prompt, written: list[int], draft_prob: float | None) -> Completion:
         """Decode a row."""
         stopped = written[-1] in self.processing.stop_ids
-        text = self.processing.tokenizer.decode(written[:-1] if stopped else written, skip_special_tokens=True)
+        text = self.processing.tokenizer.decode(
+            written[:-1] if stopped else written, skip_special_tokens=True
+        )
         return Completion(
             key=prompt.request.key,
             text=str(text),

@@ -56,7 +56,8 @@ def grade(predictions: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
         checks: problem_id, round, state and found, one row for each prediction.
 
     Returns:
-        `Graded` rows in the order of the predictions. An answer counts only where the state is "match".
+        `Graded` rows in the order of the predictions. An answer counts only where the state is
+        "match".
 
     Raises:
         DataError: if a prediction has no check.
@@ -66,7 +67,9 @@ def grade(predictions: pl.DataFrame, checks: pl.DataFrame) -> pl.DataFrame:
         checked, on=["problem_id", "round"], how="left", maintain_order="left", validate="1:1"
     ).with_columns(correct=pl.col("answer_state") == "match")
     if unchecked := rows["answer_state"].null_count():
-        raise DataError(f"{unchecked} of {rows.height} predictions have no answer check.", rule="all are graded")
+        raise DataError(
+            f"{unchecked} of {rows.height} predictions have no answer check.", rule="all are graded"
+        )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in GRADED.items())
 
 
@@ -78,8 +81,8 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
         by: the columns to group by; none gives one row over everything.
 
     Returns:
-        The columns of `by`, then n, correct, accuracy, low, high (95% Wilson interval), and found (share of
-        responses in which an answer was found at all), sorted by `by`.
+        The columns of `by`, then n, correct, accuracy, low, high (95% Wilson interval), and found
+        (share of responses in which an answer was found at all), sorted by `by`.
 
     Raises:
         ParamError: if a column to group by is not there.
@@ -91,7 +94,11 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
         pl.col("correct").sum().cast(pl.Int64),
         (pl.col("answer_state") != "no_answer").mean().alias("found"),
     ]
-    table = graded.group_by(list(by)).agg(counts).sort(list(by), nulls_last=True) if by else graded.select(counts)
+    table = (
+        graded.group_by(list(by)).agg(counts).sort(list(by), nulls_last=True)
+        if by
+        else graded.select(counts)
+    )
     bounds = [wilson(hits, n) for hits, n in table.select("correct", "n").iter_rows()]
     return table.select(
         *by,

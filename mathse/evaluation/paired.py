@@ -58,12 +58,16 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comp
     pairs = pair(before, after)
     was, now = pl.col("before"), pl.col("after")
     both, lost, gained = pairs.select(
-        (was & now).sum().alias("both"), (was & ~now).sum().alias("lost"), (~was & now).sum().alias("gained")
+        (was & now).sum().alias("both"),
+        (was & ~now).sum().alias("lost"),
+        (~was & now).sum().alias("gained"),
     ).row(0)
     n = pairs.height
     low, high = paired_bootstrap(lost, gained, n, seed=seed)
     neither = n - both - lost - gained
-    return Comparison(n, both, lost, gained, neither, (gained - lost) / n, low, high, mcnemar_exact(lost, gained))
+    return Comparison(
+        n, both, lost, gained, neither, (gained - lost) / n, low, high, mcnemar_exact(lost, gained)
+    )
 
 
 def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -108,18 +112,26 @@ def mcnemar_exact(lost: int, gained: int) -> float:
 
 
 def paired_bootstrap(
-    lost: int, gained: int, n: int, *, resamples: int = RESAMPLES, seed: int = 0, level: float = 0.95
+    lost: int,
+    gained: int,
+    n: int,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> tuple[float, float]:
     """Return the percentile interval of the accuracy difference when problems are drawn again.
 
-    Drawing n problems with replacement is one draw from a multinomial over lost, gained and unchanged, so the
-    counts are all that is needed.
+    Drawing n problems with replacement is one draw from a multinomial over lost, gained and
+    unchanged, so the counts are all that is needed.
 
     Raises:
         ParamError: if the counts do not fit n, or there is nothing to draw.
     """
     if n < 1 or min(lost, gained) < 0 or lost + gained > n or resamples < 1:
-        raise ParamError(f"paired_bootstrap: lost {lost}, gained {gained} of {n}, {resamples} resamples")
+        raise ParamError(
+            f"paired_bootstrap: lost {lost}, gained {gained} of {n}, {resamples} resamples"
+        )
     shares = [lost / n, gained / n, max(0.0, (n - lost - gained) / n)]
     drawn = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
     differences = (drawn[:, 1] - drawn[:, 0]) / n

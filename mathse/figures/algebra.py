@@ -48,7 +48,9 @@ def draw_balance(pen: Pen, one: str, other: str) -> None:
         sides.reverse()
     for label, centre in zip(sides, (x - 27, x + 27), strict=True):
         half, height = rng.uniform(21, 25), rng.uniform(20, 28)
-        pen.draw.rectangle((centre - half, y - 2 - height, centre + half, y - 2), outline=pen.ink, fill=pen.tint())
+        pen.draw.rectangle(
+            (centre - half, y - 2 - height, centre + half, y - 2), outline=pen.ink, fill=pen.tint()
+        )
         pen.text((centre, y - 2 - height / 2), label, size=min(pen.text_size, 15))
 
 
@@ -72,11 +74,18 @@ class Machine(Family):
             along, across = 14 + index * 28, 56 + shift
             x, y = (across, along) if upright else (along, across)
             if index in (1, 2):
-                pen.draw.rectangle((x - 12, y - 9, x + 12, y + 9), outline=pen.ink, fill=pen.tint(), width=pen.stroke)
+                pen.draw.rectangle(
+                    (x - 12, y - 9, x + 12, y + 9),
+                    outline=pen.ink,
+                    fill=pen.tint(),
+                    width=pen.stroke,
+                )
             pen.text((x, y), label, size=14)
             if index < 3:
                 near, far = along + (10 if upright else 12), along + (18 if upright else 15)
-                ends = [(across, near), (across, far)] if upright else [(near, across), (far, across)]
+                ends = (
+                    [(across, near), (across, far)] if upright else [(near, across), (far, across)]
+                )
                 pen.line(ends)
 
     def describe(self, facts: Facts) -> str:
@@ -84,8 +93,12 @@ class Machine(Family):
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         start, times, plus = facts["start"], facts["times"], facts["plus"]
-        question = rng.choice(("What comes out of the machine?", "Which result does the machine give?"))
-        seen = see(f"The machine takes {start}, times {times}, plus {plus}.", "the numbers on the machine")
+        question = rng.choice(
+            ("What comes out of the machine?", "Which result does the machine give?")
+        )
+        seen = see(
+            f"The machine takes {start}, times {times}, plus {plus}.", "the numbers on the machine"
+        )
         if isinstance(start, str):
             steps = (
                 seen,
@@ -94,7 +107,11 @@ class Machine(Family):
             )
             return Worked(question, steps, f"{times}{start}+{plus}", "expression")
         product = start * times
-        steps = (seen, work(f"{start}*{times}={product}."), work(f"{product}+{plus}={product + plus}."))
+        steps = (
+            seen,
+            work(f"{start}*{times}={product}."),
+            work(f"{product}+{plus}={product + plus}."),
+        )
         return Worked(question, steps, str(product + plus))
 
 
@@ -117,7 +134,10 @@ class Sequence(Family):
             x, height = 15 + index * 27.5, y + slope * (index - 1.5)
             if boxed:
                 pen.draw.rectangle(
-                    (x - 12, height - 10, x + 12, height + 10), outline=pen.ink, fill=pen.tint(), width=pen.stroke
+                    (x - 12, height - 10, x + 12, height + 10),
+                    outline=pen.ink,
+                    fill=pen.tint(),
+                    width=pen.stroke,
                 )
             pen.text((x, height), label, size=min(pen.text_size, 15))
 
@@ -135,7 +155,15 @@ class Sequence(Family):
         found = Step(f"{second}-{first}={gap}.", "reasoning", "the difference")
         steps: tuple[Step, ...] = (seen, found, work(f"{third}+{gap}={third + gap}."))
         if rng.random() < 0.6:
-            question = rng.choice(("Which number comes next?", "What is the number at the question mark?"))
+            question = rng.choice(
+                ("Which number comes next?", "What is the number at the question mark?")
+            )
             return Worked(question, steps, str(third + gap))
-        question = rng.choice(("What is the fifth number?", "Which number follows the one at the question mark?"))
-        return Worked(question, (*steps, work(f"{third + gap}+{gap}={third + 2 * gap}.")), str(third + 2 * gap))
+        question = rng.choice(
+            ("What is the fifth number?", "Which number follows the one at the question mark?")
+        )
+        return Worked(
+            question,
+            (*steps, work(f"{third + gap}+{gap}={third + 2 * gap}.")),
+            str(third + 2 * gap),
+        )

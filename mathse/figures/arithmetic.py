@@ -24,18 +24,26 @@ class Shapes(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        kinds = [kind for kind, count in zip(SHAPES, facts["counts"], strict=True) for _ in range(count)]
+        kinds = [
+            kind for kind, count in zip(SHAPES, facts["counts"], strict=True) for _ in range(count)
+        ]
         cells = 4 if len(kinds) <= 15 else 5
         radius = rng.uniform(28, 36) / cells
         fills = [pen.tint() for _ in range(3)]
-        for kind, (x, y) in zip(kinds, scatter(rng, len(kinds), columns=cells, rows=cells), strict=True):
+        for kind, (x, y) in zip(
+            kinds, scatter(rng, len(kinds), columns=cells, rows=cells), strict=True
+        ):
             pen.mark((x, y), kind)
             fill = rng.choice(fills)
             if kind == "circle":
                 pen.disc((x, y), radius, fill=fill)
                 continue
             corners = 4 if kind == "square" else 3
-            turn = rng.choice((math.pi / 4, math.pi / 4, rng.uniform(0, math.pi))) if corners == 4 else -math.pi / 2
+            turn = (
+                rng.choice((math.pi / 4, math.pi / 4, rng.uniform(0, math.pi)))
+                if corners == 4
+                else -math.pi / 2
+            )
             size = radius * 1.2
             points: list[Point] = []
             for corner in range(corners):
@@ -57,7 +65,10 @@ class Shapes(Family):
             return Worked(question, (seen, *total(*facts["counts"])), str(sum(facts["counts"])))
         if rng.random() < 0.5 or counts[one] == counts[two]:
             question = rng.choice(
-                (f"How many {one}s and {two}s are there together?", f"Count the {one}s and the {two}s.")
+                (
+                    f"How many {one}s and {two}s are there together?",
+                    f"Count the {one}s and the {two}s.",
+                )
             )
             steps: tuple[Step, ...] = tuple(total(counts[one], counts[two]))
             answer = counts[one] + counts[two]
@@ -65,11 +76,17 @@ class Shapes(Family):
             if counts[one] < counts[two]:
                 one, two = two, one
             question = rng.choice(
-                (f"How many more {one}s than {two}s are there?", f"By how many do the {one}s outnumber the {two}s?")
+                (
+                    f"How many more {one}s than {two}s are there?",
+                    f"By how many do the {one}s outnumber the {two}s?",
+                )
             )
             answer = counts[one] - counts[two]
             steps = (work(f"{counts[one]}-{counts[two]}={answer}."),)
-        seen = see(f"The {one}s are {counts[one]} and the {two}s are {counts[two]}.", f"the {one}s and {two}s")
+        seen = see(
+            f"The {one}s are {counts[one]} and the {two}s are {counts[two]}.",
+            f"the {one}s and {two}s",
+        )
         return Worked(question, (seen, *steps), str(answer))
 
 
@@ -89,7 +106,9 @@ class Coins(Family):
         rng.shuffle(coins)
         fill = rng.choice(((236, 205, 120), (212, 214, 220), pen.tint()))
         radius = rng.uniform(12.5, 14.5)
-        for coin, at in zip(coins, scatter(rng, len(coins), columns=3, rows=3, margin=8), strict=True):
+        for coin, at in zip(
+            coins, scatter(rng, len(coins), columns=3, rows=3, margin=8), strict=True
+        ):
             pen.disc(at, radius, fill=fill)
             pen.text(at, str(coin), size=min(pen.text_size, 15))
 
@@ -101,11 +120,17 @@ class Coins(Family):
         seen = see("The coins are " + ", ".join(str(c) for c in coins) + ".", "the coins")
         whole = sum(coins)
         if rng.random() < 0.5 or whole < 6:
-            question = rng.choice(("How much money is this in all?", "Anna has these coins. How much does she have?"))
+            question = rng.choice(
+                ("How much money is this in all?", "Anna has these coins. How much does she have?")
+            )
             return Worked(question, (seen, *total(*coins)), str(whole))
         spent = rng.randint(2, min(whole - 1, 30))
         question = f"Leo has these coins and spends {spent}. How much is left?"
-        return Worked(question, (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}.")), str(whole - spent))
+        return Worked(
+            question,
+            (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}.")),
+            str(whole - spent),
+        )
 
 
 class Clock(Family):
@@ -125,7 +150,9 @@ class Clock(Family):
 
         def at(turn: float, far: float) -> Point:
             angle = 2 * math.pi * turn - math.pi / 2
-            return centre[0] + radius * far * math.cos(angle), centre[1] + radius * far * math.sin(angle)
+            return centre[0] + radius * far * math.cos(angle), centre[1] + radius * far * math.sin(
+                angle
+            )
 
         numbers = rng.random() < 0.6
         for hour in range(1, 13):
@@ -148,15 +175,27 @@ class Clock(Family):
         later = rng.randint(2, 5) if facts["level"] < 3 else rng.randint(6, 11)
         sign = rng.choice((1, -1))
         question = rng.choice(
-            (f"What time will it be in {later} hours?", f"Which time does the clock show {later} hours later?")
+            (
+                f"What time will it be in {later} hours?",
+                f"Which time does the clock show {later} hours later?",
+            )
             if sign > 0
-            else (f"What time was it {later} hours ago?", f"Which time did the clock show {later} hours earlier?")
+            else (
+                f"What time was it {later} hours ago?",
+                f"Which time did the clock show {later} hours earlier?",
+            )
         )
         plain = hour + sign * later
         steps: list[Step] = [seen, work(f"{hour}{'+' if sign > 0 else '-'}{later}={plain}.")]
         if not 1 <= plain <= 12:
             wrapped = (plain - 1) % 12 + 1
-            steps.append(Step(f"{plain}{'-' if plain > 12 else '+'}12={wrapped}.", "knowledge", "the twelve hours"))
+            steps.append(
+                Step(
+                    f"{plain}{'-' if plain > 12 else '+'}12={wrapped}.",
+                    "knowledge",
+                    "the twelve hours",
+                )
+            )
             plain = wrapped
         return Worked(question, tuple(steps), f"{plain}:{minute:02d}", "text")
 
@@ -179,7 +218,11 @@ class NumberLine(Family):
 
         def at(tick: float, off: float) -> Point:
             along = low + tick * (high - low) / (TICKS - 1)
-            return (across + side * off * 1.15, SIZE - along) if upright else (along, across + side * off)
+            return (
+                (across + side * off * 1.15, SIZE - along)
+                if upright
+                else (along, across + side * off)
+            )
 
         pen.line([at(-0.4, 0), at(TICKS - 0.6, 0)])
         start, pitch = facts["start"], facts["pitch"]
@@ -196,13 +239,17 @@ class NumberLine(Family):
 
     def describe(self, facts: Facts) -> str:
         end = facts["start"] + (TICKS - 1) * facts["pitch"]
-        return f"A number line from {facts['start']} to {end}. P is {facts['p']}, Q is {facts['q']}."
+        return (
+            f"A number line from {facts['start']} to {end}. P is {facts['p']}, Q is {facts['q']}."
+        )
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         p, q = facts["p"], facts["q"]
         seen = see(f"P is {p} and Q is {q}.", "the points P and Q")
         if rng.random() < 0.5:
-            question = rng.choice(("How far apart are P and Q?", "What is the distance from P to Q?"))
+            question = rng.choice(
+                ("How far apart are P and Q?", "What is the distance from P to Q?")
+            )
             high, low = max(p, q), min(p, q)
             return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
         question = rng.choice(("What is the sum of P and Q?", "Add the numbers at P and Q."))

@@ -1,7 +1,8 @@
 """A small drawing board with a random style.
 
-Everything that a reader of a figure should not rely on varies here: colours, stroke, font size, position. Families
-(`mathse.figures.geometry` and its neighbours) decide what is drawn; the pen decides how it looks.
+Everything that a reader of a figure should not rely on varies here: colours, stroke, font size,
+position. Families (`mathse.figures.geometry` and its neighbours) decide what is drawn; the pen
+decides how it looks.
 """
 
 from __future__ import annotations
@@ -29,9 +30,16 @@ PALETTE: dict[str, Colour] = {
 """Colours that problems name. Style colours are drawn at random and never named."""
 
 MARKS = {
-    "circle": "●", "square": "■", "triangle": "▲", "red": "♥", "blue": "♦", "green": "♣", "yellow": "♠",
-    "hour hand": "↑", "minute hand": "↟",
-}  # fmt: skip
+    "circle": "●",
+    "square": "■",
+    "triangle": "▲",
+    "red": "♥",
+    "blue": "♦",
+    "green": "♣",
+    "yellow": "♠",
+    "hour hand": "↑",
+    "minute hand": "↟",
+}
 """What `Pen.mark` notes for a thing that is drawn and not written."""
 
 
@@ -79,7 +87,9 @@ class Pen:
         x = min(max(at[0], 1 - left), SIZE - 1 - right)
         y = min(max(at[1], 1 - top), SIZE - 1 - bottom)
         if clear:
-            self.draw.rectangle((x + left - 1, y + top - 1, x + right + 1, y + bottom + 1), fill=self.paper)
+            self.draw.rectangle(
+                (x + left - 1, y + top - 1, x + right + 1, y + bottom + 1), fill=self.paper
+            )
         self.draw.text((x, y), text, font=face, fill=self.ink, anchor="mm")
         start = x - face.getlength(text) / 2
         for place, character in enumerate(text):
@@ -134,7 +144,9 @@ def outside(a: Point, b: Point, centre: Point, distance: float) -> Point:
     return middle[0] + dx / length * distance, middle[1] + dy / length * distance
 
 
-def scatter(rng: random.Random, count: int, *, columns: int = 5, rows: int = 5, margin: int = 6) -> list[Point]:
+def scatter(
+    rng: random.Random, count: int, *, columns: int = 5, rows: int = 5, margin: int = 6
+) -> list[Point]:
     """Return `count` points in distinct cells of a jittered grid, so that nothing overlaps."""
     if count > columns * rows:
         raise ValueError(f"{count} things do not fit in {columns}x{rows} cells")

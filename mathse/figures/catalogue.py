@@ -1,7 +1,8 @@
 """All families, and reproducible streams of problems for every split.
 
-Splits are made by content: the facts of a figure decide by their hash on which side they fall, so that no figure of
-an evaluation split shows the same facts as one that anything was trained on, however it is drawn.
+Splits are made by content: the facts of a figure decide by their hash on which side they fall, so
+that no figure of an evaluation split shows the same facts as one that anything was trained on,
+however it is drawn.
 """
 
 from __future__ import annotations
@@ -26,13 +27,29 @@ from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in (
-        Rectangle(), Triangle(), SplitAngle(), Polygon(), Bars(), Pictograph(), Prices(), Shapes(), Coins(), Clock(),
-        NumberLine(), Balance(), Machine(), Sequence(), Spinner(), Marbles(),
+        Rectangle(),
+        Triangle(),
+        SplitAngle(),
+        Polygon(),
+        Bars(),
+        Pictograph(),
+        Prices(),
+        Shapes(),
+        Coins(),
+        Clock(),
+        NumberLine(),
+        Balance(),
+        Machine(),
+        Sequence(),
+        Spinner(),
+        Marbles(),
     )
-}  # fmt: skip
+}
 """Families that models are trained on, by name."""
 
-UNSEEN: dict[str, Family] = {family.name: family for family in (DoubleBalance(), Cuboid(), JoinedBars())}
+UNSEEN: dict[str, Family] = {
+    family.name: family for family in (DoubleBalance(), Cuboid(), JoinedBars())
+}
 """Families that appear in `eval_hard` only."""
 
 LETTERS = "ABCD"
@@ -78,7 +95,9 @@ def family(name: str) -> Family:
 
 def bucket(name: str, facts: dict[str, Any]) -> int:
     """Return in which hundredth the content of a figure falls, from 0 to 99."""
-    content = json.dumps([name, {key: value for key, value in facts.items() if key != "level"}], sort_keys=True)
+    content = json.dumps(
+        [name, {key: value for key, value in facts.items() if key != "level"}], sort_keys=True
+    )
     return int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
 
 
@@ -126,7 +145,9 @@ def with_choices(worked: Worked, rng: random.Random) -> tuple[Worked, tuple[str,
     return Worked(worked.question, (*worked.steps, chosen), letter, "choice", None), tuple(options)
 
 
-def make_problem(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> FigureProblem:
+def make_problem(
+    rng: random.Random, name: str, level: int, *, wanted_side: str | None
+) -> FigureProblem:
     """Draw a figure and ask about it."""
     figure = draw_figure(rng, name, level, wanted_side=wanted_side)
     worked = family(name).ask(figure.facts, rng)
@@ -140,8 +161,8 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
     """Yield the endless, reproducible sequence of problems of a split, families in turn.
 
     Args:
-        split: `eval_hard`, a held-out side (`eval`, `orm_test`), or any other name, which is a stream of its own on
-            the training side.
+        split: `eval_hard`, a held-out side (`eval`, `orm_test`), or any other name, which is a
+            stream of its own on the training side.
         seed: the seed of the whole source.
     """
     wanted: str | None = split if split in HELD_OUT_BUCKETS else "train"
@@ -155,5 +176,7 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
             name, level = pool[(index // 2) % len(pool)], 3
             yield make_problem(rng, name, level, wanted_side=None if unseen else "eval")
         else:
-            yield make_problem(rng, names[index % len(names)], rng.choice((1, 2)), wanted_side=wanted)
+            yield make_problem(
+                rng, names[index % len(names)], rng.choice((1, 2)), wanted_side=wanted
+            )
         index += 1

@@ -54,13 +54,19 @@ class Spinner(Family):
         shades = {colour: pen.named(colour) for colour in dict.fromkeys(around)}
 
         def at(angle: float, far: float) -> Point:
-            return centre[0] + far * math.cos(math.radians(angle)), centre[1] + far * math.sin(math.radians(angle))
+            return centre[0] + far * math.cos(math.radians(angle)), centre[1] + far * math.sin(
+                math.radians(angle)
+            )
 
         for index, colour in enumerate(around):
             start = turn + index * width
-            x, y = at(start + width / 2, gap)  # each sector stands off the centre, so that they can be told apart
+            x, y = at(
+                start + width / 2, gap
+            )  # each sector stands off the centre, so that they can be told apart
             box = (x - radius, y - radius, x + radius, y + radius)
-            pen.draw.pieslice(box, start, start + width, fill=shades[colour], outline=pen.ink, width=pen.stroke)
+            pen.draw.pieslice(
+                box, start, start + width, fill=shades[colour], outline=pen.ink, width=pen.stroke
+            )
             pen.mark(at(start + width / 2, gap + 0.6 * radius), colour)
         pen.disc(centre, 3, fill=pen.ink)
 
@@ -69,13 +75,18 @@ class Spinner(Family):
 
     @staticmethod
     def _counts(facts: Facts) -> dict[str, int]:
-        return {colour: facts["around"].count(colour) for colour in COLOURS if colour in facts["around"]}
+        return {
+            colour: facts["around"].count(colour) for colour in COLOURS if colour in facts["around"]
+        }
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = self._counts(facts)
         colour = rng.choice([*counts])
         question = rng.choice(
-            (f"What is the probability of {colour}?", f"How likely does the spinner stop on {colour}?")
+            (
+                f"What is the probability of {colour}?",
+                f"How likely does the spinner stop on {colour}?",
+            )
         )
         return chance_of(question, counts, colour, "sectors")
 
@@ -92,22 +103,37 @@ class Marbles(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        marbles = [c for c, count in zip(facts["colours"], facts["counts"], strict=True) for _ in range(count)]
-        pen.draw.rounded_rectangle((3, 3, 108, 108), radius=rng.randint(4, 24), outline=pen.ink, width=pen.stroke)
+        marbles = [
+            c
+            for c, count in zip(facts["colours"], facts["counts"], strict=True)
+            for _ in range(count)
+        ]
+        pen.draw.rounded_rectangle(
+            (3, 3, 108, 108), radius=rng.randint(4, 24), outline=pen.ink, width=pen.stroke
+        )
         cells = 4 if len(marbles) <= 13 else 5
         radius = rng.uniform(28, 36) / cells
         shades = {colour: pen.named(colour) for colour in dict.fromkeys(marbles)}
-        for colour, at in zip(marbles, scatter(rng, len(marbles), columns=cells, rows=cells, margin=9), strict=True):
+        for colour, at in zip(
+            marbles, scatter(rng, len(marbles), columns=cells, rows=cells, margin=9), strict=True
+        ):
             pen.disc(at, radius, fill=shades[colour])
             pen.mark(at, colour)
 
     def describe(self, facts: Facts) -> str:
-        return "Marbles: " + ", ".join(f"{n} {c}" for c, n in zip(facts["colours"], facts["counts"], strict=True)) + "."
+        return (
+            "Marbles: "
+            + ", ".join(f"{n} {c}" for c, n in zip(facts["colours"], facts["counts"], strict=True))
+            + "."
+        )
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = dict(zip(facts["colours"], facts["counts"], strict=True))
         colour = rng.choice(facts["colours"])
         question = rng.choice(
-            (f"You draw one marble. How likely is it {colour}?", f"What is the probability to draw {colour}?")
+            (
+                f"You draw one marble. How likely is it {colour}?",
+                f"What is the probability to draw {colour}?",
+            )
         )
         return chance_of(question, counts, colour, "marbles")

@@ -31,12 +31,22 @@ class Bars(Family):
         for index, value in enumerate(values):
             x = left + (index + 0.5) * pitch
             top = bottom - max(3.0, value * scale)
-            pen.draw.rectangle((x - width / 2, top, x + width / 2, bottom), fill=shared or pen.tint(), outline=pen.ink)
-            pen.text((x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13))
+            pen.draw.rectangle(
+                (x - width / 2, top, x + width / 2, bottom),
+                fill=shared or pen.tint(),
+                outline=pen.ink,
+            )
+            pen.text(
+                (x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13)
+            )
             pen.text((x, bottom + 9), "ABCDE"[index], size=min(pen.text_size, 14))
 
     def describe(self, facts: Facts) -> str:
-        return "Bars: " + ", ".join(f"{n} {v}" for n, v in zip("ABCDE", facts["values"], strict=False)) + "."
+        return (
+            "Bars: "
+            + ", ".join(f"{n} {v}" for n, v in zip("ABCDE", facts["values"], strict=False))
+            + "."
+        )
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         values = dict(zip("ABCDE", facts["values"], strict=False))
@@ -58,11 +68,19 @@ class Bars(Family):
         one, two = rng.sample(sorted(values), 2)
         if form == "difference" and values[one] < values[two]:
             one, two = two, one
-        seen = see(f"{one} is {values[one]} and {two} is {values[two]}.", f"the bars {one} and {two}")
+        seen = see(
+            f"{one} is {values[one]} and {two} is {values[two]}.", f"the bars {one} and {two}"
+        )
         if form == "sum":
-            question = rng.choice((f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}."))
-            return Worked(question, (seen, *total(values[one], values[two])), str(values[one] + values[two]))
-        question = rng.choice((f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?"))
+            question = rng.choice(
+                (f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}.")
+            )
+            return Worked(
+                question, (seen, *total(values[one], values[two])), str(values[one] + values[two])
+            )
+        question = rng.choice(
+            (f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?")
+        )
         gap = values[one] - values[two]
         return Worked(question, (seen, work(f"{values[one]}-{values[two]}={gap}.")), str(gap))
 
@@ -74,7 +92,10 @@ class Pictograph(Family):
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
         rows, high = {1: (2, 5), 2: (3, 6), 3: (4, 7)}[level]
-        return {"rows": [rng.randint(1, high) for _ in range(rows)], "each": rng.choice((2, 3, 4, 5, 10))}
+        return {
+            "rows": [rng.randint(1, high) for _ in range(rows)],
+            "each": rng.choice((2, 3, 4, 5, 10)),
+        }
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, rows = pen.rng, facts["rows"]
@@ -99,17 +120,27 @@ class Pictograph(Family):
         rows, each = dict(zip("ABCD", facts["rows"], strict=False)), facts["each"]
         one, two = rng.sample(sorted(rows), 2)
         if rng.random() < 0.5:
-            question = rng.choice((f"How many does {one} have?", f"What number does row {one} stand for?"))
+            question = rng.choice(
+                (f"How many does {one} have?", f"What number does row {one} stand for?")
+            )
             seen = see(f"{one} has {plural(rows[one], 'dot')}, each is {each}.", f"row {one}")
             value = rows[one] * each
             return Worked(question, (seen, work(f"{rows[one]}*{each}={value}.")), str(value))
         question = rng.choice(
-            (f"How many do {one} and {two} have together?", f"What is the total of rows {one} and {two}?")
+            (
+                f"How many do {one} and {two} have together?",
+                f"What is the total of rows {one} and {two}?",
+            )
         )
         dots = rows[one] + rows[two]
-        seen = see(f"{one} has {rows[one]} and {two} has {rows[two]}, each is {each}.", f"the rows {one} and {two}")
+        seen = see(
+            f"{one} has {rows[one]} and {two} has {rows[two]}, each is {each}.",
+            f"the rows {one} and {two}",
+        )
         return Worked(
-            question, (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}.")), str(dots * each)
+            question,
+            (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}.")),
+            str(dots * each),
         )
 
 
@@ -140,7 +171,11 @@ class Prices(Family):
             pen.text((right, y), str(price))
 
     def describe(self, facts: Facts) -> str:
-        return "Prices: " + ", ".join(f"{g} {p}" for g, p in zip(facts["goods"], facts["prices"], strict=True)) + "."
+        return (
+            "Prices: "
+            + ", ".join(f"{g} {p}" for g, p in zip(facts["goods"], facts["prices"], strict=True))
+            + "."
+        )
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         prices = dict(zip(facts["goods"], facts["prices"], strict=True))
@@ -148,13 +183,19 @@ class Prices(Family):
         times = rng.randint(2, 4)
         form = rng.choice(("pair", "several", "change"))
         both = see(
-            f"A {one} costs {prices[one]} and a {two} costs {prices[two]}.", f"the prices of {listing([one, two])}"
+            f"A {one} costs {prices[one]} and a {two} costs {prices[two]}.",
+            f"the prices of {listing([one, two])}",
         )
         if form == "pair":
             question = rng.choice(
-                (f"What do a {one} and a {two} cost?", f"Ben buys a {one} and a {two}. How much does he pay?")
+                (
+                    f"What do a {one} and a {two} cost?",
+                    f"Ben buys a {one} and a {two}. How much does he pay?",
+                )
             )
-            return Worked(question, (both, *total(prices[one], prices[two])), str(prices[one] + prices[two]))
+            return Worked(
+                question, (both, *total(prices[one], prices[two])), str(prices[one] + prices[two])
+            )
         cost = times * prices[one]
         if form == "several":
             question = f"Mia buys {times} {one}s and a {two}. How much does she pay?"
@@ -163,5 +204,9 @@ class Prices(Family):
         paid = 50 if cost <= 45 else 200
         question = f"Tom buys {times} {one}s and pays with {paid}. How much does he get back?"
         one_price = see(f"A {one} costs {prices[one]}.", f"the price of a {one}")
-        steps = (one_price, work(f"{times}*{prices[one]}={cost}."), work(f"{paid}-{cost}={paid - cost}."))
+        steps = (
+            one_price,
+            work(f"{times}*{prices[one]}={cost}."),
+            work(f"{paid}-{cost}={paid - cost}."),
+        )
         return Worked(question, steps, str(paid - cost))

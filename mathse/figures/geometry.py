@@ -44,10 +44,14 @@ class Rectangle(Family):
         width, height = facts["width"], facts["height"]
         seen = see(f"The width is {width} and the height is {height}.", "the width and the height")
         if max(width, height) <= 12 and rng.random() < 0.5:
-            question = rng.choice(("What is the area of the rectangle?", "Find the area of this rectangle."))
+            question = rng.choice(
+                ("What is the area of the rectangle?", "Find the area of this rectangle.")
+            )
             area = (seen, rule(f"{width}*{height}={width * height}.", "the area"))
             return Worked(question, area, str(width * height))
-        question = rng.choice(("What is the perimeter of the rectangle?", "How long is the way around the rectangle?"))
+        question = rng.choice(
+            ("What is the perimeter of the rectangle?", "How long is the way around the rectangle?")
+        )
         around = 2 * (width + height)
         steps = (
             seen,
@@ -79,13 +83,19 @@ class Triangle(Family):
         corners: list[Point] = []
         for corner in range(3):
             angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.25, 0.25)
-            corners.append((centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)))
+            corners.append(
+                (centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
+            )
         pen.polygon(corners)
         labels = [str(facts["angles"][0]), str(facts["angles"][1]), "?"]
         rng.shuffle(labels)
         middle = (sum(x for x, _ in corners) / 3, sum(y for _, y in corners) / 3)
         for (x, y), label in zip(corners, labels, strict=True):
-            pen.text((x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5), label, size=min(pen.text_size, 15))
+            pen.text(
+                (x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5),
+                label,
+                size=min(pen.text_size, 15),
+            )
 
     def describe(self, facts: Facts) -> str:
         a, b = facts["angles"]
@@ -94,7 +104,10 @@ class Triangle(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b = facts["angles"]
         question = rng.choice(
-            ("How many degrees is the angle marked with ?", "Find the missing angle of the triangle.")
+            (
+                "How many degrees is the angle marked with ?",
+                "Find the missing angle of the triangle.",
+            )
         )
         steps = (
             see(f"The known angles are {a} and {b}.", "the known angles"),
@@ -132,7 +145,9 @@ class SplitAngle(Family):
         if half_turn:
             pen.line([(origin[0] - 50, origin[1]), (origin[0] + 50, origin[1])])
         else:
-            pen.line([(origin[0], origin[1] - length), origin, (origin[0] + flip * length, origin[1])])
+            pen.line(
+                [(origin[0], origin[1] - length), origin, (origin[0] + flip * length, origin[1])]
+            )
             corner = 7
             pen.line(
                 [
@@ -161,8 +176,18 @@ class SplitAngle(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         whole, known = facts["whole"], facts["known"]
         name = "straight" if whole == 180 else "right"
-        question = rng.choice(("How many degrees is the angle marked with ?", "Find the angle with the question mark."))
-        steps: list[Step] = [see(f"A {name} angle with a part of {' and '.join(str(k) for k in known)}.", "the angles")]
+        question = rng.choice(
+            (
+                "How many degrees is the angle marked with ?",
+                "Find the angle with the question mark.",
+            )
+        )
+        steps: list[Step] = [
+            see(
+                f"A {name} angle with a part of {' and '.join(str(k) for k in known)}.",
+                "the angles",
+            )
+        ]
         steps += total(*known)
         steps.append(rule(f"{whole}-{sum(known)}={whole - sum(known)}.", "the whole angle"))
         return Worked(question, tuple(steps), str(whole - sum(known)), unit="degrees")
@@ -174,7 +199,9 @@ class Polygon(Family):
     name, subject = "polygon", "algebra"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        letters, numbers = rng.choice({1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}[level])
+        letters, numbers = rng.choice(
+            {1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}[level]
+        )
         high = 9 if level == 1 else 15
         return {
             "letter": rng.choice("xyab"),
@@ -192,7 +219,9 @@ class Polygon(Family):
         corners = []
         for side in range(sides):
             angle = turn + (side + rng.uniform(-0.12, 0.12)) * 2 * math.pi / sides
-            corners.append((centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle)))
+            corners.append(
+                (centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
+            )
         pen.polygon(corners)
         for index, label in enumerate(labels):
             pen.text(outside(corners[index], corners[(index + 1) % sides], centre, 11), label)
@@ -217,5 +246,7 @@ class Polygon(Family):
         if count > 1:
             steps.append(work("+".join([letter] * count) + f"={front}."))
         steps += total(*numbers)
-        steps.append(Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter"))
+        steps.append(
+            Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter")
+        )
         return Worked(question, tuple(steps), f"{front}+{sum(numbers)}", "expression")

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mathse.core.prompts import CLOSING
 from mathse.figures.canvas import Pen
+from mathse.prompts import CLOSING
 
 Facts = Mapping[str, Any]
 """What the figure shows, as plain JSON values."""

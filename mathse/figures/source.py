@@ -23,10 +23,12 @@ SOURCE = "figures"
 def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Draw the problems of every split.
 
-    A problem that a split already has, or that an earlier split has, is drawn anew: no two splits share a problem.
+    A problem that a split already has, or that an earlier split has, is drawn anew: no two splits
+    share a problem.
 
     Args:
-        counts: how many problems each split gets; see `mathse.figures.catalogue.stream` for what their names mean.
+        counts: how many problems each split gets; see `mathse.figures.catalogue.stream` for what
+            their names mean.
         seed: of everything drawn.
 
     Returns:

@@ -1,7 +1,7 @@
 """The built-in teacher: it knows the worked solution, and plays the part that GPT-4o plays in the paper.
 
-It solves (the distilled paths), annotates wrong paths, and writes reflections. It speaks through the same `Engine`
-protocol as a model, so any other engine can take its place.
+It solves (the distilled paths), annotates wrong paths, and writes reflections. It speaks through
+the same `Engine` protocol as a model, so any other engine can take its place.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.prompts import CLOSING, prompts_digest
 from mathse.core.steps import compare_steps, pieces, split_steps
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.figures.items import Step
+from mathse.prompts import CLOSING, prompts_digest
 
 VERSION = 4
 """Raise it when the teacher writes anything differently: the journal and the trajectories carry it."""
@@ -63,7 +63,11 @@ class FiguresTeacher:
                     rule="the built-in teacher knows the built-in problems only",
                     fix="choose another teacher for these problems",
                 )
-            self._known[name] = tuple(Step(*step) for step in facts["steps"]), answer, facts["description"]
+            self._known[name] = (
+                tuple(Step(*step) for step in facts["steps"]),
+                answer,
+                facts["description"],
+            )
 
     def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
         """Answer each request by its task: solve, annotate, reflect."""
@@ -71,7 +75,9 @@ class FiguresTeacher:
 
     def _complete(self, request: Request) -> Completion:
         if request.problem_id not in self._known:
-            return Completion.failed(request.key, f"the teacher does not know problem {request.problem_id!r}")
+            return Completion.failed(
+                request.key, f"the teacher does not know problem {request.problem_id!r}"
+            )
         steps, answer, figure = self._known[request.problem_id]
         if request.task == "solve":
             text = "\n".join(worked_lines(steps, answer))
@@ -79,7 +85,12 @@ class FiguresTeacher:
             text = _verdict(first_fault(str(request.context["response"]), steps, answer), figure)
         elif request.task == "reflect":
             step = request.context.get("error_step")
-            text = reflect(str(request.context["response"]), step if isinstance(step, int) else None, steps, answer)
+            text = reflect(
+                str(request.context["response"]),
+                step if isinstance(step, int) else None,
+                steps,
+                answer,
+            )
         else:
             return Completion.failed(request.key, f"the teacher has no task {request.task!r}")
         return Completion(request.key, text, "stop", 0, 0)
@@ -87,14 +98,18 @@ class FiguresTeacher:
 
 def worked_lines(steps: Sequence[Step], answer: str) -> list[str]:
     """Return the numbered lines of the worked solution with the closing sentence."""
-    return [*(f"{number}. {step.text}" for number, step in enumerate(steps, start=1)), f"{CLOSING} {answer}."]
+    return [
+        *(f"{number}. {step.text}" for number, step in enumerate(steps, start=1)),
+        f"{CLOSING} {answer}.",
+    ]
 
 
 def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | None:
     """Check a path line by line against the worked solution.
 
-    A line is right if it says the same (see `mathse.core.steps.pieces`), whatever the order of the terms of a sum or
-    product. The kind of error comes from what the right line does and from whether the wrong one is true in itself.
+    A line is right if it says the same (see `mathse.core.steps.pieces`), whatever the order of the
+    terms of a sum or product. The kind of error comes from what the right line does and from
+    whether the wrong one is true in itself.
 
     Args:
         response: the path.
@@ -123,7 +138,8 @@ def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | No
 def reflect(response: str, error_step: int | None, steps: Sequence[Step], answer: str) -> str:
     """Write a new solution from feedback: keep the lines before the named step, then go on correctly.
 
-    What is kept is not checked: a fault that the feedback missed stays in, for the second judging to find.
+    What is kept is not checked: a fault that the feedback missed stays in, for the second judging
+    to find.
     """
     right = worked_lines(steps, answer)
     keep = 0 if error_step is None else min(error_step, len(right)) - 1
@@ -167,5 +183,10 @@ def _holds(equation: re.Match[str]) -> bool:
 def _verdict(fault: Fault | None, figure: str) -> str:
     if fault is None:
         return json.dumps({"figure": figure, "status": "CORRECT"})
-    found = {"status": "WRONG", "error_step": fault.step, "error_analysis": fault.analysis, "error_kind": fault.kind}
+    found = {
+        "status": "WRONG",
+        "error_step": fault.step,
+        "error_analysis": fault.analysis,
+        "error_kind": fault.kind,
+    }
     return json.dumps({"figure": figure, **found, "right_step": fault.right})

@@ -48,7 +48,12 @@ class Cuboid(Family):
         rng = pen.rng
         left, top = rng.uniform(18, 24), rng.uniform(32, 40)
         width, height, depth = rng.uniform(38, 50), rng.uniform(36, 48), rng.uniform(16, 22)
-        front = [(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
+        front = [
+            (left, top),
+            (left + width, top),
+            (left + width, top + height),
+            (left, top + height),
+        ]
         back = [(x + depth, y - depth) for x, y in front]
         pen.polygon(front)
         pen.line([front[0], back[0], back[1], back[2], front[2]])

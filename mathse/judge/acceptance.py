@@ -42,15 +42,18 @@ VERDICT = pl.Schema(
 _INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason")]
 
 
-def accept_paths(paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0) -> pl.DataFrame:
+def accept_paths(
+    paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0
+) -> pl.DataFrame:
     """Decide for each path whether it is accepted, and name the reason where it is not.
 
     Args:
-        paths: trajectories with the answer check and the judgement joined: all `Verdict` columns but accepted
-            and reason, and also `steps` and `finish_reason`.
-        accept: "answer" asks for a matching answer, "orm" for the judge's CORRECT, "both" for the two.
-        min_p_correct: lowest accepted probability of correct, in [0, 1]; not asked where `accept` is
-            "answer". Above 0, a path without a probability is not accepted.
+        paths: trajectories with the answer check and the judgement joined: all `Verdict` columns
+            but accepted and reason, and also `steps` and `finish_reason`.
+        accept: "answer" asks for a matching answer, "orm" for the judge's CORRECT, "both" for the
+            two.
+        min_p_correct: lowest accepted probability of correct, in [0, 1]; not asked where `accept`
+            is "answer". Above 0, a path without a probability is not accepted.
 
     Returns:
         `Verdict` rows in input order.
@@ -60,17 +63,22 @@ def accept_paths(paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 
         DataError: if a column is missing.
 
     Source:
-        arXiv 2511.06805, Algorithm 1, lines on judging: the paper accepts by the ORM. The check of the answer
-        and the threshold are ours.
+        arXiv 2511.06805, Algorithm 1, lines on judging: the paper accepts by the ORM. The check of
+        the answer and the threshold are ours.
     """
     if accept not in get_args(Accept):
         raise ParamError(f"accept must be one of {', '.join(get_args(Accept))}, not {accept!r}")
     if not 0.0 <= min_p_correct <= 1.0:
         raise ParamError(f"min_p_correct must lie in [0, 1], not {min_p_correct}")
     if missing := sorted({*_INPUTS, "steps", "finish_reason"} - set(paths.columns)):
-        raise DataError(f"Paths to accept lack the columns {missing}.", fix="join answer checks and judgements first")
+        raise DataError(
+            f"Paths to accept lack the columns {missing}.",
+            fix="join answer checks and judgements first",
+        )
     reason = _first_reason(accept, min_p_correct)
-    rows = paths.with_columns(reason.alias("reason")).with_columns(accepted=pl.col("reason").is_null())
+    rows = paths.with_columns(reason.alias("reason")).with_columns(
+        accepted=pl.col("reason").is_null()
+    )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in VERDICT.items())
 
 
@@ -78,7 +86,10 @@ def count_reasons(verdicts: pl.DataFrame) -> dict[str, int]:
     """Count accepted paths and each reason of the others; the counts sum to the number of paths."""
     named = verdicts.group_by("reason").len().iter_rows()
     counts: dict[str | None, int] = dict(named)
-    return {"accepted": counts.get(None, 0), **{name: counts[name] for name in REASONS if name in counts}}
+    return {
+        "accepted": counts.get(None, 0),
+        **{name: counts[name] for name in REASONS if name in counts},
+    }
 
 
 def _first_reason(accept: Accept, min_p_correct: float) -> pl.Expr:
@@ -103,5 +114,7 @@ def _first_reason(accept: Accept, min_p_correct: float) -> pl.Expr:
             ("orm_wrong", status == "wrong"),
         ]
         if min_p_correct > 0.0:
-            asked.append(("low_p_correct", pl.col("p_correct").fill_null(0.0).fill_nan(0.0) < min_p_correct))
+            asked.append(
+                ("low_p_correct", pl.col("p_correct").fill_null(0.0).fill_nan(0.0) < min_p_correct)
+            )
     return pl.coalesce(pl.when(applies).then(pl.lit(name)) for name, applies in asked)

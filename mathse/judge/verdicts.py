@@ -12,10 +12,10 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.prompts import VerdictForm, judge_messages, own_messages, render_verdict, verdict_prefix
 from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
 from mathse.engines.protocol import Completion, Engine, Request, Sampling
-from mathse.judge.grammar import verdict_grammar
+from mathse.judge.verdict_grammar import verdict_grammar
+from mathse.prompts import VerdictForm, judge_messages, own_messages, render_verdict, verdict_prefix
 
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
 PATHS = pl.Schema(
@@ -57,7 +57,8 @@ class ParsedVerdict:
         status: correct, wrong or unparseable.
         error_step: 1-based step, for a wrong path in the diagnostic form.
         error_analysis: what is wrong with it, likewise.
-        error_kind: vision, question, knowledge, reasoning or calculation, where the judge names one.
+        error_kind: vision, question, knowledge, reasoning or calculation, where the judge names
+            one.
         figure: what the judge says that the figure shows, if it does.
         right_step: what the faulty step should be, if the judge says so.
         checks: for each step that it checked in the stepwise form, the pairs that it compared.
@@ -78,16 +79,17 @@ UNPARSEABLE = ParsedVerdict("unparseable")
 def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
     """Read one verdict: a single JSON object and nothing else.
 
-    The object has `status`, CORRECT or WRONG. In the diagnostic form WRONG also has `error_step`, a whole
-    number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or null or empty ones.
-    In the binary form there is only `status`. A diagnostic verdict may also have `error_kind`, `figure` (what
-    the figure shows), `right_step` (what the faulty step should be) and `improvement_suggestion` (the paper's
-    annotation prompt asks for it; it is not kept). The stepwise form has `steps` in place of `error_step`, such as
-    "1. 12|12 right, 2. 12|12 =17|=18 wrong": numbered from 1, the last one wrong if the status is WRONG (it is the
-    faulty step) and none else, and each word at one with its pairs.
+    The object has `status`, CORRECT or WRONG. In the diagnostic form WRONG also has `error_step`, a
+    whole number from 1, and `error_analysis`, a text that is not empty; CORRECT has neither, or
+    null or empty ones. In the binary form there is only `status`. A diagnostic verdict may also
+    have `error_kind`, `figure` (what the figure shows), `right_step` (what the faulty step should
+    be) and `improvement_suggestion` (the paper's annotation prompt asks for it; it is not kept).
+    The stepwise form has `steps` in place of `error_step`, such as "1. 12|12 right, 2. 12|12
+    =17|=18 wrong": numbered from 1, the last one wrong if the status is WRONG (it is the faulty
+    step) and none else, and each word at one with its pairs.
 
-    Everything else is unparseable: code fences, text before or after, a cut-off object, a key that occurs
-    twice or is not known, another status or type.
+    Everything else is unparseable: code fences, text before or after, a cut-off object, a key that
+    occurs twice or is not known, another status or type.
 
     Args:
         text: the judge's whole text, the forced prefix included.
@@ -97,29 +99,47 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         ParamError: if the form is unknown.
     """
     if form not in get_args(VerdictForm):
-        raise ParamError(f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}")
+        raise ParamError(
+            f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}"
+        )
     try:
         verdict = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return UNPARSEABLE
     if not isinstance(verdict, dict) or not {"status"} <= verdict.keys() <= _ALLOWED[form]:
         return UNPARSEABLE
-    if not all(_is_text_or_none(verdict.get(name)) for name in ("improvement_suggestion", "figure", "right_step")):
+    if not all(
+        _is_text_or_none(verdict.get(name))
+        for name in ("improvement_suggestion", "figure", "right_step")
+    ):
         return UNPARSEABLE
     checks = _checks(verdict.get("steps"), str(verdict["status"])) if form == "stepwise" else None
     if form == "stepwise" and checks is None:
         return UNPARSEABLE
-    step = len(checks) if checks is not None and verdict["status"] == "WRONG" else verdict.get("error_step")
+    step = (
+        len(checks)
+        if checks is not None and verdict["status"] == "WRONG"
+        else verdict.get("error_step")
+    )
     feedback = [step, verdict.get("error_analysis"), verdict.get("error_kind")]
     if verdict["status"] == "CORRECT":
-        found = ParsedVerdict("correct") if all(part in (None, "") for part in feedback) else UNPARSEABLE
+        found = (
+            ParsedVerdict("correct")
+            if all(part in (None, "") for part in feedback)
+            else UNPARSEABLE
+        )
     elif verdict["status"] != "WRONG":
         return UNPARSEABLE
     else:
         found = ParsedVerdict("wrong") if form == "binary" else _diagnosis(*feedback)
     if found.status != "unparseable":
         figure, right_step = verdict.get("figure") or None, verdict.get("right_step") or None
-        found = replace(found, figure=figure, right_step=right_step, checks=None if checks is None else tuple(checks))
+        found = replace(
+            found,
+            figure=figure,
+            right_step=right_step,
+            checks=None if checks is None else tuple(checks),
+        )
     return found
 
 
@@ -130,21 +150,30 @@ def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
         trajectories: `Trajectory` rows, or any rows with problem_id, response and steps.
 
     Returns:
-        path_id, problem_id, response and steps, ordered by path_id (content, so the order is the same
-        always).
+        path_id, problem_id, response and steps, ordered by path_id (content, so the order is the
+        same always).
     """
     judged = trajectories.filter(pl.col("steps").list.len() > 0)
-    return _with_path_id(judged).unique("path_id", keep="first").select(PATHS.names()).sort("path_id")
+    return (
+        _with_path_id(judged).unique("path_id", keep="first").select(PATHS.names()).sort("path_id")
+    )
 
 
 def judge_key(
-    engine: Engine, paths: pl.DataFrame, *, max_new_tokens: int, form: VerdictForm, own: OwnSolutions | None = None
+    engine: Engine,
+    paths: pl.DataFrame,
+    *,
+    max_new_tokens: int,
+    form: VerdictForm,
+    own: OwnSolutions | None = None,
 ) -> str:
     """Name a chunk of paths for the journal, by all that its judgements depend on."""
     solved = [(own or {}).get(name) for name in paths["problem_id"]]
     grammar = verdict_grammar(form, ["1. a 3", "b=4"])  # changes with any rule of it
     paths_and_own = paths["path_id"].to_list(), solved
-    return content_id("judge", engine.digest, engine.contract, form, grammar, max_new_tokens, *paths_and_own)
+    return content_id(
+        "judge", engine.digest, engine.contract, form, grammar, max_new_tokens, *paths_and_own
+    )
 
 
 def judge_chunk(
@@ -158,9 +187,9 @@ def judge_chunk(
 ) -> pl.DataFrame:
     """Judge one chunk of distinct paths, greedily.
 
-    A judge that errs, is cut off, does not parse, names a step that the path does not have, gives no proper
-    probability or, stepwise, has no own solution, misquotes the path or passes it without a check of every step, yields
-    "unparseable".
+    A judge that errs, is cut off, does not parse, names a step that the path does not have, gives
+    no proper probability or, stepwise, has no own solution, misquotes the path or passes it without
+    a check of every step, yields "unparseable".
 
     Args:
         engine: the ORM.
@@ -171,7 +200,8 @@ def judge_chunk(
         own: the judge's own solution of each problem, for the stepwise form; see `own_solutions`.
 
     Returns:
-        path_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of `paths`.
+        path_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of
+        `paths`.
 
     Raises:
         DataError: if a path's problem is not among the problems.
@@ -180,10 +210,18 @@ def judge_chunk(
     requests = _judge_requests(problems, rows, form, own or {})
     asked = [request for request in requests if request is not None]
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
-    done = {completion.key: completion for completion in engine.complete(asked, sampling)} if asked else {}
+    done = (
+        {completion.key: completion for completion in engine.complete(asked, sampling)}
+        if asked
+        else {}
+    )
     judged = []
     for row, request in zip(rows, requests, strict=True):
-        completion = Completion.failed(row["path_id"], "no own solution") if request is None else done[request.key]
+        completion = (
+            Completion.failed(row["path_id"], "no own solution")
+            if request is None
+            else done[request.key]
+        )
         verdict, p_correct = read_completion(completion, row["steps"], form)
         judged.append(
             {
@@ -219,7 +257,8 @@ def join_judgements(trajectories: pl.DataFrame, judgements: pl.DataFrame) -> pl.
     """Give every trajectory the judgement of its path; one that was not judged is "skipped".
 
     Returns:
-        The trajectories' rows, in order, with orm_status, p_correct, error_step, error_analysis, error_kind.
+        The trajectories' rows, in order, with orm_status, p_correct, error_step, error_analysis,
+        error_kind.
     """
     found = [name for name in JUDGEMENTS.names() if name != "path_id"]
     joined = _with_path_id(trajectories.drop(found, strict=False)).join(
@@ -250,10 +289,13 @@ def own_solutions(
         problem = known[name]
         images = tuple(problem["image_ids"])
         messages = own_messages(problem["question"], problem["choices"], len(images))
-        requests.append(Request(key=name, messages=messages, image_ids=images, task="solve", problem_id=name))
+        requests.append(
+            Request(key=name, messages=messages, image_ids=images, task="solve", problem_id=name)
+        )
     sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
     rows = [
-        (done.key, done.text if done.finish_reason == "stop" else None) for done in engine.complete(requests, sampling)
+        (done.key, done.text if done.finish_reason == "stop" else None)
+        for done in engine.complete(requests, sampling)
     ]
     return pl.DataFrame(rows, schema=OWN, orient="row")
 
@@ -268,18 +310,23 @@ def judge_paths(
 ) -> pl.DataFrame:
     """Judge trajectories in one go: distinct paths, one chunk, joined back.
 
-    A stage that must survive a kill calls the functions itself, with `own_solutions` and `judge_chunk` in the journal.
+    A stage that must survive a kill calls the functions itself, with `own_solutions` and
+    `judge_chunk` in the journal.
 
     Returns:
-        trajectory_id, problem_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the
-        order of the trajectories.
+        trajectory_id, problem_id, orm_status, p_correct, error_step, error_analysis and error_kind,
+        in the order of the trajectories.
     """
     paths = distinct_paths(trajectories)
     own: OwnSolutions = {}
     if form == "stepwise" and paths.height:
         names = paths["problem_id"].unique(maintain_order=True).to_list()
-        own = dict(own_solutions(engine, problems, names, max_new_tokens=max_new_tokens).iter_rows())
-    judgements = judge_chunk(engine, problems, paths, max_new_tokens=max_new_tokens, form=form, own=own)
+        own = dict(
+            own_solutions(engine, problems, names, max_new_tokens=max_new_tokens).iter_rows()
+        )
+    judgements = judge_chunk(
+        engine, problems, paths, max_new_tokens=max_new_tokens, form=form, own=own
+    )
     columns = [name for name in JUDGEMENTS.names() if name != "path_id"]
     return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *columns)
 
@@ -321,7 +368,9 @@ def _judge_requests(
                 problem_id=row["problem_id"],
                 prefix=verdict_prefix(form),
                 grammar=verdict_grammar(form, row["steps"]),
-                draft=render_verdict("CORRECT", form=form, steps=row["steps"]).removeprefix(verdict_prefix(form)),
+                draft=render_verdict("CORRECT", form=form, steps=row["steps"]).removeprefix(
+                    verdict_prefix(form)
+                ),
                 context={"problem_id": row["problem_id"], "response": row["response"]},
             )
         )
@@ -381,7 +430,9 @@ def _is_text_or_none(value: object) -> bool:
     """Tell whether a value is null or text that can be stored (JSON can smuggle in half a surrogate pair)."""
     if value is None:
         return True
-    return isinstance(value, str) and not any(0xD800 <= ord(character) <= 0xDFFF for character in value)
+    return isinstance(value, str) and not any(
+        0xD800 <= ord(character) <= 0xDFFF for character in value
+    )
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

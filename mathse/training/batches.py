@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mathse.core.errors import DataError
-from mathse.engines.processing import Features, Processing, append_tokens
+from mathse.engines.inputs import Features, Processing, append_tokens
 from mathse.training.examples import Row
 
 IGNORED = -100
@@ -41,9 +41,10 @@ def plan_batches(
 ) -> list[list[int]]:
     """Lay out all batches of a run beforehand, so that a run can go on from any step.
 
-    Each epoch is shuffled. Rows of like length are put together within windows of some batches; a batch holds rows
-    with images or rows without, never both. What does not fill a batch moves to the next epoch; the last batch of
-    each kind is filled up with rows of a new epoch. No row is left out.
+    Each epoch is shuffled. Rows of like length are put together within windows of some batches; a
+    batch holds rows with images or rows without, never both. What does not fill a batch moves to
+    the next epoch; the last batch of each kind is filled up with rows of a new epoch. No row is
+    left out.
 
     Args:
         rows: the training rows.
@@ -62,7 +63,9 @@ def plan_batches(
         for with_images in (False, True)
         if (numbers := [n for n, row in enumerate(rows) if bool(row.image_ids) == with_images])
     ]
-    whole_epochs = math.ceil(epochs) if steps is None else math.ceil(wanted * batch_size / len(rows))
+    whole_epochs = (
+        math.ceil(epochs) if steps is None else math.ceil(wanted * batch_size / len(rows))
+    )
     left: list[list[int]] = [[] for _ in kinds]
     plan: list[list[int]] = []
     for epoch in range(whole_epochs):
@@ -87,7 +90,9 @@ def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list
     batches = []
     window = batch_size * _WINDOW_BATCHES
     for start in range(0, len(pool), window):
-        part = sorted(pool[start : start + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens))
+        part = sorted(
+            pool[start : start + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens)
+        )
         batches += [part[at : at + batch_size] for at in range(0, len(part), batch_size)]
     return batches
 
@@ -101,7 +106,10 @@ def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
     inputs = processing.batch([row.text for row in rows], [row.image_ids for row in rows])
     for row in rows:
         if not row.target_ids:
-            raise DataError(f"Training row {row.key} has no target tokens.", rule="the loss is taken on something")
+            raise DataError(
+                f"Training row {row.key} has no target tokens.",
+                rule="the loss is taken on something",
+            )
     longest = max(len(row.target_ids) for row in rows)
     labels_BT = torch.full((len(rows), longest), IGNORED)
     for number, row in enumerate(rows):
@@ -109,5 +117,7 @@ def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
     known_BT = labels_BT != IGNORED
     tokens_BT = labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id)
     place_T = torch.arange(longest)
-    emphasis_BT = torch.stack([(place_T >= row.emphasis[0]) & (place_T < row.emphasis[1]) for row in rows])
+    emphasis_BT = torch.stack(
+        [(place_T >= row.emphasis[0]) & (place_T < row.emphasis[1]) for row in rows]
+    )
     return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT, emphasis_BT & known_BT)

@@ -27,7 +27,8 @@ class TrainConfig:
         log_every_steps: how often a row of the loss curve is written.
         save_every_steps: how often a checkpoint is written; 0: never.
         frozen: parameters whose name contains one of these are not trained.
-        emphasis_weight: how many times as much the emphasised tokens of an example count (see `Example.emphasis`).
+        emphasis_weight: how many times as much the emphasised tokens of an example count (see
+            `Example.emphasis`).
         attention: attention code; auto: MathSE's own on CPU, where it is fastest, else the model's.
         save_dtype: of the weights that are written.
     """

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.prompts import Message
+from mathse.prompts import Message
 
 if TYPE_CHECKING:
-    from mathse.engines.processing import Processing
+    from mathse.engines.inputs import Processing
 
 TOO_LONG = "over max_tokens"
 EMPTY_TARGET = "empty target"
@@ -29,7 +29,8 @@ class Example:
         target: the assistant's reply after the prefix; the loss is taken on it alone.
         prefix: how the reply begins, given and not learnt, as generation forces it.
         emphasis: the part of the target, from one character up to another, whose tokens count
-            `TrainConfig.emphasis_weight` times as much: what decides among many tokens that are easy.
+            `TrainConfig.emphasis_weight` times as much: what decides among many tokens that are
+            easy.
     """
 
     key: str
@@ -59,7 +60,12 @@ class Row:
 
 def examples_digest(examples: Sequence[Example]) -> str:
     """Return a hash of the examples and their order."""
-    return content_id([[e.key, list(e.messages), list(e.image_ids), e.target, e.prefix, e.emphasis] for e in examples])
+    return content_id(
+        [
+            [e.key, list(e.messages), list(e.image_ids), e.target, e.prefix, e.emphasis]
+            for e in examples
+        ]
+    )
 
 
 def make_rows(
@@ -89,7 +95,9 @@ def make_rows(
         try:
             prompt_tokens = processing.prompt_tokens(text, example.image_ids)
         except DataError as error:
-            raise DataError(f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix) from error
+            raise DataError(
+                f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix
+            ) from error
         emphasis = _token_span(processing, text, example)
         row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, emphasis)
         if row.tokens > max_tokens:
@@ -97,7 +105,10 @@ def make_rows(
         else:
             rows.append(row)
     if not rows:
-        counts = ", ".join(f"{len(keys)} {reason}" for reason, keys in dropped.items()) or "none were given"
+        counts = (
+            ", ".join(f"{len(keys)} {reason}" for reason, keys in dropped.items())
+            or "none were given"
+        )
         raise DataError(
             f"There is nothing to train on: of {len(examples)} rows, {counts}.",
             rule="a training set is not empty",
@@ -112,5 +123,7 @@ def _token_span(processing: Processing, text: str, example: Example) -> tuple[in
     if first >= last:
         return 0, 0
     ending = len(processing.target_ids(text, ""))
-    start, end = (len(processing.target_ids(text, example.target[:place])) - ending for place in (first, last))
+    start, end = (
+        len(processing.target_ids(text, example.target[:place])) - ending for place in (first, last)
+    )
     return start, max(end, start + 1)

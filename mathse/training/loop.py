@@ -24,8 +24,8 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.progress import track
+from mathse.engines.inputs import Processing
 from mathse.engines.model_files import model_digest
-from mathse.engines.processing import Processing
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
 from mathse.training.checkpoints import Checkpoints, Progress
 from mathse.training.config import TrainConfig, TrainReport
@@ -53,8 +53,9 @@ def finetune(
 ) -> TrainReport:
     """Train a model on the examples' targets and write it as a Hub folder.
 
-    Killed at any moment and called again with the same arguments, it goes on from the last checkpoint and, on one
-    machine's CPU, ends in the same bytes. Works under `accelerate launch`; only the main process writes.
+    Killed at any moment and called again with the same arguments, it goes on from the last
+    checkpoint and, on one machine's CPU, ends in the same bytes. Works under `accelerate launch`;
+    only the main process writes.
 
     Args:
         examples: in an order that does not change between calls.
@@ -63,7 +64,8 @@ def finetune(
         config: how to train.
         images: where image ids lead; None for text alone.
         checkpoints: a folder for checkpoints alone; removed in the end.
-        curve: where the loss curve goes (step, loss, learning_rate): tab-separated for *.tsv, else commas.
+        curve: where the loss curve goes (step, loss, learning_rate): tab-separated for *.tsv, else
+            commas.
         label: names the run in the progress.
         trust_remote_code: run code that comes with the model.
         cpu: stay on the CPU though there is a GPU.
@@ -86,19 +88,40 @@ def finetune(
     micro = _micro_batch(config, accelerator.num_processes)
     set_seed(config.seed)
     pixels = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    processing = Processing.load(init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels)
+    processing = Processing.load(
+        init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels
+    )
     rows, dropped = make_rows(examples, processing, max_tokens=config.max_tokens)
-    plan = plan_batches(rows, batch_size=config.batch_size, steps=config.steps, epochs=config.epochs, seed=config.seed)
+    plan = plan_batches(
+        rows,
+        batch_size=config.batch_size,
+        steps=config.steps,
+        epochs=config.epochs,
+        seed=config.seed,
+    )
     for reason, keys in sorted(dropped.items()):
-        log.warning("%s: left out %d of %d rows, %s: %s", label, len(keys), len(examples), reason, ", ".join(keys[:5]))
+        log.warning(
+            "%s: left out %d of %d rows, %s: %s",
+            label,
+            len(keys),
+            len(examples),
+            reason,
+            ", ".join(keys[:5]),
+        )
 
     model = load_model(init, config, accelerator, trust_remote_code)
-    optimizer = torch.optim.AdamW(parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True)
+    optimizer = torch.optim.AdamW(
+        parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True
+    )
     model, optimizer = accelerator.prepare(model, optimizer)
     model.train()
     identity = {"loop": LOOP_VERSION, "contract": processing.contract, "init": model_digest(init)}
     identity |= {"examples": examples_digest(examples), "config": config.identity()}
-    kept = Checkpoints(Path(checkpoints), key=content_id(identity, accelerator.num_processes), accelerator=accelerator)
+    kept = Checkpoints(
+        Path(checkpoints),
+        key=content_id(identity, accelerator.num_processes),
+        accelerator=accelerator,
+    )
     start = kept.resume()
     if start.step:
         log.info("%s: goes on from step %d of %d", label, start.step, len(plan))
@@ -108,8 +131,14 @@ def finetune(
     losses = list(start.losses)
     todo = _micro_batches(rows, plan[start.step :], processing, accelerator, micro)
     steps = range(start.step, len(plan))
-    shown = track(steps, total=len(steps), label=label, unit="steps") if accelerator.is_main_process else steps
-    keep_logits = "logits_to_keep" in inspect.signature(accelerator.unwrap_model(model).forward).parameters
+    shown = (
+        track(steps, total=len(steps), label=label, unit="steps")
+        if accelerator.is_main_process
+        else steps
+    )
+    keep_logits = (
+        "logits_to_keep" in inspect.signature(accelerator.unwrap_model(model).forward).parameters
+    )
     for step in shown:
         rate = config.learning_rate * _schedule(step, len(plan), config.warmup_ratio)
         for group in optimizer.param_groups:
@@ -121,11 +150,26 @@ def finetune(
                 rule="the loss is a finite number",
                 fix="lower the learning rate, or set precision to fp32",
             )
-        if config.save_every_steps and (step + 1) % config.save_every_steps == 0 and step + 1 < len(plan):
+        if (
+            config.save_every_steps
+            and (step + 1) % config.save_every_steps == 0
+            and step + 1 < len(plan)
+        ):
             kept.save(Progress(step + 1, losses))
 
-    record = {"contract": processing.contract, "init": identity["init"], "examples": identity["examples"]}
-    save_model(accelerator, model, processing, out, config, {**record, "train": asdict(config), "steps": len(plan)})
+    record = {
+        "contract": processing.contract,
+        "init": identity["init"],
+        "examples": identity["examples"],
+    }
+    save_model(
+        accelerator,
+        model,
+        processing,
+        out,
+        config,
+        {**record, "train": asdict(config), "steps": len(plan)},
+    )
     if curve is not None and accelerator.is_main_process:
         _write_curve(Path(curve), losses, config)
     kept.remove()
@@ -153,7 +197,11 @@ def _micro_batch(config: TrainConfig, processes: int) -> int:
 
 
 def _micro_batches(
-    rows: Sequence[Row], plan: Sequence[Sequence[int]], processing: Processing, accelerator: Accelerator, micro: int
+    rows: Sequence[Row],
+    plan: Sequence[Sequence[int]],
+    processing: Processing,
+    accelerator: Accelerator,
+    micro: int,
 ) -> Iterator[list[Batch]]:
     """Yield each step's batches for this process; a thread prepares the next step while this one trains."""
     rank, processes = accelerator.process_index, accelerator.num_processes
@@ -172,11 +220,18 @@ def _micro_batches(
 
 
 def _train_step(
-    model: Any, optimizer: Any, accelerator: Accelerator, batches: Sequence[Batch], config: TrainConfig, keep: bool
+    model: Any,
+    optimizer: Any,
+    accelerator: Accelerator,
+    batches: Sequence[Batch],
+    config: TrainConfig,
+    keep: bool,
 ) -> float:
     """Take one optimizer step; return the mean loss per target token over all processes."""
     weight = config.emphasis_weight
-    counted = torch.tensor(sum(float(_weights(b, weight).sum()) for b in batches), device=accelerator.device)
+    counted = torch.tensor(
+        sum(float(_weights(b, weight).sum()) for b in batches), device=accelerator.device
+    )
     total_weight = float(accelerator.reduce(counted, "sum"))
     assert total_weight > 0, "a batch without target tokens"
     loss_sum = torch.zeros((), device=accelerator.device)
@@ -207,7 +262,10 @@ def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, emphasis: 
         inputs["logits_to_keep"] = targets + 1
     logits_BTV = model(**inputs, use_cache=False).logits[:, -targets - 1 : -1]
     losses_N = functional.cross_entropy(
-        logits_BTV.float().flatten(0, 1), batch.labels_BT.to(device).flatten(), ignore_index=IGNORED, reduction="none"
+        logits_BTV.float().flatten(0, 1),
+        batch.labels_BT.to(device).flatten(),
+        ignore_index=IGNORED,
+        reduction="none",
     )
     return (losses_N * _weights(batch, emphasis).to(device).flatten()).sum()
 
@@ -223,16 +281,23 @@ def _schedule(step: int, steps: int, warmup_ratio: float) -> float:
 def _show_labels(row: Row, processing: Processing) -> None:
     """Log what the loss is taken on, so that a wrong mask is seen at once."""
     log.info("first prompt: %r", row.text)
-    log.info("first labels: %r", processing.tokenizer.decode(list(row.target_ids), skip_special_tokens=False))
+    log.info(
+        "first labels: %r",
+        processing.tokenizer.decode(list(row.target_ids), skip_special_tokens=False),
+    )
 
 
 def _write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:
     """Write a row for every `log_every_steps`: the mean loss since the row before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\n")
+        writer = csv.writer(
+            file, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\n"
+        )
         writer.writerow(["step", "loss", "learning_rate"])
-        for end in sorted({*range(config.log_every_steps, len(losses), config.log_every_steps), len(losses)}):
+        for end in sorted(
+            {*range(config.log_every_steps, len(losses), config.log_every_steps), len(losses)}
+        ):
             since = losses[(end - 1) // config.log_every_steps * config.log_every_steps : end]
             rate = config.learning_rate * _schedule(end - 1, len(losses), config.warmup_ratio)
             writer.writerow([end, f"{sum(since) / len(since):.6f}", f"{rate:.6g}"])

@@ -13,18 +13,28 @@ from transformers import AutoModelForImageTextToText
 
 from mathse.core.errors import ParamError
 from mathse.engines.attention import use_grouped_attention
-from mathse.engines.contract import write_record
-from mathse.engines.processing import Processing
+from mathse.engines.input_fingerprint import write_record
+from mathse.engines.inputs import Processing
 from mathse.training.config import TrainConfig
 
 
-def load_model(init: str, config: TrainConfig, accelerator: Accelerator, trust_remote_code: bool) -> Any:
+def load_model(
+    init: str, config: TrainConfig, accelerator: Accelerator, trust_remote_code: bool
+) -> Any:
     """Load the weights in fp32, which they are trained in, with the attention that suits the device."""
     chosen = {} if config.attention == "auto" else {"attn_implementation": config.attention}
     model = AutoModelForImageTextToText.from_pretrained(
-        init, dtype=torch.float32, use_safetensors=True, trust_remote_code=trust_remote_code, **chosen
+        init,
+        dtype=torch.float32,
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
+        **chosen,
     )
-    if config.attention == "auto" and accelerator.device.type == "cpu" and not use_grouped_attention(model):
+    if (
+        config.attention == "auto"
+        and accelerator.device.type == "cpu"
+        and not use_grouped_attention(model)
+    ):
         model.set_attn_implementation("eager")  # sdpa's backward pass is slow on CPU
     model.config.use_cache = False
     return model
@@ -35,7 +45,9 @@ def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
     named = list(model.named_parameters())
     for pattern in config.frozen:
         if not any(pattern in name for name, _ in named):
-            raise ParamError(f"frozen: no parameter's name contains {pattern!r}; one of them is {named[0][0]!r}")
+            raise ParamError(
+                f"frozen: no parameter's name contains {pattern!r}; one of them is {named[0][0]!r}"
+            )
     for name, parameter in named:
         parameter.requires_grad_(not any(pattern in name for pattern in config.frozen))
     trained = [parameter for _, parameter in named if parameter.requires_grad]
@@ -48,7 +60,12 @@ def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
 
 
 def save_model(
-    accelerator: Accelerator, model: Any, processing: Processing, out: Path, config: TrainConfig, record: dict[str, Any]
+    accelerator: Accelerator,
+    model: Any,
+    processing: Processing,
+    out: Path,
+    config: TrainConfig,
+    record: dict[str, Any],
 ) -> None:
     """Write weights, processor and record beside `out`, then put them in its place."""
     state = accelerator.get_state_dict(model)
@@ -60,7 +77,10 @@ def save_model(
         plain.config.use_cache = True
         dtype = getattr(torch, config.save_dtype)
         plain.config.dtype = dtype
-        cast = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
+        cast = {
+            name: value.to(dtype) if value.is_floating_point() else value
+            for name, value in state.items()
+        }
         plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
         processing.save(part)
         write_record(part, record)

@@ -10,5 +10,9 @@ SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 VERDICTS = SHARED / "verdicts" / "official_verdicts.parquet"
 PAIRS = SHARED / "equivalence" / "pairs.jsonl"
 
-needs_verdicts = pytest.mark.skipif(not VERDICTS.is_file(), reason="no shared verdicts beside the repository")
-needs_pairs = pytest.mark.skipif(not PAIRS.is_file(), reason="no shared equivalence pairs beside the repository")
+needs_verdicts = pytest.mark.skipif(
+    not VERDICTS.is_file(), reason="no shared verdicts beside the repository"
+)
+needs_pairs = pytest.mark.skipif(
+    not PAIRS.is_file(), reason="no shared equivalence pairs beside the repository"
+)

@@ -33,7 +33,9 @@ CLOSING = "The answer to this problem is"
         ("1, 4", "set", [], "1", "mismatch"),
     ],
 )
-def test_closing_sentence(gold: str, answer_type: str, choices: list[str], said: str, state: str) -> None:
+def test_closing_sentence(
+    gold: str, answer_type: str, choices: list[str], said: str, state: str
+) -> None:
     response = f"Read the figure first.\n5 + 8 = 13, and 2 * 4 = 8.\n{CLOSING} {said}."
     assert check_one(gold, response, answer_type=answer_type, choices=choices).state == state
 
@@ -66,7 +68,11 @@ def test_rows_keep_order_and_columns() -> None:
 
 def test_twenty_thousand_short_answers_take_seconds() -> None:
     rows = [
-        {"gold": str(n % 97), "response": f"{n} + 1 = {n + 1}\n{CLOSING} {n % 89}.", "answer_type": "number"}
+        {
+            "gold": str(n % 97),
+            "response": f"{n} + 1 = {n + 1}\n{CLOSING} {n % 89}.",
+            "answer_type": "number",
+        }
         for n in range(20_000)
     ]
     start = time.process_time()

@@ -76,7 +76,9 @@ def test_a_word_that_begins_like_a_power_is_no_unit(text: str) -> None:
         (r"The answer is 3, no: \boxed{5}", "match"),
     ],
 )
-def test_a_box_and_another_statement_beside_it_are_no_single_answer(response: str, state: str) -> None:
+def test_a_box_and_another_statement_beside_it_are_no_single_answer(
+    response: str, state: str
+) -> None:
     verdict = check_one("5", response)
     assert verdict.state == state, verdict
     assert state == "match" or verdict.reason == "several_answers"

@@ -94,7 +94,9 @@ def test_labels_that_are_not_positions() -> None:
 )
 def test_numbers(response: str, found: str | None) -> None:
     said = find_answer(response, answer_type="number")
-    assert (said if said is None or found is None else said.removeprefix("$")) == (found and found.removeprefix("$"))
+    assert (said if said is None or found is None else said.removeprefix("$")) == (
+        found and found.removeprefix("$")
+    )
 
 
 @pytest.mark.parametrize(

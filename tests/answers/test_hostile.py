@@ -22,7 +22,9 @@ def test_every_hostile_answer_gets_a_state() -> None:
     assert len(texts) >= 200
     rows = []
     for text in texts:
-        rows.append({"gold": "x^2+1", "response": f"\\boxed{{{text}}}", "answer_type": "expression"})
+        rows.append(
+            {"gold": "x^2+1", "response": f"\\boxed{{{text}}}", "answer_type": "expression"}
+        )
         matrix = MATRIX.replace("4", str(len(rows)))
         rows.append(
             {
@@ -45,7 +47,7 @@ def test_every_hostile_answer_gets_a_state() -> None:
 
 @pytest.mark.parametrize("kind", ["number", "choice", "text", None])
 def test_rules_alone_stay_fast_on_hostile_text(kind: str | None) -> None:
-    from mathse.answers.verdict import Task, judge
+    from mathse.answers.check_answer import Task, judge
 
     slow = []
     for text in hostile_answers():
@@ -78,6 +80,8 @@ def test_code_in_an_answer_is_not_run(tmp_path: object) -> None:
     from pathlib import Path
 
     target = Path(str(tmp_path)) / "made"
-    verdict = check_one("x+1", f"$__import__('pathlib').Path('{target}').touch()$", answer_type="expression")
+    verdict = check_one(
+        "x+1", f"$__import__('pathlib').Path('{target}').touch()$", answer_type="expression"
+    )
     assert verdict.state != "match"
     assert not target.exists()

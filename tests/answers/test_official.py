@@ -26,4 +26,6 @@ def test_the_order_of_rows_does_not_change_verdicts() -> None:
     rows = pl.read_parquet(VERDICTS).sample(400, seed=5).with_row_index("at")
     forward = check_rows(rows, workers=2)
     backward = check_rows(rows.reverse(), workers=1).sort("at")
-    assert forward.select("at", "state", "found", "reason").equals(backward.select("at", "state", "found", "reason"))
+    assert forward.select("at", "state", "found", "reason").equals(
+        backward.select("at", "state", "found", "reason")
+    )

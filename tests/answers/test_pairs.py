@@ -24,7 +24,9 @@ def test_equivalence_pairs() -> None:
     for number, line in enumerate(lines):
         pair = json.loads(line)
         precision = (pair.get("params") or {}).get("precision")
-        verdict = check_one(pair["gold"], pair["prediction"], precision=None if precision == 6 else precision)
+        verdict = check_one(
+            pair["gold"], pair["prediction"], precision=None if precision == 6 else precision
+        )
         if (verdict.state == "match") != pair["expected_equal"]:
             different.add(number)
     assert different <= set(DECIDED_OTHERWISE)

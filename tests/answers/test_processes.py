@@ -7,11 +7,12 @@ import sys
 import pytest
 
 from mathse.answers import rules_worker
+from mathse.answers.check_answer import Task, judge
 from mathse.answers.rules_worker import judge_chunks
-from mathse.answers.verdict import Task, judge
 
 TASKS = [
-    Task(str(number), f"So the answer is {number + number % 2}.", answer_type="number") for number in range(60)
+    Task(str(number), f"So the answer is {number + number % 2}.", answer_type="number")
+    for number in range(60)
 ] + [Task(f"{number}x+1", f"The answer is $1+{number}x$.") for number in range(30)]
 
 
@@ -32,7 +33,9 @@ def test_several_processes_say_what_one_says(processes: int) -> None:
     assert judged_in(processes) == {task: judge(task) for task in TASKS}
 
 
-def test_what_a_dead_process_leaves_is_judged_here(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+def test_what_a_dead_process_leaves_is_judged_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path
+) -> None:
     dying = tmp_path / "python"
     dying.write_text("#!/bin/sh\nexit 3\n")
     dying.chmod(0o755)

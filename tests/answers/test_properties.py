@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mathse.answers import check_one
-from mathse.answers.verdict import Task, Verdict, judge
+from mathse.answers.check_answer import Task, Verdict, judge
 
 FAST = settings(max_examples=150, deadline=None)
 WHOLE = st.integers(min_value=-(10**7), max_value=10**7)
@@ -24,12 +24,24 @@ def state(gold: str, response: str, kind: str | None = None, choices: tuple[str,
 
 def spellings(value: int) -> list[str]:
     return [
-        f"{value}", f"{value:,}", f"${value}$", f"\\boxed{{{value}}}", f"**{value}**", f"{value}.0", f"{value}.",
-        f"Answer: {value}", f"The answer to this problem is {value}.", f"答案是 {value}。", f"x = {value}",
-        f"{value} cm", f"Therefore, we get {value} apples.", f"\\text{{{value}}}", f"{value:,}".replace(",", "{,}"),
+        f"{value}",
+        f"{value:,}",
+        f"${value}$",
+        f"\\boxed{{{value}}}",
+        f"**{value}**",
+        f"{value}.0",
+        f"{value}.",
+        f"Answer: {value}",
+        f"The answer to this problem is {value}.",
+        f"答案是 {value}。",
+        f"x = {value}",
+        f"{value} cm",
+        f"Therefore, we get {value} apples.",
+        f"\\text{{{value}}}",
+        f"{value:,}".replace(",", "{,}"),
         f"2x = {2 * value}, so x = {value}.",
         "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in str(value)),
-    ]  # fmt: skip
+    ]
 
 
 @FAST
@@ -41,7 +53,12 @@ def test_integer_spellings(value: int, other: int, index: int) -> None:
 
 
 @FAST
-@given(st.integers(-500, 500), st.integers(2, 97), st.integers(1, 9), st.sampled_from(["frac", "dfrac", "tfrac"]))
+@given(
+    st.integers(-500, 500),
+    st.integers(2, 97),
+    st.integers(1, 9),
+    st.sampled_from(["frac", "dfrac", "tfrac"]),
+)
 def test_fraction_spellings(above: int, below: int, factor: int, command: str) -> None:
     value = Fraction(above, below)
     gold = f"{above}/{below}"
@@ -70,9 +87,13 @@ def test_fraction_spellings(above: int, below: int, factor: int, command: str) -
 def test_linear_expressions(slope: int, shift: int, change: int) -> None:
     assume(slope and change)
     gold = f"{slope}x{shift:+d}"
-    for said in (f"{shift}{slope:+d}x", f"$y = {slope}x {shift:+d}$", f"{slope}*x + ({shift})",
-                 f"-({-slope}x - {shift})",
-                 f"The answer to this problem is {slope}x{shift:+d}."):  # fmt: skip
+    for said in (
+        f"{shift}{slope:+d}x",
+        f"$y = {slope}x {shift:+d}$",
+        f"{slope}*x + ({shift})",
+        f"-({-slope}x - {shift})",
+        f"The answer to this problem is {slope}x{shift:+d}.",
+    ):
         assert state(gold, said, "expression") == "match", said
     assert state(gold, f"{slope}x{shift + change:+d}", "expression") == "mismatch"
     assert state(gold, f"{slope + change}x{shift:+d}", "expression") == "mismatch"
@@ -84,12 +105,17 @@ def test_linear_expressions(slope: int, shift: int, change: int) -> None:
     st.randoms(use_true_random=False),
     st.integers(100, 200),
 )
-def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: object, extra: int) -> None:
+def test_lists_are_strict_and_sets_free_of_order(
+    values: list[int], random: object, extra: int
+) -> None:
     gold = ", ".join(map(str, values))
     shuffled = sorted(values)
-    for said in (", ".join(map(str, shuffled)), "{" + ", ".join(map(str, shuffled)) + "}",
-                 " and ".join(map(str, shuffled)),
-                 "$" + ", ".join(map(str, shuffled)) + "$"):  # fmt: skip
+    for said in (
+        ", ".join(map(str, shuffled)),
+        "{" + ", ".join(map(str, shuffled)) + "}",
+        " and ".join(map(str, shuffled)),
+        "$" + ", ".join(map(str, shuffled)) + "$",
+    ):
         assert state(gold, said, "set") == "match", said
     assert state(gold, ", ".join(map(str, values[1:])), "set") == "mismatch"
     assert state(gold, ", ".join(map(str, [*values, extra])), "set") == "mismatch"
@@ -99,13 +125,26 @@ def test_lists_are_strict_and_sets_free_of_order(values: list[int], random: obje
 
 
 @FAST
-@given(st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True), st.integers(0, 4), st.integers(0, 4))
+@given(
+    st.lists(st.integers(1, 500), min_size=5, max_size=5, unique=True),
+    st.integers(0, 4),
+    st.integers(0, 4),
+)
 def test_choices_by_letter_text_and_value(values: list[int], right: int, said: int) -> None:
     choices = tuple(f"{value} cm" for value in values)
     expected = "match" if right == said else "mismatch"
-    for answer in (LETTER[said], f"({LETTER[said]})", f"\\boxed{{{LETTER[said]}}}", f"The answer is ({LETTER[said]}).",
-                   f"答案:{LETTER[said]}", f"故选{LETTER[said]}", choices[said], f"${values[said]} \\mathrm{{~cm}}$",
-                   f"**Answer: {LETTER[said]}**", f"{LETTER[said]}. {choices[said]}"):  # fmt: skip
+    for answer in (
+        LETTER[said],
+        f"({LETTER[said]})",
+        f"\\boxed{{{LETTER[said]}}}",
+        f"The answer is ({LETTER[said]}).",
+        f"答案:{LETTER[said]}",
+        f"故选{LETTER[said]}",
+        choices[said],
+        f"${values[said]} \\mathrm{{~cm}}$",
+        f"**Answer: {LETTER[said]}**",
+        f"{LETTER[said]}. {choices[said]}",
+    ):
         assert state(LETTER[right], answer, "choice", choices) == expected, answer
         assert state(choices[right], answer, "choice", choices) == expected, answer
 
@@ -133,8 +172,11 @@ def test_units_may_be_missing_but_not_contradict(value: int, other: int) -> None
 @FAST
 @given(st.integers(2, 60).filter(lambda n: int(n**0.5) ** 2 != n), st.integers(1, 30))
 def test_surds_and_pi(radicand: int, factor: int) -> None:
-    for gold, said in ((f"{factor}\\sqrt{{{radicand}}}", f"{factor}√{radicand}"), (f"{factor}\\pi", f"{factor}π"),
-                       (f"{factor}\\sqrt{{{radicand}}}", f"\\sqrt{{{radicand * factor * factor}}}")):  # fmt: skip
+    for gold, said in (
+        (f"{factor}\\sqrt{{{radicand}}}", f"{factor}√{radicand}"),
+        (f"{factor}\\pi", f"{factor}π"),
+        (f"{factor}\\sqrt{{{radicand}}}", f"\\sqrt{{{radicand * factor * factor}}}"),
+    ):
         assert state(gold, said, "number") == "match", said
         assert state(gold, f"{said}+1", "number") == "mismatch", said
         assert state(said, gold, "number") == "match", said

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mathse.answers import locate
+from mathse.answers import markers
 from mathse.answers.compare import compare
 from mathse.answers.mentions import _occurrences, labels_in, mentioned
 from mathse.answers.options import read_options
@@ -20,7 +20,9 @@ PHRASES = (
     "So on|also|thus|Hence|we get|we|conclude|\n|\n  |.|!|?|e.g.|3.5|5.| |x|12|(B)|**|:|=|İ|答案是|因此|$|1."
 )
 WORDS = PHRASES.split("|")
-TEXTS = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.lists(st.sampled_from(WORDS)).map("".join)
+TEXTS = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.lists(
+    st.sampled_from(WORDS)
+).map("".join)
 
 
 @settings(deadline=None, max_examples=400)
@@ -28,14 +30,14 @@ TEXTS = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.lists(s
 @example("   #### 5")
 @example("the answer answer is 5")
 def test_markers_are_where_the_pattern_finds_them(text: str) -> None:
-    found = [match.span() for match in locate._marker_matches(text)]
-    assert found == [match.span() for match in locate._MARKER.finditer(text)]
+    found = [match.span() for match in markers._marker_matches(text)]
+    assert found == [match.span() for match in markers._MARKER.finditer(text)]
 
 
 @settings(deadline=None, max_examples=400)
 @given(TEXTS)
 def test_a_conclusion_is_what_the_pattern_calls_one(text: str) -> None:
-    assert locate.concludes(text) == (locate._CONCLUSION.search(text) is not None)
+    assert markers.concludes(text) == (markers._CONCLUSION.search(text) is not None)
 
 
 CONCLUSIONS = (
@@ -46,7 +48,7 @@ CONCLUSIONS = (
 
 @pytest.mark.parametrize("sentence", CONCLUSIONS.split("|"))
 def test_every_way_to_conclude_is_met(sentence: str) -> None:
-    assert locate.concludes(sentence)
+    assert markers.concludes(sentence)
 
 
 OPTIONS = ["pen", "box", "5", "x+1", "4:30", "no", "1/2"]
@@ -54,7 +56,8 @@ OPTIONS = ["pen", "box", "5", "x+1", "4:30", "no", "1/2"]
 
 @settings(deadline=None, max_examples=400)
 @given(
-    st.sampled_from(OPTIONS), st.lists(st.sampled_from([*OPTIONS, "es", "s", *" ./^°_\\"]), max_size=12).map("".join)
+    st.sampled_from(OPTIONS),
+    st.lists(st.sampled_from([*OPTIONS, "es", "s", *" ./^°_\\"]), max_size=12).map("".join),
 )
 @example("box", "boxes")
 @example("pen", "a pen. 5")
@@ -80,10 +83,14 @@ def test_every_way_to_name_a_label_is_met(text: str) -> None:
 
 @pytest.mark.parametrize("word", ["likely", "most likely", "probably", "also", "then"])
 def test_a_word_that_only_hedges_does_not_hide_a_mention(word: str) -> None:
-    assert mentioned(f"It is {word} falling slowly.", read_options(("is falling", "is rising"))) == 0
+    assert (
+        mentioned(f"It is {word} falling slowly.", read_options(("is falling", "is rising"))) == 0
+    )
 
 
-@pytest.mark.parametrize("text", ["Garter snakes: they eat frogs", "garter snakes. They eat", "so garter snakes"])
+@pytest.mark.parametrize(
+    "text", ["Garter snakes: they eat frogs", "garter snakes. They eat", "so garter snakes"]
+)
 def test_a_point_or_colon_ends_a_mention(text: str) -> None:
     assert mentioned(text, read_options(("garter snakes", "hawks"))) == 0
 

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from mathse.core.ids import content_id, file_digest, folder_digest
 
-leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8
+)
 
 
 def same(a: object, b: object) -> bool:
@@ -52,7 +60,10 @@ def test_order_of_keys_and_kind_of_sequence_do_not_count() -> None:
 
 def test_ids_never_change() -> None:
     """Ids are stored in tables: this value must stay as it is for good."""
-    assert content_id("question", ["2", "3"], "A", 1.5, b"png", None, {"k": True}) == "b5f3a378b33ff4b0"
+    assert (
+        content_id("question", ["2", "3"], "A", 1.5, b"png", None, {"k": True})
+        == "b5f3a378b33ff4b0"
+    )
 
 
 @pytest.mark.parametrize("part", [{1, 2}, object(), {1: "a"}])

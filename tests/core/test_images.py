@@ -13,7 +13,9 @@ from mathse.core.tables import read_table
 
 def pictures(n: int) -> pl.DataFrame:
     data = [f"picture {i} ".encode() * 20 for i in range(n)]
-    return pl.DataFrame({"image_id": [hashlib.sha256(item).hexdigest() for item in data], "bytes": data})
+    return pl.DataFrame(
+        {"image_id": [hashlib.sha256(item).hexdigest() for item in data], "bytes": data}
+    )
 
 
 def test_every_image_comes_back(tmp_path: Path) -> None:

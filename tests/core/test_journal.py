@@ -36,7 +36,9 @@ class Work:
         return rows(chunk)
 
 
-def run(work: Work, journal: Path, items: Sequence[int] = range(10), *, salt: str = "") -> pl.DataFrame:
+def run(
+    work: Work, journal: Path, items: Sequence[int] = range(10), *, salt: str = ""
+) -> pl.DataFrame:
     return run_in_chunks(
         items,
         work,
@@ -102,7 +104,9 @@ def garble_digest(file: Path) -> None:
     file.with_suffix(".sha256").write_bytes(b"\xff" * 64)
 
 
-@pytest.mark.parametrize("harm", [cut, flip, empty, lose_digest, cut_digest, garble_digest, Path.unlink])
+@pytest.mark.parametrize(
+    "harm", [cut, flip, empty, lose_digest, cut_digest, garble_digest, Path.unlink]
+)
 def test_a_damaged_chunk_is_done_again(tmp_path: Path, harm) -> None:
     run(Work(), tmp_path)
     harm(tmp_path / f"{content_id('', [3, 4, 5])}.parquet")
@@ -149,7 +153,9 @@ write_table(df, folder / "out.parquet", sort_by=["item"])
 def test_sigkill_then_resume_gives_the_same_bytes(tmp_path: Path) -> None:
     def child(folder: str, event: str = "never", at: int = 0) -> int:
         (tmp_path / folder).mkdir(exist_ok=True)
-        return subprocess.run([sys.executable, "-c", CHILD, str(tmp_path / folder), event, str(at)]).returncode
+        return subprocess.run(
+            [sys.executable, "-c", CHILD, str(tmp_path / folder), event, str(at)]
+        ).returncode
 
     def finished() -> int:
         return len(list((tmp_path / "killed" / "j").glob("*.sha256")))
@@ -167,29 +173,42 @@ def test_sigkill_then_resume_gives_the_same_bytes(tmp_path: Path) -> None:
         assert not (tmp_path / "killed" / "out.parquet").exists()
         if chunks == 4:
             leftovers = list((tmp_path / "killed" / "j").glob("*.tmp"))
-            assert leftovers, "a kill before a rename leaves the temporary file, and resuming bears it"
+            assert leftovers, (
+                "a kill before a rename leaves the temporary file, and resuming bears it"
+            )
     assert child("killed") == 0
     assert (tmp_path / "killed" / "calls").read_text() == "0"
-    assert (tmp_path / "killed" / "out.parquet").read_bytes() == (tmp_path / "calm" / "out.parquet").read_bytes()
+    assert (tmp_path / "killed" / "out.parquet").read_bytes() == (
+        tmp_path / "calm" / "out.parquet"
+    ).read_bytes()
 
 
 def test_a_chunk_without_values_takes_the_types_of_the_others(tmp_path: Path) -> None:
     def work(chunk: Sequence[int]) -> pl.DataFrame:
-        return pl.DataFrame({"item": list(chunk), "note": [None if i < 3 else "late" for i in chunk]})
+        return pl.DataFrame(
+            {"item": list(chunk), "note": [None if i < 3 else "late" for i in chunk]}
+        )
 
-    df = run_in_chunks(range(5), work, chunk_size=3, key=lambda c: f"k{c[0]}", journal=tmp_path, label="test")
+    df = run_in_chunks(
+        range(5), work, chunk_size=3, key=lambda c: f"k{c[0]}", journal=tmp_path, label="test"
+    )
     assert df["note"].to_list() == [None, None, None, "late", "late"]
 
 
 @pytest.mark.parametrize(
-    "second", [{"item": ["x"]}, {"item": [1], "more": [1]}, {"other": [1]}, {"item": [None], "more": [None]}]
+    "second",
+    [{"item": ["x"]}, {"item": [1], "more": [1]}, {"other": [1]}, {"item": [None], "more": [None]}],
 )
-def test_chunks_of_different_columns_are_refused(tmp_path: Path, second: dict[str, list[object]]) -> None:
+def test_chunks_of_different_columns_are_refused(
+    tmp_path: Path, second: dict[str, list[object]]
+) -> None:
     def work(chunk: Sequence[int]) -> pl.DataFrame:
         return pl.DataFrame({"item": [0]} if chunk[0] == 0 else second)
 
     with pytest.raises(DataError, match="different columns"):
-        run_in_chunks(range(2), work, chunk_size=1, key=lambda c: f"k{c[0]}", journal=tmp_path, label="test")
+        run_in_chunks(
+            range(2), work, chunk_size=1, key=lambda c: f"k{c[0]}", journal=tmp_path, label="test"
+        )
 
 
 def test_no_items_give_the_schema_and_no_work(tmp_path: Path) -> None:
@@ -203,7 +222,9 @@ def test_bad_sizes_and_keys_are_refused(tmp_path: Path) -> None:
         run_in_chunks([1], rows, chunk_size=0, key=str, journal=tmp_path, label="test")
     for key in ("", "../x", "a/b", ".hidden", "x" * 300):
         with pytest.raises(ParamError, match="file name"):
-            run_in_chunks([1], rows, chunk_size=1, key=lambda c, key=key: key, journal=tmp_path, label="test")
+            run_in_chunks(
+                [1], rows, chunk_size=1, key=lambda c, key=key: key, journal=tmp_path, label="test"
+            )
 
 
 def test_prune_keeps_what_it_is_told(tmp_path: Path) -> None:

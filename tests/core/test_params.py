@@ -7,7 +7,7 @@ import pytest
 
 from mathse.core.errors import ParamError
 from mathse.core.params import load_params
-from mathse.workspace import apply_profile
+from mathse.profiles import apply_profile
 from tests.closure import ROOT
 
 
@@ -27,7 +27,11 @@ def folder(tmp_path: Path) -> Path:
         ("  r1: {prev: r0}", "  1: {prev: r0}", "name rounds r1"),
         ("  r1: {prev: r0}", "  r1: {prev: r3}", "follows itself"),
         ("  r1: {prev: r0}", "  r1: {prev: r9}", "follows r9, which does not exist"),
-        ("  r1: {prev: r0}", "  r1: {prev: r0, generat: false}", "rounds.r1.generat is not a parameter"),
+        (
+            "  r1: {prev: r0}",
+            "  r1: {prev: r0, generat: false}",
+            "rounds.r1.generat is not a parameter",
+        ),
     ],
 )
 def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, message: str) -> None:

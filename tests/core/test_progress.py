@@ -55,7 +55,9 @@ def test_long_times_show_hours(clock: Clock) -> None:
         assert bar.line().endswith("took 1:02:05")
 
 
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_terminal_gets_a_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(progress.sys.stderr, "isatty", lambda: True)
     assert list(track(range(3), total=3, label="drawn")) == [0, 1, 2]
     assert "3/3" in capsys.readouterr().err

@@ -37,7 +37,13 @@ def test_same_rows_give_same_bytes(tmp_path: Path) -> None:
     df = sample()
     chunked = pl.concat([df[200:], df[:50], df[50:200]], rechunk=False)
     assert chunked.n_chunks() == 3
-    variants = [df, chunked, df.reverse(), df.sample(fraction=1, shuffle=True, seed=1), df.lazy().collect()]
+    variants = [
+        df,
+        chunked,
+        df.reverse(),
+        df.sample(fraction=1, shuffle=True, seed=1),
+        df.lazy().collect(),
+    ]
     files = [tmp_path / f"{i}.parquet" for i in range(len(variants))]
     for variant, file in zip(variants, files, strict=True):
         write_table(variant, file, sort_by=["key"])
@@ -69,7 +75,9 @@ def test_nothing_is_left_beside_the_table(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["t.parquet"]
 
 
-def test_a_failed_write_leaves_the_old_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_the_old_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "t.parquet"
     write_table(sample(), file, sort_by=["key"])
     before = file.read_bytes()
@@ -104,7 +112,9 @@ def test_shards_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 
 
 def test_missing_and_damaged_tables_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no such table(.|\n)*gone.parquet(.|\n)*fix: run the stage"):
+    with pytest.raises(
+        DataError, match=r"no such table(.|\n)*gone.parquet(.|\n)*fix: run the stage"
+    ):
         read_table(tmp_path / "gone.parquet")
     with pytest.raises(DataError, match="holds no .parquet"):
         read_table(tmp_path)

@@ -45,7 +45,12 @@ def cropped(share: float, seed: int = 0) -> Change:
     def change(data: bytes) -> bytes:
         image = opened(data)
         left, top, right, bottom = (chance.uniform(0, share) for _ in range(4))
-        box = (left * image.width, top * image.height, (1 - right) * image.width, (1 - bottom) * image.height)
+        box = (
+            left * image.width,
+            top * image.height,
+            (1 - right) * image.width,
+            (1 - bottom) * image.height,
+        )
         return png(image.crop(tuple(round(edge) for edge in box)))
 
     return change
@@ -70,11 +75,17 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def triangle(labels: tuple[str, str, str] = ("48°", "75°", "?"), *, size: int = 320, shift: int = 0) -> bytes:
+def triangle(
+    labels: tuple[str, str, str] = ("48°", "75°", "?"), *, size: int = 320, shift: int = 0
+) -> bytes:
     """A sparse drawing: thin lines and three labels on paper."""
     image = Image.new("RGB", (size, size), "white")
     draw = ImageDraw.Draw(image)
-    corners = [(size * 0.15, size * 0.8), (size * 0.85, size * 0.85), (size * 0.45 + shift, size * 0.15)]
+    corners = [
+        (size * 0.15, size * 0.8),
+        (size * 0.85, size * 0.85),
+        (size * 0.45 + shift, size * 0.15),
+    ]
     draw.polygon(corners, outline="black", width=2)
     for (x, y), text in zip(corners, labels, strict=True):
         side = -0.13 if x < size / 2 else 0.02

@@ -2,10 +2,11 @@
 
     python -m tests.curation.planted [--problems N]
 
-N problems of MATH-Vision and N of TabMWP's test split are held out. Among as many others of each, which are trained on,
-copies of the held-out ones are planted: with the picture changed, with the wording changed by rules too, without
-picture, and copies whose numbers were changed, which are other problems and must not be listed. Rewordings by people or
-models are not covered, nor figures drawn anew.
+N problems of MATH-Vision and N of TabMWP's test split are held out. Among as many others of each,
+which are trained on, copies of the held-out ones are planted: with the picture changed, with the
+wording changed by rules too, without picture, and copies whose numbers were changed, which are
+other problems and must not be listed. Rewordings by people or models are not covered, nor figures
+drawn anew.
 """
 
 from __future__ import annotations
@@ -23,14 +24,20 @@ import typer
 from mathse.core.ids import content_id
 from mathse.core.params import load_params
 from mathse.curation.contamination import find_matches
-from mathse.curation.wording import numbers
+from mathse.curation.text_similarity import numbers
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES
 from tests.curation.rewording import reworded, with_other_numbers
 
 DATA = ROOT.parent / "shared" / "data"
-SCHEMA = {"problem_id": pl.String, "split": pl.String, "question": pl.String, "answer": pl.String,
-          "choices": pl.List(pl.String), "image_ids": pl.List(pl.String)}  # fmt: skip
+SCHEMA = {
+    "problem_id": pl.String,
+    "split": pl.String,
+    "question": pl.String,
+    "answer": pl.String,
+    "choices": pl.List(pl.String),
+    "image_ids": pl.List(pl.String),
+}
 
 
 @dataclass
@@ -47,8 +54,16 @@ class Planted:
         if picture is not None:
             ids = [content_id(picture)]
             self.images[ids[0]] = picture
-        self.rows.append({"problem_id": name, "split": split, "question": question, "answer": row["answer"],
-                          "choices": row["choices"], "image_ids": ids})  # fmt: skip
+        self.rows.append(
+            {
+                "problem_id": name,
+                "split": split,
+                "question": question,
+                "answer": row["answer"],
+                "choices": row["choices"],
+                "image_ids": ids,
+            }
+        )
         return name
 
 
@@ -57,10 +72,15 @@ def real_problems(folder: Path, split: str | None, seed: int) -> list[dict[str, 
     file = folder / ("test.jsonl" if split is None else "problems.jsonl")
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     found = [
-        {"question": row["question"], "answer": str(row["answer"]), "picture": (folder / row["image"]).read_bytes(),
-         "choices": row.get("options") or row.get("choices") or []}
-        for row in rows if split in (None, row.get("split"))
-    ]  # fmt: skip
+        {
+            "question": row["question"],
+            "answer": str(row["answer"]),
+            "picture": (folder / row["image"]).read_bytes(),
+            "choices": row.get("options") or row.get("choices") or [],
+        }
+        for row in rows
+        if split in (None, row.get("split"))
+    ]
     random.Random(seed).shuffle(found)
     return found
 
@@ -77,13 +97,19 @@ def plant(data: Path, count: int, *, seed: int = 0) -> Planted:
     for place, row in enumerate(held_out):
         original = world.add("eval", row["question"], row, row["picture"])
         name, change = changes[place % len(changes)]
-        words, changed = reworded(row["question"], place), with_other_numbers(row["question"], place)
+        words, changed = (
+            reworded(row["question"], place),
+            with_other_numbers(row["question"], place),
+        )
         copies = {f"picture: {name}": (row["question"], change(row["picture"]))}
         copies["picture and wording"] = (words, change(row["picture"]))
         if len(numbers(row["question"])) >= 3:
             copies["wording, no picture"] = (words, None)
         if changed is not None:
-            copies["other numbers"] = (reworded(changed, place), None if place % 2 else row["picture"])
+            copies["other numbers"] = (
+                reworded(changed, place),
+                None if place % 2 else row["picture"],
+            )
         for kind, (question, picture) in copies.items():
             world.kinds[world.add("train", question, row, picture)] = (kind, original)
     return world
@@ -107,8 +133,12 @@ def measure(world: Planted) -> dict[str, tuple[int, int]]:
 
 def summary(found: dict[str, tuple[int, int]]) -> tuple[float, float]:
     """Return precision and recall."""
-    right = sum(listed for kind, (listed, _) in found.items() if kind.startswith(("picture", "wording")))
-    planted = sum(total for kind, (_, total) in found.items() if kind.startswith(("picture", "wording")))
+    right = sum(
+        listed for kind, (listed, _) in found.items() if kind.startswith(("picture", "wording"))
+    )
+    planted = sum(
+        total for kind, (_, total) in found.items() if kind.startswith(("picture", "wording"))
+    )
     return right / max(1, sum(listed for listed, _ in found.values())), right / planted
 
 

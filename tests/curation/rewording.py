@@ -6,12 +6,28 @@ import random
 import re
 
 SYNONYMS = {
-    "how many": "what is the number of", "what is the value of": "find the value of", "find": "determine",
-    "calculate": "work out", "shown": "displayed", "picture": "figure", "diagram": "figure", "biggest": "largest",
-    "which of the following": "which one of these", "below": "underneath", "want to": "would like to",
-    "the figure": "the drawing", "some": "several", "children": "kids", "total": "overall", "altogether": "in all",
-    "has": "possesses", "there are": "one can find", "equal to": "the same as", "each": "every", "big": "large",
-}  # fmt: skip
+    "how many": "what is the number of",
+    "what is the value of": "find the value of",
+    "find": "determine",
+    "calculate": "work out",
+    "shown": "displayed",
+    "picture": "figure",
+    "diagram": "figure",
+    "biggest": "largest",
+    "which of the following": "which one of these",
+    "below": "underneath",
+    "want to": "would like to",
+    "the figure": "the drawing",
+    "some": "several",
+    "children": "kids",
+    "total": "overall",
+    "altogether": "in all",
+    "has": "possesses",
+    "there are": "one can find",
+    "equal to": "the same as",
+    "each": "every",
+    "big": "large",
+}
 BEFORE = ("Look carefully. ", "Consider the following. ", "Here is a task. ", "")
 AFTER = (" Explain how you found it.", " Give your answer.", "", "")
 

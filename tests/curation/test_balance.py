@@ -8,8 +8,16 @@ import pytest
 from mathse.core.errors import ParamError
 from mathse.curation.balance import Balance, near_duplicates
 from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
-from mathse.curation.merge import count_buckets, count_dropped, merge_rows, without_unusable
-from tests.judge.paths import RIGHT, WRONG, problem_id, trajectories, trajectory, verdict, verdicts
+from mathse.curation.training_rows import count_buckets, count_dropped, merge_rows, without_unusable
+from tests.judge.trajectories import (
+    RIGHT,
+    WRONG,
+    problem_id,
+    trajectories,
+    trajectory,
+    verdict,
+    verdicts,
+)
 
 OTHER = " So it is clear."
 THIRD = " Thus we are done."
@@ -20,7 +28,9 @@ def merge(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     judged = verdicts(*(verdict(path, good) for path, good in paths))
     rows = trajectories(*(path for path, _ in paths))
-    train, dropped = merge_rows(None, rows, judged, round_name="r1", max_per_problem=most, balance=Balance(**limits))
+    train, dropped = merge_rows(
+        None, rows, judged, round_name="r1", max_per_problem=most, balance=Balance(**limits)
+    )
     return train, dropped, judged
 
 
@@ -39,7 +49,10 @@ def test_problems_that_are_always_solved_give_fewer_rows_and_hard_ones_more() ->
     paths = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 3, 12)]
     train, dropped, judged = merge(paths, most=2, easy_max=1, hard_max=3)
     assert kept(train) == {problem_id(0): 1, problem_id(1): 2, problem_id(2): 3}
-    assert {reason: count for reason, count in count_dropped(dropped).items() if count} == {"over_cap": 2, "easy": 1}
+    assert {reason: count for reason, count in count_dropped(dropped).items() if count} == {
+        "over_cap": 2,
+        "easy": 1,
+    }
     assert count_buckets(train, judged, Balance()) == {"easy": 1, "middle": 2, "hard": 3}
 
 
@@ -61,7 +74,9 @@ def test_without_hard_problems_the_budget_takes_nothing() -> None:
     ("limits", "reason"),
     [({"min_chars": len(RIGHT) + 1}, "too_short"), ({"max_chars": len(RIGHT) - 1}, "too_long")],
 )
-def test_a_path_of_the_wrong_length_is_left_out_and_solves_nothing(limits: dict[str, int], reason: str) -> None:
+def test_a_path_of_the_wrong_length_is_left_out_and_solves_nothing(
+    limits: dict[str, int], reason: str
+) -> None:
     train, dropped, judged = merge(solved(0, 1, 0), **limits)
     assert train.is_empty() and dropped["reason"].to_list() == [reason]
     before = initial_ledger([problem_id(0)], [])
@@ -77,7 +92,13 @@ def test_the_defaults_limit_nothing() -> None:
 
 def test_paths_that_say_the_same_in_nearly_the_same_words_are_kept_once() -> None:
     long = "First we read the bar and see that it shows 3. Then we add 3+4=7. The answer to this problem is 7."
-    paths = [long, long.replace("Then", "Now"), long.replace("3+4=7", "4+3=7"), long.replace("3", "2"), RIGHT]
+    paths = [
+        long,
+        long.replace("Then", "Now"),
+        long.replace("3+4=7", "4+3=7"),
+        long.replace("3", "2"),
+        RIGHT,
+    ]
     rows = [(trajectory(0, text, place), True) for place, text in enumerate(paths)]
     train, dropped, _ = merge(rows, most=9, near_min=0.7)
     assert dropped["reason"].to_list() == ["near_identical"] * 2

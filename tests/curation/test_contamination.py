@@ -9,14 +9,16 @@ import pytest
 import schemas
 from mathse.core.ids import content_id
 from mathse.core.params import load_params
+from mathse.curation.candidate_pairs import near_questions
 from mathse.curation.contamination import MATCHES, contaminated_problems, find_matches
-from mathse.curation.near_text import near_questions
-from mathse.curation.wording import answer_text, numbers, pieces, same_answer
+from mathse.curation.text_similarity import answer_text, numbers, pieces, same_answer
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES, bars, triangle
 
 SETTINGS = load_params(ROOT / "params.yaml").decontaminate
-QUESTION = "A shop sells 12 red and 7 blue kites. On Monday 5 kites are sold. How many kites are left?"
+QUESTION = (
+    "A shop sells 12 red and 7 blue kites. On Monday 5 kites are sold. How many kites are left?"
+)
 REWORDED = "How many kites remain in a shop that sells 12 red and 7 blue kites, when 5 kites are sold on Monday?"
 OTHER_NUMBERS = "How many kites remain in a shop that sells 13 red and 8 blue kites, when 6 kites are sold on Monday?"
 
@@ -28,23 +30,44 @@ class World:
         self.rows: list[dict[str, Any]] = []
         self.images: dict[str, bytes] = {}
 
-    def add(self, split: str, question: str, answer: str = "14", picture: bytes | None = None, **more: Any) -> str:
+    def add(
+        self,
+        split: str,
+        question: str,
+        answer: str = "14",
+        picture: bytes | None = None,
+        **more: Any,
+    ) -> str:
         ids = []
         if picture is not None:
             ids = [content_id("image", picture)]
             self.images[ids[0]] = picture
         name = content_id(split, question, answer, ids, len(self.rows))
-        row = {"problem_id": name, "split": split, "question": question, "answer": answer, "choices": [],
-               "image_ids": ids}  # fmt: skip
+        row = {
+            "problem_id": name,
+            "split": split,
+            "question": question,
+            "answer": answer,
+            "choices": [],
+            "image_ids": ids,
+        }
         self.rows.append(row | more)
         return name
 
     def matches(self, **changes: Any) -> pl.DataFrame:
-        schema = {"problem_id": pl.String, "split": pl.String, "question": pl.String, "answer": pl.String,
-                  "choices": pl.List(pl.String), "image_ids": pl.List(pl.String)}  # fmt: skip
+        schema = {
+            "problem_id": pl.String,
+            "split": pl.String,
+            "question": pl.String,
+            "answer": pl.String,
+            "choices": pl.List(pl.String),
+            "image_ids": pl.List(pl.String),
+        }
         rows = pl.DataFrame(self.rows, schema=schema)
         settings = SETTINGS.model_copy(update=changes)
-        found = find_matches(rows, self.images.__getitem__, settings, evaluated=["eval", "eval_hard"])
+        found = find_matches(
+            rows, self.images.__getitem__, settings, evaluated=["eval", "eval_hard"]
+        )
         assert found.schema == MATCHES
         return schemas.validate(found, schemas.Match, file="matches")
 
@@ -52,7 +75,9 @@ class World:
         return self.matches(**changes).select("problem_id", "other_id", "rule").rows()
 
 
-@pytest.mark.parametrize("question", [QUESTION, QUESTION.upper(), f"<image1>\n{QUESTION}", REWORDED])
+@pytest.mark.parametrize(
+    "question", [QUESTION, QUESTION.upper(), f"<image1>\n{QUESTION}", REWORDED]
+)
 def test_the_same_question_without_a_picture_is_a_match(question: str) -> None:
     world = World()
     held_out = world.add("eval", QUESTION)
@@ -74,10 +99,17 @@ def test_both_sides_and_the_scores_are_listed() -> None:
     ours = world.add("train", QUESTION, "fourteen")
     row = world.matches().row(0, named=True)
     assert (row["problem_id"], row["other_id"], row["split"], row["other_split"]) == (
-        ours, held_out, "train", "eval_hard",
-    )  # fmt: skip
+        ours,
+        held_out,
+        "train",
+        "eval_hard",
+    )
     assert (row["question"], row["other_question"]) == (QUESTION, REWORDED)
-    assert SETTINGS.text_min <= row["text"] < 1 and row["picture"] is None and row["same_answer"] is False
+    assert (
+        SETTINGS.text_min <= row["text"] < 1
+        and row["picture"] is None
+        and row["same_answer"] is False
+    )
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
@@ -99,7 +131,9 @@ def test_the_same_picture_and_answer_are_enough_whatever_the_words() -> None:
 def test_a_stock_question_over_another_picture_is_another_problem() -> None:
     world = World()
     world.add("eval", "Find the angle with the question mark.", "57", triangle())
-    world.add("train", "Find the angle with the question mark.", "44", triangle(("61°", "75°", "?")))
+    world.add(
+        "train", "Find the angle with the question mark.", "44", triangle(("61°", "75°", "?"))
+    )
     world.add("train", "Find the angle with the question mark.", "57", triangle(shift=60))
     assert world.rules() == []
 
@@ -115,9 +149,18 @@ def test_a_figure_drawn_anew_is_found_by_enough_numbers_and_the_answer() -> None
 
 def test_what_is_kept_from_what() -> None:
     world = World()
-    names = {split: world.add(split, QUESTION) for split in ("train", "orm", "orm_test", "eval", "eval_hard")}
+    names = {
+        split: world.add(split, QUESTION)
+        for split in ("train", "orm", "orm_test", "eval", "eval_hard")
+    }
     found = {(row[0], row[1]) for row in world.rules()}
-    pairs = [("train", "eval"), ("train", "eval_hard"), ("orm", "eval"), ("orm", "eval_hard"), ("orm", "orm_test")]
+    pairs = [
+        ("train", "eval"),
+        ("train", "eval_hard"),
+        ("orm", "eval"),
+        ("orm", "eval_hard"),
+        ("orm", "orm_test"),
+    ]
     assert found == {(names[ours], names[theirs]) for ours, theirs in pairs}
     assert contaminated_problems(world.matches(), "train") == [names["train"]]
 
@@ -152,7 +195,9 @@ def test_answers_are_compared_by_what_they_say() -> None:
 
 
 def test_candidates_share_their_numbers_and_most_of_their_words() -> None:
-    ours = [(pieces(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [(pieces(QUESTION), "1")]
+    ours = [(pieces(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [
+        (pieces(QUESTION), "1")
+    ]
     assert near_questions(ours, [(pieces(QUESTION), "12 5 7")]) == [(0, 0), (1, 0)]
     assert near_questions([], ours) == []
 

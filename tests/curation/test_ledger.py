@@ -19,7 +19,7 @@ from mathse.curation.ledger import (
     remaining_problems,
 )
 from schemas import LedgerRow
-from tests.judge.paths import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
+from tests.judge.trajectories import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
 
 IDS = [problem_id(number) for number in range(6)]
 
@@ -44,8 +44,13 @@ def first(**groups: list[str]) -> pl.DataFrame:
 def test_after_distillation():
     ledger = first(quarantined=[IDS[1]], contaminated=[IDS[2]])
     assert states(ledger) == {
-        0: "distilled", 1: "quarantined", 2: "contaminated", 3: "remaining", 4: "remaining", 5: "remaining",
-    }  # fmt: skip
+        0: "distilled",
+        1: "quarantined",
+        2: "contaminated",
+        3: "remaining",
+        4: "remaining",
+        5: "remaining",
+    }
     assert remaining_problems(ledger) == sorted(IDS[3:])
     assert ledger.schema == LEDGER and set(ledger["round"]) == {"r0"}
     LedgerRow.validate(ledger)
@@ -60,9 +65,16 @@ def test_a_round_moves_each_problem_by_what_happened():
         round_name="r1",
     )
     assert states(ledger) == {
-        0: "distilled", 1: "accepted", 2: "reflected", 3: "hard", 4: "remaining", 5: "remaining",
-    }  # fmt: skip
-    counts = {row["problem_id"]: (row["attempts"], row["passes"]) for row in ledger.iter_rows(named=True)}
+        0: "distilled",
+        1: "accepted",
+        2: "reflected",
+        3: "hard",
+        4: "remaining",
+        5: "remaining",
+    }
+    counts = {
+        row["problem_id"]: (row["attempts"], row["passes"]) for row in ledger.iter_rows(named=True)
+    }
     assert [counts[name] for name in IDS[:5]] == [(0, 0), (2, 1), (1, 0), (2, 0), (0, 0)]
     assert remaining_problems(ledger) == sorted(IDS[3:])
 
@@ -138,8 +150,12 @@ def test_ledger_invariants_hold_over_any_rounds(rounds):
         for number, good in paths or []:
             attempts[IDS[number]] += 1
             passes[IDS[number]] += good
-        assert dict(ledger.select("problem_id", "attempts").iter_rows()) == {name: attempts[name] for name in IDS}
-        assert dict(ledger.select("problem_id", "passes").iter_rows()) == {name: passes[name] for name in IDS}
+        assert dict(ledger.select("problem_id", "attempts").iter_rows()) == {
+            name: attempts[name] for name in IDS
+        }
+        assert dict(ledger.select("problem_id", "passes").iter_rows()) == {
+            name: passes[name] for name in IDS
+        }
         newly = {IDS[number] for number, good in [*(paths or []), *(reflections or [])] if good}
         solved = set(ledger.filter(pl.col("state").is_in(SOLVED))["problem_id"])
         assert solved == set(before.filter(pl.col("state").is_in(SOLVED))["problem_id"]) | newly
@@ -152,7 +168,10 @@ GOOD = next_ledger(first(), judged((1, True), (2, False)), None, round_name="r1"
 def change(ledger: pl.DataFrame, number: int, **values: object) -> pl.DataFrame:
     at = pl.col("problem_id") == IDS[number]
     return ledger.with_columns(
-        pl.when(at).then(pl.lit(value, dtype=ledger.schema[name])).otherwise(pl.col(name)).alias(name)
+        pl.when(at)
+        .then(pl.lit(value, dtype=ledger.schema[name]))
+        .otherwise(pl.col(name))
+        .alias(name)
         for name, value in values.items()
     )
 

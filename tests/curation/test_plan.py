@@ -33,7 +33,9 @@ def test_hard_problems_can_be_left_out():
 
 
 def test_nothing_open_plans_nothing():
-    plan = plan_samples(LEDGER_ROWS.filter(pl.col("state") == "accepted"), samples=1, hard_samples=1)
+    plan = plan_samples(
+        LEDGER_ROWS.filter(pl.col("state") == "accepted"), samples=1, hard_samples=1
+    )
     assert plan.height == 0 and plan.columns == ["problem_id", "sample_idx"]
 
 

@@ -5,7 +5,9 @@ import pytest
 from tests.curation.planted import DATA, measure, plant, summary
 
 
-@pytest.mark.skipif(not (DATA / "math-v").is_dir() or not (DATA / "tabmwp").is_dir(), reason="needs the real data")
+@pytest.mark.skipif(
+    not (DATA / "math-v").is_dir() or not (DATA / "tabmwp").is_dir(), reason="needs the real data"
+)
 def test_copies_planted_among_real_problems_are_found_and_nothing_else() -> None:
     found = measure(plant(DATA, 24))
     precision, recall = summary(found)

@@ -9,7 +9,7 @@ from transformers import AutoModelForImageTextToText
 
 from mathse.core.images import ImageStore
 from mathse.engines.attention import GROUPED, grouped_attention, use_grouped_attention
-from mathse.engines.processing import Processing
+from mathse.engines.inputs import Processing
 from tests.tiny import ask
 
 
@@ -17,9 +17,13 @@ def load(tiny: Path, **extra: Any) -> Any:
     return AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32, **extra)
 
 
-def test_grouped_attention_computes_what_eager_attention_does(tiny: Path, store: ImageStore) -> None:
+def test_grouped_attention_computes_what_eager_attention_does(
+    tiny: Path, store: ImageStore
+) -> None:
     processing = Processing.load(tiny, store)
-    texts = [processing.render(ask(text, 1)) for text in ("short", "a longer question about the figure")]
+    texts = [
+        processing.render(ask(text, 1)) for text in ("short", "a longer question about the figure")
+    ]
     inputs = processing.batch(texts, [("img0",), ("img1",)])
     eager, grouped = load(tiny, attn_implementation="eager"), load(tiny)
     assert use_grouped_attention(grouped)
@@ -35,7 +39,9 @@ def test_grouped_attention_computes_what_eager_attention_does(tiny: Path, store:
     assert results[0][0].std() > 0.01
 
 
-@pytest.mark.parametrize(("keys", "dtype"), [(40, torch.float32), (300, torch.float32), (300, torch.bfloat16)])
+@pytest.mark.parametrize(
+    ("keys", "dtype"), [(40, torch.float32), (300, torch.float32), (300, torch.bfloat16)]
+)
 @pytest.mark.parametrize("gradients", [False, True])
 def test_short_and_long_rows_attend_alike(keys: int, dtype: torch.dtype, gradients: bool) -> None:
     """Rows of padding, then causal: by the definition, whichever way it is computed."""
@@ -52,7 +58,10 @@ def test_short_and_long_rows_attend_alike(keys: int, dtype: torch.dtype, gradien
     rough = 1e-5 if dtype == torch.float32 else 3e-2
     assert torch.allclose(found.float(), wanted.transpose(1, 2), atol=rough)
     if gradients:
-        grads = [torch.autograd.grad(out.float().square().sum(), (query, key, value)) for out in (found, wanted)]
+        grads = [
+            torch.autograd.grad(out.float().square().sum(), (query, key, value))
+            for out in (found, wanted)
+        ]
         for one, other in zip(*grads, strict=True):
             assert torch.allclose(one.float(), other.float(), atol=rough * 10, rtol=rough * 10)
 

@@ -8,7 +8,9 @@ from mathse.engines.protocol import Sampling
 from mathse.engines.sampling import Drawing, MostAreDone, draw, uniforms
 
 
-def share_of_each_token(scores: torch.Tensor, *, temperature: float = 1.0, top_p: float = 1.0) -> torch.Tensor:
+def share_of_each_token(
+    scores: torch.Tensor, *, temperature: float = 1.0, top_p: float = 1.0
+) -> torch.Tensor:
     """Draw at evenly spaced numbers, so that shares are exact and not a matter of luck."""
     n = 4000
     even = (torch.arange(n, dtype=torch.float64) + 0.5) / n
@@ -25,7 +27,9 @@ def test_tokens_are_drawn_by_their_probability() -> None:
 
 def test_top_p_keeps_the_smallest_set_that_holds_the_mass() -> None:
     scores = torch.log(torch.tensor([0.5, 0.2, 0.05, 0.25]))
-    assert torch.allclose(share_of_each_token(scores, top_p=0.7), torch.tensor([2 / 3, 0, 0, 1 / 3]), atol=1e-3)
+    assert torch.allclose(
+        share_of_each_token(scores, top_p=0.7), torch.tensor([2 / 3, 0, 0, 1 / 3]), atol=1e-3
+    )
     assert share_of_each_token(scores, top_p=0.5).tolist() == [1, 0, 0, 0]
 
 
@@ -40,7 +44,10 @@ def test_top_p_of_a_flat_distribution_looks_beyond_the_best_few() -> None:
 def test_impossible_tokens_are_never_drawn() -> None:
     scores = torch.tensor([[-torch.inf, 0.0, -torch.inf]])
     for number in (0.0, 1 - 1e-16):
-        assert draw(scores, torch.tensor([number], dtype=torch.float64), temperature=1, top_p=1).item() == 1
+        assert (
+            draw(scores, torch.tensor([number], dtype=torch.float64), temperature=1, top_p=1).item()
+            == 1
+        )
 
 
 def test_each_key_has_numbers_of_its_own() -> None:
@@ -61,7 +68,10 @@ def test_drawing_makes_the_chosen_token_the_best() -> None:
 def test_a_batch_stops_when_most_rows_are_done() -> None:
     stopping = MostAreDone([9], start=1, go_on_above=1)
     assert stopping(torch.tensor([[9, 1], [9, 9], [9, 1]]), torch.empty(0)).tolist() == [False] * 3
-    assert stopping(torch.tensor([[9, 1, 9], [9, 9, 0], [9, 1, 1]]), torch.empty(0)).tolist() == [True] * 3
+    assert (
+        stopping(torch.tensor([[9, 1, 9], [9, 9, 0], [9, 1, 1]]), torch.empty(0)).tolist()
+        == [True] * 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,6 +83,8 @@ def test_a_batch_stops_when_most_rows_are_done() -> None:
         ((1.0, 1.0, 0, 0), "max_new"),
     ],
 )
-def test_sampling_refuses_values_outside_their_range(values: tuple[float, float, int, int], name: str) -> None:
+def test_sampling_refuses_values_outside_their_range(
+    values: tuple[float, float, int, int], name: str
+) -> None:
     with pytest.raises(ParamError, match=name):
         Sampling(*values)

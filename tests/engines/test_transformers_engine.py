@@ -12,9 +12,9 @@ import torch
 import mathse.engines.transformers_engine as module
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
-from mathse.engines.contract import write_record
+from mathse.engines.input_fingerprint import write_record
+from mathse.engines.inputs import append_tokens
 from mathse.engines.model_files import model_digest
-from mathse.engines.processing import append_tokens
 from mathse.engines.protocol import Completion, Request, Sampling
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask
@@ -25,7 +25,9 @@ DRAWN = Sampling(1.0, 1.0, 12, 5)
 
 @pytest.fixture(scope="module")
 def engine(tiny: Path, store: ImageStore) -> TransformersEngine:
-    return TransformersEngine(tiny, images=store, batch_size=4, dtype="float32", max_prompt_tokens=120)
+    return TransformersEngine(
+        tiny, images=store, batch_size=4, dtype="float32", max_prompt_tokens=120
+    )
 
 
 def requests(count: int = 9) -> list[Request]:
@@ -41,7 +43,9 @@ def alone(engine: TransformersEngine, request: Request, tokens: int) -> str:
     """Generate by transformers' own greedy search, one request at a time."""
     text = engine.processing.render(request.messages, prefix=request.prefix)
     inputs = engine.processing.features(text, request.image_ids)
-    out = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)[0, inputs["input_ids"].shape[1] :]
+    out = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)[
+        0, inputs["input_ids"].shape[1] :
+    ]
     return str(engine.processing.tokenizer.decode(out, skip_special_tokens=True))
 
 
@@ -53,10 +57,15 @@ def test_greedy_text_is_that_of_each_request_alone(engine: TransformersEngine) -
     assert len({c.text for c in done}) > 3
     for completion, request in zip(done, given, strict=True):
         text = engine.processing.render(request.messages)
-        assert completion.prompt_tokens == engine.processing.features(text, request.image_ids)["input_ids"].shape[1]
+        assert (
+            completion.prompt_tokens
+            == engine.processing.features(text, request.image_ids)["input_ids"].shape[1]
+        )
 
 
-def test_the_same_call_gives_the_same_text_and_another_seed_another(engine: TransformersEngine) -> None:
+def test_the_same_call_gives_the_same_text_and_another_seed_another(
+    engine: TransformersEngine,
+) -> None:
     given = requests()
     once = engine.complete(given, DRAWN)
     assert engine.complete(given, DRAWN) == once
@@ -121,7 +130,8 @@ def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_star
     assert {done.finish_reason for done in wanted} == {"stop"}
     texts = [done.text for done in wanted]
     drafts = [
-        text[: n % 7] + ("" if n % 3 else text[n % 7 :]) + ("zz" if n % 4 == 1 else "") for n, text in enumerate(texts)
+        text[: n % 7] + ("" if n % 3 else text[n % 7 :]) + ("zz" if n % 4 == 1 else "")
+        for n, text in enumerate(texts)
     ]
     assert any(draft == text for draft, text in zip(drafts, texts, strict=True))
     given = [replace(request, draft=draft) for request, draft in zip(plain, drafts, strict=True)]
@@ -143,7 +153,9 @@ def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_star
 
 
 def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEngine) -> None:
-    request = Request("k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', draft='WRONG"}')
+    request = Request(
+        "k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', draft='WRONG"}'
+    )
     [done] = engine.complete([request], DRAWN)
     text = engine.processing.render(request.messages, prefix=request.prefix)
     features = engine.processing.features(text, request.image_ids)
@@ -160,7 +172,9 @@ def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEn
 def test_a_draft_longer_than_the_room_is_cut_off(engine: TransformersEngine) -> None:
     request = Request("k", ask("x"), grammar='start: "abcdefgh"', draft="abcdefgh")
     [done] = engine.complete([request], replace(GREEDY, max_new_tokens=3))
-    assert (done.finish_reason, done.response_tokens) == ("length", 3) and "abcdefgh".startswith(done.text)
+    assert (done.finish_reason, done.response_tokens) == ("length", 3) and "abcdefgh".startswith(
+        done.text
+    )
 
 
 def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:
@@ -185,18 +199,30 @@ def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEng
         ("images", "processor refuses"),
         ("grammar", "grammar does not work"),
     ]:
-        assert done[key].finish_reason == "error" and done[key].text == "" and done[key].response_tokens == 0
+        assert (
+            done[key].finish_reason == "error"
+            and done[key].text == ""
+            and done[key].response_tokens == 0
+        )
         assert reason in (done[key].error or ""), key
     assert done["long"].prompt_tokens > 200
     assert engine.complete([bad[0]], GREEDY)[0].finish_reason == "error"
     assert engine.complete([], GREEDY) == []
 
 
-def test_a_models_own_generation_settings_do_not_count(tiny: Path, tmp_path: Path, engine: TransformersEngine) -> None:
+def test_a_models_own_generation_settings_do_not_count(
+    tiny: Path, tmp_path: Path, engine: TransformersEngine
+) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tiny, copy)
     settings = json.loads((copy / "generation_config.json").read_text())
-    settings |= {"repetition_penalty": 9.0, "do_sample": True, "temperature": 0.01, "top_k": 1, "max_length": 3}
+    settings |= {
+        "repetition_penalty": 9.0,
+        "do_sample": True,
+        "temperature": 0.01,
+        "top_k": 1,
+        "max_length": 3,
+    }
     (copy / "generation_config.json").write_text(json.dumps(settings))
     other = TransformersEngine(copy, images=engine.processing._pixels.images, dtype="float32")
     given = requests(4)
@@ -242,17 +268,23 @@ def test_settings_are_checked(tiny: Path) -> None:
 
 
 def test_failed_completions_say_why() -> None:
-    assert Completion.failed("k", "no", prompt_tokens=3) == Completion("k", "", "error", 3, 0, None, "no")
+    assert Completion.failed("k", "no", prompt_tokens=3) == Completion(
+        "k", "", "error", 3, 0, None, "no"
+    )
 
 
 def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     """A drawn image token would fail its whole batch, where rows go on in a smaller one."""
     tokenizer = engine.processing.tokenizer
     image = tokenizer.convert_tokens_to_ids("<image>")
-    assert image in engine._never_written and not {*engine._never_written} & {*engine.processing.stop_ids}
+    assert image in engine._never_written and not {*engine._never_written} & {
+        *engine.processing.stop_ids
+    }
     given = requests(12)
     hot = Sampling(50.0, 1.0, 200, 3)  # every token about equally likely
     prompts = [engine._check(n, request) for n, request in enumerate(given)]
-    written = engine._generate([p for p in prompts if not isinstance(p, Completion)], [[]] * 12, hot)
+    written = engine._generate(
+        [p for p in prompts if not isinstance(p, Completion)], [[]] * 12, hot
+    )
     drawn = {token for row in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}

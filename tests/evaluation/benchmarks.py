@@ -9,32 +9,64 @@ from typing import Any
 import polars as pl
 
 from mathse.core.tables import read_table
-from mathse.sources.importing import import_source
-from tests.sources.made import picture, put
+from mathse.datasets.importing import import_source
+from tests.datasets.made import picture, put
 
 GPS = "geometry problem solving"
 CHOICES = "\nChoices:\nA:30°\nB:40°\nC:50°\nD:60°"
 
 
 def vista(pid: str, answer: str, **other: Any) -> dict[str, Any]:
-    about = {"split": "testmini", "language": "english", "task": GPS, "skills": ["geometry reasoning", "algebra"]}
-    row = {"pid": pid, "question": f"What is x in figure {pid}?", "image": f"images/{pid}.jpg", "choices": None,
-           "unit": None, "precision": None, "answer": answer, "question_type": "free_form", "answer_type": "integer",
-           "metadata": {**about, **other.pop("metadata", {})}}  # fmt: skip
+    about = {
+        "split": "testmini",
+        "language": "english",
+        "task": GPS,
+        "skills": ["geometry reasoning", "algebra"],
+    }
+    row = {
+        "pid": pid,
+        "question": f"What is x in figure {pid}?",
+        "image": f"images/{pid}.jpg",
+        "choices": None,
+        "unit": None,
+        "precision": None,
+        "answer": answer,
+        "question_type": "free_form",
+        "answer_type": "integer",
+        "metadata": {**about, **other.pop("metadata", {})},
+    }
     return {**row, **other}
 
 
 def verse(index: int, version: str, question: str, picture_of: int, **other: Any) -> dict[str, Any]:
-    row = {"sample_index": str(index), "problem_index": "1", "problem_version": version, "question": question,
-           "image": f"{picture_of}.png" if picture_of else "", "answer": "C", "question_type": "multi-choice",
-           "metadata": {"split": "testmini", "subject": "Plane Geometry", "subfield": "Angle"},
-           "query_wo": "Choose by the picture.", "question_for_eval": f"Angle 1 is{CHOICES}"}  # fmt: skip
+    row = {
+        "sample_index": str(index),
+        "problem_index": "1",
+        "problem_version": version,
+        "question": question,
+        "image": f"{picture_of}.png" if picture_of else "",
+        "answer": "C",
+        "question_type": "multi-choice",
+        "metadata": {"split": "testmini", "subject": "Plane Geometry", "subfield": "Angle"},
+        "query_wo": "Choose by the picture.",
+        "question_for_eval": f"Angle 1 is{CHOICES}",
+    }
     return {**row, **other}
 
 
-def vision(name: int, question: str, answer: str, subject: str, level: int, options: list[str]) -> dict[str, Any]:
-    return {"id": str(name), "question": f"{question}\n<image1>", "options": options, "answer": answer, "level": level,
-            "subject": subject, "image": f"images/{name}.jpg", "solution": None}  # fmt: skip
+def vision(
+    name: int, question: str, answer: str, subject: str, level: int, options: list[str]
+) -> dict[str, Any]:
+    return {
+        "id": str(name),
+        "question": f"{question}\n<image1>",
+        "options": options,
+        "answer": answer,
+        "level": level,
+        "subject": subject,
+        "image": f"images/{name}.jpg",
+        "solution": None,
+    }
 
 
 FIGURE_QA = {"metadata": {"task": "figure question answering", "skills": ["statistical reasoning"]}}
@@ -49,7 +81,15 @@ VERSE = [
     verse(1, "Text Dominant", f"Angle 1 is{CHOICES}", 1),
     verse(2, "Text Lite", f"Angle 1 is{CHOICES}", 1),
     verse(3, "Vision Only", "", 3),
-    verse(4, "Vision Dominant", "Find AB.", 4, question_type="free-form", answer="7", question_for_eval="Find AB."),
+    verse(
+        4,
+        "Vision Dominant",
+        "Find AB.",
+        4,
+        question_type="free-form",
+        answer="7",
+        question_for_eval="Find AB.",
+    ),
 ]
 VERSE_TEXT_ONLY = [verse(5, "Text_Only", f"Angle 1 is{CHOICES}", 0)]
 VISION = [
@@ -103,7 +143,9 @@ def read_benchmarks(folders: dict[str, Path]) -> pl.DataFrame:
     return pl.concat([read_table(folder / "problems.parquet") for folder in folders.values()])
 
 
-def said(problems: pl.DataFrame, answers: dict[tuple[str, str], tuple[str, bool]] = SAID) -> pl.DataFrame:
+def said(
+    problems: pl.DataFrame, answers: dict[tuple[str, str], tuple[str, bool]] = SAID
+) -> pl.DataFrame:
     """Return problem_id, source, response and counts (whether it should be right) of each problem."""
     rows = [
         (problem_id, source, *answers[source, json.loads(meta)["id"]])

@@ -30,7 +30,12 @@ def graded(*rows: tuple[str, str, str]) -> pl.DataFrame:
 
 @pytest.mark.parametrize(
     ("hits", "n", "low", "high"),
-    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662)],
+    [
+        (0, 10, 0.0, 0.2775),
+        (5, 10, 0.2366, 0.7634),
+        (10, 10, 0.7225, 1.0),
+        (81, 263, 0.2553, 0.3662),
+    ],
 )
 def test_wilson_gives_the_published_values(hits, n, low, high):
     assert wilson(hits, n) == pytest.approx((low, high), abs=1e-4)
@@ -64,15 +69,24 @@ def test_nothing_known_and_impossible():
 
 def test_accuracy_by_group():
     rows = graded(
-        ("r1", "eval", "match"), ("r1", "eval", "mismatch"), ("r1", "eval", "no_answer"), ("r1", "eval", "timeout"),
+        ("r1", "eval", "match"),
+        ("r1", "eval", "mismatch"),
+        ("r1", "eval", "no_answer"),
+        ("r1", "eval", "timeout"),
         ("r0", "eval", "match"),
-    )  # fmt: skip
+    )
     table = accuracy_table(rows)
     assert table["round"].to_list() == ["r0", "r1"]
     assert table.row(1, named=True) == {
-        "round": "r1", "split": "eval", "n": 4, "correct": 1, "accuracy": 0.25, "found": 0.75,
-        "low": wilson(1, 4)[0], "high": wilson(1, 4)[1],
-    }  # fmt: skip
+        "round": "r1",
+        "split": "eval",
+        "n": 4,
+        "correct": 1,
+        "accuracy": 0.25,
+        "found": 0.75,
+        "low": wilson(1, 4)[0],
+        "high": wilson(1, 4)[1],
+    }
 
 
 def test_accuracy_overall_and_of_nothing():
@@ -83,7 +97,9 @@ def test_accuracy_overall_and_of_nothing():
 
 
 def test_any_joined_column_can_group_and_counts_sum():
-    rows = graded(*[("r1", "eval", "match")] * 3).with_columns(family=pl.Series(["bars", "coins", None]))
+    rows = graded(*[("r1", "eval", "match")] * 3).with_columns(
+        family=pl.Series(["bars", "coins", None])
+    )
     table = accuracy_table(rows, by=["family"])
     assert table["family"].to_list() == ["bars", "coins", None] and table["n"].sum() == 3
 
@@ -107,7 +123,12 @@ def test_grading_joins_the_checks_and_only_a_match_is_right():
         }
     )
     checks = pl.DataFrame(
-        {"problem_id": ids, "round": ["r1"] * 5, "state": states, "found": ["7", "6", None, None, None]}
+        {
+            "problem_id": ids,
+            "round": ["r1"] * 5,
+            "state": states,
+            "found": ["7", "6", None, None, None],
+        }
     ).reverse()
     rows = grade(predictions, checks)
     Graded.validate(rows)

@@ -31,7 +31,8 @@ def test_a_comparison_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("lost", "gained", "p"), [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375), (2, 10, 0.03857421875)]
+    ("lost", "gained", "p"),
+    [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375), (2, 10, 0.03857421875)],
 )
 def test_mcnemar_gives_the_binomial_values(lost, gained, p):
     assert mcnemar_exact(lost, gained) == pytest.approx(p)
@@ -44,7 +45,10 @@ def test_mcnemar_does_not_overflow():
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60),
+    st.randoms(use_true_random=False),
+)
 def test_comparison_invariants(pairs, shuffler):
     before, after = answers(*(a for a, _ in pairs)), answers(*(b for _, b in pairs))
     found, back = compare(before, after), compare(after, before)
@@ -67,7 +71,9 @@ def test_the_bootstrap_agrees_with_drawing_problems_again():
     changes = [-1] * 20 + [1] * 50 + [0] * 130
     drawn = sorted(sum(rng.choices(changes, k=200)) / 200 for _ in range(4000))
     low, high = paired_bootstrap(20, 50, 200, seed=1)
-    assert low == pytest.approx(drawn[100], abs=0.012) and high == pytest.approx(drawn[3899], abs=0.012)
+    assert low == pytest.approx(drawn[100], abs=0.012) and high == pytest.approx(
+        drawn[3899], abs=0.012
+    )
 
 
 def test_the_bootstrap_is_a_function_of_its_seed():
@@ -80,7 +86,9 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
     rng, n, covered = random.Random(1), 300, 0
     for trial in range(200):
         drawn = rng.choices(["lost", "gained", "same"], [0.1, 0.2, 0.7], k=n)
-        low, high = paired_bootstrap(drawn.count("lost"), drawn.count("gained"), n, resamples=1000, seed=trial)
+        low, high = paired_bootstrap(
+            drawn.count("lost"), drawn.count("gained"), n, resamples=1000, seed=trial
+        )
         covered += low <= 0.1 <= high
     assert 180 <= covered <= 199
 

@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 
 from mathse.figures.canvas import MARKS, PALETTE, Pen
-from mathse.figures.catalogue import CHOICE_SHARE, FAMILIES, HELD_OUT_BUCKETS, UNSEEN, family, side, with_choices
+from mathse.figures.catalogue import (
+    CHOICE_SHARE,
+    FAMILIES,
+    HELD_OUT_BUCKETS,
+    UNSEEN,
+    family,
+    side,
+    with_choices,
+)
 from mathse.figures.items import KINDS, Worked
 from mathse.figures.source import build_tables
 
@@ -27,7 +35,9 @@ EQUATION = re.compile(r"(?<![\w*/+-])(-?[\w*/+-]+)=([\w*/+-]+)")
 UNKNOWN = Fraction(7)
 
 
-def drawn(name: str, levels: tuple[int, ...] = LEVELS) -> Iterator[tuple[dict[str, Any], Worked, random.Random]]:
+def drawn(
+    name: str, levels: tuple[int, ...] = LEVELS
+) -> Iterator[tuple[dict[str, Any], Worked, random.Random]]:
     """Yield facts with a worked question: thousands of seeds, no drawing."""
     for level in levels:
         for seed in range(SEEDS):
@@ -47,7 +57,8 @@ def numbers_of(text: str) -> list[int]:
     return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
-# What the right answer is, from the facts and the question alone. Written apart from the worked solutions.
+# What the right answer is, from the facts and the question alone. Written apart from the worked
+# solutions.
 Facts = Mapping[str, Any]
 Oracle = Callable[[Facts, str], object]
 
@@ -75,7 +86,11 @@ def pictograph(facts: Facts, question: str) -> object:
 
 def prices(facts: Facts, question: str) -> object:
     cost = dict(zip(facts["goods"], facts["prices"], strict=True))
-    bought = [cost[word.removesuffix("s")] for word in re.findall(r"\w+", question) if word.removesuffix("s") in cost]
+    bought = [
+        cost[word.removesuffix("s")]
+        for word in re.findall(r"\w+", question)
+        if word.removesuffix("s") in cost
+    ]
     if "back" in question:
         times, paid = numbers_of(question)
         return paid - times * bought[0]
@@ -88,7 +103,11 @@ def shapes(facts: Facts, question: str) -> object:
     asked = [counts[word] for word in re.findall(r"circle|square|triangle", question)]
     if not asked:
         return sum(counts.values())
-    return asked[0] - asked[1] if "more" in question or "outnumber" in question else asked[0] + asked[1]
+    return (
+        asked[0] - asked[1]
+        if "more" in question or "outnumber" in question
+        else asked[0] + asked[1]
+    )
 
 
 def coins(facts: Facts, question: str) -> object:
@@ -161,8 +180,12 @@ ORACLES: dict[str, Oracle] = {
 def test_the_answer_is_right_and_positive(name: str) -> None:
     for facts, worked, _ in drawn(name):
         found = ORACLES[name](facts, worked.question)
-        written = f"{found.numerator}/{found.denominator}" if isinstance(found, Fraction) else str(found)
-        assert worked.answer == (written.removesuffix("/1") if worked.answer_type == "number" else written), worked
+        written = (
+            f"{found.numerator}/{found.denominator}" if isinstance(found, Fraction) else str(found)
+        )
+        assert worked.answer == (
+            written.removesuffix("/1") if worked.answer_type == "number" else written
+        ), worked
         assert min(numbers_of(worked.answer)[:1]) > 0, worked
 
 
@@ -173,7 +196,9 @@ def test_every_equation_of_a_worked_solution_holds(name: str) -> None:
         unknown = Fraction(worked.answer) if "balance" in name else UNKNOWN
         for step in worked.steps:
             found = EQUATION.findall(step.text)
-            assert len(found) == step.text.count("="), f"an equation that this test cannot read: {step.text}"
+            assert len(found) == step.text.count("="), (
+                f"an equation that this test cannot read: {step.text}"
+            )
             for left, right in found:
                 assert value(left, unknown) == value(right, unknown), (worked, step)
             checked += len(found)
@@ -185,9 +210,14 @@ def test_every_equation_of_a_worked_solution_holds(name: str) -> None:
 # The numbers that a figure shows beside a name, from the facts alone.
 SHOWN: dict[str, Callable[[Facts], dict[str, int]]] = {
     "bars": lambda facts: dict(zip("ABCDE", facts["values"], strict=False)),
-    "pictograph": lambda facts: {"each": facts["each"], **dict(zip("ABCD", facts["rows"], strict=False))},
+    "pictograph": lambda facts: {
+        "each": facts["each"],
+        **dict(zip("ABCD", facts["rows"], strict=False)),
+    },
     "prices": lambda facts: dict(zip(facts["goods"], facts["prices"], strict=True)),
-    "shapes": lambda facts: dict(zip(("circle", "square", "triangle"), facts["counts"], strict=True)),
+    "shapes": lambda facts: dict(
+        zip(("circle", "square", "triangle"), facts["counts"], strict=True)
+    ),
     "number_line": lambda facts: {"P": facts["p"], "Q": facts["q"]},
     "spinner": lambda facts: Counter(facts["around"]),
     "marbles": lambda facts: dict(zip(facts["colours"], facts["counts"], strict=True)),
@@ -201,7 +231,9 @@ def test_what_a_solution_reads_off_the_figure_is_there(name: str) -> None:
             if step.kind != "vision":
                 continue
             if name not in SHOWN:
-                assert not Counter(numbers_of(step.text)) - Counter(numbers_of(family(name).describe(facts))), step
+                assert not Counter(numbers_of(step.text)) - Counter(
+                    numbers_of(family(name).describe(facts))
+                ), step
                 continue
             read = 0
             for thing, number in SHOWN[name](facts).items():
@@ -209,11 +241,17 @@ def test_what_a_solution_reads_off_the_figure_is_there(name: str) -> None:
                 for found in re.finditer(pairs, step.text):
                     assert int(found.group(1) or found.group(2)) == number, (step, facts)
                     read += 1
-            assert read == len(numbers_of(step.text)) > 0, f"a reading that this test cannot read: {step.text}"
+            assert read == len(numbers_of(step.text)) > 0, (
+                f"a reading that this test cannot read: {step.text}"
+            )
 
 
 def test_bars_are_put_in_order_from_the_highest() -> None:
-    orders = [numbers_of(worked.steps[0].text) for _, worked, _ in drawn("bars") if "highest" in worked.question]
+    orders = [
+        numbers_of(worked.steps[0].text)
+        for _, worked, _ in drawn("bars")
+        if "highest" in worked.question
+    ]
     assert orders and all(order == sorted(order, reverse=True) for order in orders)
 
 
@@ -239,11 +277,17 @@ def test_a_spinner_shows_every_sector_and_paper_between_them(level: int) -> None
 def test_worked_solutions_end_in_their_gold_answer(name: str) -> None:
     for facts, worked, _ in drawn(name):
         last = re.split(r"[= ]", worked.steps[-1].text.removesuffix("."))[-1]
-        gold = worked.answer.removesuffix(f":{facts['minute']:02d}") if worked.answer_type == "text" else worked.answer
+        gold = (
+            worked.answer.removesuffix(f":{facts['minute']:02d}")
+            if worked.answer_type == "text"
+            else worked.answer
+        )
         assert last.split(":")[0] == gold, worked
         path = worked.path()
         assert path[-1] == f"The answer to this problem is {worked.answer}."
-        assert [line.split(". ")[0] for line in path[:-1]] == [str(n + 1) for n in range(len(worked.steps))]
+        assert [line.split(". ")[0] for line in path[:-1]] == [
+            str(n + 1) for n in range(len(worked.steps))
+        ]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -291,11 +335,16 @@ def test_splits_share_neither_problems_nor_facts_with_those_held_out() -> None:
             assert row["split"] == "eval_hard"
         else:
             held_out = {"eval_hard": "eval"}.get(row["split"], row["split"])
-            assert side(row["family"], facts) == (held_out if held_out in HELD_OUT_BUCKETS else "train")
+            assert side(row["family"], facts) == (
+                held_out if held_out in HELD_OUT_BUCKETS else "train"
+            )
         assert row["level"] == 3 if row["split"] == "eval_hard" else row["level"] < 3
         assert row["solution"].endswith(f"The answer to this problem is {row['answer']}.")
         if row["choices"]:
-            assert f"{row['choices']['ABCD'.index(row['answer'])]} is choice {row['answer']}." in row["solution"]
+            assert (
+                f"{row['choices']['ABCD'.index(row['answer'])]} is choice {row['answer']}."
+                in row["solution"]
+            )
     learned = content["train"] | content["orm"]
     for split in ("eval", "eval_hard", "orm_test"):
         assert not content[split] & learned, split
@@ -320,10 +369,15 @@ def test_what_is_drawn_does_not_depend_on_the_interpreters_hash_seed() -> None:
         "print(rows.hash_rows(0).sort().to_list(), sorted(images['image_id']))"
     )
     drawn = [
-        subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True,
-                       text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         for seed in ("1", "2", "3")
-    ]  # fmt: skip
+    ]
     assert len(drawn[0]) > 1000 and len(set(drawn)) == 1
 
 

@@ -81,7 +81,8 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
             verdict = json.loads(said.text)
             assert verdict["status"] == "WRONG" and verdict["error_step"] == place + 1
             assert not re.search(
-                rf"(?<!\w){re.escape(row['answer'])}(?!\w)", verdict["error_analysis"].replace("A ", "")
+                rf"(?<!\w){re.escape(row['answer'])}(?!\w)",
+                verdict["error_analysis"].replace("A ", ""),
             )
 
 

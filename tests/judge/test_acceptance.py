@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mathse.core.errors import DataError, ParamError
 from mathse.judge.acceptance import REASONS, VERDICT, accept_paths, count_reasons
 from schemas import Verdict
-from tests.judge.paths import RIGHT, WRONG, trajectory
+from tests.judge.trajectories import RIGHT, WRONG, trajectory
 
 
 def paths(*changes: dict) -> pl.DataFrame:
@@ -26,7 +26,9 @@ def paths(*changes: dict) -> pl.DataFrame:
         }
         rows.append(row | change)
     schema = {**VERDICT, "steps": pl.List(pl.String), "finish_reason": pl.String}
-    return pl.DataFrame(rows, schema={name: schema[name] for name in schema if name not in ("accepted", "reason")})
+    return pl.DataFrame(
+        rows, schema={name: schema[name] for name in schema if name not in ("accepted", "reason")}
+    )
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,12 @@ def paths(*changes: dict) -> pl.DataFrame:
         ({"finish_reason": "error"}, "cut_off", "cut_off", "cut_off"),
         ({"finish_reason": None}, "cut_off", "cut_off", "cut_off"),
         ({"steps": [], "finish_reason": "error"}, "empty", "empty", "empty"),
-        ({"answer_state": "mismatch", "orm_status": "wrong"}, "answer_mismatch", "orm_wrong", "answer_mismatch"),
+        (
+            {"answer_state": "mismatch", "orm_status": "wrong"},
+            "answer_mismatch",
+            "orm_wrong",
+            "answer_mismatch",
+        ),
     ],
 )
 def test_each_path_gets_the_first_reason_that_applies(change, answer, orm, both):
@@ -72,7 +79,9 @@ def test_without_a_threshold_no_probability_is_needed():
         st.fixed_dictionaries(
             {
                 "response": st.sampled_from([RIGHT, WRONG]),
-                "answer_state": st.sampled_from(["match", "mismatch", "no_answer", "timeout", "error"]),
+                "answer_state": st.sampled_from(
+                    ["match", "mismatch", "no_answer", "timeout", "error"]
+                ),
                 "orm_status": st.sampled_from(["correct", "wrong", "unparseable", "skipped"]),
                 "p_correct": st.none() | st.floats(0, 1),
                 "finish_reason": st.sampled_from(["stop", "length"]),
@@ -93,7 +102,9 @@ def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, thresho
     if accept != "orm":
         assert (good["answer_state"] == "match").all()
     if accept != "answer":
-        assert (good["orm_status"] == "correct").all() and (good["p_correct"].drop_nulls() >= threshold).all()
+        assert (good["orm_status"] == "correct").all() and (
+            good["p_correct"].drop_nulls() >= threshold
+        ).all()
 
 
 def test_accepting_by_both_is_accepting_by_each():
@@ -104,8 +115,13 @@ def test_accepting_by_both_is_accepting_by_each():
             for status in ("correct", "wrong")
         )
     )
-    accepted = {accept: accept_paths(rows, accept=accept)["accepted"].to_list() for accept in ("answer", "orm", "both")}
-    assert accepted["both"] == [a and b for a, b in zip(accepted["answer"], accepted["orm"], strict=True)]
+    accepted = {
+        accept: accept_paths(rows, accept=accept)["accepted"].to_list()
+        for accept in ("answer", "orm", "both")
+    }
+    assert accepted["both"] == [
+        a and b for a, b in zip(accepted["answer"], accepted["orm"], strict=True)
+    ]
     assert accepted["both"] == [True, False, False, False]
 
 

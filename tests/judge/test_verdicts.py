@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.core.prompts import VERDICT_PREFIX, render_verdict
 from mathse.judge.verdicts import (
     JUDGEMENTS,
     ParsedVerdict,
@@ -20,7 +19,17 @@ from mathse.judge.verdicts import (
     judge_paths,
     parse_verdict,
 )
-from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
+from mathse.prompts import VERDICT_PREFIX, render_verdict
+from tests.judge.trajectories import (
+    RIGHT,
+    WRONG,
+    Scripted,
+    problem_id,
+    problems,
+    says,
+    trajectories,
+    trajectory,
+)
 
 GOOD = '{"status": "WRONG", "error_step": 2, "error_analysis": "3+4 is not 8."}'
 
@@ -29,7 +38,10 @@ def test_a_diagnostic_verdict_is_read():
     assert parse_verdict(GOOD) == ParsedVerdict("wrong", 2, "3+4 is not 8.")
     assert parse_verdict(f"  {GOOD}\n") == ParsedVerdict("wrong", 2, "3+4 is not 8.")
     assert parse_verdict('{"status": "CORRECT"}') == ParsedVerdict("correct")
-    assert parse_verdict('{"status": "CORRECT", "error_step": null, "error_analysis": ""}').status == "correct"
+    assert (
+        parse_verdict('{"status": "CORRECT", "error_step": null, "error_analysis": ""}').status
+        == "correct"
+    )
 
 
 def test_a_kind_is_kept_and_a_suggestion_is_not():
@@ -137,7 +149,9 @@ def test_a_stepwise_verdict_is_read_back():
     assert wrong == STEPWISE
     first = [("A", "A"), ("3", "3")]
     second = [("3", "3"), ("+4", "+4"), ("=7", "=8")]
-    assert parse_verdict(wrong, "stepwise") == ParsedVerdict("wrong", 2, "x", None, None, None, (first, second))
+    assert parse_verdict(wrong, "stepwise") == ParsedVerdict(
+        "wrong", 2, "x", None, None, None, (first, second)
+    )
     correct = render_verdict("CORRECT", form="stepwise", steps=STEPS[:1])
     assert correct == '{"steps": "1. A|A 3|3 right", "status": "CORRECT"}'
     assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", checks=(first,))
@@ -183,7 +197,10 @@ ALL_RIGHT = "1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 
     ],
 )
 def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(words, status):
-    verdict, own = says(f'{words}", "status": "CORRECT"}}', prob=0.9), says("It shows 3.\n1. The bar shows 3.")
+    verdict, own = (
+        says(f'{words}", "status": "CORRECT"}}', prob=0.9),
+        says("It shows 3.\n1. The bar shows 3."),
+    )
     engine = Scripted(lambda request: (verdict if request.task == "judge" else own)(request))
     paths = trajectories(trajectory(0, RIGHT))
     assert len(paths["steps"][0]) == 3
@@ -193,7 +210,8 @@ def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(wor
     assert request.prefix == '{"steps": "'
     assert request.draft == f'{ALL_RIGHT}", "status": "CORRECT"}}'
     assert (
-        solved.messages == request.messages[:1] and "Describe the figure" in solved.messages[0]["content"][-1]["text"]
+        solved.messages == request.messages[:1]
+        and "Describe the figure" in solved.messages[0]["content"][-1]["text"]
     )
     assert [message["role"] for message in request.messages] == ["user", "assistant", "user"]
     assert "The bar shows 3." in request.messages[1]["content"][0]["text"]
@@ -201,10 +219,14 @@ def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(wor
 
 def test_a_stepwise_judge_solves_each_problem_once_and_without_the_path():
     engine = Scripted(says("1. A is 3."))
-    paths = trajectories(*(trajectory(number, text) for number in range(2) for text in (RIGHT, WRONG)))
+    paths = trajectories(
+        *(trajectory(number, text) for number in range(2) for text in (RIGHT, WRONG))
+    )
     judge_paths(engine, problems(2), paths, max_new_tokens=64, form="stepwise")
     solved = [request for request in engine.requests if request.task == "solve"]
-    assert sorted(request.problem_id for request in solved) == sorted(problem_id(number) for number in range(2))
+    assert sorted(request.problem_id for request in solved) == sorted(
+        problem_id(number) for number in range(2)
+    )
     assert len(engine.requests) == 2 + 4
     for request in solved:
         assert not any(line in str(request.messages) for line in (RIGHT, WRONG))
@@ -212,14 +234,19 @@ def test_a_stepwise_judge_solves_each_problem_once_and_without_the_path():
 
 def test_a_stepwise_judge_without_a_solution_of_its_own_passes_nothing():
     engine = Scripted(says("cut off", "length"))
-    found = judge_paths(engine, problems(1), trajectories(trajectory(0, RIGHT)), max_new_tokens=64, form="stepwise")
+    found = judge_paths(
+        engine, problems(1), trajectories(trajectory(0, RIGHT)), max_new_tokens=64, form="stepwise"
+    )
     assert found["orm_status"].to_list() == ["unparseable"]
     assert [request.task for request in engine.requests] == ["solve"]
 
 
 def test_each_distinct_path_is_judged_once():
     paths = trajectories(
-        trajectory(0, RIGHT, 0), trajectory(0, RIGHT, 1), trajectory(1, RIGHT, 0), trajectory(0, WRONG, 2)
+        trajectory(0, RIGHT, 0),
+        trajectory(0, RIGHT, 1),
+        trajectory(1, RIGHT, 0),
+        trajectory(0, WRONG, 2),
     )
     engine = Scripted(says('CORRECT"}', prob=0.75))
     found = judge_paths(engine, problems(2), paths, max_new_tokens=64)
@@ -269,24 +296,36 @@ def test_an_empty_path_is_not_judged():
 
 def test_no_paths_give_an_empty_frame_with_types():
     found = judge_chunk(
-        Scripted(says("")), problems(1), distinct_paths(trajectories()), max_new_tokens=8, form="binary"
+        Scripted(says("")),
+        problems(1),
+        distinct_paths(trajectories()),
+        max_new_tokens=8,
+        form="binary",
     )
     assert found.schema == JUDGEMENTS and found.height == 0
 
 
 def test_chunks_give_the_same_as_one_go():
     paths = trajectories(
-        *(trajectory(number, f"{RIGHT}{sample}", sample) for number in range(3) for sample in range(3))
+        *(
+            trajectory(number, f"{RIGHT}{sample}", sample)
+            for number in range(3)
+            for sample in range(3)
+        )
     )
 
     def say(request):
         wrong = int(request.problem_id[0], 16) % 2
-        return says('WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', prob=0.5)(request)
+        return says(
+            'WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', prob=0.5
+        )(request)
 
     whole = judge_paths(Scripted(say), problems(3), paths, max_new_tokens=9)
     distinct = distinct_paths(paths)
     chunks = [
-        judge_chunk(Scripted(say), problems(3), distinct[at : at + 2], max_new_tokens=9, form="diagnostic")
+        judge_chunk(
+            Scripted(say), problems(3), distinct[at : at + 2], max_new_tokens=9, form="diagnostic"
+        )
         for at in range(0, 9, 2)
     ]
     joined = join_judgements(paths, pl.concat(chunks))
@@ -294,7 +333,9 @@ def test_chunks_give_the_same_as_one_go():
 
 
 def test_the_order_of_the_trajectories_does_not_change_the_chunks():
-    paths = trajectories(*(trajectory(number, RIGHT, sample) for number in range(3) for sample in range(2)))
+    paths = trajectories(
+        *(trajectory(number, RIGHT, sample) for number in range(3) for sample in range(2))
+    )
     assert distinct_paths(paths).equals(distinct_paths(paths.reverse()))
 
 
@@ -317,4 +358,6 @@ def test_the_key_covers_what_the_judgement_depends_on():
 
 def test_a_path_of_an_unknown_problem_is_named():
     with pytest.raises(DataError, match=problem_id(5)):
-        judge_paths(Scripted(says("")), problems(2), trajectories(trajectory(5, RIGHT)), max_new_tokens=8)
+        judge_paths(
+            Scripted(says("")), problems(2), trajectories(trajectory(5, RIGHT)), max_new_tokens=8
+        )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mathse.workspace import copy_pipeline
+from mathse.profiles import copy_pipeline
 from tests.closure import ROOT
 
 
@@ -29,12 +29,16 @@ class Pipeline:
 def environment() -> dict[str, str]:
     """As on a plain machine: Python writes its compiled modules beside the code, whatever this process was told."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")
+    }
     return {**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
 
 
 def run(folder: Path, *words: str) -> str:
-    done = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=800)
+    done = subprocess.run(
+        words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=800
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
 

@@ -33,13 +33,21 @@ def table(pipeline: Pipeline, name: str) -> pl.DataFrame:
 def test_every_table_of_every_round_keeps_its_contract(pipeline: Pipeline) -> None:
     for name in ROUNDS:
         for kind, model in TABLES.items():
-            schemas.validate(table(pipeline, f"rounds/{name}/{kind}.parquet"), model, file=f"{name}/{kind}")
-        graded = schemas.validate(table(pipeline, f"eval/{name}/graded.parquet"), schemas.Graded, file=name)
+            schemas.validate(
+                table(pipeline, f"rounds/{name}/{kind}.parquet"), model, file=f"{name}/{kind}"
+            )
+        graded = schemas.validate(
+            table(pipeline, f"eval/{name}/graded.parquet"), schemas.Graded, file=name
+        )
         assert dict(graded.group_by("split").len().iter_rows()) == {"eval": 32, "eval_hard": 12}
 
 
 def test_each_problem_has_one_state_in_each_round(pipeline: Pipeline) -> None:
-    problems = table(pipeline, "problems/problems.parquet").filter(pl.col("split") == "train")["problem_id"].to_list()
+    problems = (
+        table(pipeline, "problems/problems.parquet")
+        .filter(pl.col("split") == "train")["problem_id"]
+        .to_list()
+    )
     previous = table(pipeline, "rounds/r0/ledger.parquet")
     assert previous.filter(pl.col("state") == "distilled").height == 16
     for name in ROUNDS:
@@ -53,14 +61,25 @@ def test_each_problem_has_one_state_in_each_round(pipeline: Pipeline) -> None:
 
 def test_every_training_row_leads_back_to_where_it_came_from(pipeline: Pipeline) -> None:
     train = table(pipeline, "rounds/r2/train.parquet")
-    kinds = [f"rounds/{name}/{kind}.parquet" for name in ROUNDS for kind in ("trajectories", "reflections")]
+    kinds = [
+        f"rounds/{name}/{kind}.parquet"
+        for name in ROUNDS
+        for kind in ("trajectories", "reflections")
+    ]
     paths = pl.concat([table(pipeline, name) for name in ["distill/trajectories.parquet", *kinds]])
-    judged = [f"rounds/{name}/{kind}.parquet" for name in ROUNDS for kind in ("verdicts", "reflection_verdicts")]
+    judged = [
+        f"rounds/{name}/{kind}.parquet"
+        for name in ROUNDS
+        for kind in ("verdicts", "reflection_verdicts")
+    ]
     verdicts = pl.concat([table(pipeline, name) for name in ["distill/verdicts.parquet", *judged]])
     assert train.height > 16 and "reflection" in train["origin"].to_list()
     own = train.join(paths, on="trajectory_id", how="inner", validate="1:1", suffix="_of_path")
     assert own.height == train.height and (own["response"] == own["response_of_path"]).all()
-    assert train.join(verdicts.filter("accepted"), on="trajectory_id", how="semi").height == train.height
+    assert (
+        train.join(verdicts.filter("accepted"), on="trajectory_id", how="semi").height
+        == train.height
+    )
     parents = own.filter(pl.col("origin") == "reflection").select(trajectory_id="parent_id")
     wrong = verdicts.filter(~pl.col("accepted"))
     assert parents.join(wrong, on="trajectory_id", how="semi").height == parents.height
@@ -70,7 +89,9 @@ def test_nothing_runs_again(pipeline: Pipeline) -> None:
     started = time.monotonic()
     again = pipeline.dvc("repro")
     assert "Running stage" not in again and "up to date" in again
-    assert list(pipeline.folder.glob("mathse/core/__pycache__/*.pyc")), "compiled modules have to be in the way"
+    assert list(pipeline.folder.glob("mathse/core/__pycache__/*.pyc")), (
+        "compiled modules have to be in the way"
+    )
     assert time.monotonic() - started < 60
 
 
@@ -93,4 +114,7 @@ def test_one_more_round_runs_alone(pipeline: Pipeline) -> None:
     params.write_text(params.read_text().rstrip() + "\n  r3: {prev: r2}\n")
     output = pipeline.dvc("repro")
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    assert ran == {f"{stage}@r3" for stage in ("generate", "score", "reflect", "merge", "finetune", "predict", "eval")}
+    assert ran == {
+        f"{stage}@r3"
+        for stage in ("generate", "score", "reflect", "merge", "finetune", "predict", "eval")
+    }

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mathse.workspace import copy_pipeline
+from mathse.profiles import copy_pipeline
 from tests.closure import ROOT
 from tests.pipeline.conftest import run
 
@@ -28,7 +28,10 @@ def outputs(folder: Path) -> Iterator[Path]:
                 path = out if isinstance(out, str) else next(iter(out))
                 if kind == "deps" and (not path.startswith("data/") or "${item" in path):
                     continue
-                yield from (folder / path.replace("${key}", key) for key in (rounds if "${key}" in path else [""]))
+                yield from (
+                    folder / path.replace("${key}", key)
+                    for key in (rounds if "${key}" in path else [""])
+                )
 
 
 def stages_to_run(folder: Path) -> set[str]:
@@ -49,8 +52,15 @@ def test_a_new_answer_check_scores_again_and_trains_nothing(tmp_path: Path) -> N
     code.write_text(code.read_text() + "\nCHANGED = True\n")
     again = stages_to_run(folder)
     assert {name.split("@")[0] for name in again} == {
-        "distill", "orm_data", "eval_orm", "score", "reflect", "eval_base", "eval_r0", "eval",
-    }  # fmt: skip
+        "distill",
+        "orm_data",
+        "eval_orm",
+        "score",
+        "reflect",
+        "eval_base",
+        "eval_r0",
+        "eval",
+    }
     assert {f"eval@{name}" for name in ("r1", "r2")} <= again
 
     rules = folder / "mathse" / "evaluation" / "benchmarks.py"

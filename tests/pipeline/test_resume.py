@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mathse.workspace import copy_pipeline
+from mathse.profiles import copy_pipeline
 from tests.closure import ROOT
 from tests.pipeline.conftest import Pipeline, environment, run
 
@@ -23,9 +23,13 @@ ADDED_LATER = "r3"  # by another test of the shared pipeline
 def kill_in_the_middle(folder: Path, stage: str, kept: Path, out: Path) -> None:
     """Run `dvc repro STAGE` and kill it with all its processes once something of the stage is kept."""
     running = subprocess.Popen(
-        ["dvc", "repro", stage], cwd=folder, env=environment(), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        ["dvc", "repro", stage],
+        cwd=folder,
+        env=environment(),
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 600
     while not any(kept.rglob("*")):
         assert running.poll() is None, f"{stage} ended before it could be killed"
@@ -40,15 +44,22 @@ def outputs(folder: Path) -> dict[str, Any]:
     """Return the hash of every output in `dvc.lock`."""
     stages = yaml.safe_load((folder / "dvc.lock").read_text())["stages"]
     return {
-        out["path"]: out["md5"] for name, stage in stages.items() if ADDED_LATER not in name for out in stage["outs"]
+        out["path"]: out["md5"]
+        for name, stage in stages.items()
+        if ADDED_LATER not in name
+        for out in stage["outs"]
     }
 
 
 def test_a_run_killed_twice_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "killed", "smoke")
-    kill_in_the_middle(folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model")
+    kill_in_the_middle(
+        folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model"
+    )
     journal = folder / ".mathse/journal/generate-r1"
-    kill_in_the_middle(folder, "generate@r1", journal, folder / "data/rounds/r1/trajectories.parquet")
+    kill_in_the_middle(
+        folder, "generate@r1", journal, folder / "data/rounds/r1/trajectories.parquet"
+    )
     assert any(journal.iterdir())
     run(folder, "dvc", "repro")
     killed, whole = outputs(folder), outputs(pipeline.folder)

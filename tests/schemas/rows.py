@@ -102,7 +102,13 @@ GOOD: dict[str, Row] = {
         "figure": "A 3, B 4.",
         "right_step": "3+4=7.",
     },
-    "LedgerRow": {"round": "r1", "problem_id": hex_id(1), "state": "accepted", "attempts": 4, "passes": 4},
+    "LedgerRow": {
+        "round": "r1",
+        "problem_id": hex_id(1),
+        "state": "accepted",
+        "attempts": 4,
+        "passes": 4,
+    },
     "Prediction": {
         "problem_id": hex_id(1),
         "round": "r1",
@@ -193,7 +199,11 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Trajectory", "problem_id is a content id", {"problem_id": ""}),
     ("Trajectory", "round is a short name", {"round": "1"}),
     ("Trajectory", "sample_idx is at least 0", {"sample_idx": -1}),
-    ("Trajectory", "origin is one of teacher, student, reflection", {"origin": "human", "parent_id": None}),
+    (
+        "Trajectory",
+        "origin is one of teacher, student, reflection",
+        {"origin": "human", "parent_id": None},
+    ),
     ("Trajectory", "parent_id is a content id", {"parent_id": "t0"}),
     ("Trajectory", "reflections and only they have a parent", {"parent_id": None}),
     ("Trajectory", "reflections and only they have a parent", {"origin": "student"}),
@@ -312,7 +322,11 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Match", "split is a short name", {"split": "Train Set"}),
     ("Match", "other_split is a short name", {"other_split": "Eval Set"}),
     ("Match", "the two sides are of different splits", {"other_split": "train"}),
-    ("Match", "rule is one of text_and_picture, picture_and_answer, text, text_and_answer", {"rule": "guess"}),
+    (
+        "Match",
+        "rule is one of text_and_picture, picture_and_answer, text, text_and_answer",
+        {"rule": "guess"},
+    ),
     ("Match", "text is from 0 to 1", {"text": 1.5}),
     ("Match", "picture is from 0 to 1", {"picture": -0.1}),
     ("Match", "question is not empty", {"question": ""}),
@@ -322,7 +336,10 @@ BROKEN: list[tuple[str, str, Row | str]] = [
 # Changes that cannot help breaking a second rule of the same table.
 ALSO: dict[tuple[str, str], set[str]] = {
     ("Image", "image_id is a SHA-256 digest"): {"image_id is the hash of the bytes"},
-    ("Image", "bytes are not empty"): {"image_id is the hash of the bytes", "bytes begin as the format says"},
+    ("Image", "bytes are not empty"): {
+        "image_id is the hash of the bytes",
+        "bytes begin as the format says",
+    },
     ("TrainRow", "row_id occur once"): {"trajectory_id occur once"},
     ("TrainRow", "trajectory_id occur once"): {"row_id occur once"},
     ("OrmRow", "status is one of correct, wrong"): {"only wrong paths have feedback"},

@@ -15,11 +15,15 @@ def problems(n: int = 3) -> pl.DataFrame:
 
 
 def trajectories(n: int = 3) -> pl.DataFrame:
-    return frame("Trajectory", *({"trajectory_id": hex_id(i), "parent_id": hex_id(0)} for i in range(n)))
+    return frame(
+        "Trajectory", *({"trajectory_id": hex_id(i), "parent_id": hex_id(0)} for i in range(n))
+    )
 
 
 def verdicts(*changes: dict[str, object]) -> pl.DataFrame:
-    return frame("Verdict", *({"trajectory_id": hex_id(i), **change} for i, change in enumerate(changes)))
+    return frame(
+        "Verdict", *({"trajectory_id": hex_id(i), **change} for i, change in enumerate(changes))
+    )
 
 
 def ledger(n: int = 3, **change: object) -> pl.DataFrame:
@@ -28,7 +32,9 @@ def ledger(n: int = 3, **change: object) -> pl.DataFrame:
 
 def test_problem_ids() -> None:
     checks.known_problem_ids(trajectories(), problems(), file="t")
-    with pytest.raises(ContractError, match=r"t.parquet(.|\n)*problem id is known: broken by 1 of 2") as caught:
+    with pytest.raises(
+        ContractError, match=r"t.parquet(.|\n)*problem id is known: broken by 1 of 2"
+    ) as caught:
         checks.known_problem_ids(problems(2), problems(1), file="t.parquet")
     assert f"row 1: problem_id = '{hex_id(1)}'" in str(caught.value)
 
@@ -69,13 +75,17 @@ def test_problems_without_their_image_are_set_aside() -> None:
     schemas.validate(aside, schemas.Quarantine, file="q")
 
 
-@pytest.mark.parametrize(("step", "fits"), [(None, True), (1, True), (3, True), (4, False), (0, False)])
+@pytest.mark.parametrize(
+    ("step", "fits"), [(None, True), (1, True), (3, True), (4, False), (0, False)]
+)
 def test_error_steps(step: int | None, fits: bool) -> None:
     rows = verdicts({"error_step": 2}, {"error_step": step})
     if fits:
         checks.error_step_within_steps(rows, trajectories(), file="v")
     else:
-        with pytest.raises(ContractError, match=r"error_step within steps: broken by 1 of 2(.|\n)*row 1"):
+        with pytest.raises(
+            ContractError, match=r"error_step within steps: broken by 1 of 2(.|\n)*row 1"
+        ):
             checks.error_step_within_steps(rows, trajectories(), file="v")
 
 
@@ -95,8 +105,12 @@ def test_the_ledger_holds_each_problem_once_a_round() -> None:
     checks.ledger_covers_problems(both, problems(3), file="l")
     checks.ledger_covers_problems(ledger(0), problems(3), file="l")
     with pytest.raises(ContractError, match="one ledger state per problem"):
-        checks.ledger_covers_problems(pl.concat([both, ledger(1, state="hard")]), problems(3), file="l")
-    with pytest.raises(ContractError, match=r"counts sum to all problems: broken by 1 of 2(.|\n)*problems = 2"):
+        checks.ledger_covers_problems(
+            pl.concat([both, ledger(1, state="hard")]), problems(3), file="l"
+        )
+    with pytest.raises(
+        ContractError, match=r"counts sum to all problems: broken by 1 of 2(.|\n)*problems = 2"
+    ):
         checks.ledger_covers_problems(both[:5], problems(3), file="l")
     with pytest.raises(ContractError, match="problem id is known"):
         checks.ledger_covers_problems(both, problems(2), file="l")

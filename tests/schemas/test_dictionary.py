@@ -30,10 +30,14 @@ def test_keys_are_what_a_rule_holds_to() -> None:
 
 def test_every_table_lies_somewhere() -> None:
     stems = {Path(file).stem for _, file in places()}
-    assert set(TABLE_OF) <= stems and set(TABLE_OF.values()) == {model.__name__ for model in schemas.TABLES}
+    assert set(TABLE_OF) <= stems and set(TABLE_OF.values()) == {
+        model.__name__ for model in schemas.TABLES
+    }
 
 
 def test_an_output_that_is_not_described_is_told(tmp_path: Path) -> None:
-    (tmp_path / "dvc.yaml").write_text("stages:\n  odd:\n    outs:\n      - data/odd.parquet\n", encoding="utf-8")
+    (tmp_path / "dvc.yaml").write_text(
+        "stages:\n  odd:\n    outs:\n      - data/odd.parquet\n", encoding="utf-8"
+    )
     with pytest.raises(ValueError, match=r"odd writes data/odd\.parquet: add it to"):
         places(tmp_path)

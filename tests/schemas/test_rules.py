@@ -27,7 +27,10 @@ def test_the_good_row_passes(model: type[Table]) -> None:
 
 @each_table
 def test_an_empty_table_passes(model: type[Table]) -> None:
-    assert schemas.validate(pl.DataFrame(schema=schemas.column_types(model)), model, file="x").height == 0
+    assert (
+        schemas.validate(pl.DataFrame(schema=schemas.column_types(model)), model, file="x").height
+        == 0
+    )
 
 
 @each_table
@@ -54,7 +57,9 @@ def test_a_bad_value_fails_by_its_rule(name: str, rule: str, change: Row | str) 
     assert set(caught.value.rules) <= allowed
     text = str(caught.value)
     bad_row = 1 if isinstance(change, str) else 0
-    assert "t.parquet" in text and f"  {rule}: broken by 1 of" in text and f"row {bad_row}: " in text
+    assert (
+        "t.parquet" in text and f"  {rule}: broken by 1 of" in text and f"row {bad_row}: " in text
+    )
     assert "fix: " in text
 
 
@@ -109,7 +114,9 @@ def test_every_column_must_be_there_and_have_its_type(model: type[Table]) -> Non
         assert caught.value.rules == ("all columns are there",)
         assert f"column {column} " in str(caught.value) and "is missing" in str(caught.value)
         with pytest.raises(ContractError) as caught:
-            schemas.validate(df.with_columns(pl.lit(1, dtype=pl.Int8).alias(column)), model, file="t.parquet")
+            schemas.validate(
+                df.with_columns(pl.lit(1, dtype=pl.Int8).alias(column)), model, file="t.parquet"
+            )
         assert caught.value.rules == ("columns have their types",)
         assert f"column {column} is Int8, not {df.schema[column]}" in str(caught.value)
 
@@ -129,7 +136,13 @@ def test_no_other_column_may_be_there(model: type[Table]) -> None:
         {"answer": " B "},
         {"answer": "F", "choices": ["A", "B", "D", "F", "G"]},
         {"answer": "7"},
-        {"answer": "12", "answer_type": "number", "choices": [], "image_ids": [], "question": "6+6?"},
+        {
+            "answer": "12",
+            "answer_type": "number",
+            "choices": [],
+            "image_ids": [],
+            "question": "6+6?",
+        },
         {"question": "三角形的面积是多少？", "language": "zh"},
         {"question": "No placeholder at all."},
         {"image_ids": [GOOD["Image"]["image_id"]] * 2, "question": "See <image2> and <image1>."},

@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from mathse.core.tables import read_table, write_table
-from mathse.sources.importing import import_source
+from mathse.datasets.importing import import_source
 from tests.closure import ROOT
 
 
@@ -27,7 +27,9 @@ def picture(number: int) -> bytes:
 def stage(folder: Path, name: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", f"stages.{name}", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
 
 
 @pytest.fixture
@@ -41,10 +43,20 @@ def folder(tmp_path: Path) -> Path:
     for number in range(8):
         (given / "images" / f"{number}.png").write_bytes(picture(number))
         rows.append(
-            {"id": str(number), "split": "dev", "question": f"How many are {number}?", "choices": None,
-             "answer": str(number), "unit": None, "ans_type": "integer_number", "solution": f"It is {number}.",
-             "table": "", "grade": 3, "image": f"images/{number}.png"}
-        )  # fmt: skip
+            {
+                "id": str(number),
+                "split": "dev",
+                "question": f"How many are {number}?",
+                "choices": None,
+                "answer": str(number),
+                "unit": None,
+                "ans_type": "integer_number",
+                "solution": f"It is {number}.",
+                "table": "",
+                "grade": 3,
+                "image": f"images/{number}.png",
+            }
+        )
     (given / "images" / "4.png").write_bytes(picture(4)[:40])
     rows[5]["answer"] = ""
     rows[6] = {**rows[0], "id": "6"}
@@ -68,7 +80,10 @@ def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
     problems = read_table(folder / "problems" / "problems.parquet")
     assert sorted(problems["answer"]) == ["0", "1", "2", "3"]
     aside = read_table(folder / "problems" / "quarantine.parquet")
-    told = {row["row"]: f"{row['field']} {row['rule']} {row['reason']}" for row in aside.iter_rows(named=True)}
+    told = {
+        row["row"]: f"{row['field']} {row['rule']} {row['reason']}"
+        for row in aside.iter_rows(named=True)
+    }
     assert "image" in told[4] and "answer" in told[5] and "question" in told[7]
     counts = (folder / "imported" / "import.json").read_text()
     assert '"duplicates": 1' in counts
@@ -79,20 +94,43 @@ def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:
         file.write("finetun: {}\n")
     done = stage(folder, "problems", "params.yaml", "problems", "metrics.json")
     assert done.returncode == 1
-    assert "params.yaml: finetun is not a parameter" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        "params.yaml: finetun is not a parameter" in done.stderr and "Traceback" not in done.stderr
+    )
 
 
 def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
     assert stage(folder, "problems", "params.yaml", "problems", "metrics.json").returncode == 0
     rows = pl.DataFrame(
-        {name: [value] for name, value in {
-            "row_id": "0" * 16, "problem_id": "f" * 16, "trajectory_id": "0" * 16, "round": "r0", "origin": "teacher",
-            "response": "x"}.items()}
-    )  # fmt: skip
+        {
+            name: [value]
+            for name, value in {
+                "row_id": "0" * 16,
+                "problem_id": "f" * 16,
+                "trajectory_id": "0" * 16,
+                "round": "r0",
+                "origin": "teacher",
+                "response": "x",
+            }.items()
+        }
+    )
     write_table(rows, folder / "train.parquet", sort_by=["row_id"])
-    words = ("params.yaml", "problems", "train.parquet", "nowhere", "r0", "model", "curve.tsv", "metrics.json")
+    words = (
+        "params.yaml",
+        "problems",
+        "train.parquet",
+        "nowhere",
+        "r0",
+        "model",
+        "curve.tsv",
+        "metrics.json",
+    )
     done = stage(folder, "finetune", *words)
-    assert done.returncode == 1 and "problem id is known" in done.stderr and "Traceback" not in done.stderr
+    assert (
+        done.returncode == 1
+        and "problem id is known" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     script = (
         "import sys, runpy\n"
         "sys.argv = ['finetune', *" + repr(list(words)) + "]\n"
@@ -100,5 +138,7 @@ def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
         "except SystemExit as end:\n    print('END', end.code, 'torch' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    seen = subprocess.run([sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
+    seen = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment, capture_output=True, text=True
+    )
     assert "END 1 False" in seen.stdout

@@ -35,16 +35,26 @@ def settings(folder: Path, **sections: dict[str, Any]) -> Path:
 @pytest.fixture
 def planted(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """Write problems of which one of each training split is a recompressed copy of an evaluated one."""
-    rows, images = build_tables({"train": 12, "orm": 6, "orm_test": 2, "eval": 4, "eval_hard": 2}, seed=5)
+    rows, images = build_tables(
+        {"train": 12, "orm": 6, "orm_test": 2, "eval": 4, "eval_hard": 2}, seed=5
+    )
     names = {}
     for split, copied in (("train", "eval"), ("orm", "eval_hard")):
         original = rows.filter(pl.col("split") == copied).row(0, named=True)
-        data = recompressed(70)(dict(images.select("image_id", "bytes").iter_rows())[original["image_ids"][0]])
+        data = recompressed(70)(
+            dict(images.select("image_id", "bytes").iter_rows())[original["image_ids"][0]]
+        )
         image = images.row(0, named=True) | {
-            "image_id": hashlib.sha256(data).hexdigest(), "bytes": data, "format": "JPEG",
-        }  # fmt: skip
+            "image_id": hashlib.sha256(data).hexdigest(),
+            "bytes": data,
+            "format": "JPEG",
+        }
         ids = [image["image_id"]]
-        copy = original | {"split": split, "image_ids": ids, "question": "Look closely. " + original["question"]}
+        copy = original | {
+            "split": split,
+            "image_ids": ids,
+            "question": "Look closely. " + original["question"],
+        }
         copy["problem_id"] = content_id(copy["question"], copy["choices"], copy["answer"], ids)
         names[split] = copy["problem_id"]
         rows = pl.concat([rows, pl.DataFrame([copy], schema=rows.schema)])
@@ -65,12 +75,22 @@ def test_a_leak_is_listed_and_used_in_no_training(planted: tuple[Path, dict[str,
     counts = json.loads((folder / "metrics.json").read_text())["decontaminate"]
     assert counts["contaminated"] == {"train": 1, "orm": 1} and counts["matches"] == 2
     first = folder / "r0"
-    distill(params, folder / "problems", folder / "found/matches.parquet", folder / "distill", first, folder / "m.json")
+    distill(
+        params,
+        folder / "problems",
+        folder / "found/matches.parquet",
+        folder / "distill",
+        first,
+        folder / "m.json",
+    )
     ledger = read_table(first / "ledger.parquet")
     state = dict(ledger.select("problem_id", "state").iter_rows())
     assert state.pop(names["train"]) == "contaminated" and set(state.values()) == {"distilled"}
     assert names["train"] not in read_table(first / "train.parquet")["problem_id"].to_list()
-    assert names["train"] not in read_table(folder / "distill/trajectories.parquet")["problem_id"].to_list()
+    assert (
+        names["train"]
+        not in read_table(folder / "distill/trajectories.parquet")["problem_id"].to_list()
+    )
 
 
 def test_switched_off_nothing_is_listed(planted: tuple[Path, dict[str, str]]) -> None:
@@ -85,7 +105,9 @@ def test_corrected_answers_are_laid_over_the_problems(tmp_path: Path) -> None:
     plain = settings(tmp_path, problems={"figures": figures})
     problems(plain, tmp_path / "before", tmp_path / "metrics.json")
     before = read_table(tmp_path / "before/problems.parquet")
-    row = before.filter((pl.col("answer_type") == "number") & (pl.col("choices").list.len() == 0)).row(0, named=True)
+    row = before.filter(
+        (pl.col("answer_type") == "number") & (pl.col("choices").list.len() == 0)
+    ).row(0, named=True)
     file = tmp_path / "overrides.csv"
     file.write_text(f"problem_id,answer,note\n{row['problem_id']},12345,by hand\n")
     params = settings(tmp_path, problems={"figures": figures, "overrides": str(file)})

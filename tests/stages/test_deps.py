@@ -22,11 +22,17 @@ def stages() -> list[tuple[str, dict[str, Any]]]:
 @pytest.mark.parametrize(("name", "stage"), stages(), ids=[name for name, _ in stages()])
 def test_code_that_a_stage_runs_is_among_its_deps(name: str, stage: dict[str, Any]) -> None:
     module = stage["cmd"].split("-m ")[1].split()[0]
-    needed = {str(file.relative_to(ROOT)) for file in closure(ROOT / (module.replace(".", "/") + ".py"))} - IGNORED
+    needed = {
+        str(file.relative_to(ROOT)) for file in closure(ROOT / (module.replace(".", "/") + ".py"))
+    } - IGNORED
     deps = [dep for dep in stage["deps"] if not dep.startswith(("data/", "models/"))]
-    covered = {file for file in needed if any(file == dep or file.startswith(dep + "/") for dep in deps)}
+    covered = {
+        file for file in needed if any(file == dep or file.startswith(dep + "/") for dep in deps)
+    }
     assert needed == covered, f"{name} lacks {sorted(needed - covered)}"
-    idle = [dep for dep in deps if not any(file == dep or file.startswith(dep + "/") for file in needed)]
+    idle = [
+        dep for dep in deps if not any(file == dep or file.startswith(dep + "/") for file in needed)
+    ]
     assert not idle, f"{name} names {idle} and never runs it"
 
 

@@ -13,13 +13,13 @@ import yaml
 
 import schemas
 from mathse.core.tables import read_table, write_table
-from mathse.inspect.benchmarks import read_accuracy, render_benchmarks
-from mathse.sources.importing import import_source
+from mathse.datasets.importing import import_source
+from mathse.report.benchmark_tables import read_accuracy, render_benchmarks
 from stages.eval import evaluate
 from stages.problems import problems as make_problems
 from tests.closure import ROOT, closure
+from tests.datasets.made import picture, put
 from tests.evaluation.benchmarks import SAID, bring_benchmarks, said
-from tests.sources.made import picture, put
 
 TABLES = [
     {"path": "import/mathvista", "use": "eval"},
@@ -34,13 +34,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Return a folder where three benchmarks were evaluated for base and r0; base found no answer at all."""
     root = tmp_path_factory.mktemp("run")
     bring_benchmarks(root)
-    row = {"question": "How many?", "choices": None, "answer": "3", "unit": None, "solution": "It is 3.", "grade": 3,
-           "table": "", "ques_type": "free_text", "ans_type": "integer_number", "split": "train"}  # fmt: skip
+    row = {
+        "question": "How many?",
+        "choices": None,
+        "answer": "3",
+        "unit": None,
+        "solution": "It is 3.",
+        "grade": 3,
+        "table": "",
+        "ques_type": "free_text",
+        "ans_type": "integer_number",
+        "split": "train",
+    }
     put(root / "tabmwp" / "problems_train.json", {"7": row})
     put(root / "tabmwp" / "tables" / "7.png", picture(7))
     import_source("tabmwp", root / "tabmwp", root / "import" / "tabmwp")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
-    params["problems"] |= {"source": "tables", "tables": TABLES, "orm_share": 0.0, "orm_test_share": 0.0}
+    params["problems"] |= {
+        "source": "tables",
+        "tables": TABLES,
+        "orm_share": 0.0,
+        "orm_test_share": 0.0,
+    }
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -54,7 +69,9 @@ def answer(name: str, answers: dict[tuple[str, str], tuple[str, bool]]) -> None:
     """Write a model's predictions and evaluate them."""
     pool = read_table(Path("data/problems/problems.parquet")).filter(pl.col("split") != "train")
     rows = said(pool, answers).join(pool.select("problem_id", "split"), on="problem_id")
-    given = rows.with_columns(round=pl.lit(name), finish_reason=pl.lit("stop"), response_tokens=pl.lit(5))
+    given = rows.with_columns(
+        round=pl.lit(name), finish_reason=pl.lit("stop"), response_tokens=pl.lit(5)
+    )
     types = schemas.column_types(schemas.Prediction)
     out = Path("data/eval") / name
     predictions = given.select(pl.col(column).cast(dtype) for column, dtype in types.items())
@@ -77,9 +94,19 @@ def test_benchmarks_that_share_a_split_are_told_apart(run: Path) -> None:
     vista, verse = told["eval"]["sources"]["mathvista"], told["eval"]["sources"]["mathverse"]
     assert (vista["accuracy"], vista["n"], vista["found"]) == (0.6, 5, 0.8)
     assert vista["low"] < 0.6 < vista["high"] and vista["subset"]["GPS"]["n"] == 3
-    assert (verse["accuracy"], verse["n"]) == (0.75, 4), "rows of the benchmark: one problem stands for two"
-    versions = {version: figures["accuracy"] for version, figures in verse["problem_version"].items()}
-    assert versions == {"Text Dominant": 1, "Text Lite": 1, "Vision Only": 1, "Vision Dominant": 0, "Text Only": 0}
+    assert (verse["accuracy"], verse["n"]) == (0.75, 4), (
+        "rows of the benchmark: one problem stands for two"
+    )
+    versions = {
+        version: figures["accuracy"] for version, figures in verse["problem_version"].items()
+    }
+    assert versions == {
+        "Text Dominant": 1,
+        "Text Lite": 1,
+        "Vision Only": 1,
+        "Vision Dominant": 0,
+        "Text Only": 0,
+    }
     assert told["eval_hard"]["sources"]["math-vision"]["n"] == 3
 
 
@@ -115,19 +142,36 @@ def test_show_names_benchmarks(run: Path) -> None:
 
 
 def test_scoring_again_gives_the_same_bytes_and_reads_no_model(run: Path) -> None:
-    files = [run / "data/eval/r0/graded.parquet", run / "data/eval/r0/accuracy.parquet", run / "metrics/r0.json"]
+    files = [
+        run / "data/eval/r0/graded.parquet",
+        run / "data/eval/r0/accuracy.parquet",
+        run / "metrics/r0.json",
+    ]
     before = [file.read_bytes() for file in files]
     answer("r0", SAID)
     assert [file.read_bytes() for file in files] == before
-    loaded = {str(file.relative_to(ROOT)).split("/")[1] for file in closure(ROOT / "stages/eval.py")}
+    loaded = {
+        str(file.relative_to(ROOT)).split("/")[1] for file in closure(ROOT / "stages/eval.py")
+    }
     assert not loaded & {"engines", "training", "models.py", "judge"}
 
 
 def test_a_new_answer_check_trains_and_predicts_nothing() -> None:
     """Stages that read mathse/answers run again; where what they accept stays the same, nothing else does."""
     found = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    again = {name for name, stage in found.items() if "mathse/answers" in stage.get("do", stage)["deps"]}
-    assert again == {"distill", "orm_data", "eval_orm", "score", "reflect", "eval_base", "eval_r0", "eval"}
+    again = {
+        name for name, stage in found.items() if "mathse/answers" in stage.get("do", stage)["deps"]
+    }
+    assert again == {
+        "distill",
+        "orm_data",
+        "eval_orm",
+        "score",
+        "reflect",
+        "eval_base",
+        "eval_r0",
+        "eval",
+    }
     for name in ("eval_base", "eval_r0", "eval"):
         deps = found[name].get("do", found[name])["deps"]
         assert not [dep for dep in deps if dep.startswith("models/") or dep.endswith("/model")]
@@ -136,7 +180,9 @@ def test_a_new_answer_check_trains_and_predicts_nothing() -> None:
 def test_rules_of_benchmarks_score_again_and_nothing_else() -> None:
     found = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     read = {name: stage.get("do", stage)["deps"] for name, stage in found.items()}
-    touched = {name for name, deps in read.items() if {"mathse/evaluation", "stages/eval.py"} & set(deps)}
+    touched = {
+        name for name, deps in read.items() if {"mathse/evaluation", "stages/eval.py"} & set(deps)
+    }
     assert touched == {"eval_base", "eval_r0", "eval"}
 
 

@@ -22,7 +22,16 @@ from mathse.training import TrainReport
 from stages.judging import judge_distinct
 from stages.train_orm import train_orm
 from tests.closure import ROOT
-from tests.judge.paths import RIGHT, WRONG, Scripted, problem_id, problems, says, trajectories, trajectory
+from tests.judge.trajectories import (
+    RIGHT,
+    WRONG,
+    Scripted,
+    problem_id,
+    problems,
+    says,
+    trajectories,
+    trajectory,
+)
 
 
 @pytest.fixture
@@ -49,14 +58,22 @@ def write_inputs(solution: bool) -> tuple[pl.DataFrame, list[str]]:
     for place, name in enumerate(names):
         for wrong in (False, True):
             lines = ["1. A path.", "The answer to this problem is 7."]
-            rows.append({
-                "row_id": f"{place}{wrong:d}" + "0" * 14, "trajectory_id": f"{place}{wrong:d}" + "1" * 14,
-                "problem_id": name,
-                "part": "train", "response": "\n".join(lines), "steps": lines, "figure": "Two bars.",
-                "status": "wrong" if wrong else "correct", "error_step": 2 if wrong else None,
-                "error_analysis": "Not so." if wrong else None, "error_kind": "calculation" if wrong else None,
-                "right_step": "The answer to this problem is 8." if wrong else None,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "row_id": f"{place}{wrong:d}" + "0" * 14,
+                    "trajectory_id": f"{place}{wrong:d}" + "1" * 14,
+                    "problem_id": name,
+                    "part": "train",
+                    "response": "\n".join(lines),
+                    "steps": lines,
+                    "figure": "Two bars.",
+                    "status": "wrong" if wrong else "correct",
+                    "error_step": 2 if wrong else None,
+                    "error_analysis": "Not so." if wrong else None,
+                    "error_kind": "calculation" if wrong else None,
+                    "right_step": "The answer to this problem is 8." if wrong else None,
+                }
+            )
     table = pl.DataFrame(rows, schema=schemas.column_types(schemas.OrmRow))
     write_table(table, Path("rows.parquet"), sort_by=["row_id"])
     return pool, names
@@ -70,11 +87,20 @@ def train(params: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return TrainReport(1, 1, 1, {}, 0.0, 0.0, 1, 0)
 
     monkeypatch.setattr(mathse.training.loop, "finetune", fit)
-    train_orm(params, Path("problems"), Path("rows.parquet"), Path("model"), Path("curve.tsv"), Path("metrics.json"))
+    train_orm(
+        params,
+        Path("problems"),
+        Path("rows.parquet"),
+        Path("model"),
+        Path("curve.tsv"),
+        Path("metrics.json"),
+    )
     return seen
 
 
-def test_the_stepwise_orm_learns_to_solve_and_to_judge(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_stepwise_orm_learns_to_solve_and_to_judge(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pool, names = write_inputs(solution=True)
     solutions = dict(pool.select("problem_id", "solution").iter_rows())
     examples = train(params, monkeypatch)
@@ -92,25 +118,43 @@ def test_the_stepwise_orm_learns_to_solve_and_to_judge(params: Path, monkeypatch
     assert sum("8|7 wrong" in example.target for example in judged) == 2
 
 
-def test_without_solutions_it_says_what_to_do(params: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_solutions_it_says_what_to_do(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_inputs(solution=False)
-    with pytest.raises(DataError, match="2 problems that the ORM learns from have no solution") as failure:
+    with pytest.raises(
+        DataError, match="2 problems that the ORM learns from have no solution"
+    ) as failure:
         train(params, monkeypatch)
     assert "train_orm.form" in str(failure.value)
 
 
 def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
-    verdict = says('1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right", "status": "CORRECT"}')
-    engine = Scripted(lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request))
-    paths = distinct_paths(trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG))))
+    verdict = says(
+        '1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right", "status": "CORRECT"}'
+    )
+    engine = Scripted(
+        lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request)
+    )
+    paths = distinct_paths(
+        trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
+    )
     settings = load_params(params)
     found = judge_distinct(paths, problems(3), settings, engine, label="judge")
     statuses = dict(found.join(paths, on="path_id").select("response", "orm_status").iter_rows())
-    assert statuses == {RIGHT: "correct", WRONG: "unparseable"}, "the verdict quotes the right path alone"
+    assert statuses == {RIGHT: "correct", WRONG: "unparseable"}, (
+        "the verdict quotes the right path alone"
+    )
     solved = [request.problem_id for request in engine.requests if request.task == "solve"]
-    assert sorted(solved) == sorted(problem_id(number) for number in range(3)), "once for each problem"
+    assert sorted(solved) == sorted(problem_id(number) for number in range(3)), (
+        "once for each problem"
+    )
     asked = len(engine.requests)
     again = judge_distinct(paths, problems(3), settings, engine, label="judge")
-    assert again.equals(found) and len(engine.requests) == asked, "the journal keeps solutions and verdicts"
+    assert again.equals(found) and len(engine.requests) == asked, (
+        "the journal keeps solutions and verdicts"
+    )
     later = judge_distinct(paths.head(2), problems(3), settings, engine, label="judge reflections")
-    assert later.height == 2 and len(engine.requests) == asked + 2, "a later stage has no problem solved again"
+    assert later.height == 2 and len(engine.requests) == asked + 2, (
+        "a later stage has no problem solved again"
+    )

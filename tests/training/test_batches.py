@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.processing import Processing
+from mathse.engines.inputs import Processing
 from mathse.training.batches import IGNORED, make_batch, plan_batches
 from mathse.training.examples import Example, Row, make_rows
 from mathse.training.loop import _loss, _schedule
@@ -26,21 +26,25 @@ def row(number: int, *, image: bool, tokens: int) -> Row:
     return Row(f"k{number}", "", ("i",) if image else (), (1,) * (1 + tokens % 7), tokens)
 
 
-rows_of_both_kinds = st.lists(st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=70).map(
-    lambda drawn: [row(n, image=image, tokens=tokens) for n, (image, tokens) in enumerate(drawn)]
-)
+rows_of_both_kinds = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 400)), min_size=1, max_size=70
+).map(lambda drawn: [row(n, image=image, tokens=tokens) for n, (image, tokens) in enumerate(drawn)])
 
 
 @given(rows_of_both_kinds, st.integers(1, 9), st.integers(1, 4), st.integers(0, 99))
 @settings(deadline=None, max_examples=60)
-def test_whole_epochs_see_every_row_equally_often(rows: list[Row], size: int, epochs: int, seed: int) -> None:
+def test_whole_epochs_see_every_row_equally_often(
+    rows: list[Row], size: int, epochs: int, seed: int
+) -> None:
     plan = plan_batches(rows, batch_size=size, steps=None, epochs=epochs, seed=seed)
     seen = Counter(n for batch in plan for n in batch)
     for with_images in (False, True):
         kind = [n for n, r in enumerate(rows) if bool(r.image_ids) == with_images]
         if not kind:
             continue
-        assert min(seen[n] for n in kind) >= epochs  # no row is left out; some fill up the last batch
+        assert (
+            min(seen[n] for n in kind) >= epochs
+        )  # no row is left out; some fill up the last batch
         assert sum(seen[n] for n in kind) == math.ceil(len(kind) * epochs / size) * size
         assert max(seen[n] for n in kind) <= epochs + math.ceil(size / len(kind))
 
@@ -67,7 +71,10 @@ def test_the_seed_fixes_the_order() -> None:
 def test_rows_of_like_length_stand_together() -> None:
     rows = [row(n, image=True, tokens=n * 37 % 400 + 1) for n in range(400)]
     plan = plan_batches(rows, batch_size=8, steps=None, epochs=1, seed=0)
-    padding = sum(max(rows[n].tokens for n in batch) * 8 - sum(rows[n].tokens for n in batch) for batch in plan)
+    padding = sum(
+        max(rows[n].tokens for n in batch) * 8 - sum(rows[n].tokens for n in batch)
+        for batch in plan
+    )
     assert padding < 0.1 * sum(r.tokens for r in rows)
 
 
@@ -97,7 +104,9 @@ def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images
     batch = make_batch(rows, processing)
     targets = batch.labels_BT.shape[1]
     prompts = processing.batch([r.text for r in rows], [r.image_ids for r in rows])
-    assert torch.equal(batch.inputs["input_ids"][:, :-targets], prompts["input_ids"])  # as generation sees them
+    assert torch.equal(
+        batch.inputs["input_ids"][:, :-targets], prompts["input_ids"]
+    )  # as generation sees them
     assert torch.equal(batch.inputs["attention_mask"][:, :-targets], prompts["attention_mask"])
     assert ("pixel_values" in batch.inputs) == bool(n_images)
     for number, r in enumerate(rows):
@@ -110,10 +119,14 @@ def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images
 
 
 @pytest.mark.parametrize("emphasis", [1.0, 10.0])
-def test_the_loss_is_that_of_each_row_alone(tiny: Path, processing: Processing, emphasis: float) -> None:
+def test_the_loss_is_that_of_each_row_alone(
+    tiny: Path, processing: Processing, emphasis: float
+) -> None:
     """Padding, batching and the cut of the logits must not move the loss by a token; emphasised ones count as told."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
-    rows = [replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(processing))]
+    rows = [
+        replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(processing))
+    ]
     wanted = 0.0
     for r in rows:
         inputs = dict(processing.features(r.text, r.image_ids))

@@ -7,7 +7,7 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.processing import Processing
+from mathse.engines.inputs import Processing
 from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example, examples_digest, make_rows
 from tests.tiny import ask
 
@@ -68,8 +68,12 @@ def test_the_digest_follows_every_field_and_the_order() -> None:
 def test_the_emphasised_part_is_told_in_tokens(processing: Processing) -> None:
     target = "There are 2 wrong ones."
     first, last = target.index(" 2"), target.index(" ones")
-    [row], _ = make_rows([replace(example("a", target), emphasis=(first, last))], processing, max_tokens=500)
+    [row], _ = make_rows(
+        [replace(example("a", target), emphasis=(first, last))], processing, max_tokens=500
+    )
     assert processing.tokenizer.decode(list(row.target_ids)[slice(*row.emphasis)]) == " 2 wrong"
     [plain], _ = make_rows([example("a", target)], processing, max_tokens=500)
     assert plain.emphasis == (0, 0) and plain.target_ids == row.target_ids
-    assert examples_digest([example("a", target)]) != examples_digest([replace(example("a", target), emphasis=(0, 3))])
+    assert examples_digest([example("a", target)]) != examples_digest(
+        [replace(example("a", target), emphasis=(0, 3))]
+    )

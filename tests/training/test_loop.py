@@ -17,13 +17,13 @@ from safetensors.torch import load_file
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
-from mathse.engines.contract import read_record
-from mathse.engines.processing import Processing
+from mathse.engines.input_fingerprint import read_record
+from mathse.engines.inputs import Processing
 from mathse.engines.protocol import Request, Sampling
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example, TrainConfig, TrainReport
+from mathse.training.launch import train
 from mathse.training.loop import finetune
-from mathse.training.parallel import train
 from tests.tiny import ask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,8 +32,13 @@ CONFIG = TrainConfig(learning_rate=5e-3, batch_size=4, steps=6, max_tokens=200, 
 
 def examples() -> list[Example]:
     words = ["one", "two", "three", "four", "five", "six"]
-    with_image = [Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)]
-    return [*with_image, *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words]]
+    with_image = [
+        Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)
+    ]
+    return [
+        *with_image,
+        *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words],
+    ]
 
 
 Fit = Callable[..., TrainReport]
@@ -42,8 +47,18 @@ Fit = Callable[..., TrainReport]
 @pytest.fixture
 def fit(tiny: Path, store: ImageStore, tmp_path: Path) -> Fit:
     def call(out: str = "out", config: TrainConfig = CONFIG, **changed: Any) -> TrainReport:
-        given: dict[str, Any] = {"init": tiny, "images": store, "checkpoints": tmp_path / "kept", "cpu": True}
-        return finetune(changed.pop("examples", examples()), out=tmp_path / out, config=config, **given | changed)
+        given: dict[str, Any] = {
+            "init": tiny,
+            "images": store,
+            "checkpoints": tmp_path / "kept",
+            "cpu": True,
+        }
+        return finetune(
+            changed.pop("examples", examples()),
+            out=tmp_path / out,
+            config=config,
+            **given | changed,
+        )
 
     return call
 
@@ -64,7 +79,9 @@ def test_what_is_trained_is_what_is_generated(fit: Fit, tmp_path: Path, store: I
     assert {c.finish_reason for c in done} == {"stop"}
 
 
-def test_the_same_run_gives_the_same_bytes_and_another_seed_others(fit: Fit, tmp_path: Path) -> None:
+def test_the_same_run_gives_the_same_bytes_and_another_seed_others(
+    fit: Fit, tmp_path: Path
+) -> None:
     first = fit("a")
     assert fit("b") == first
     assert folder_digest(tmp_path / "a") == folder_digest(tmp_path / "b")
@@ -76,18 +93,30 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
     report = fit(curve=tmp_path / "curve.tsv", config=replace(CONFIG, log_every_steps=4))
     out = tmp_path / "out"
     record = read_record(out)
-    assert record is not None and record["contract"] == Processing.load(tiny).contract == Processing.load(out).contract
+    assert (
+        record is not None
+        and record["contract"] == Processing.load(tiny).contract == Processing.load(out).contract
+    )
     assert record["train"]["learning_rate"] == 5e-3 and record["steps"] == 6
     assert all(str(value.dtype) == "torch.bfloat16" for value in weights(out).values())
     assert str(tmp_path) not in "".join(
         f.read_text() for f in out.glob("*.json")
     )  # no path, so the same bytes anywhere
     lines = [line.split("\t") for line in (tmp_path / "curve.tsv").read_text().splitlines()]
-    assert lines[0] == ["step", "loss", "learning_rate"] and [line[0] for line in lines[1:]] == ["4", "6"]
+    assert lines[0] == ["step", "loss", "learning_rate"] and [line[0] for line in lines[1:]] == [
+        "4",
+        "6",
+    ]
     assert not (tmp_path / "kept").exists() and not list(tmp_path.glob(".*"))
     assert report.metrics() | {"first_loss": 0, "final_loss": 0, "target_tokens": 0} == {
-        "steps": 6, "samples": 24, "rows": 12, "dropped": {}, "first_loss": 0, "final_loss": 0, "target_tokens": 0,
-    }  # fmt: skip
+        "steps": 6,
+        "samples": 24,
+        "rows": 12,
+        "dropped": {},
+        "first_loss": 0,
+        "final_loss": 0,
+        "target_tokens": 0,
+    }
     assert report.target_tokens > 24 and report.resumed_from == 0
 
 
@@ -114,8 +143,12 @@ def test_micro_batches_add_up_to_the_batch(fit: Fit, tmp_path: Path) -> None:
 def test_frozen_parameters_stay(fit: Fit, tmp_path: Path, tiny: Path) -> None:
     fit(config=replace(CONFIG, frozen=("vision_model",)))
     before, after = weights(tiny), weights(tmp_path / "out")
-    changed = {name for name, value in after.items() if name in before and (value != before[name]).any()}
-    assert any("text_model" in name for name in changed) and not any("vision_model" in name for name in changed)
+    changed = {
+        name for name, value in after.items() if name in before and (value != before[name]).any()
+    }
+    assert any("text_model" in name for name in changed) and not any(
+        "vision_model" in name for name in changed
+    )
     with pytest.raises(ParamError, match="no parameter's name contains 'visoin'"):
         fit(config=replace(CONFIG, frozen=("visoin",)))
     with pytest.raises(ParamError, match="nothing to train"):
@@ -136,8 +169,20 @@ def test_batches_must_divide(fit: Fit) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("learning_rate", 0.0), ("warmup_ratio", 1.5), ("weight_decay", -1.0), ("batch_size", 0), ("steps", 0)]
-    + [("epochs", 0.0), ("max_tokens", 0), ("precision", "fp8"), ("max_grad_norm", 0.0), ("micro_batch_size", -1)]
+    [
+        ("learning_rate", 0.0),
+        ("warmup_ratio", 1.5),
+        ("weight_decay", -1.0),
+        ("batch_size", 0),
+        ("steps", 0),
+    ]
+    + [
+        ("epochs", 0.0),
+        ("max_tokens", 0),
+        ("precision", "fp8"),
+        ("max_grad_norm", 0.0),
+        ("micro_batch_size", -1),
+    ]
     + [("log_every_steps", 0), ("save_every_steps", -1), ("save_dtype", "int8")],
 )
 def test_values_outside_their_range_are_refused(name: str, value: Any) -> None:
@@ -145,7 +190,9 @@ def test_values_outside_their_range_are_refused(name: str, value: Any) -> None:
         replace(CONFIG, **{name: value})
 
 
-def test_checkpoints_of_another_run_are_ignored_and_removed(fit: Fit, tmp_path: Path, monkeypatch: Any) -> None:
+def test_checkpoints_of_another_run_are_ignored_and_removed(
+    fit: Fit, tmp_path: Path, monkeypatch: Any
+) -> None:
     import mathse.training.loop as loop
 
     saving = replace(CONFIG, save_every_steps=2)
@@ -176,7 +223,9 @@ def test_checkpoints_of_another_run_are_ignored_and_removed(fit: Fit, tmp_path: 
         fit("out", config=saving)
     (kept / "part-00000006").mkdir()
     monkeypatch.setattr(loop, "_train_step", step)
-    assert fit("out", config=replace(saving, save_every_steps=5, log_every_steps=3)).resumed_from == 4
+    assert (
+        fit("out", config=replace(saving, save_every_steps=5, log_every_steps=3)).resumed_from == 4
+    )
     assert weights_equal(tmp_path / "out", tmp_path / "whole")
 
 
@@ -189,38 +238,61 @@ import sys
 from pathlib import Path
 import torch
 from mathse.core.images import ImageStore
-from mathse.training.parallel import train
+from mathse.training.launch import train
 from tests.training.test_loop import CONFIG, examples
 from dataclasses import replace
 torch.set_num_threads(1)
 processes = int(sys.argv.pop())
 tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
 config = replace(CONFIG, steps=40, save_every_steps=3)
-report = train(examples(), processes=processes, init=tiny, out=out, config=config, images=ImageStore(images),
+report = train(examples(), processes=processes, init=tiny, out=out, config=config,
+images=ImageStore(images),
                checkpoints=work / "kept", curve=work / "curve.csv", cpu=True)
 print("resumed from", report.resumed_from)
 """
 
 
-def test_two_processes_train_as_one_does(fit: Fit, tiny: Path, store: ImageStore, tmp_path: Path) -> None:
+def test_two_processes_train_as_one_does(
+    fit: Fit, tiny: Path, store: ImageStore, tmp_path: Path
+) -> None:
     """Up to rounding: the rows of a step are padded and summed in other groups.
 
     Some steps are clipped and some are not: AdamW alone would not tell gradients of the wrong size.
     """
-    config = replace(CONFIG, precision="fp32", save_dtype="float32", emphasis_weight=3.0, max_grad_norm=4.0)
+    config = replace(
+        CONFIG, precision="fp32", save_dtype="float32", emphasis_weight=3.0, max_grad_norm=4.0
+    )
     alone = fit("alone", config=config)
-    given: dict[str, Any] = {"init": tiny, "images": store, "config": config, "checkpoints": tmp_path / "kept"}
-    shared = train(examples(), processes=2, out=tmp_path / "shared", curve=tmp_path / "curve.tsv", **given)
+    given: dict[str, Any] = {
+        "init": tiny,
+        "images": store,
+        "config": config,
+        "checkpoints": tmp_path / "kept",
+    }
+    shared = train(
+        examples(), processes=2, out=tmp_path / "shared", curve=tmp_path / "curve.tsv", **given
+    )
     assert shared.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
-    assert (shared.steps, shared.samples, shared.target_tokens) == (alone.steps, alone.samples, alone.target_tokens)
+    assert (shared.steps, shared.samples, shared.target_tokens) == (
+        alone.steps,
+        alone.samples,
+        alone.target_tokens,
+    )
     one, other = weights(tmp_path / "alone"), weights(tmp_path / "shared")
     assert one.keys() == other.keys()
     assert all((one[name] - other[name]).abs().max() < 1e-3 for name in one)
     assert (tmp_path / "curve.tsv").read_text().count("\n") == 2
 
 
-def test_what_goes_wrong_in_a_process_is_told(tiny: Path, store: ImageStore, tmp_path: Path) -> None:
-    given: dict[str, Any] = {"init": tiny, "images": store, "checkpoints": tmp_path / "kept", "out": tmp_path / "out"}
+def test_what_goes_wrong_in_a_process_is_told(
+    tiny: Path, store: ImageStore, tmp_path: Path
+) -> None:
+    given: dict[str, Any] = {
+        "init": tiny,
+        "images": store,
+        "checkpoints": tmp_path / "kept",
+        "out": tmp_path / "out",
+    }
     with pytest.raises(ParamError, match="batch_size 3"):
         train(examples(), processes=2, config=replace(CONFIG, batch_size=3), **given)
     with pytest.raises(DataError, match="loss of step"):
@@ -236,12 +308,18 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
     def start(work: Path) -> subprocess.Popen[str]:
         arguments = [str(tiny), str(store.folder), str(work), str(work / "model"), str(processes)]
         return subprocess.Popen(
-            [sys.executable, "-c", RUN, *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE,
+            [sys.executable, "-c", RUN, *arguments],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        )
 
     def last_checkpoint() -> int:
-        return max((int(path.name[5:]) for path in (tmp_path / "killed" / "kept").glob("step-*")), default=0)
+        return max(
+            (int(path.name[5:]) for path in (tmp_path / "killed" / "kept").glob("step-*")),
+            default=0,
+        )
 
     def kill_after(process: subprocess.Popen[str], step: int) -> None:
         while process.poll() is None and last_checkpoint() < step:

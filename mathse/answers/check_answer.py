@@ -1,0 +1,279 @@
+"""One answer against one gold: find it, compare it, say why."""
+
+from __future__ import annotations
+
+import atexit
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from mathse.answers.compare import compare
+from mathse.answers.find_choice import find_option, option_of
+from mathse.answers.find_freeform import find_free_form
+from mathse.answers.markers import last_boxed
+from mathse.answers.normalize import clean_response, plain_math, split_response
+from mathse.answers.options import Options, read_options
+from mathse.answers.quantities import read_quantity
+from mathse.answers.sandbox import Question, Reply, Sandbox
+
+STATES = ("match", "mismatch", "no_answer", "timeout", "error")
+MAX_SYMPY_CHARS = 3_000
+_NUMBER_KINDS = {"number", "integer", "float"}
+_STATED = ("marker", "boxed", "conclusion")
+_KINDS = _NUMBER_KINDS | {"choice", "expression", "text", "set", "list"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the checker says about one response.
+
+    Attributes:
+        state: match, mismatch, no_answer, timeout or error. Only match accepts, only mismatch means
+            wrong.
+        found: the answer found in the response (the option's letter in multiple choice), or None.
+        reason: the rule that decided, one word with underscores.
+        explain: a few lines for a person.
+    """
+
+    state: str
+    found: str | None
+    reason: str
+    explain: str = ""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A comparison that only SymPy can decide."""
+
+    found: str
+    question: Question
+    where: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is known of one answer to check."""
+
+    gold: str
+    response: str
+    question_type: str | None = None
+    answer_type: str | None = None
+    choices: tuple[str, ...] = field(default=())
+    unit: str | None = None
+    precision: int | None = None
+
+
+def parse_choices(choices: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Read choices given as a JSON list or as a list; anything else means none."""
+    if choices is None or len(choices) == 0:
+        return ()
+    if isinstance(choices, str):
+        try:
+            loaded = json.loads(choices)
+        except json.JSONDecodeError:
+            return ()
+        choices = loaded if isinstance(loaded, list) else []
+    return tuple(str(choice) for choice in choices)
+
+
+def _options(
+    task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None
+) -> Options | None:
+    """The options, where the problem is multiple choice; bare letters where their texts are unknown."""
+    if question_type is not None and question_type.startswith("free"):
+        return None
+    if task_choices:
+        return read_options(task_choices)
+    if answer_type == "choice" or (question_type or "").startswith("multi"):
+        return read_options(("A", "B", "C", "D", "E", "F", "G", "H"))
+    return None
+
+
+def find_answer(
+    response: str,
+    *,
+    question_type: str | None = None,
+    answer_type: str | None = None,
+    choices: Sequence[str] = (),
+    unit: str | None = None,
+) -> str | None:
+    """Find the final answer in a response, without knowing gold.
+
+    Args:
+        response: the response as generated.
+        question_type: `multi_choice` or `free_form`, if known.
+        answer_type: number, choice, expression, text, set, integer, float or list, if known.
+        choices: the options of a multiple-choice problem.
+        unit: the unit that the problem asks for; it plays no part in finding.
+
+    Returns:
+        The option's letter in multiple choice, else the answer's text; None if there is none.
+    """
+    del unit
+    options = _options(tuple(choices), question_type, answer_type)
+    return _find(response, options, answer_type)[0]
+
+
+def _find(
+    response: str, options: Options | None, answer_type: str | None
+) -> tuple[str | None, str]:
+    """Find an answer and where it stands. A response that goes on to another problem and answer has no single one."""
+    text, invented = split_response(response)
+    found, where = _find_in(text, options, answer_type)
+    if found is not None and invented:
+        other, stated = _find_in(invented, options, answer_type)
+        if other is not None and stated in _STATED and not compare(found, other).equal:
+            return None, "several_answers"
+    return found, where
+
+
+def _find_in(text: str, options: Options | None, answer_type: str | None) -> tuple[str | None, str]:
+    if options is not None:
+        place = find_option(text, options)
+    else:
+        place = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
+    if place is None or not place.text.strip():
+        return None, place.rule if place is not None and place.rule == "several_answers" else ""
+    return place.text.strip(), place.rule
+
+
+def judge(task: Task) -> Verdict | Pending:
+    """Judge by rules alone.
+
+    Args:
+        task: gold, response and what is known of the problem.
+
+    Returns:
+        The verdict, or a `Pending` comparison for SymPy. Input that the rules choke on gives the
+        state error.
+    """
+    try:
+        return _judge(task)
+    except (RecursionError, ArithmeticError, ValueError) as problem:
+        return Verdict("error", None, f"rules_{type(problem).__name__}")
+
+
+def _judge(task: Task) -> Verdict | Pending:
+    if not task.gold.strip():
+        return Verdict("error", None, "gold_empty")
+    options = _options(task.choices, task.question_type, task.answer_type)
+    if options is not None:
+        wanted = _gold_options(task.gold, options)
+        if wanted:
+            return _judge_choice(task, options, wanted)
+    kind = task.answer_type if task.answer_type in _KINDS else None
+    gold = gold_value(task.gold)
+    if options is None and kind is None and _is_letter(gold):
+        letters = read_options(tuple("ABCDEFGH"))
+        return _judge_choice(task, letters, frozenset([option_of(gold, letters) or 0]))
+    wants_number = kind in _NUMBER_KINDS or (kind is None and read_quantity(gold) is not None)
+    if kind in _NUMBER_KINDS and read_quantity(gold) is None:
+        wants_number, kind = False, None
+    found, where = _find(task.response, None, "number" if wants_number else kind)
+    if found is None:
+        return Verdict("no_answer", None, where or "no_answer_found")
+    outcome = compare(gold, found, kind=kind, unit=task.unit, precision=task.precision)
+    if outcome.equal is None:
+        if len(found) > MAX_SYMPY_CHARS:
+            return Verdict("error", found[:MAX_SYMPY_CHARS], "answer_too_long", where)
+        digits = task.precision if task.precision is not None else 6
+        return Pending(found, Question(plain_math(gold), plain_math(found), digits), where)
+    return Verdict("match" if outcome.equal else "mismatch", found, outcome.reason, where)
+
+
+def gold_value(gold: str) -> str:
+    """Return the answer that gold states: its box, or the answer of a gold that is a whole solution."""
+    text = clean_response(gold)
+    box = last_boxed(text) if "boxed" in text else None
+    if box is not None:
+        return box.text
+    if len(text) > 160 and " " in text:
+        place = find_free_form(text, wants_number=False)
+        return text if place is None else place.text
+    return text
+
+
+def _is_letter(gold: str) -> bool:
+    return gold.strip("() .") in set("ABCDEFGH")
+
+
+def _gold_options(gold: str, options: Options) -> frozenset[int]:
+    """The options that gold names: by its words first (gold may be an option's text), then by letter."""
+    gold = clean_response(gold)
+    same = [index for index, text in enumerate(options.texts) if text == gold.strip()]
+    if not same:
+        index = option_of(gold, options)
+        same = [] if index is None else [index]
+    equal = {
+        index
+        for first in same
+        for index, text in enumerate(options.texts)
+        if text == options.texts[first]
+    }
+    return frozenset(equal)
+
+
+def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdict:
+    found, where = _find(task.response, options, None)
+    if found is None:
+        return Verdict("no_answer", None, where or "no_option_named")
+    same = options.labels.index(found) in wanted
+    return Verdict(
+        "match" if same else "mismatch", found, "same_option" if same else "different_option", where
+    )
+
+
+def settle(pending: Pending, reply: Reply) -> Verdict:
+    """Turn SymPy's reply into a verdict."""
+    return Verdict(reply.state, pending.found, reply.reason, pending.where)
+
+
+@lru_cache(maxsize=4)
+def _shared_sandbox(timeout_s: float, memory_mb: int) -> Sandbox:
+    sandbox = Sandbox(workers=1, timeout_s=timeout_s, memory_mb=memory_mb)
+    atexit.register(sandbox.close)
+    return sandbox
+
+
+def check_one(
+    gold: str,
+    response: str,
+    *,
+    question_type: str | None = None,
+    answer_type: str | None = None,
+    choices: str | Sequence[str] | None = (),
+    unit: str | None = None,
+    precision: int | None = None,
+    timeout_s: float = 5.0,
+    memory_mb: int = 1024,
+) -> Verdict:
+    """Check one response and explain the verdict.
+
+    Args:
+        gold: the right answer: a value, an option's letter or an option's text.
+        response: the response as generated, or the bare answer.
+        question_type: `multi_choice` or `free_form`, if known.
+        answer_type: number, choice, expression, text, set, integer, float or list, if known.
+        choices: the options, as a list or a JSON list.
+        unit: the unit that the problem asks for.
+        precision: digits after the point to which a float counts.
+        timeout_s: wall-clock limit for SymPy.
+        memory_mb: memory cap for SymPy's process.
+
+    Returns:
+        The verdict with its explanation.
+    """
+    task = Task(gold, response, question_type, answer_type, parse_choices(choices), unit, precision)
+    result = judge(task)
+    by = "rules"
+    if isinstance(result, Pending):
+        by = "Math-Verify"
+        result = settle(result, _shared_sandbox(timeout_s, memory_mb).decide([result.question])[0])
+    lines = [
+        f"verdict: {result.state} ({result.reason.replace('_', ' ')}, decided by {by})",
+        f"gold:    {gold.strip()}",
+        f"found:   {result.found if result.found is not None else 'nothing'}"
+        + (f"  (in: {result.explain})" if result.explain else ""),
+    ]
+    return Verdict(result.state, result.found, result.reason, "\n".join(lines))

@@ -1,0 +1,213 @@
+"""Text as models write it, brought to one plain form: full-width letters, LaTeX spacing, control characters."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+MAX_RESPONSE_CHARS = 20_000
+"""Longer responses keep their first tenth and their end: an answer stands at one of the two."""
+
+_TABLE: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_TABLE.update(dict.fromkeys([*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F], None))
+_TABLE.update(dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F)], None))
+_TABLE.update(dict.fromkeys([0xA0, 0x2002, 0x2003, 0x2009, 0x200A, 0x202F, 0x205F, 0x3000], " "))
+_TABLE.update(
+    {
+        ord(left): right
+        for left, right in {
+            "−": "-",
+            "–": "-",
+            "‐": "-",
+            "‑": "-",
+            "﹣": "-",
+            "＝": "=",
+            "：": ":",
+            "，": ",",
+            "；": ";",
+            "（": "(",
+            "）": ")",
+            "【": "[",
+            "】": "]",
+            "．": ".",
+            "％": "%",
+            "∶": ":",
+            "⁄": "/",
+            "∕": "/",
+            "’": "'",
+            "‘": "'",
+            "“": '"',
+            "”": '"',
+            "′": "'",
+            "″": '"',
+            "\r": "\n",
+            "℃": "°C",
+            "º": "°",
+            "½": " 1/2",
+            "⅓": " 1/3",
+            "⅔": " 2/3",
+            "¼": " 1/4",
+            "¾": " 3/4",
+            "⅕": " 1/5",
+            "⅖": " 2/5",
+            "⅗": " 3/5",
+            "⅘": " 4/5",
+            "⅙": " 1/6",
+            "⅚": " 5/6",
+            "⅛": " 1/8",
+            "⅜": " 3/8",
+            "⅝": " 5/8",
+            "⅞": " 7/8",
+            "⁰": "^0",
+            "¹": "^1",
+            "²": "^2",
+            "³": "^3",
+            "⁴": "^4",
+            "⁵": "^5",
+            "⁶": "^6",
+            "⁷": "^7",
+            "⁸": "^8",
+            "⁹": "^9",
+        }.items()
+    }
+)
+
+_NEEDS_TABLE = re.compile(r"[^\t\n\x20-\x7e]")
+_THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
+_END_TOKEN = re.compile(r"</s>|<\|im_(?:start|end)\|>|<\|end(?:oftext|_of_text)?\|>|<\|eot_id\|>")
+_NEXT_PROBLEM = re.compile(
+    r"\n[\s#*]*(?:next )?(?:question|problem|hint|human|user|solution to problem)\b[^\n]{0,12}:",
+    re.I,
+)
+_SPACES = re.compile(r"[ \t]+")
+
+
+def clean_response(text: str) -> str:
+    """Bring a response to plain form and drop what is not part of it; see `split_response`."""
+    return split_response(text)[0]
+
+
+def split_response(text: str) -> tuple[str, str]:
+    """Bring a response to plain form, and split off a next problem that the model went on to invent.
+
+    Control characters, hidden thinking and end tokens are dropped. A response longer than
+    `MAX_RESPONSE_CHARS` keeps its start and its end.
+
+    Args:
+        text: the response as generated.
+
+    Returns:
+        The text to search for an answer, and what follows a heading such as "Question:" (usually
+        nothing).
+    """
+    if len(text) > MAX_RESPONSE_CHARS:
+        head = MAX_RESPONSE_CHARS // 10
+        text = text[:head] + "\n" + text[head - MAX_RESPONSE_CHARS :]
+    text = plain_characters(text)
+    if "<" in text:
+        text = _THINKING.sub(" ", text)
+        end = _END_TOKEN.search(text)
+        if end is not None and text[: end.start()].strip():
+            text = text[: end.start()]
+    text = text.strip()
+    if "\n" in text:
+        invented = _NEXT_PROBLEM.search(text)
+        if invented is not None and invented.start() > 0:
+            return text[: invented.start()].rstrip(), text[invented.end() :].strip()
+    return text, ""
+
+
+def plain_characters(text: str) -> str:
+    """Map full-width, typographic and control characters to their ASCII counterparts."""
+    if _NEEDS_TABLE.search(text) is None:
+        return text
+    return text.translate(_TABLE)
+
+
+_WRAPPED = re.compile(
+    r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mathsf|mbox|operatorname|rm|bf|bm|boldsymbol|emph)"
+    r"\s*\*?\s*\{([^{}]*)\}"
+)
+_DELIMITERS = re.compile(
+    r"\\[()\[\]]|\$\$?|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])"
+)
+_SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])\s*\.?")
+_THIN = re.compile(
+    r"\\[,;:! ]|~|\\q?quad(?![a-zA-Z])|\\(?:hspace|vspace|phantom|hfill)\*?(?:\{[^{}]*\})?"
+)
+_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])|\{\s*\\circ\s*\}|\^\{?°\}?")
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(\[])")
+_SIMPLE = [
+    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
+    (re.compile(r"\\(?:times|cdot|ast)(?![a-zA-Z])|[×·∗⋅]"), "*"),
+    (re.compile(r"\\div(?![a-zA-Z])|÷"), "/"),
+    (re.compile(r"√|\\surd(?![a-zA-Z])"), r"\\sqrt"),
+    (re.compile(r"π"), r"\\pi "),
+    (re.compile(r"∞"), r"\\infty "),
+    (re.compile(r"≤|\\leqslant(?![a-zA-Z])|\\leq(?![a-zA-Z])|<="), r"\\le "),
+    (re.compile(r"≥|\\geqslant(?![a-zA-Z])|\\geq(?![a-zA-Z])|>="), r"\\ge "),
+    (re.compile(r"≠|\\neq(?![a-zA-Z])|!="), r"\\ne "),
+    (re.compile(r"≈|\\approx(?![a-zA-Z])|\\simeq(?![a-zA-Z])|≒"), r"\\approx "),
+    (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
+    (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
+    (re.compile(r"∪"), r"\\cup "),
+    (re.compile(r"∈"), r"\\in "),
+    (re.compile(r"±"), r"\\pm "),
+    (re.compile(r"∠"), r"\\angle "),
+    (re.compile(r"△"), r"\\triangle "),
+    (re.compile(r"\*\s*°"), "°"),
+    (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
+]
+_THOUSANDS_GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s*)(?=\d{3})")
+
+
+_SPECIAL = re.compile(r"[^A-Za-z0-9 .,;:'\"()+*/?%=_|-]|\*\*")
+"""Text without any of these is plain already."""
+
+
+@lru_cache(maxsize=8192)
+def plain_math(text: str) -> str:
+    r"""Bring a short piece of LaTeX or plain mathematics to one spelling.
+
+    `$\dfrac { 20 } { 3 }\,\text{cm}$` becomes `\frac { 20 } { 3 }cm`; spacing commands, delimiters
+    and text wrappers go, `\times` becomes `*`, degrees become `°`.
+
+    Args:
+        text: an answer, not a whole response.
+
+    Returns:
+        The same answer in fewer spellings.
+    """
+    text = plain_characters(text).strip()
+    if _SPECIAL.search(text) is None:
+        return _SPACES.sub(" ", text)
+    if "\\" in text:
+        text = _THOUSANDS_GROUP.sub("", text)
+        if "\\begin" not in text:
+            text = _DOUBLED.sub(r"\\", text)
+        text = (
+            text.replace("\\%", "%")
+            .replace("\\$", "")
+            .replace("\\{", "{")
+            .replace("\\}", "}")
+            .replace("\\_", "_")
+        )
+        text = _DELIMITERS.sub(" ", text)
+        text = _SIZES.sub("", text)
+        text = _DEGREE.sub("°", text)
+        text = _THIN.sub(" ", text)
+        for _ in range(3):
+            text, changed = _WRAPPED.subn(r" \1 ", text)
+            if not changed:
+                break
+    elif "{,}" in text:
+        text = _THOUSANDS_GROUP.sub("", text)
+    text = (
+        text.replace("$", " ")
+        .replace("**", "^" if re.search(r"\w\*\*\d", text) else "")
+        .replace("`", "")
+    )
+    text = _DEGREE.sub("°", text) if "°" in text else text
+    for pattern, replacement in _SIMPLE:
+        text = pattern.sub(replacement, text)
+    return _SPACES.sub(" ", text.replace("\n", " ")).strip()

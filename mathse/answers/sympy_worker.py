@@ -1,0 +1,95 @@
+"""The process in which Math-Verify (SymPy) runs: one JSON line in, one JSON line out, under a memory cap.
+
+It is started by path with `python -P worker.py MEMORY_MB` and imports nothing of this package, so
+that a fresh one is ready quickly. It does not limit its own time: the parent kills it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import sys
+import threading
+import time
+from typing import Any
+
+
+def main(memory_mb: int) -> None:
+    """Answer requests until the input ends.
+
+    Args:
+        memory_mb: cap on the address space, in MiB.
+    """
+    cap = memory_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
+    logging.disable(logging.CRITICAL)
+    sys.setrecursionlimit(2_000)
+    import math_verify  # type: ignore[import-untyped]  # noqa: F401  (slow, so before the first request is timed)
+
+    _reply(replies, {"ready": True})
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            _reply(replies, decide(request["gold"], request["found"], request["digits"]))
+        except MemoryError:
+            _reply(replies, {"state": "error", "reason": "memory_cap"})
+            return
+        except RecursionError:
+            _reply(replies, {"state": "error", "reason": "too_deep"})
+        except Exception as problem:  # SymPy raises anything at all on odd input
+            _reply(replies, {"state": "error", "reason": f"sympy_{type(problem).__name__}"})
+
+
+def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
+    """Compare two answers with Math-Verify, gold first.
+
+    Args:
+        gold: the right answer, as LaTeX without delimiters.
+        found: the answer found, likewise.
+        digits: digits to which floats are rounded.
+
+    Returns:
+        `state` (match, mismatch or error) and `reason`.
+    """
+    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+
+    kinds = [LatexExtractionConfig(), ExprExtractionConfig()]
+    left = parse(f"${gold}$", kinds, parsing_timeout=None)
+    right = parse(f"${found}$", kinds, parsing_timeout=None)
+    if not any(not isinstance(value, str) for value in left):
+        return {"state": "error", "reason": "gold_unreadable"}
+    if not any(not isinstance(value, str) for value in right):
+        return {"state": "mismatch", "reason": "answer_unreadable"}
+    equal = verify(
+        left,
+        right,
+        float_rounding=digits,
+        strict=True,
+        allow_set_relation_comp=True,
+        timeout_seconds=None,
+    )
+    return {
+        "state": "match" if equal else "mismatch",
+        "reason": "sympy_equal" if equal else "sympy_different",
+    }
+
+
+def _reply(stream: Any, message: dict[str, Any]) -> None:
+    stream.write(json.dumps(message) + "\n")
+    stream.flush()
+
+
+def _leave_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,94 @@
+"""`mathse import` and `mathse export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+IMPORTS = Path("data/import")
+DATA = Path("data")
+
+app = typer.Typer()
+
+
+def register(main: typer.Typer) -> None:
+    """Add the commands to a Typer application."""
+    main.command("import")(import_command)
+    main.command("export")(export_command)
+
+
+def import_command(
+    name: Annotated[str, typer.Argument(help="A source, or list.")],
+    path: Annotated[
+        Path | None, typer.Argument(help="The data set, in its published layout.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Result folder; data/import/NAME by default.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", help="Read at most so many rows.")] = None,
+    split: Annotated[
+        list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="A further folder of images.")
+    ] = None,
+) -> None:
+    """Turn a data set or benchmark into problem and image tables; `mathse import list` names them."""
+    from mathse.datasets.importing import import_source
+
+    if name == "list" and path is None:
+        typer.echo(describe_sources(), nl=False)
+        return
+    if path is None:
+        raise typer.BadParameter(
+            f"PATH is missing: where does {name} lie? `mathse import list` says what is expected"
+        )
+    folder = out or IMPORTS / name
+    counts = import_source(name, path, folder, limit=limit, splits=split or None, images=images)
+    typer.echo(
+        f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + {counts['quarantined']} quarantined "
+        f"+ {counts['duplicates']} duplicates; {counts['images']} images"
+    )
+    for rule, count in counts["rules"].items():
+        typer.echo(f"  {count} quarantined: {rule}")
+    if counts["rules"]:
+        typer.echo(f"  each with file, row, field and reason in {folder / 'quarantine.parquet'}")
+
+
+def export_command(
+    form: Annotated[str, typer.Argument(metavar="FORMAT", help="llama-factory, ms-swift or trl.")],
+    out: Annotated[Path, typer.Option("--out", help="An empty or new folder.")],
+    data: Annotated[
+        Path, typer.Option("--data", help="The data folder, or the folder of an import.")
+    ] = DATA,
+    round_name: Annotated[
+        str | None, typer.Option("--round", help="Training rows of this round; the last.")
+    ] = None,
+) -> None:
+    """Write training rows so that LLaMA-Factory, ms-swift or TRL can train on them."""
+    from mathse.datasets.exporting import export_rows
+
+    counts = export_rows(form, data, out, round_name=round_name)
+    typer.echo(f"{out}: {counts['rows']} rows, {counts['images']} images")
+
+
+def describe_sources() -> str:
+    """Say for each source what it is, what it expects, where it lives and under which licence."""
+    from mathse.datasets.registry import SOURCES
+
+    parts = []
+    for source in SOURCES.values():
+        lines = [f"{source.name}  ({source.kind})  {source.title}"]
+        lines += [
+            f"  expects  {source.expects}",
+            f"  home     {source.home}",
+            f"  licence  {source.licence}",
+        ]
+        lines += [f"  note     {source.note}"] if source.note else []
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+register(app)

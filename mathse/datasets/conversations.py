@@ -1,0 +1,322 @@
+"""Rows that are a prompt and a response: ShareGPT and LLaVA, messages, prompt and completion, Alpaca, or columns.
+
+One row is one problem: a conversation of several turns is refused, because its later turns cannot
+stand alone. The final answer is taken from where the response states it. A row that `mathse export`
+wrote carries its problem in the column `mathse` and comes back as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mathse.answers import find_answer
+from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
+from mathse.datasets.protocol import BadRow, DataFile, Draft, Picture, Raw
+
+ORIGIN_COLUMN = "mathse"
+MAX_BARE_ANSWER_CHARS = 80
+
+_IMAGE_COLUMNS = ("images", "image", "decoded_image", "image_url", "image_path", "img")
+_QUESTION_COLUMNS = ("question", "problem", "query", "instruction", "prompt")
+_ANSWER_COLUMNS = ("answer", "final_answer", "ground_truth", "label", "gold")
+_RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale", "explanation")
+_CHOICE_COLUMNS = ("choices", "options")
+_USERS = ("user", "human")
+_ASSISTANTS = ("assistant", "gpt", "bot")
+_IMAGE = re.compile(r"<image>", re.IGNORECASE)
+_STATED = re.compile(
+    r"\banswer\b|\\f?boxed|####|答案|故选|应选|选择?\s*[:：]?\s*[A-Ha-h①-⑧]|<answer>|\bsolution is\b",
+    re.IGNORECASE,
+)
+_ONLY_STATED = re.compile(
+    r"\s*(?:so |therefore,? )?(?:the )?(?:final |correct )?(?:answer|答案)\s*(?:is|是|为)?\s*[:：]?\s*",
+    re.IGNORECASE,
+)
+
+
+def any_row(row: Raw, file: DataFile) -> Draft:
+    """Turn a row of any of the general layouts into a draft.
+
+    Raises:
+        BadRow: if it is none of them or its response states no answer.
+    """
+    if row.get(ORIGIN_COLUMN):
+        return origin_draft(row)
+    if row.get("conversations") or row.get("messages"):
+        asked, response = turns(row.get("conversations") or row.get("messages"))
+        return prompt_draft(asked, response, row_images(row), row, file)
+    if isinstance(row.get("prompt"), list) and row.get("completion"):
+        completion = row["completion"]
+        both = [
+            *row["prompt"],
+            *(completion if isinstance(completion, list) else [_said("assistant", completion)]),
+        ]
+        asked, response = turns(both)
+        return prompt_draft(asked, response, row_images(row), row, file)
+    if row.get("instruction") and row.get("output"):
+        asked = "\n".join(filter(None, (text(row, "instruction"), text(row, "input", default=""))))
+        return prompt_draft(asked, text(row, "output"), row_images(row), row, file)
+    return column_draft(row, file)
+
+
+def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
+    """Return what the user asks and what the assistant answers in a conversation of one turn.
+
+    Args:
+        messages: a list of messages, each with a role and content (or `from` and `value`).
+        tags: names other than the usual ones, as in LLaMA-Factory's `dataset_info.json`.
+
+    Raises:
+        BadRow: if there is not exactly one question and one answer, the question first.
+    """
+    tags = tags or {}
+    users = (*_USERS, tags.get("user_tag", "user"))
+    assistants = (*_ASSISTANTS, tags.get("assistant_tag", "assistant"))
+    if not isinstance(messages, list):
+        raise BadRow(
+            "messages are a list", "messages", messages, "a list of messages is expected here"
+        )
+    said: list[tuple[str, str]] = []
+    for message in messages:
+        if not isinstance(message, dict):
+            raise BadRow(
+                "messages have role and content", "messages", message, "a message is an object"
+            )
+        role = _first(message, (tags.get("role_tag", ""), "role", "from"))
+        content = _first(message, (tags.get("content_tag", ""), "content", "value"))
+        if role in (tags.get("system_tag", "system"), "system"):
+            continue
+        who = "user" if role in users else "assistant" if role in assistants else ""
+        if not who:
+            raise BadRow(
+                "messages have role and content", "messages", role, "the role is none that is known"
+            )
+        said.append((who, _content(content)))
+    if [who for who, _ in said] != ["user", "assistant"]:
+        reason = (
+            f"the conversation has {len(said)} messages: one question and one answer are a problem"
+        )
+        raise BadRow("one question and one answer", "messages", [who for who, _ in said], reason)
+    return said[0][1], said[1][1]
+
+
+def prompt_draft(
+    asked: str,
+    response: str,
+    images: list[Picture],
+    row: Raw,
+    file: DataFile,
+    *,
+    subject: str | None = None,
+) -> Draft:
+    """Turn a prompt with its response into a draft.
+
+    Raises:
+        BadRow: if `<image>` and the images do not fit, or the response states no answer.
+    """
+    count_images(asked, images)
+    question, choices = cut_prompt(asked)
+    listed = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
+    choices = choices or listed
+    answer = stated_answer(response, choices)
+    return Draft(
+        question=question,
+        answer=answer,
+        choices=choices,
+        images=images,
+        split=row_split(row, file),
+        subject=subject or optional(row, "subject") or "mathematics",
+        level=integer(row, "level"),
+        solution=worked(response, answer),
+        meta=row_meta(row),
+    )
+
+
+def column_draft(row: Raw, file: DataFile) -> Draft:
+    """Turn a row with columns for question and answer into a draft.
+
+    Raises:
+        BadRow: if there is no question, or neither an answer nor a response that states one.
+    """
+    asked = next(
+        (text(row, name) for name in _QUESTION_COLUMNS if isinstance(row.get(name), str)), None
+    )
+    if asked is None:
+        known = ", ".join(name for name in row if not name.startswith("_"))
+        reason = f"no column of a question ({', '.join(_QUESTION_COLUMNS)}) or of messages; the row has {known}"
+        raise BadRow("row has a question", "row", known, reason)
+    images = row_images(row)
+    count_images(asked, images)
+    question, choices = cut_prompt(asked)
+    listed = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), None)
+    if listed:
+        question, choices = question if not choices else asked.strip(), listed
+    response = next(
+        (text(row, name) for name in _RESPONSE_COLUMNS if isinstance(row.get(name), str)), ""
+    )
+    given = next((row[name] for name in _ANSWER_COLUMNS if row.get(name) not in (None, "")), None)
+    if isinstance(given, list) and len(given) == 1:
+        given = given[0]
+    if given is None and not response:
+        raise BadRow(
+            "answer is given",
+            "answer",
+            None,
+            f"no column of an answer: {', '.join(_ANSWER_COLUMNS)}",
+        )
+    answer = (
+        stated_answer(response, choices)
+        if given is None
+        else short_answer(text({"answer": given}, "answer"), choices)
+    )
+    return Draft(
+        question=question,
+        answer=answer,
+        choices=choices,
+        images=images,
+        split=row_split(row, file),
+        subject=optional(row, "subject") or optional(row, "category") or "mathematics",
+        level=integer(row, "level"),
+        unit=optional(row, "unit"),
+        solution=worked(response, answer)
+        or (worked(str(given), answer) if given is not None else None),
+        meta=row_meta(row),
+    )
+
+
+def origin_draft(row: Raw) -> Draft:
+    """Read back a row that `mathse export` wrote.
+
+    Raises:
+        BadRow: if the column `mathse` is damaged.
+    """
+    try:
+        told = json.loads(text(row, ORIGIN_COLUMN))
+        problem = {name: told[name] for name in ORIGIN_FIELDS}
+        solution, meta = told["response"], json.loads(told["meta"] or "{}")
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"the column that the export wrote is damaged: {error}"
+        raise BadRow(
+            "mathse column is whole", ORIGIN_COLUMN, row.get(ORIGIN_COLUMN), reason
+        ) from None
+    return Draft(**problem, images=row_images(row), solution=solution, meta=meta)
+
+
+ORIGIN_FIELDS = (
+    "source",
+    "split",
+    "subject",
+    "level",
+    "family",
+    "question",
+    "choices",
+    "answer",
+    "answer_type",
+    "unit",
+    "precision",
+    "language",
+)
+"""The fields of a problem that an exported row carries in its column `mathse`; with `meta` and `response`."""
+
+
+def stated_answer(response: str, choices: Sequence[str]) -> str:
+    """Return the final answer that a response states: in so many words, or by being nothing else.
+
+    Raises:
+        BadRow: if it states none. Guessing one would make a wrong gold answer.
+    """
+    bare = response.strip()
+    short = "\n" not in bare and len(bare) <= MAX_BARE_ANSWER_CHARS
+    found = (
+        find_answer(bare, choices=tuple(choices))
+        if bare and (short or _STATED.search(bare))
+        else None
+    )
+    if not found:
+        reason = "the response does not say what its final answer is; gold answers are not guessed"
+        raise BadRow("answer is stated", "response", response, reason)
+    return found
+
+
+def short_answer(given: str, choices: Sequence[str]) -> str:
+    """Return an answer column's value, or the answer that it states if it is a whole solution."""
+    given = given.strip()
+    if ("\n" in given or len(given) > MAX_BARE_ANSWER_CHARS) and _STATED.search(given):
+        return stated_answer(given, choices)
+    return given
+
+
+def worked(response: str, answer: str) -> str | None:
+    """Return the response if it says more than the answer."""
+    bare = _ONLY_STATED.sub("", response.strip(), count=1).strip(" .。()（）$")
+    return None if not bare or bare == answer.strip(" .。()（）$") else response.strip()
+
+
+def count_images(asked: str, images: Sequence[Picture]) -> None:
+    """Check that a prompt has as many `<image>` as images, or none at all.
+
+    Raises:
+        BadRow: if it has not.
+    """
+    count = len(_IMAGE.findall(asked))
+    if count not in (0, len(images)):
+        reason = f"the prompt has {count} times <image>, the row {len(images)} images"
+        raise BadRow("image placeholders fit the images", "messages", asked, reason)
+
+
+def row_images(row: Raw) -> list[Picture]:
+    """Return the images of a row from the first image column that holds any."""
+    for name in _IMAGE_COLUMNS:
+        if found := pictures(row.get(name)):
+            return found
+    return []
+
+
+def row_split(row: Raw, file: DataFile) -> str:
+    """Return the split of a row: of its file, else its own, else train."""
+    return file.split or optional(row, "split") or "train"
+
+
+def row_meta(row: Raw) -> Raw:
+    """Keep a row's own name."""
+    name = row.get("id", row.get("_key"))
+    return {} if name is None else {"id": str(name)}
+
+
+def _first(message: Mapping[str, Any], names: Sequence[str]) -> Any:
+    return next((message[name] for name in names if name and name in message), None)
+
+
+def _said(role: str, content: object) -> Raw:
+    return {"role": role, "content": content}
+
+
+def _content(content: object) -> str:
+    """Return the text of a message; an image among its parts is written as `<image>`."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        parts = []
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind == "image":
+                parts.append("<image>")
+            elif kind == "text" and isinstance(part.get("text"), str):
+                parts.append(part["text"])
+            else:
+                raise BadRow(
+                    "messages have role and content",
+                    "messages",
+                    part,
+                    "a part is an image or a text",
+                )
+        return "\n".join(parts)
+    raise BadRow(
+        "messages have role and content",
+        "messages",
+        content,
+        "the content is neither text nor parts",
+    )

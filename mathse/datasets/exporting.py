@@ -1,0 +1,245 @@
+"""Training rows for other trainers: LLaMA-Factory, ms-swift and TRL.
+
+Prompts are those of the pipeline itself. Besides what the trainer reads, each row carries its
+problem in the column `mathse`, so that an import gives the same problems, solutions and images
+back; the trainers ignore that column.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.images import ImageStore
+from mathse.core.progress import track
+from mathse.core.tables import read_table, write_parquet
+from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
+from mathse.prompts import solve_messages
+
+DATASET_NAME = "mathse"
+ROWS_PER_SHARD = 500
+
+_SIGNATURES = (
+    (b"\x89PNG", "png"),
+    (b"\xff\xd8", "jpg"),
+    (b"RIFF", "webp"),
+    (b"GIF8", "gif"),
+    (b"BM", "bmp"),
+)
+_ROUND = re.compile(r"(\D*)(\d*)")
+_TRL_CARD = """---
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: data/train-*
+dataset_info:
+  features:
+  - name: prompt
+    list:
+    - name: role
+      dtype: string
+    - name: content
+      dtype: string
+  - name: completion
+    list:
+    - name: role
+      dtype: string
+    - name: content
+      dtype: string
+  - name: images
+    sequence: image
+  - name: mathse
+    dtype: string
+---
+Training rows for TRL's SFTTrainer: `load_dataset("FOLDER", split="train")`.
+"""
+_TRL_TYPES = pl.Schema(
+    {
+        "prompt": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
+        "completion": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
+        "images": pl.List(pl.Struct({"bytes": pl.Binary(), "path": pl.String()})),
+        "mathse": pl.String(),
+    }
+)
+
+
+def export_rows(
+    form: str, data: str | Path, out: str | Path, *, round_name: str | None = None
+) -> dict[str, int]:
+    """Write training rows in another trainer's layout.
+
+    Args:
+        form: one of `FORMATS`.
+        data: the pipeline's data folder (the training rows of a round), or the folder of an import
+            (its solutions).
+        out: an empty or new folder.
+        round_name: the round whose training rows to take; without it the last one.
+
+    Returns:
+        The numbers of rows and images written.
+
+    Raises:
+        ParamError: if the form or round is unknown, or `out` is not empty.
+        DataError: if there is nothing to export.
+    """
+    if form not in FORMATS:
+        raise ParamError(f"{form} is no export format; there are {', '.join(FORMATS)}")
+    out = Path(out)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ParamError(f"{out} is not an empty folder; an export never mixes with what is there")
+    rows, images = training_rows(Path(data), round_name)
+    if rows.is_empty():
+        raise DataError(
+            "There are no training rows to export.", file=str(data), fix="run the stages first"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    FORMATS[form](rows, images, out)
+    return {
+        "rows": rows.height,
+        "images": rows["image_ids"].explode(empty_as_null=False).n_unique(),
+    }
+
+
+def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFrame, ImageStore]:
+    """Return problems with a column `response` in a fixed order, and their images.
+
+    Raises:
+        ParamError: if there is no such round.
+        DataError: if the folder is neither the pipeline's data nor an import.
+    """
+    if (data / "import.json").is_file():
+        if round_name is not None:
+            raise ParamError(f"{data} is an import: it has no rounds")
+        rows = read_table(data / "problems.parquet").rename({"solution": "response"})
+        rows = rows.filter(pl.col("response").is_not_null()).with_columns(row_id="problem_id")
+        return rows.sort("split", "row_id"), ImageStore(data / "images")
+    tables = {path.parent.name: path for path in sorted(data.glob("rounds/*/train.parquet"))}
+    if not tables:
+        fix = "give the data folder of a pipeline that has run, or the folder of an import"
+        raise DataError("No training rows are here.", file=data, fix=fix)
+    if round_name is not None and round_name not in tables:
+        raise ParamError(
+            f"{data} has no training rows of round {round_name}, only of {', '.join(sorted(tables))}"
+        )
+    train = read_table(tables[round_name or max(tables, key=_round_order)])
+    problems = read_table(data / "problems" / "problems.parquet").drop("solution")
+    rows = train.select("row_id", "problem_id", "response").join(
+        problems, on="problem_id", how="inner"
+    )
+    return rows.sort("row_id"), ImageStore(data / "problems" / "images")
+
+
+def _write_llama_factory(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
+    _write_lines(rows, images, out, out / f"{DATASET_NAME}.jsonl")
+    entry = {
+        "file_name": f"{DATASET_NAME}.jsonl",
+        "formatting": "sharegpt",
+        "columns": {"messages": "messages", "images": "images"},
+        "tags": {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "assistant",
+            "system_tag": "system",
+        },
+    }
+    info = json.dumps({DATASET_NAME: entry}, indent=2)
+    (out / "dataset_info.json").write_text(info + "\n", encoding="utf-8")
+
+
+def _write_swift(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
+    _write_lines(rows, images, out, out / "train.jsonl")
+
+
+def _write_lines(rows: pl.DataFrame, images: ImageStore, out: Path, file: Path) -> None:
+    """Write messages as JSON lines with the images as files beside them; paths are relative to the folder."""
+    (out / "images").mkdir()
+    written: dict[str, str] = {}
+    with file.open("w", encoding="utf-8") as lines:
+        for row in _each(rows):
+            for image_id in row["image_ids"]:
+                if image_id not in written:
+                    data = images.get(image_id)
+                    written[image_id] = f"images/{image_id}.{_suffix(data)}"
+                    (out / written[image_id]).write_bytes(data)
+            user = "<image>" * len(row["image_ids"]) + _prompt(row)
+            said = {
+                "messages": [_message("user", user), _message("assistant", row["response"])],
+                "images": [written[image_id] for image_id in row["image_ids"]],
+                ORIGIN_COLUMN: _origin(row),
+            }
+            lines.write(json.dumps(said, ensure_ascii=False) + "\n")
+
+
+def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
+    """Write prompt, completion and images as Parquet shards with a data set card that tells the types."""
+    shard: list[dict[str, Any]] = []
+    number = 0
+
+    def flush() -> None:
+        nonlocal number
+        write_parquet(
+            pl.DataFrame(shard, schema=_TRL_TYPES), out / "data" / f"train-{number:05d}.parquet"
+        )
+        number += 1
+        shard.clear()
+
+    for row in _each(rows):
+        found = [(image_id, images.get(image_id)) for image_id in row["image_ids"]]
+        shard.append(
+            {
+                "prompt": [_message("user", _prompt(row))],
+                "completion": [_message("assistant", row["response"])],
+                "images": [
+                    {"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found
+                ],
+                ORIGIN_COLUMN: _origin(row),
+            }
+        )
+        if len(shard) == ROWS_PER_SHARD:
+            flush()
+    if shard:
+        flush()
+    (out / "README.md").write_text(_TRL_CARD, encoding="utf-8")
+
+
+FORMATS: dict[str, Callable[[pl.DataFrame, ImageStore, Path], None]] = {
+    "llama-factory": _write_llama_factory,
+    "ms-swift": _write_swift,
+    "trl": _write_trl,
+}
+"""The export formats and the functions that write them. TRL's folder is imported as `hf-folder`."""
+
+
+def _each(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
+    return track(rows.iter_rows(named=True), total=rows.height, label="export", unit="rows")
+
+
+def _prompt(row: dict[str, Any]) -> str:
+    message = solve_messages(row["question"], row["choices"], len(row["image_ids"]))[0]
+    return str(message["content"][-1]["text"])
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def _origin(row: dict[str, Any]) -> str:
+    told = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
+    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+
+
+def _suffix(data: bytes) -> str:
+    return next((suffix for start, suffix in _SIGNATURES if data.startswith(start)), "img")
+
+
+def _round_order(name: str) -> tuple[str, int]:
+    match = _ROUND.fullmatch(name)
+    return (match[1], int(match[2] or 0)) if match else (name, 0)

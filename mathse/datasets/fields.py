@@ -1,0 +1,209 @@
+"""Read fields of rows with errors that name them, and work out what a data set leaves unsaid."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mathse.datasets.protocol import BadRow, Picture, Raw
+
+_NUMBER = re.compile(
+    r"[$€£¥]?\s*[-+−]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+|e[-+]?\d+)?\s*[%°]?",
+    re.IGNORECASE,
+)
+_MEMBERS = re.compile(r"[\[{]\s*[^\[\]{}]*\s*[\]}]")
+_WORDS = re.compile(r"(?=.*[^\W\d_]{2})[^\W\d_]+(?:[\s'’.,-]+[^\W\d_]+)*[.!]?")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_ARABIC = re.compile(r"[\u0600-\u06ff]")
+_NAME = re.compile(r"[^a-z0-9]+")
+_LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
+_OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
+_NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
+_CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
+_HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
+_QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
+_IMAGE = re.compile(r"<image>", re.IGNORECASE)
+_LAST_IMAGE = re.compile(r"<image>$", re.IGNORECASE)
+
+
+def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
+    """Return a field as text; a number is written as it stands.
+
+    Raises:
+        BadRow: if the field is missing (and there is no default) or is neither text nor a number.
+    """
+    value = row.get(name)
+    if value is None and default is not None:
+        return default
+    if value is None:
+        raise BadRow(f"{name} is given", name, row.get(name), "the row lacks this field")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise BadRow(f"{name} is text", name, value, "text or a number is expected here")
+    return str(value)
+
+
+def optional(row: Mapping[str, Any], name: str) -> str | None:
+    """Return a field as text, or None where it is missing or blank."""
+    return text(row, name, default="").strip() or None
+
+
+def texts(row: Mapping[str, Any], name: str) -> list[str]:
+    """Return a field that holds a list of texts (missing: empty).
+
+    Raises:
+        BadRow: if it holds anything else.
+    """
+    value = row.get(name)
+    if value is None or value == "":
+        return []
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(item, str | int | float) for item in value
+    ):
+        raise BadRow(f"{name} is a list of texts", name, value, "a list of texts is expected here")
+    return [str(item) for item in value]
+
+
+def integer(row: Mapping[str, Any], name: str, *, default: int = 0) -> int:
+    """Return a field as a whole number, at least 0; anything else gives the default."""
+    try:
+        return max(int(float(text(row, name, default=str(default)))), 0)
+    except (ValueError, OverflowError):
+        return default
+
+
+def struct(row: Mapping[str, Any], name: str) -> Raw:
+    """Return a field that holds an object (missing: empty).
+
+    Raises:
+        BadRow: if it holds anything else.
+    """
+    value = row.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise BadRow(
+            f"{name} is an object", name, value, "an object with named fields is expected here"
+        )
+    return value
+
+
+def pictures(value: object) -> list[Picture]:
+    """Read images as rows hold them: a path, bytes, `{"bytes", "path"}`, or a list of these.
+
+    Raises:
+        BadRow: if it is something else.
+    """
+    if value is None or value == "":
+        return []
+    if isinstance(value, list | tuple):
+        return [picture for item in value for picture in pictures(item)]
+    if isinstance(value, str):
+        return [Picture(path=value)]
+    if isinstance(value, bytes):
+        return [Picture(data=value)]
+    if isinstance(value, dict):
+        data, path = value.get("bytes"), value.get("path") or value.get("image") or value.get("url")
+        if isinstance(data, bytes) and data:
+            return [Picture(data=data)]
+        if isinstance(path, str) and path:
+            return [Picture(path=path)]
+        if not any(value.values()):
+            return []
+    raise BadRow(
+        "image is a path or bytes",
+        "image",
+        value,
+        "an image is a path, bytes, or an object with either",
+    )
+
+
+def letter(index: int) -> str:
+    """Return the letter of a choice: A for 0.
+
+    Raises:
+        BadRow: if there is no such letter.
+    """
+    if not 0 <= index < len(string.ascii_uppercase):
+        raise BadRow("choice letter exists", "answer", index, "there is no choice with this number")
+    return string.ascii_uppercase[index]
+
+
+def bare_letter(answer: str) -> str | None:
+    """Return the letter if an answer is nothing else: `B`, `(b)`, `B.`."""
+    match = _LETTER.fullmatch(answer.strip())
+    return match[1].upper() if match else None
+
+
+def guess_answer_type(answer: str, choices: Sequence[str]) -> str:
+    """Work out what kind of answer it is: choice, number, set, text or expression."""
+    answer = answer.strip()
+    if choices:
+        return "choice"
+    if any(char.isdigit() for char in answer) and _NUMBER.fullmatch(answer):
+        return "number"
+    if _MEMBERS.fullmatch(answer):
+        return "set"
+    if _WORDS.fullmatch(answer):
+        return "text"
+    return "expression"
+
+
+def guess_language(words: str) -> str:
+    """Return `zh` for Chinese, `fa` for Persian, else `en`."""
+    if _CHINESE.search(words):
+        return "zh"
+    return "fa" if _ARABIC.search(words) else "en"
+
+
+def short_name(words: str) -> str:
+    """Write a name as a split may be called: lower case, letters, digits and underscores."""
+    name = _NAME.sub("_", words.lower()).strip("_") or "train"
+    return name if name[0].isalpha() else f"s{name}"
+
+
+def cut_prompt(prompt: str) -> tuple[str, list[str]]:
+    """Part a prompt into the question and its choices.
+
+    Hint lines, the words "Question:" and "Choices:", and image tokens at either end are left out.
+    Choices are lines such as `(A) 12`, `A. 12` or `A:12`, in the order of the alphabet, at the end
+    of the prompt. A prompt that does not read so comes back whole, without choices.
+    """
+    body = without_outer_images(_HINT.sub("", prompt))
+    body = _QUESTION.sub("", body, count=1).strip()
+    marker = list(_CHOICES.finditer(body))
+    if marker:
+        found = _options(body[marker[-1].end() :].splitlines())
+        if found is not None:
+            return body[: marker[-1].start()].strip(), found
+        return body, []
+    lines = body.splitlines()
+    first = next(
+        (at for at, line in enumerate(lines) if (m := _OPTION.match(line)) and m[1] == "A"), None
+    )
+    found = None if first is None else _options(lines[first:])
+    if first and found is not None and len(found) >= 2:
+        return "\n".join(lines[:first]).strip(), found
+    return body, []
+
+
+def without_outer_images(words: str) -> str:
+    """Leave out `<image>` before and after a text; one in its midst has a meaning there, and then all stay."""
+    bare = words.strip()
+    while match := _IMAGE.match(bare) or _LAST_IMAGE.search(bare):
+        bare = (bare[: match.start()] + bare[match.end() :]).strip()
+    return words.strip() if _IMAGE.search(bare) else bare
+
+
+def _options(lines: Sequence[str]) -> list[str] | None:
+    found: list[str] = []
+    filled = [line for line in lines if line.strip()]
+    if len(filled) == 1:
+        filled = _NEXT_OPTION.split(filled[0])
+    for line in filled:
+        match = _OPTION.match(line)
+        if match is None or match[1] != letter(len(found)):
+            return None
+        found.append(match[2].strip() or match[1])
+    return found or None

@@ -1,0 +1,257 @@
+"""Read the rows of data files one by one: JSON lines, JSON of any size, Parquet, pickles of plain data.
+
+Text that is not UTF-8, a line that is not JSON and a file that breaks off become rows with an
+error, so that the rest can go on. Only the rows at hand are in memory, except for pickles, which
+cannot be read in parts.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError
+from mathse.datasets.protocol import BadRow, DataFile, Raw
+
+BLOCK_CHARS = 1 << 20
+MAX_ROW_CHARS = 64 << 20
+ROWS_PER_BATCH = 64
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".pk", ".pkl")
+
+_BLANK = re.compile(r"[\s,]*")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+_PLAIN = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+    ("builtins", "bytes"),
+    ("__builtin__", "bytes"),
+}
+
+
+def count_rows(file: DataFile) -> int:
+    """Count the rows of a file, as many as `read_rows` gives."""
+    if file.form == "object":
+        return 1
+    if file.path.suffix == ".parquet":
+        return int(_scan(file.path).select(pl.len()).collect().item())
+    if file.path.suffix in (".jsonl", ".ndjson"):
+        with file.path.open("rb") as lines:
+            return sum(1 for line in lines if line.strip())
+    return sum(1 for _ in read_rows(file))
+
+
+def read_rows(file: DataFile) -> Iterator[Raw | BadRow]:
+    """Yield the rows of a file in order; a row that cannot be read is a `BadRow`.
+
+    A JSON object of objects gives one row for each member, with its key as `_key`.
+
+    Raises:
+        DataError: if the file is of an unknown kind, or is damaged as a whole.
+    """
+    suffix = file.path.suffix.lower()
+    if suffix in (".jsonl", ".ndjson"):
+        rows: Iterator[Any] = _lines(file.path)
+    elif suffix == ".json":
+        rows = _whole(file.path) if file.form == "object" else _elements(file.path)
+    elif suffix == ".parquet":
+        rows = _batches(file.path)
+    elif suffix in (".pk", ".pkl"):
+        rows = iter(load_pickle(file.path))
+    else:
+        raise DataError(
+            "Files of this kind cannot be read.", file=file.path, fix=f"use one of {SUFFIXES}"
+        )
+    for row in rows:
+        if isinstance(row, BadRow | dict):
+            yield row
+        else:
+            yield BadRow(
+                "row is an object", "row", row, "a row must be an object with named fields"
+            )
+
+
+def check_encoding(value: object, where: str = "row") -> None:
+    """Look through a row for text that was not UTF-8.
+
+    Raises:
+        BadRow: naming the field.
+    """
+    if isinstance(value, str):
+        if _SURROGATE.search(value):
+            shown = value.encode("utf-8", "backslashreplace").decode("ascii", "replace")
+            raise BadRow(
+                "text is UTF-8", where, shown, "the text is not UTF-8; save the file in UTF-8"
+            )
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            check_encoding(name, where)
+            check_encoding(inner, str(name) if where == "row" else where)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            check_encoding(inner, where)
+
+
+def load_pickle(path: Path) -> list[Any]:
+    """Read a pickle that holds plain data and numpy arrays. Anything else in it is refused, never run.
+
+    Raises:
+        DataError: if the pickle names anything but plain data, is damaged or holds no list or dict.
+    """
+    try:
+        with path.open("rb") as file:
+            data = _PlainUnpickler(file).load()
+    except Exception as error:  # a pickle can fail in any way
+        raise DataError(
+            f"This pickle cannot be read: {error}",
+            file=path,
+            rule="a pickle holds plain data and arrays",
+        ) from error
+    if isinstance(data, dict):
+        data = [
+            {"_key": str(key), **value} if isinstance(value, dict) else value
+            for key, value in data.items()
+        ]
+    if not isinstance(data, list | tuple):
+        raise DataError("This pickle holds no list of rows.", file=path)
+    return list(data)
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Loads built-in containers and numpy arrays; refuses every other name."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _PLAIN:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
+        return super().find_class(module, name)
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines):
+            if not line.strip():
+                continue
+            words = line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape")
+            try:
+                yield _DECODER.decode(words.strip())
+            except (ValueError, RecursionError) as error:
+                yield BadRow("line is JSON", "row", words.strip(), f"the line is not JSON: {error}")
+
+
+def _whole(path: Path) -> Iterator[Any]:
+    words = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+    try:
+        yield _DECODER.decode(words)
+    except (ValueError, RecursionError) as error:
+        yield BadRow("file is JSON", "row", words[:200], f"the file is not JSON: {error}")
+
+
+def _batches(path: Path) -> Iterator[Any]:
+    try:
+        for batch in _scan(path).collect_batches(chunk_size=ROWS_PER_BATCH, maintain_order=True):
+            yield from batch.iter_rows(named=True)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"This Parquet file cannot be read: {error}", file=path, fix="download it again"
+        ) from error
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+
+
+def _elements(path: Path) -> Iterator[Any]:
+    """Yield the elements of a JSON array, or the members of an object of objects, from a window on the file."""
+    with path.open("rb") as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape")
+        window = _Window(file)
+        opening = window.peek()
+        if opening not in ("[", "{"):
+            yield BadRow(
+                "file is JSON", "row", opening, "the file holds neither an array nor an object"
+            )
+            return
+        window.skip(1)
+        while (char := window.peek()) not in ("]", "}"):
+            try:
+                if not char:
+                    raise ValueError("the file breaks off")
+                key = None
+                if opening == "{":
+                    key = window.element()
+                    if window.peek() != ":":
+                        raise ValueError("a colon is missing after a key")
+                    window.skip(1)
+                    window.peek()
+                row = window.element()
+            except (ValueError, RecursionError) as error:
+                reason = f"the JSON is broken here, and nothing after it was read: {error}"
+                yield BadRow("file is whole JSON", "row", window.near(), reason)
+                return
+            yield {"_key": str(key), **row} if key is not None and isinstance(row, dict) else row
+
+
+class _Window:
+    """The part of a JSON text that is in memory."""
+
+    def __init__(self, file: io.TextIOWrapper) -> None:
+        self._file = file
+        self._text = ""
+        self._at = 0
+
+    def peek(self) -> str:
+        """Skip blanks and commas; return the next character, or nothing at the end."""
+        while True:
+            self._at = _BLANK.match(self._text, self._at).end()  # type: ignore[union-attr]
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._more():
+                return ""
+
+    def skip(self, count: int) -> None:
+        """Step over characters."""
+        self._at += count
+
+    def near(self) -> str:
+        """Return the text at hand, shortened."""
+        return self._text[self._at : self._at + 100]
+
+    def element(self) -> Any:
+        """Return the value that begins here.
+
+        Raises:
+            ValueError: if it is not JSON, the file ends in it, or it is too long.
+        """
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+                if (
+                    end < len(self._text) or not self._more()
+                ):  # a number may go on in the next block
+                    self._at = end
+                    return value
+            except ValueError:
+                if len(self._text) - self._at > MAX_ROW_CHARS or not self._more():
+                    raise
+
+    def _more(self) -> bool:
+        """Read on, at least as much as is at hand, so that a long element is not parsed too often."""
+        block = self._file.read(max(BLOCK_CHARS, len(self._text) - self._at))
+        if block:
+            self._text = self._text[self._at :] + block
+            self._at = 0
+        return bool(block)

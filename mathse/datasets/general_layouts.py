@@ -1,0 +1,193 @@
+"""General layouts: LLaVA and ShareGPT JSON, ms-swift JSON lines, LLaMA-Factory, a Hugging Face data set folder."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from mathse.core.errors import DataError
+from mathse.datasets.conversations import any_row, column_draft, origin_draft, prompt_draft, turns
+from mathse.datasets.fields import pictures, text
+from mathse.datasets.protocol import BadRow, DataFile, Draft, Raw, Source
+
+_SPLITS = (
+    ("train", "train"),
+    ("validation", "validation"),
+    ("val", "val"),
+    ("dev", "dev"),
+    ("testmini", "testmini"),
+)
+_IGNORED = (
+    "dataset_info.json",
+    "dataset_infos.json",
+    "import.json",
+    "state.json",
+    "config.json",
+    "package.json",
+)
+
+
+def split_of(stem: str) -> str | None:
+    """Guess the split from a file's name: a word in it such as train, val or test."""
+    words = re.split(r"[^a-z0-9]+", stem.lower())
+    for word, split in (*_SPLITS, ("test", "test")):
+        if word in words:
+            return split
+    return None
+
+
+def row_files(root: Path, suffixes: Sequence[str], *, deep: bool = False) -> list[DataFile]:
+    """List the data files of a folder (or the one file given) by name, with their image folders."""
+    if root.is_file():
+        paths, top = [root], root.parent
+    else:
+        found = root.rglob("*") if deep else [*root.glob("*"), *root.glob("data/*")]
+        paths, top = sorted(path for path in found if path.is_file()), root
+    return [
+        DataFile(path, split_of(path.stem), image_roots(top, path))
+        for path in paths
+        if path.suffix in suffixes and path.name not in _IGNORED and not path.name.startswith(".")
+    ]
+
+
+def image_roots(top: Path, file: Path) -> tuple[Path, ...]:
+    """Return the usual places of images: the data set's folder, the file's, and images/ in either."""
+    return tuple(dict.fromkeys((top, file.parent, top / "images", file.parent / "images")))
+
+
+def llava_files(root: Path) -> Sequence[DataFile]:
+    """List the JSON files."""
+    return row_files(root, (".json", ".jsonl"))
+
+
+def swift_files(root: Path) -> Sequence[DataFile]:
+    """List the JSON lines files."""
+    return row_files(root, (".jsonl", ".ndjson"))
+
+
+def hub_files(root: Path) -> Sequence[DataFile]:
+    """List the Parquet files, also those in folders of configurations."""
+    return row_files(root, (".parquet",), deep=True)
+
+
+def factory_files(root: Path) -> Sequence[DataFile]:
+    """List the local data sets of dataset_info.json; those for preferences and those on a hub are left out.
+
+    Raises:
+        DataError: if dataset_info.json is not as documented.
+    """
+    info = root / "dataset_info.json"
+    if not info.is_file():
+        return []
+    try:
+        listed = json.loads(info.read_text(encoding="utf-8"))
+        entries = [(str(name), dict(entry)) for name, entry in listed.items()]
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataError(
+            f"This is no dataset_info.json of LLaMA-Factory: {error}", file=info
+        ) from error
+    files = []
+    for name, entry in entries:
+        path = root / str(entry.get("file_name", ""))
+        if entry.get("ranking") or not entry.get("file_name"):
+            continue
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise DataError(
+                f"{name}: file_name leads out of the folder.",
+                file=info,
+                fix="keep the data beside it",
+            )
+        paths = sorted(path.iterdir()) if path.is_dir() else [path]
+        note = {"name": name, **entry}
+        split = split_of(name) or split_of(path.stem)
+        files += [
+            DataFile(one, split, image_roots(root, one), note=note)
+            for one in paths
+            if one.is_file()
+        ]
+    return files
+
+
+def factory_draft(row: Raw, file: DataFile) -> Draft:
+    """Turn a row of a LLaMA-Factory data set into a draft, with the columns and tags of its entry."""
+    if row.get("mathse"):
+        return origin_draft(row)
+    columns = file.note.get("columns") or {}
+    images = pictures(row.get(columns.get("images", "images")))
+    if file.note.get("formatting", "alpaca") == "sharegpt":
+        asked, response = turns(
+            row.get(columns.get("messages", "conversations")), file.note.get("tags")
+        )
+        return prompt_draft(asked, response, images, row, file)
+    if row.get(columns.get("history", "history")):
+        raise BadRow(
+            "one question and one answer",
+            "history",
+            row.get("history"),
+            "the row has earlier turns",
+        )
+    asked = "\n".join(
+        part
+        for part in (
+            text(row, columns.get("prompt", "instruction")),
+            text(row, columns.get("query", "input"), default=""),
+        )
+        if part.strip()
+    )
+    return prompt_draft(asked, text(row, columns.get("response", "output")), images, row, file)
+
+
+LLAVA = Source(
+    name="llava",
+    title="LLaVA or ShareGPT JSON",
+    kind="layout",
+    expects="a .json or .jsonl file (or a folder of them) whose rows have conversations (from, value) and image(s)",
+    home="https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md",
+    licence="that of your data",
+    files=llava_files,
+    adapt=any_row,
+)
+SWIFT = Source(
+    name="ms-swift",
+    title="ms-swift messages",
+    kind="layout",
+    expects="a .jsonl file (or a folder of them) whose rows have messages (role, content) and images",
+    home="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
+    licence="that of your data",
+    files=swift_files,
+    adapt=any_row,
+)
+LLAMA_FACTORY = Source(
+    name="llama-factory",
+    title="LLaMA-Factory data folder",
+    kind="layout",
+    expects="a folder with dataset_info.json and the files that it names (formatting alpaca or sharegpt)",
+    home="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
+    licence="that of your data",
+    files=factory_files,
+    adapt=factory_draft,
+)
+
+
+def hub_draft(row: Raw, file: DataFile) -> Draft:
+    """Turn a row of a Parquet data set into a draft: prompts and responses, or columns."""
+    if isinstance(row.get("question"), str) or isinstance(row.get("problem"), str):
+        return origin_draft(row) if row.get("mathse") else column_draft(row, file)
+    return any_row(row, file)
+
+
+HUB = Source(
+    name="hf-folder",
+    title="Hugging Face data set folder",
+    kind="layout",
+    expects=(
+        "a folder of .parquet files with columns such as question (or problem), answer, choices (or options), "
+        "solution, image(s) as {bytes, path}; or messages; or prompt and completion"
+    ),
+    home="https://huggingface.co/docs/datasets/image_dataset",
+    licence="that of your data",
+    files=hub_files,
+    adapt=hub_draft,
+)

@@ -1,0 +1,194 @@
+"""Fetch the image that a row names, check that it is safe and decodes, and describe it as an Image row."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mathse.core.phash import HEIGHT, WIDTH, difference_hash
+from mathse.datasets.protocol import BadRow, Picture
+
+MAX_PIXELS = 40_000_000
+MAX_BYTES = 64 << 20
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+
+_STORED_BLOCK = 65_535
+
+
+def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path:
+    """Find an image file.
+
+    Args:
+        path: as the row names it.
+        roots: folders to look in, in this order.
+        inside: the file must lie in one of these, also after links are followed.
+
+    Raises:
+        BadRow: if the path leads out of all allowed folders, or there is no such file.
+    """
+    if path.startswith(("http://", "https://", "data:")):
+        raise BadRow("image is a local file", "image", path, "download the image first")
+    if "\0" in path:
+        raise BadRow(
+            "image is a local file", "image", path.replace("\0", "?"), "the path holds a zero byte"
+        )
+    name = Path(path.replace("\\", "/"))
+    allowed = [_resolved(folder) for folder in inside]
+    outside = False
+    for root in roots:
+        try:
+            found = (root / name).resolve()
+            if not any(found.is_relative_to(folder) for folder in allowed):
+                outside = True
+            elif found.is_file():
+                return found
+        except OSError as error:
+            raise BadRow(
+                "image is a local file", "image", path, f"the path is not usable: {error}"
+            ) from None
+    if outside:
+        reason = "the path leads out of the data set; name the folder of the images with --images"
+        raise BadRow("image stays inside the data set", "image", path, reason)
+    raise BadRow(
+        "image is there", "image", path, "there is no such file in the data set's image folders"
+    )
+
+
+def read_image(picture: Picture, roots: Sequence[Path], inside: Sequence[Path]) -> dict[str, Any]:
+    """Return the Image row of a picture: its bytes as they are, and what they show.
+
+    Raises:
+        BadRow: if the image is missing, outside, too large, or does not decode.
+    """
+    shown = picture.path or "bytes in the row"
+    data = picture.data
+    if data is None:
+        file = find_image(picture.path or "", roots, inside)
+        if file.stat().st_size > MAX_BYTES:
+            raise BadRow(
+                f"image has at most {MAX_BYTES} bytes", "image", shown, "the file is too large"
+            )
+        try:
+            data = file.read_bytes()
+        except OSError as error:
+            raise BadRow(
+                "image is there", "image", shown, f"the file cannot be read: {error}"
+            ) from None
+    elif len(data) > MAX_BYTES:
+        raise BadRow(
+            f"image has at most {MAX_BYTES} bytes", "image", shown, "the image is too large"
+        )
+    return describe_image(data, shown)
+
+
+def describe_image(data: bytes, shown: str) -> dict[str, Any]:
+    """Decode an image and return its Image row.
+
+    Args:
+        data: the bytes, which are kept as they are.
+        shown: how to call the image in an error.
+
+    Raises:
+        BadRow: if it is of another format, has too many pixels, or does not decode.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise Image.DecompressionBombError(f"{width}x{height} pixels")
+            kind = str(image.format)
+            image.draft(
+                "L", (WIDTH * 16, HEIGHT * 16)
+            )  # JPEG: decode small; nothing else is changed by it
+            image.load()
+            grey = _grey(image).resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
+    except Image.DecompressionBombError as error:
+        rule = f"image has at most {MAX_PIXELS} pixels"
+        raise BadRow(
+            rule, "image", shown, f"decoding would take too much memory: {error}"
+        ) from None
+    except Exception as error:  # broken images fail in many ways
+        reason = f"the image does not decode as one of {', '.join(FORMATS)}: {error}".replace(
+            str(id(data)), ""
+        )
+        raise BadRow("image decodes", "image", shown, reason.split(" <_io")[0]) from None
+    return {
+        "image_id": hashlib.sha256(data).hexdigest(),
+        "bytes": data,
+        "format": kind,
+        "width": width,
+        "height": height,
+        "phash": difference_hash(grey),
+    }
+
+
+def array_to_png(array: Any) -> bytes:
+    """Write an 8-bit array (height x width, or height x width x 3) as a PNG without compression.
+
+    The bytes are laid out here, so that they (and the ids made of them) are the same with every
+    version of the libraries.
+
+    Raises:
+        BadRow: if the array is no picture.
+    """
+    pixels = np.asarray(array)
+    if pixels.dtype == object or pixels.ndim not in (2, 3) or 0 in pixels.shape:
+        raise BadRow(
+            "image is a picture",
+            "image",
+            f"array of shape {pixels.shape}",
+            "the array is no picture",
+        )
+    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3):
+        raise BadRow(
+            "image is a picture",
+            "image",
+            f"array of shape {pixels.shape}",
+            "1 or 3 channels are expected",
+        )
+    if pixels.dtype != np.uint8:
+        if pixels.dtype.kind == "f" and pixels.max(initial=0) <= 1:
+            pixels = pixels * 255
+        pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+    height, width = pixels.shape[:2]
+    colour = 2 if pixels.ndim == 3 and pixels.shape[2] == 3 else 0
+    lines = pixels.reshape(height, -1)
+    raw = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
+    blocks = [raw[at : at + _STORED_BLOCK] for at in range(0, len(raw), _STORED_BLOCK)]
+    stored = b"".join(
+        struct.pack("<BHH", at == len(blocks) - 1, len(block), 0xFFFF ^ len(block)) + block
+        for at, block in enumerate(blocks)
+    )
+    stream = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
+    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+
+
+@lru_cache(maxsize=64)
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return the image in grey, on white where it is transparent."""
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        layered = image.convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        return Image.alpha_composite(white, layered).convert("L")
+    return image.convert("L")

@@ -1,0 +1,112 @@
+"""The words that all sources share: a data file, a draft of a problem, a row that cannot become one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Raw = dict[str, Any]
+Form = Literal["rows", "object"]
+
+
+class BadRow(Exception):
+    """A row that cannot become a problem.
+
+    Args:
+        rule: the broken rule in words, such as "answer is not empty".
+        field: the field of the row in question.
+        value: what stands there.
+        reason: what is wrong and, where it helps, what to do.
+    """
+
+    def __init__(self, rule: str, field: str, value: object, reason: str) -> None:
+        super().__init__(rule, field, value, reason)
+        self.rule = rule
+        self.field = field
+        self.value = value
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as a row names it: a path below the data set, or its bytes."""
+
+    path: str | None = None
+    data: bytes | None = None
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """A file of a data set.
+
+    Attributes:
+        path: where it lies.
+        split: the split that its rows belong to, if the file tells.
+        roots: folders in which image paths of its rows are looked up, in this order.
+        form: "rows" for many rows; "object" for a JSON file that is one row.
+        note: anything that the reader of the rows needs to know of the file.
+    """
+
+    path: Path
+    split: str | None = None
+    roots: tuple[Path, ...] = ()
+    form: Form = "rows"
+    note: Raw = field(default_factory=dict)
+
+
+@dataclass
+class Draft:
+    """A problem as a data set tells it, before anything is checked.
+
+    `answer_type` and `language` are worked out where they are None. `source` is the data set that
+    an exported row came from in the first place. See the Problem table for the rest.
+    """
+
+    question: str
+    answer: str
+    choices: list[str] = field(default_factory=list)
+    images: list[Picture] = field(default_factory=list)
+    split: str = "train"
+    subject: str = "mathematics"
+    level: int = 0
+    family: str | None = None
+    answer_type: str | None = None
+    unit: str | None = None
+    precision: int | None = None
+    language: str | None = None
+    solution: str | None = None
+    meta: Raw = field(default_factory=dict)
+    source: str | None = None
+
+
+Adapt = Callable[[Raw, DataFile], Draft | list[Draft]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set, benchmark or general layout that can be imported.
+
+    Attributes:
+        name: as in `mathse import NAME`.
+        title: its full name.
+        kind: "training", "benchmark" or "layout".
+        expects: what must lie at the given path.
+        home: where the original lives.
+        licence: under which terms, as its authors state them.
+        files: lists the data files below a path, in a fixed order; none if the layout is another
+            one.
+        adapt: turns one row into a draft (or several, where one row holds several problems).
+        note: what a user should know, such as a detail of the layout that is not documented.
+    """
+
+    name: str
+    title: str
+    kind: Literal["training", "benchmark", "layout"]
+    expects: str
+    home: str
+    licence: str
+    files: Callable[[Path], Sequence[DataFile]]
+    adapt: Adapt
+    note: str = ""

@@ -1,0 +1,78 @@
+"""TabMWP: word problems about a table that is shown as a picture, with worked solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mathse.datasets.fields import integer, optional, pictures, text, texts
+from mathse.datasets.protocol import DataFile, Draft, Picture, Raw, Source
+
+_SPLITS = ("train", "dev", "test")
+
+
+def tabmwp_files(root: Path) -> Sequence[DataFile]:
+    """List problems.jsonl (images by path), else the problems_*.json of the original with tables/ beside them."""
+    lines = root / "problems.jsonl"
+    if lines.is_file():
+        return [DataFile(lines, roots=(root,))]
+    for folder in (root, root / "tabmwp", root / "data" / "tabmwp"):
+        found = [
+            DataFile(folder / f"problems_{split}{part}.json", split, (folder / "tables", folder))
+            for split in _SPLITS
+            for part in ("", "1k")
+            if (folder / f"problems_{split}{part}.json").is_file()
+        ]
+        whole = {file.split for file in found if not file.path.stem.endswith("1k")}
+        if found:  # problems_dev1k.json is a part of problems_dev.json
+            return [
+                file
+                for file in found
+                if file.split not in whole or not file.path.stem.endswith("1k")
+            ]
+    return []
+
+
+def tabmwp_draft(row: Raw, file: DataFile) -> Draft:
+    """Turn a TabMWP row into a draft. The table's text goes into meta: the picture shows it."""
+    name = text(row, "id", default=text(row, "_key", default=""))
+    choices = texts(row, "choices")
+    kind = text(row, "ans_type", default="")
+    answer = text(row, "answer")
+    answer_type = (
+        "choice"
+        if choices
+        else "number"
+        if kind in ("integer_number", "decimal_number")
+        else "text"
+    )
+    known = ("table_title", "table", "ques_type", "ans_type", "row_num", "column_num")
+    return Draft(
+        question=text(row, "question"),
+        answer=answer,
+        choices=choices,
+        answer_type=answer_type,
+        images=pictures(row.get("image")) or [Picture(path=f"{name}.png")],
+        split=text(row, "split", default=file.split or "train"),
+        subject="math word problem",
+        level=integer(row, "grade"),
+        unit=optional(row, "unit"),
+        language="en",
+        solution=optional(row, "solution"),
+        meta={"id": name, **{key: row[key] for key in known if row.get(key) is not None}},
+    )
+
+
+TABMWP = Source(
+    name="tabmwp",
+    title="TabMWP",
+    kind="training",
+    expects=(
+        "a folder with problems_train.json, problems_dev.json, problems_test.json and tables/ID.png, "
+        "or with problems.jsonl and the images that its rows name"
+    ),
+    home="https://github.com/lupantech/PromptPG (data/tabmwp)",
+    licence="CC BY-NC-SA 4.0",
+    files=tabmwp_files,
+    adapt=tabmwp_draft,
+)

@@ -1,0 +1,261 @@
+"""Benchmarks by their own rules: how answers are compared, which rows a problem stands for, how it is told apart.
+
+A benchmark is known by the `source` of its `Problem` rows; several may share a split. What scoring
+needs beyond the columns of a problem is in `meta`, as the importer left it. A source without rules
+of its own is counted by subject, level and family.
+
+Not covered: extraction of answers by a served model, as the benchmarks' own scripts do it (see
+docs/answers.md for the agreement with their verdicts).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError
+from mathse.evaluation.accuracy import accuracy_table
+
+ALL = "all"
+GROUPED = ("round", "split", "source", "by", "group")
+TEXT_ONLY = "text only"
+MATH_VISION_PRECISION = 2
+
+_MEMBERS = pl.Schema(
+    {"problem_id": pl.String, "source": pl.String, "by": pl.String, "group": pl.String}
+)
+_RULES = ("question_type", "answer_type", "choices", "precision")
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """How one benchmark is told.
+
+    Attributes:
+        name: the `source` of its problems.
+        title: its name for people.
+        columns: columns of a problem to group by, with the name that the group gets.
+        keys: keys of `meta` to group by; a list puts a row into each of its groups.
+        headline: groups that belong beside the total, as (by, group); a group of None stands for
+            all of them.
+    """
+
+    name: str
+    title: str
+    columns: tuple[tuple[str, str], ...] = (
+        ("subject", "subject"),
+        ("level", "level"),
+        ("family", "family"),
+    )
+    keys: tuple[str, ...] = ()
+    headline: tuple[tuple[str, str | None], ...] = ()
+
+
+MATH_VISTA = Benchmark(
+    "mathvista",
+    "MathVista",
+    columns=(),
+    keys=(
+        "question_type",
+        "answer_type",
+        "language",
+        "source",
+        "category",
+        "task",
+        "context",
+        "grade",
+        "skills",
+    ),
+    headline=(("subset", "GPS"),),
+)
+MATH_VERSE = Benchmark(
+    "mathverse",
+    "MathVerse",
+    columns=(("subject", "subject"), ("family", "subfield")),
+    keys=("question_type",),
+    headline=(("problem_version", None),),
+)
+MATH_VISION = Benchmark(
+    "math-vision", "MATH-Vision", columns=(("subject", "subject"), ("level", "level"))
+)
+MATHVL_TEST = Benchmark("mathvl-test", "MathVL-test")
+BENCHMARKS = {
+    benchmark.name: benchmark for benchmark in (MATH_VISTA, MATH_VERSE, MATH_VISION, MATHVL_TEST)
+}
+
+
+def scoring_rules(problems: pl.DataFrame) -> pl.DataFrame:
+    """Say of each problem how its benchmark compares answers.
+
+    MathVista: its question type and answer type; its precision for floats alone. MathVerse: its
+        question type; where
+    the choices stand in the picture, their texts count as well as the letters. MATH-Vision: numbers
+    count to two decimals. Problems of other sources stay as they are.
+
+    Args:
+        problems: `Problem` rows.
+
+    Returns:
+        The same rows in the same order, with question_type added and answer_type, choices and
+        precision as scored.
+
+    Raises:
+        DataError: if `meta` of a benchmark's problem is no JSON object.
+
+    Source:
+        The scoring scripts of the three benchmarks; MathVista's cut of fractions to whole numbers
+        is left out.
+    """
+    rules = [
+        _rule(row)
+        for row in problems.select("problem_id", "source", "meta", *_RULES[1:]).iter_rows(
+            named=True
+        )
+    ]
+    types = (pl.String(), pl.String(), pl.List(pl.String()), pl.Int64())
+    columns = zip(*rules, strict=True) if rules else [()] * len(_RULES)
+    return problems.with_columns(
+        pl.Series(name, list(values), dtype=dtype)
+        for name, values, dtype in zip(_RULES, columns, types, strict=True)
+    )
+
+
+def groups_of(problems: pl.DataFrame) -> pl.DataFrame:
+    """List the groups that each problem counts in.
+
+    One problem may stand for several rows of its benchmark (`meta.also`), as in MathVerse, whose
+    versions may ask the
+    same: it counts once for each row, so in each of its versions once. MathVerse's Text Only is a
+        file of its own and
+    counts in its version alone.
+
+    Args:
+        problems: `Problem` rows.
+
+    Returns:
+        problem_id, source, by, group: a row for each time that a problem counts. Each source has
+        the group all.
+
+    Raises:
+        DataError: if `meta` of a benchmark's problem is no JSON object.
+    """
+    columns = problems.select("problem_id", "source", "subject", "level", "family", "meta")
+    rows = [
+        (row["problem_id"], row["source"], by, group)
+        for row in columns.iter_rows(named=True)
+        for by, group in _groups(row)
+    ]
+    return pl.DataFrame(rows, schema=_MEMBERS, orient="row")
+
+
+def benchmark_table(graded: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+    """Count right answers of each source and of each of its groups.
+
+    Args:
+        graded: `Graded` rows.
+        problems: the `Problem` rows that they answer.
+
+    Returns:
+        round, split, source, by, group, n, correct, accuracy, low, high, found; sorted by the first
+        five. The interval takes all n as independent: where versions of one problem are joined it
+        is too narrow.
+    """
+    counted = graded.join(groups_of(problems), on="problem_id", how="inner", maintain_order="left")
+    return accuracy_table(counted, by=GROUPED)
+
+
+def title_of(source: str) -> str:
+    """Return the name of a source for people."""
+    return BENCHMARKS[source].title if source in BENCHMARKS else source
+
+
+def in_headline(source: str, by: str, group: str) -> bool:
+    """Tell whether a group belongs beside the total of its source."""
+    headline = BENCHMARKS[source].headline if source in BENCHMARKS else ()
+    return any(by == own_by and own_group in (None, group) for own_by, own_group in headline)
+
+
+def worth_telling(sources: set[str]) -> bool:
+    """Tell whether the sources of a split say more than the split as a whole."""
+    return len(sources) > 1 or bool(sources & BENCHMARKS.keys())
+
+
+def _rule(row: Row) -> tuple[str | None, str | None, list[str], int | None]:
+    kept = (row["answer_type"], row["choices"], row["precision"])
+    if row["source"] == MATH_VISTA.name:
+        meta = _meta(row)
+        asked, kind = meta.get("question_type") or None, meta.get("answer_type") or kept[0]
+        if kept[1]:
+            return asked, "choice", kept[1], None
+        return asked, kind, kept[1], kept[2] if kind == "float" else None
+    if row["source"] == MATH_VERSE.name:
+        meta = _meta(row)
+        return meta.get("question_type") or None, kept[0], _shown_choices(kept[1], meta), kept[2]
+    if row["source"] == MATH_VISION.name:
+        return (
+            ("multi_choice", *kept) if kept[1] else ("free_form", None, [], MATH_VISION_PRECISION)
+        )
+    return None, *kept
+
+
+def _shown_choices(choices: list[str], meta: Row) -> list[str]:
+    """Return the texts of choices that the picture shows, where they are told and differ; else the choices."""
+    shown = [str(text).strip() for text in meta.get("choices") or []]
+    whole = len(shown) == len(choices) and len(set(shown)) == len(shown) and all(shown)
+    return shown if whole else choices
+
+
+def _groups(row: Row) -> Iterator[tuple[str, str]]:
+    benchmark = BENCHMARKS.get(row["source"]) or Benchmark(row["source"], row["source"])
+    for meta in _rows_of(row) if row["source"] in BENCHMARKS else [{}]:
+        version = meta.get("problem_version")
+        if benchmark is MATH_VERSE and version:
+            yield "problem_version", str(version)
+            if str(version).casefold() == TEXT_ONLY:
+                continue
+        yield ALL, ALL
+        for column, by in benchmark.columns:
+            if row[column] is not None:
+                yield by, str(row[column])
+        for key in benchmark.keys:
+            yield from ((key, value) for value in _values(meta.get(key)))
+        if benchmark is MATH_VISTA and meta.get("gps"):
+            yield "subset", "GPS"
+
+
+def _rows_of(row: Row) -> list[dict[str, Any]]:
+    """Return `meta` of each row of a benchmark that a problem stands for; a row told twice counts once."""
+    first = _meta(row)
+    others = [
+        other["meta"]
+        for other in first.get("also", [])
+        if isinstance(other, dict) and other.get("meta")
+    ]
+    found = {(meta.get("problem_version"), meta.get("id")): meta for meta in (*others, first)}
+    return list(found.values())
+
+
+def _meta(row: Row) -> dict[str, Any]:
+    try:
+        meta = json.loads(row["meta"] or "{}")
+    except ValueError:
+        meta = None
+    if not isinstance(meta, dict):
+        raise DataError(
+            f"The meta of problem {row['problem_id']} of {row['source']} is no JSON object: {row['meta']!r:.80}",
+            rule="meta is a JSON object",
+            fix="import the benchmark again",
+        )
+    return meta
+
+
+def _values(value: Any) -> list[str]:
+    """Return the groups that a value of `meta` names, each once."""
+    listed = value if isinstance(value, list) else [value]
+    return list(dict.fromkeys(str(item) for item in listed if item not in (None, "")))

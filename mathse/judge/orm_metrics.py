@@ -1,0 +1,177 @@
+"""How good an ORM is, on paths whose status is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError
+from mathse.evaluation.accuracy import share_with_interval
+
+BINS = 10
+
+
+def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
+    """Measure an ORM.
+
+    A verdict that does not parse counts as no verdict: neither a right one nor a pass.
+
+    Args:
+        rows: `OrmRow` rows of the test part.
+        judgements: trajectory_id, orm_status, p_correct and error_step for each row.
+
+    Returns:
+        Plain values for a metrics file. Shares have value, n, low and high (95% Wilson interval):
+        positive_accuracy (correct paths judged correct), negative_accuracy (wrong paths judged
+        wrong), overall_accuracy, wrong_passed (wrong paths judged correct), error_step_exact (the
+        first faulty step is named, of all wrong paths that have one), error_step_exact_judged (of
+        those judged wrong), unparseable. Then roc_auc, brier, ece (None where they cannot be had),
+        p_given (paths with a probability) and n.
+
+    Raises:
+        DataError: if a row was not judged.
+
+    Source:
+        arXiv 2511.06805, Table 5 (positive, negative, overall).
+    """
+    joined = _join(rows, judgements)
+    right, judged = pl.col("status") == "correct", pl.col("orm_status")
+    wrong_stepped = joined.filter(~right & pl.col("error_step").is_not_null())
+    exact = pl.col("judged_step").eq_missing(pl.col("error_step")) & (judged == "wrong")
+    scored = joined.filter(pl.col("p_correct").is_not_null())
+    labels, scores = (scored["status"] == "correct").to_list(), scored["p_correct"].to_list()
+    return {
+        "n": joined.height,
+        "overall_accuracy": _share(joined, judged == pl.col("status")),
+        "positive_accuracy": _share(joined.filter(right), judged == "correct"),
+        "negative_accuracy": _share(joined.filter(~right), judged == "wrong"),
+        "wrong_passed": _share(joined.filter(~right), judged == "correct"),
+        "error_step_exact": _share(wrong_stepped, exact),
+        "error_step_exact_judged": _share(wrong_stepped.filter(judged == "wrong"), exact),
+        "unparseable": _share(joined, ~judged.is_in(("correct", "wrong"))),
+        "roc_auc": roc_auc(labels, scores),
+        "brier": brier(labels, scores),
+        "ece": expected_calibration_error(calibration_table(labels, scores)),
+        "p_given": len(scores),
+    }
+
+
+def orm_metrics_by(
+    rows: pl.DataFrame, judgements: pl.DataFrame, groups: pl.DataFrame, by: str
+) -> pl.DataFrame:
+    """Measure an ORM for each family (or any other column of the problems).
+
+    Args:
+        rows: `OrmRow` rows of the test part.
+        judgements: as for `orm_metrics`.
+        groups: problem_id and the column `by`.
+        by: the column to group by; rows where it is null make the group "none".
+
+    Returns:
+        The column `by`, n, then overall_accuracy, positive_accuracy, negative_accuracy,
+        wrong_passed, error_step_exact and roc_auc (null where there is nothing to measure), sorted
+        by `by`.
+    """
+    named = rows.join(groups.select("problem_id", by), on="problem_id", how="left", validate="m:1")
+    named = named.with_columns(pl.col(by).cast(pl.String).fill_null("none"))
+    table = []
+    for (name,), own in named.group_by(by):
+        found = orm_metrics(own.drop(by), judgements)
+        shares = {key: part["value"] for key, part in found.items() if isinstance(part, dict)}
+        table.append({by: name, **shares, "n": found["n"], "roc_auc": found["roc_auc"]})
+    kept = (
+        "overall_accuracy",
+        "positive_accuracy",
+        "negative_accuracy",
+        "wrong_passed",
+        "error_step_exact",
+    )
+    schema = {by: pl.String, "n": pl.Int64, **dict.fromkeys((*kept, "roc_auc"), pl.Float64)}
+    return pl.DataFrame(table, schema=schema).sort(by)
+
+
+def roc_auc(labels: list[bool], scores: list[float]) -> float | None:
+    """Return the chance that a correct path scores above a wrong one (ties: half); None with one class.
+
+    Source:
+        Mann and Whitney (1947): from the sum of the ranks of the correct paths, mean ranks for
+        ties.
+    """
+    n_right, n_wrong = sum(labels), len(labels) - sum(labels)
+    if not n_right or not n_wrong:
+        return None
+    ranks = pl.Series(scores, dtype=pl.Float64).rank("average")
+    rank_sum = float(ranks.filter(pl.Series(labels, dtype=pl.Boolean)).sum())
+    return (rank_sum - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
+
+
+def brier(labels: list[bool], scores: list[float]) -> float | None:
+    """Return the mean squared distance of P(correct) from 1 or 0; None without scores."""
+    if not scores:
+        return None
+    return sum((score - label) ** 2 for label, score in zip(labels, scores, strict=True)) / len(
+        scores
+    )
+
+
+def calibration_table(labels: list[bool], scores: list[float], bins: int = BINS) -> pl.DataFrame:
+    """Compare what the ORM says with how often it is so, in bins of equal width.
+
+    Returns:
+        One row per bin, empty ones too: low, high, n, mean_p (mean probability), share_correct; a
+        bin holds scores from `low` up to, not including, `high` (the last one includes 1).
+    """
+    frame = pl.DataFrame(
+        {"label": labels, "p": scores}, schema={"label": pl.Boolean, "p": pl.Float64}
+    )
+    found = (
+        frame.with_columns(bin=(pl.col("p") * bins).floor().cast(pl.Int64).clip(0, bins - 1))
+        .group_by("bin")
+        .agg(
+            n=pl.len().cast(pl.Int64),
+            mean_p=pl.col("p").mean(),
+            share_correct=pl.col("label").cast(pl.Float64).mean(),
+        )
+    )
+    edges = pl.DataFrame(
+        {
+            "bin": list(range(bins)),
+            "low": [number / bins for number in range(bins)],
+            "high": [(number + 1) / bins for number in range(bins)],
+        },
+        schema={"bin": pl.Int64, "low": pl.Float64, "high": pl.Float64},
+    )
+    table = edges.join(found, on="bin", how="left").sort("bin")
+    return table.with_columns(pl.col("n").fill_null(0)).select(
+        "low", "high", "n", "mean_p", "share_correct"
+    )
+
+
+def expected_calibration_error(table: pl.DataFrame) -> float | None:
+    """Return the mean distance between said and real share over the bins, weighted by n; None without scores.
+
+    Args:
+        table: what `calibration_table` returned.
+    """
+    n = int(table["n"].sum())
+    if not n:
+        return None
+    gaps = (pl.col("mean_p") - pl.col("share_correct")).abs() * pl.col("n")
+    return float(table.select(gaps.sum() / n).item())
+
+
+def _join(rows: pl.DataFrame, judgements: pl.DataFrame) -> pl.DataFrame:
+    judged = judgements.select("trajectory_id", "orm_status", "p_correct", judged_step="error_step")
+    joined = rows.join(judged, on="trajectory_id", how="left", validate="1:1")
+    if lost := joined["orm_status"].null_count():
+        raise DataError(
+            f"{lost} of {rows.height} test rows have no judgement.",
+            rule="every test row is judged",
+            fix="run the eval_orm stage again",
+        )
+    return joined
+
+
+def _share(rows: pl.DataFrame, holds: pl.Expr) -> dict[str, float | int | None]:
+    return share_with_interval(int(rows.select(holds.fill_null(False).sum()).item()), rows.height)

@@ -1,0 +1,184 @@
+"""The rows that the ORM is trained and tested on: as many wrong as correct paths, spread over families."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import polars as pl
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import content_id
+from mathse.curation.dedup import with_near_key
+
+PARTS = ("train", "test")
+DROPPED = pl.Schema({"trajectory_id": pl.String(), "reason": pl.String()})
+ORM_ROW = pl.Schema(
+    {
+        "row_id": pl.String(),
+        "problem_id": pl.String(),
+        "trajectory_id": pl.String(),
+        "part": pl.String(),
+        "response": pl.String(),
+        "steps": pl.List(pl.String()),
+        "status": pl.String(),
+        "error_step": pl.Int64(),
+        "error_analysis": pl.String(),
+        "error_kind": pl.String(),
+        "figure": pl.String(),
+        "right_step": pl.String(),
+    }
+)
+_FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
+
+
+def choose_test_problems(problem_ids: Collection[str], *, test_share: float) -> set[str]:
+    """Choose the problems of the test part by their ids alone: the choice lasts as problems are added.
+
+    Raises:
+        ParamError: if `test_share` lies outside [0, 1].
+    """
+    if not 0.0 <= test_share <= 1.0:
+        raise ParamError(f"test_share must lie in [0, 1], not {test_share}")
+    bound = round(test_share * 2**32)
+    return {name for name in problem_ids if int(content_id("orm part", name)[:8], 16) < bound}
+
+
+def build_rows(
+    paths: pl.DataFrame,
+    problems: pl.DataFrame,
+    *,
+    test_problems: Collection[str],
+    max_train: int | None = None,
+    max_test: int | None = None,
+    max_per_problem: int = 2,
+    need_feedback: bool = True,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Choose the ORM's rows: in each part exactly as many wrong as correct paths.
+
+    Each part takes rows of a status from the families in turn, and within a family first one of
+    each problem, so that no family or problem fills a part. Ties are broken by content hash. Where
+    one text was called both correct and wrong, the wrong one stays.
+
+    Args:
+        paths: trajectory_id, problem_id, response, steps, status (correct or wrong), error_step,
+            error_analysis, error_kind, right_step (null for correct paths), figure (what it shows,
+            or null).
+        problems: `Problem` rows; the family (or the subject, where there is none) is taken from
+            them.
+        test_problems: ids of the problems whose paths make the test part; all others make the
+            training part.
+        max_train: most training rows in total.
+        max_test: most test rows in total.
+        max_per_problem: most rows of one status of one problem.
+        need_feedback: whether a wrong path must name step and analysis (the diagnostic form).
+
+    Returns:
+        `OrmRow` rows sorted by row_id, and a row of trajectory_id and reason for each path that was
+        not
+        taken: empty, no_feedback, step_outside, near_identical, over_problem_cap, over_balance or
+            over_cap.
+
+    Raises:
+        ParamError: if a cap is too small.
+        DataError: if a status is unknown, a trajectory occurs twice, or a path's problem is not
+            known.
+
+    Source:
+        arXiv 2511.06805: 30k wrong paths with annotation and 30k correct ones; test 1,000 of each.
+        The spread is ours.
+    """
+    if max_per_problem < 1 or min(cap for cap in (max_train, max_test, 2) if cap is not None) < 2:
+        raise ParamError("max_per_problem must be at least 1, max_train and max_test at least 2")
+    _check(paths)
+    dropped: list[pl.DataFrame] = []
+    rows = _with_group(paths, problems).with_columns(
+        part=pl.when(pl.col("problem_id").is_in(list(test_problems)))
+        .then(pl.lit("test"))
+        .otherwise(pl.lit("train")),
+        order=pl.col("trajectory_id"),
+    )
+    for reason, bad in _unusable(need_feedback):
+        rows = _take(rows, ~bad.fill_null(True), reason, dropped)
+    rows = with_near_key(rows).sort("status", "order", descending=[True, False])
+    rows = _take(
+        rows, pl.struct("problem_id", "near_key").is_first_distinct(), "near_identical", dropped
+    )
+    rows = _in_turn(rows)
+    rows = _take(rows, pl.col("of_problem") < max_per_problem, "over_problem_cap", dropped)
+    rows = rows.with_columns(turn=pl.int_range(pl.len()).over("part", "status"))
+    counts = rows.group_by("part", "status").len()
+    kept = []
+    for part, cap in zip(PARTS, (max_train, max_test), strict=True):
+        sizes = dict(counts.filter(pl.col("part") == part).select("status", "len").iter_rows())
+        each = min(sizes.get("correct", 0), sizes.get("wrong", 0))
+        own = _take(
+            rows.filter(pl.col("part") == part), pl.col("turn") < each, "over_balance", dropped
+        )
+        kept.append(
+            own if cap is None else _take(own, pl.col("turn") < cap // 2, "over_cap", dropped)
+        )
+    return _finish(pl.concat(kept)), pl.concat(dropped).sort("trajectory_id").cast(DROPPED)
+
+
+def _check(paths: pl.DataFrame) -> None:
+    unknown = set(paths["status"].unique()) - {"correct", "wrong"}
+    if unknown:
+        raise DataError(
+            f"Paths for the ORM have the status {unknown}.", rule="status is correct or wrong"
+        )
+    if paths["trajectory_id"].is_duplicated().any():
+        raise DataError(
+            "A trajectory occurs twice among the paths for the ORM.", rule="one status per path"
+        )
+
+
+def _unusable(need_feedback: bool) -> list[tuple[str, pl.Expr]]:
+    wrong = pl.col("status") == "wrong"
+    unnamed = pl.col("error_step").is_null() | (
+        pl.col("error_analysis").fill_null("").str.strip_chars() == ""
+    )
+    outside = ~pl.col("error_step").is_between(1, pl.col("steps").list.len())
+    return [
+        ("empty", pl.col("steps").list.len() == 0),
+        ("no_feedback", wrong & unnamed if need_feedback else pl.lit(False)),
+        ("step_outside", wrong & outside.fill_null(False)),
+    ]
+
+
+def _with_group(paths: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+    groups = problems.select("problem_id", group=pl.coalesce("family", "subject"))
+    joined = paths.join(groups, on="problem_id", how="left", maintain_order="left", validate="m:1")
+    lost = joined.filter(pl.col("group").is_null())
+    if lost.height:
+        raise DataError(
+            f"{lost.height} paths for the ORM are of unknown problems, such as {lost['problem_id'][0]}.",
+            rule="a path's problem is known",
+        )
+    return joined
+
+
+def _in_turn(rows: pl.DataFrame) -> pl.DataFrame:
+    """Order rows of each part and status so that families, then problems within a family, take turns."""
+    rows = rows.sort("order").with_columns(
+        of_problem=pl.int_range(pl.len()).over("part", "status", "problem_id")
+    )
+    rows = rows.sort("of_problem", "order").with_columns(
+        of_group=pl.int_range(pl.len()).over("part", "status", "group")
+    )
+    return rows.sort("of_group", "group")
+
+
+def _take(
+    rows: pl.DataFrame, keep: pl.Expr, reason: str, dropped: list[pl.DataFrame]
+) -> pl.DataFrame:
+    marked = rows.with_columns(keep.alias("keep"))
+    dropped.append(marked.filter(~pl.col("keep")).select("trajectory_id", reason=pl.lit(reason)))
+    return marked.filter(pl.col("keep")).drop("keep")
+
+
+def _finish(rows: pl.DataFrame) -> pl.DataFrame:
+    wrong = pl.col("status") == "wrong"
+    rows = rows.with_columns(pl.when(wrong).then(pl.col(name)).alias(name) for name in _FEEDBACK)
+    ids = [content_id("orm row", name) for name in rows["trajectory_id"]]
+    rows = rows.with_columns(pl.Series("row_id", ids, dtype=pl.String)).sort("row_id")
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in ORM_ROW.items())

@@ -1,0 +1,61 @@
+"""The grammar of a verdict, which holds a judge while it writes: in the Lark dialect of llguidance and vLLM.
+
+A judge that is held cannot misquote a path, contradict itself or leave the format. What it still
+decides: in the stepwise form its own piece at each place of each step (the path's piece, and how it
+goes on, follow), in the others status and step; and the words of its analysis.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from mathse.core.steps import NOTHING, pieces
+from mathse.prompts import VerdictForm
+
+_TEXT = r'([^"\\\x00-\x1f]|\\["\\bfnrt])+'
+_ANALYSIS = rf'/, "error_analysis": "{_TEXT}"\}}/'
+_PIECE = r'[^ ,|"\\\x00-\x1f]+'
+
+
+def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
+    """Return the grammar of what a judge may write after `verdict_prefix(form)`.
+
+    Args:
+        form: what the judge was trained to write.
+        steps: of the path.
+    """
+    if form == "binary":
+        return 'start: "CORRECT\\"}" | "WRONG\\"}"'
+    if form == "diagnostic":
+        numbers = " | ".join(_quoted(str(number)) for number in range(1, len(steps) + 1))
+        return f'start: "CORRECT\\"}}" | "WRONG\\", \\"error_step\\": " ({numbers}) {_ANALYSIS}'
+    rules = ["start: step1", f'wrong: " wrong\\", \\"status\\": \\"WRONG\\"" {_ANALYSIS}']
+    for number, step in enumerate(steps, start=1):
+        said = pieces(step)
+        for place, piece in enumerate([*said, NOTHING]):
+            rules.append(
+                f"OTHER{number}_{place}: / {_PIECE}\\|{_literal(piece)}/ & ~/ {_literal(f'{piece}|{piece}')}/"
+            )
+        rules.append(f"step{number}: {_quoted(f'{number}.')} (at{number}_0 | wrong)")
+        for place, piece in enumerate(said):
+            same = f"{_quoted(f' {piece}|{piece}')} at{number}_{place + 1}"
+            rules.append(f"at{number}_{place}: {same} | OTHER{number}_{place} wrong")
+        last = number == len(steps)
+        right = (
+            _quoted(' right", "status": "CORRECT"}')
+            if last
+            else f"{_quoted(' right, ')} step{number + 1}"
+        )
+        rules.append(f"at{number}_{len(said)}: {right} | OTHER{number}_{len(said)} wrong")
+    return "\n".join(rules)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _literal(text: str) -> str:
+    """Escape a text for a regular expression between slashes."""
+    return re.escape(text).replace("/", "\\/")

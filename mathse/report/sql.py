@@ -1,0 +1,241 @@
+"""SQL over the tables of all rounds: in-memory DuckDB views on the Parquet files, no database file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mathse.core.errors import DataError
+
+_ROUND_IN_PATH = {"rounds": r"rounds/([^/]+)/[^/]+$", "eval": r"eval/([^/]+)/[^/]+$"}
+_MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")
+
+
+@dataclass(frozen=True)
+class View:
+    """One view: the files it reads, each with the columns added to its rows.
+
+    Attributes:
+        sources: file patterns below the data folder, each with the select list for its rows. In the
+            list, `{round}` stands for the round that the file's folder names.
+        made_by: the stage that writes the files.
+    """
+
+    sources: tuple[tuple[str, str], ...]
+    made_by: str
+
+
+VIEWS: dict[str, View] = {
+    "problems": View((("problems/problems.parquet", "*"),), "problems"),
+    "images": View((("problems/images/*.parquet", "* EXCLUDE (bytes)"),), "problems"),
+    "quarantine": View((("problems/quarantine.parquet", "*"),), "problems"),
+    "matches": View((("decontaminate/matches.parquet", "*"),), "decontaminate"),
+    "trajectories": View(
+        (
+            ("distill/trajectories.parquet", "*"),
+            ("rounds/*/trajectories.parquet", "*"),
+            ("rounds/*/reflections.parquet", "*"),
+        ),
+        "distill, generate or reflect",
+    ),
+    "reflections": View((("rounds/*/reflections.parquet", "*"),), "reflect"),
+    "mistakes": View((("rounds/*/mistakes.parquet", "*, {round} AS round"),), "score"),
+    "verdicts": View(
+        (
+            ("distill/verdicts.parquet", "*, 'distill' AS stage"),
+            ("rounds/*/verdicts.parquet", "*, 'score' AS stage"),
+            ("rounds/*/reflection_verdicts.parquet", "*, 'reflect' AS stage"),
+        ),
+        "distill, score or reflect",
+    ),
+    "train": View(
+        (("rounds/*/train.parquet", "* RENAME (round AS added_in), {round} AS round"),),
+        "distill or merge",
+    ),
+    "ledger": View((("rounds/*/ledger.parquet", "*"),), "distill or merge"),
+    "dropped": View((("rounds/*/dropped.parquet", "*, {round} AS round"),), "merge"),
+    "orm_rows": View((("orm/data/rows.parquet", "*"),), "orm_data"),
+    "orm_trajectories": View((("orm/data/trajectories.parquet", "*"),), "orm_data"),
+    "orm_judgements": View((("orm/judgements.parquet", "*"),), "eval_orm"),
+    "predictions": View((("eval/*/predictions.parquet", "*"),), "predict"),
+    "graded": View((("eval/*/graded.parquet", "*"),), "eval"),
+    "accuracy": View((("eval/*/accuracy.parquet", "*"),), "eval"),
+    "transitions": View((("eval/*/transitions.parquet", "*, {round} AS round"),), "eval"),
+}
+"""All views. In `train`, `round` is the round whose training table a row is in and `added_in` the one that
+added it. In `verdicts`, `stage` tells the teacher's paths (distill), the student's (score) and
+reflections (reflect) apart."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a query returned."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+
+    def as_dicts(self) -> list[dict[str, Any]]:
+        """Return one mapping per row."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+    def as_csv(self) -> str:
+        """Return CSV with a header; lists and mappings are written as JSON, nulls as nothing."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows([_plain(cell) for cell in row] for row in self.rows)
+        return out.getvalue()
+
+    def as_json(self) -> str:
+        """Return a JSON list of one object per row."""
+        return json.dumps(self.as_dicts(), ensure_ascii=False, indent=2, default=str)
+
+
+def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
+    """Open an in-memory database with a view for each table that has files.
+
+    Args:
+        data: the data folder of a repository.
+
+    Raises:
+        DataError: if there is no such folder, or a table's file is damaged.
+    """
+    root = Path(data)
+    if not root.is_dir():
+        raise DataError(
+            "There is no data folder here.",
+            file=root,
+            fix="run `make repro`, or name it with --data",
+        )
+    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+    for name, view in VIEWS.items():
+        if parts := _selects(root, view):
+            try:
+                connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL BY NAME ".join(parts)}')
+            except duckdb.Error as error:
+                raise DataError(
+                    f"The view {name} cannot be made: {_first_line(error)}",
+                    file=root,
+                    rule="the files of a table are whole and have the same columns",
+                    fix=f"run the stage that writes it again: {view.made_by}",
+                ) from error
+    return connection
+
+
+def query(data: str | Path, sql: str) -> Result:
+    """Answer one SQL question over all rounds.
+
+    Args:
+        data: the data folder.
+        sql: one or more statements; the rows of the last are returned.
+
+    Raises:
+        DataError: if the SQL is wrong, or asks for a table that has no files yet.
+    """
+    with connect(data) as connection:
+        try:
+            answer = connection.execute(sql)
+            if answer.description is None:
+                return Result([], [])
+            return Result([column[0] for column in answer.description], answer.fetchall())
+        except duckdb.Error as error:
+            raise _explain(error, Path(data)) from error
+
+
+def files_of(data: str | Path, name: str) -> list[Path]:
+    """Return the files that a view reads, sorted within each pattern."""
+    root = Path(data)
+    return [file for pattern, _ in VIEWS[name].sources for file in sorted(root.glob(pattern))]
+
+
+def resolve_query(text: str, folder: str | Path) -> str:
+    """Return SQL: the text itself, or what is in the file it names.
+
+    A file is named by its path, or, in the queries folder, by its name with or without `.sql`.
+
+    Raises:
+        DataError: if the text can only be a name and there is no such file.
+    """
+    name = text.strip()
+    if re.search(r"\s", name):
+        return text
+    for file in (Path(name), Path(folder) / name, Path(folder) / f"{name}.sql"):
+        if file.suffix == ".sql" and file.is_file():
+            return file.read_text(encoding="utf-8")
+    known = ", ".join(sorted(file.stem for file in Path(folder).glob("*.sql"))) or "none"
+    raise DataError(
+        f"{name!r} is neither SQL nor the name of a query.",
+        file=folder,
+        fix=f"take one of these queries: {known}",
+    )
+
+
+def list_queries(folder: str | Path) -> list[tuple[str, str]]:
+    """Return the name of each query in a folder and the question in its first comment line."""
+    found = []
+    for file in sorted(Path(folder).glob("*.sql")):
+        first = file.read_text(encoding="utf-8").splitlines()[:1]
+        found.append((file.stem, first[0].removeprefix("--").strip() if first else ""))
+    return found
+
+
+def _selects(root: Path, view: View) -> list[str]:
+    parts = []
+    for pattern, columns in view.sources:
+        files = sorted(root.glob(pattern))
+        if files:
+            names = ", ".join(_quoted(file.as_posix()) for file in files)
+            listed = columns
+            if "{round}" in columns:
+                in_path = _ROUND_IN_PATH[pattern.split("/")[0]]
+                listed = columns.replace(
+                    "{round}", f"regexp_extract(filename, {_quoted(in_path)}, 1)"
+                )
+                listed = listed.replace("* RENAME", "* EXCLUDE (filename) RENAME").replace(
+                    "*,", "* EXCLUDE (filename),"
+                )
+            named = "true" if listed != columns else "false"
+            parts.append(
+                f"SELECT {listed} FROM read_parquet([{names}], union_by_name=true, filename={named}, "
+                "hive_partitioning=false)"
+            )
+    return parts
+
+
+def _explain(error: duckdb.Error, root: Path) -> DataError:
+    missing = _MISSING_TABLE.search(str(error))
+    name = missing[1].lower() if missing else ""
+    if name in VIEWS:
+        patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
+        return DataError(
+            f"There are no rows for {name} yet: no file fits {patterns}.",
+            file=root,
+            fix=f"run the stage that writes it: {VIEWS[name].made_by}",
+        )
+    if missing:
+        made = [view for view in VIEWS if files_of(root, view)]
+        return DataError(
+            f"There is no table {name}.", file=root, fix=f"these are there: {', '.join(made)}"
+        )
+    return DataError(f"DuckDB cannot answer this: {str(error).strip()}")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _plain(cell: Any) -> Any:
+    return (
+        json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else cell
+    )

@@ -1,0 +1,319 @@
+"""Pre-train the embedded base model: `python -m recipes.tiny_base.pretrain models/tiny-base`.
+
+The loop is resumable: a checkpoint is written every few hundred steps, and samples depend on seed
+and step alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGeneration
+
+from mathse.figures.canvas import MARKS, SIZE
+from recipes.tiny_base.tasks import Sample, batch, kind_of
+from recipes.tiny_base.tokenizer import (
+    ASSISTANT,
+    CONTRAST,
+    END,
+    FAKE,
+    GLOBAL,
+    IMAGE,
+    IMAGE_TOKENS,
+    PAD,
+    PAPER,
+    USER,
+    train,
+)
+
+IGNORED = -100
+PATCH = 14
+PATCHES = (SIZE // PATCH) ** 2
+GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf" + "".join(MARKS.values())
+"""Characters and marks that the extra head tells apart; others count as none."""
+
+
+def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
+    """Return the model with random weights: about 2M parameters."""
+    torch.manual_seed(seed)
+    ids = {
+        name: tokenizer.convert_tokens_to_ids(token)
+        for name, token in {"pad": PAD, "bos": USER, "eos": END, "image": IMAGE}.items()
+    }
+    config = Idefics3Config(
+        vision_config={
+            "hidden_size": 128,
+            "intermediate_size": 384,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "image_size": SIZE,
+            "patch_size": 14,
+        },
+        text_config={
+            "model_type": "llama",
+            "hidden_size": 128,
+            "intermediate_size": 384,
+            "num_hidden_layers": 6,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "vocab_size": len(tokenizer),
+            "max_position_embeddings": 2048,
+            "tie_word_embeddings": True,
+            "pad_token_id": ids["pad"],
+            "bos_token_id": ids["bos"],
+            "eos_token_id": ids["eos"],
+        },
+        scale_factor=2,
+        image_token_id=ids["image"],
+        pad_token_id=ids["pad"],
+        tie_word_embeddings=True,
+        bos_token_id=ids["bos"],
+        eos_token_id=ids["eos"],
+    )
+    model = Idefics3ForConditionalGeneration(config)
+    model.generation_config.pad_token_id = ids["pad"]
+    model.generation_config.bos_token_id = ids["bos"]
+    model.generation_config.eos_token_id = ids["eos"]
+    return model
+
+
+class Steps(Dataset[dict[str, torch.Tensor]]):
+    """Training batches by step number."""
+
+    def __init__(self, processor: Any, seed: int, size: int) -> None:
+        self.processor, self.seed, self.size = processor, seed, size
+
+    def __len__(self) -> int:
+        """Say that there is no end."""
+        return 10**9
+
+    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
+        """Return the batch of a step."""
+        return collate(self.processor, batch(self.seed, step, self.size))
+
+
+def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
+    """Return `input_ids`, `attention_mask`, `labels` (B, T) and `pixels` (B, H, W, 3) uint8 for samples of one kind.
+
+    The fast path around the processor is checked against it by `tests/recipes/test_recipe.py`.
+    """
+    tokenizer = processor.tokenizer
+    shown = f"{FAKE}{GLOBAL}{IMAGE * IMAGE_TOKENS}{FAKE}"
+    prompts, answers, pixels = [], [], []
+    for sample in samples:
+        figure = shown if sample.png else ""
+        prompts.append(f"{USER}{figure}{sample.prompt}{END}{ASSISTANT}")
+        answers.append(f"{sample.answer}{END}")
+        if sample.png:
+            pixels.append(np.asarray(Image.open(io.BytesIO(sample.png)).convert("RGB")))
+    before = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    after = tokenizer(answers, add_special_tokens=False)["input_ids"]
+    length = max(len(b) + len(a) for b, a in zip(before, after, strict=True))
+    length += -length % 8  # few distinct shapes: every new one costs the CPU kernels a compilation
+    ids = torch.full((len(samples), length), tokenizer.pad_token_id)
+    labels = torch.full((len(samples), length), IGNORED)
+    mask = torch.zeros((len(samples), length), dtype=torch.long)
+    for row, (b, a) in enumerate(zip(before, after, strict=True)):
+        ids[row, : len(b) + len(a)] = torch.tensor(b + a)
+        labels[row, len(b) : len(b) + len(a)] = torch.tensor(a)
+        mask[row, : len(b) + len(a)] = 1
+    result = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    if pixels:
+        result["pixels"] = torch.from_numpy(np.stack(pixels))
+        result["glyphs"] = torch.from_numpy(
+            np.stack([glyph_grid(sample) for sample in samples if sample.png])
+        )
+    return result
+
+
+def glyph_grid(sample: Sample) -> np.ndarray:
+    """Return which characters have their centre in each patch, leftmost and second: (PATCHES, 2), 0 for none."""
+    grid = np.zeros((PATCHES, 2), dtype=np.int64)
+    for character, x, y in sorted(sample.glyphs, key=lambda glyph: glyph[1]):
+        column, row = int(x // PATCH), int(y // PATCH)
+        place = row * (SIZE // PATCH) + column
+        free = int(grid[place, 0] != 0)
+        if grid[place, free] == 0:
+            grid[place, free] = GLYPHS.find(character) + 1
+    return grid
+
+
+class GlyphReader(torch.nn.Module):
+    """An extra head, thrown away in the end: reads the characters in each patch off the vision tower.
+
+    Language alone tells the vision tower of one digit at a time; this tells it of every digit in
+    the figure at once.
+    """
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(model.config.vision_config.hidden_size, 2 * (len(GLYPHS) + 1))
+        self.seen: torch.Tensor | None = None
+        model.model.vision_model.register_forward_hook(self._keep)
+
+    def _keep(self, module: Any, inputs: Any, output: Any) -> None:
+        self.seen = output.last_hidden_state
+
+    def loss(self, glyphs_BPC: torch.Tensor) -> torch.Tensor:
+        """Return the cross-entropy over patches; patches without characters count little."""
+        assert self.seen is not None
+        logits = self.head(self.seen.float()).view(-1, len(GLYPHS) + 1)
+        weight = torch.ones(len(GLYPHS) + 1)
+        weight[0] = 0.05
+        return torch.nn.functional.cross_entropy(logits, glyphs_BPC.flatten(), weight=weight)
+
+
+def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Turn a collated batch into the model's arguments: pixels become (B, 1, 3, H, W), paper near 0."""
+    inputs = {key: value for key, value in arrays.items() if key not in ("pixels", "glyphs")}
+    if "pixels" in arrays:
+        values = (arrays["pixels"].permute(0, 3, 1, 2).float() / 255 - PAPER) / CONTRAST
+        inputs["pixel_values"] = values[:, None]
+        inputs["pixel_attention_mask"] = torch.ones(len(values), 1, SIZE, SIZE, dtype=torch.bool)
+    return inputs
+
+
+def optimizers(model: torch.nn.Module, rate: float, *, muon: bool) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the layers and AdamW for the rest (or AdamW for everything)."""
+    matrices, rest = [], []
+    for name, parameter in model.named_parameters():
+        inner = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
+        (matrices if inner and muon else rest).append(parameter)
+    found: list[torch.optim.Optimizer] = [
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    ]
+    if matrices:
+        found.append(
+            torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+        )
+    return found
+
+
+def rate_at(step: int, cycles: Sequence[int], warm_up: int, decay: float) -> float:
+    """Return the share of the full learning rate at a step.
+
+    Each cycle, given by the step at which it ends, has a warm-up, a plateau, and a linear fall over
+    its last `decay`.
+    """
+    end = next(end for end in cycles if step < end)
+    start = max((earlier for earlier in cycles if earlier <= step), default=0)
+    return min(1.0, (step - start + 1) / warm_up, (end - step) / max(1.0, (end - start) * decay))
+
+
+def main() -> None:
+    """Run or resume the pre-training."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument(
+        "--work", type=Path, default=Path(".mathse/tiny-base"), help="checkpoints and log"
+    )
+    parser.add_argument(
+        "--cycles",
+        type=int,
+        nargs="+",
+        default=[4600, 9000, 17000, 18900, 20700, 24000, 26400],
+        help="steps at which each cycle ends",
+    )
+    parser.add_argument(
+        "--weights", type=Path, default=None, help="begin with these weights, at the step --first"
+    )
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--decay", type=float, default=0.35)
+    parser.add_argument("--adamw", action="store_true")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--save-every", type=int, default=500)
+    parser.add_argument(
+        "--stop-after", type=int, default=None, help="stop at this step, for experiments"
+    )
+    args = parser.parse_args()
+    args.work.mkdir(parents=True, exist_ok=True)
+    args.out.mkdir(parents=True, exist_ok=True)
+    if not (args.out / "tokenizer.json").exists():
+        train(args.out, seed=args.seed)
+    processor = AutoProcessor.from_pretrained(args.out)
+    model = build_model(processor.tokenizer, args.seed)
+    if args.weights:
+        model.load_state_dict(
+            type(model).from_pretrained(args.weights, dtype=torch.float32).state_dict()
+        )
+    model.set_attn_implementation("eager")
+    reader = GlyphReader(model)
+    found = optimizers(model, args.rate, muon=not args.adamw)
+    found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
+    checkpoint = args.work / "checkpoint.pt"
+    first = args.first
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(state["model"])
+        reader.load_state_dict(state["reader"])
+        for optimizer, saved in zip(found, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        first = state["step"]
+    last = args.stop_after or args.cycles[-1]
+    loader = DataLoader(
+        Steps(processor, args.seed, args.batch),
+        batch_size=None,
+        sampler=range(first, last),
+        num_workers=1,
+        prefetch_factor=8,
+    )
+    started = time.monotonic()
+    losses = {
+        kind: [0.0, 0] for kind in ("figure", "reading", "text", "comparing", "lookup", "glyphs")
+    }
+    model.train()
+    for step, arrays in enumerate(loader, start=first):
+        share = rate_at(step, args.cycles, 200, args.decay)
+        for optimizer in found:
+            for group in optimizer.param_groups:
+                group["lr"] = args.rate * share
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = model(**to_inputs(arrays)).loss
+        extra = reader.loss(arrays["glyphs"]) if "glyphs" in arrays else torch.zeros(())
+        (loss + extra).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer in found:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        tally = losses[kind_of(step)]
+        tally[0] += loss.item()
+        tally[1] += 1
+        if "glyphs" in arrays:
+            losses["glyphs"][0] += extra.item()
+            losses["glyphs"][1] += 1
+        done = step + 1
+        if done % 100 == 0:
+            row = {
+                "step": done,
+                **{k: round(v[0] / max(1, v[1]), 4) for k, v in losses.items()},
+                "rate": round(args.rate * share, 6),
+                "seconds": round(time.monotonic() - started),
+            }
+            losses = {key: [0.0, 0] for key in losses}
+            with (args.work / "log.jsonl").open("a") as log:
+                log.write(json.dumps(row) + "\n")
+            print(row, flush=True)
+        if done % args.save_every == 0 or done == last:
+            state = {"model": model.state_dict(), "reader": reader.state_dict(), "step": done}
+            state["optimizers"] = [optimizer.state_dict() for optimizer in found]
+            torch.save(state, checkpoint.with_suffix(".new"))
+            os.replace(checkpoint.with_suffix(".new"), checkpoint)
+    model.set_attn_implementation("sdpa")
+    model.to(torch.bfloat16).save_pretrained(args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mathse.curation.dedup import near_key, with_near_key
+
+PATH = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "The bar shows 3\n3 + 4 = 7\nThe answer to this problem is 7",
+        "Step 1: The bar shows 3.\n\nStep 2: 3+4=7!\nThe answer to this problem is 7.".replace(
+            "!", "."
+        ),
+        "1) the **bar** shows 3.  2) 3+4=7.\nThe answer to this problem is $7$.".replace(
+            "  2) ", "\n2) "
+        ),
+        "1. The bar shows 3.\r\n2. \\(3+4=7\\).\r\nTHE ANSWER TO THIS PROBLEM IS 7.",
+        "１. The bar shows ３。\n2. 3＋4＝7.\nThe answer to this problem is 7.",
+    ],
+)
+def test_ways_of_writing_do_not_count(other):
+    assert near_key(other) == near_key(PATH)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3+4=7.", "3-4=7."),
+        ("The bar shows 3.", "The bar shows 8."),
+        ("It is 2.5.", "It is 25."),
+        ("It is 3:4.", "It is 34."),
+        ("5! = 120", "5 = 120"),
+        ("2**3=8", "23=8"),
+        ("x_1=2", "x1=2"),
+        ("AB is 3, BC is 4.", "BC is 3, AB is 4."),
+        ("条形是3。", "条形是4。"),
+    ],
+)
+def test_what_says_something_else_stays_different(one, other):
+    assert near_key(one) != near_key(other)
+
+
+@settings(deadline=None)
+@given(st.text())
+def test_the_key_is_a_fixed_point_of_case_and_blanks(text):
+    assert near_key(f"  {text}\n\n") == near_key(text)
+
+
+def test_rows_get_a_key_each_even_none():
+    assert with_near_key(pl.DataFrame({"response": ["A.", "a"]}))["near_key"].to_list() == [
+        "a",
+        "a",
+    ]
+    assert with_near_key(pl.DataFrame(schema={"response": pl.String})).columns == [
+        "response",
+        "near_key",
+    ]

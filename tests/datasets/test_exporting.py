@@ -1,0 +1,231 @@
+"""Export for other trainers; what was exported comes back as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mathse.cli import app
+from mathse.core.errors import DataError, ParamError
+from mathse.core.images import ImageStore, write_images
+from mathse.core.params import Problems
+from mathse.core.tables import read_table, write_table
+from mathse.datasets.exporting import FORMATS, export_rows, training_rows
+from mathse.datasets.imported import HELD_OUT, ONCE, gather
+from mathse.prompts import solve_messages
+from tests.datasets.made import Imported, bring, picture, put
+
+BACK = {"llama-factory": "llama-factory", "ms-swift": "ms-swift", "trl": "hf-folder"}
+
+
+def imported(tmp: Path, *, split: str = "train", numbers: range = range(6)) -> Imported:
+    """An import with and without images, choices, solutions; in two languages."""
+    root = tmp / f"from-{split}"
+    rows: list[dict[str, Any]] = [
+        {
+            "question": "<image1> Was ist <image2>?",
+            "answer": "B",
+            "options": ["größer", "1 \\text{ cm}"],
+            "level": 2,
+        },
+        {"question": "2+2?\nTwo lines.", "answer": "4", "unit": "m", "grade": 3},
+        {"question": "如图，求∠1。", "answer": "50°", "subject": "geometry"},
+        {"question": "Fraction?", "answer": "\\frac{1}{2}"},
+        {"question": "No solution here?", "answer": "no"},
+        {"question": "Last?", "answer": "yes"},
+    ]
+    for number in numbers:
+        images = ["a.png", "b.jpg"] if number == 0 else ["b.jpg"] if number == 2 else []
+        rows[number] |= {"images": images, "split": split, "id": str(number)}
+        if number != 4:
+            rows[number]["solution"] = (
+                f"First {number}.\n\nThen it is so.\nAnswer: {rows[number]['answer']}"
+            )
+    put(root / "a.png", picture(1))
+    put(root / "b.jpg", picture(2, "JPEG"))
+    put(root / f"{split}.jsonl", [rows[number] for number in numbers])
+    return bring("ms-swift", root, tmp / split)
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_what_was_exported_comes_back(tmp_path: Path, form: str) -> None:
+    first = imported(tmp_path)
+    counts = export_rows(form, first.out, tmp_path / "export")
+    assert counts == {"rows": 5, "images": 2}
+    again = bring(BACK[form], tmp_path / "export", tmp_path)
+    assert again.counts["quarantined"] == 0
+    kept = first.problems.filter(pl.col("solution").is_not_null())
+    assert again.problems.equals(kept) and again.images.equals(first.images)
+
+
+def test_all_solutions_of_a_problem_come_back(tmp_path: Path) -> None:
+    first = imported(tmp_path)
+    data = tmp_path / "data"
+    problem = first.problems.row(0, named=True)
+    rows = [
+        {
+            "row_id": f"{at:016x}",
+            "problem_id": problem["problem_id"],
+            "trajectory_id": f"{at:016x}",
+            "round": "r1",
+        }
+        | {"origin": "student", "response": f"Way {at}.\nThe answer to this problem is 4"}
+        for at in range(3)
+    ]
+    for name, count in (("r2", 1), ("r10", 3)):
+        write_table(
+            pl.DataFrame(rows[:count]), data / "rounds" / name / "train.parquet", sort_by=["row_id"]
+        )
+    write_table(
+        first.problems, data / "problems" / "problems.parquet", sort_by=["split", "problem_id"]
+    )
+    write_images(first.images, data / "problems" / "images")
+    assert training_rows(data, "r2")[0].height == 1
+    for form in FORMATS:
+        export_rows(form, data, tmp_path / form)
+        back = bring(BACK[form], tmp_path / form, tmp_path / "back").row()
+        responses = [back["solution"], *(other["solution"] for other in back["meta"]["also"])]
+        assert sorted(responses) == sorted(row["response"] for row in rows), "the last round is r10"
+        assert back["problem_id"] == problem["problem_id"]
+    with pytest.raises(ParamError, match="only of r10, r2"):
+        export_rows("trl", data, tmp_path / "x", round_name="r3")
+
+
+def test_what_the_trainers_read(tmp_path: Path) -> None:
+    first = imported(tmp_path)
+    for form in FORMATS:
+        export_rows(form, first.out, tmp_path / form)
+    info = json.loads((tmp_path / "llama-factory" / "dataset_info.json").read_text("utf-8"))[
+        "mathse"
+    ]
+    lines = (tmp_path / "llama-factory" / info["file_name"]).read_text("utf-8").splitlines()
+    for line in lines:
+        row = json.loads(line)
+        talk = row[info["columns"]["messages"]]
+        assert [message[info["tags"]["role_tag"]] for message in talk] == ["user", "assistant"]
+        paths = row[info["columns"]["images"]]
+        assert (
+            talk[0]["content"].count("<image>") == len(paths)
+            and "<image1>" not in talk[0]["content"]
+        )
+        told = json.loads(row["mathse"])
+        asked = solve_messages(told["question"], told["choices"], len(paths))[0]["content"][-1][
+            "text"
+        ]
+        assert talk[0]["content"] == "<image>" * len(paths) + asked, "the pipeline's own prompt"
+        store = ImageStore(first.out / "images")
+        for path in paths:
+            assert store.get(Path(path).stem) == (tmp_path / "llama-factory" / path).read_bytes()
+    assert lines == (tmp_path / "ms-swift" / "train.jsonl").read_text("utf-8").splitlines()
+    shard = read_table(tmp_path / "trl" / "data" / "train-00000.parquet")
+    assert (
+        shard["prompt"][0].to_list()[0]["role"] == "user"
+        and shard["completion"][0][0]["role"] == "assistant"
+    )
+    card = yaml.safe_load((tmp_path / "trl" / "README.md").read_text("utf-8").split("---")[1])
+    assert [one["name"] for one in card["dataset_info"]["features"]] == shard.columns
+
+
+def test_an_export_without_its_own_column_still_imports(tmp_path: Path) -> None:
+    first = imported(tmp_path)
+    export_rows("ms-swift", first.out, tmp_path / "export")
+    file = tmp_path / "export" / "train.jsonl"
+    rows = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    put(file, [{name: row[name] for name in ("messages", "images")} for row in rows])
+    found = bring("ms-swift", tmp_path / "export", tmp_path)
+    assert found.counts["problems"] == 5
+    assert found.problems["answer"].sort().to_list() == sorted(
+        ["B", "4", "50°", "\\frac{1}{2}", "yes"]
+    )
+
+
+def test_what_cannot_be_exported(tmp_path: Path) -> None:
+    first = imported(tmp_path)
+    with pytest.raises(ParamError, match="no export format"):
+        export_rows("zip", first.out, tmp_path / "x")
+    put(tmp_path / "full" / "mine.txt", "keep me")
+    with pytest.raises(ParamError, match="not an empty folder"):
+        export_rows("trl", first.out, tmp_path / "full")
+    with pytest.raises(DataError, match="No training rows"):
+        export_rows("trl", tmp_path / "full", tmp_path / "x")
+    with pytest.raises(ParamError, match="no rounds"):
+        export_rows("trl", first.out, tmp_path / "x", round_name="r1")
+
+
+def settings(*tables: dict[str, Any], **other: Any) -> Problems:
+    shares = {"orm_share": 0.4, "orm_test_share": 0.2, **other}
+    return Problems.model_validate(
+        {"source": "tables", "figures": {}, "tables": list(tables), **shares}
+    )
+
+
+def test_imports_become_the_problems_of_the_pipeline(tmp_path: Path) -> None:
+    train = imported(tmp_path)
+    test = imported(tmp_path, split="test", numbers=range(4, 6))
+    tables = (
+        {"path": str(train.out), "use": "train"},
+        {"path": str(test.out), "use": "eval", "split": "test"},
+    )
+    rows, images, aside = gather(settings(*tables), seed=0)
+    counts = dict(rows.group_by("split").len().iter_rows())
+    assert counts == {"eval": 2, "orm": 2, "orm_test": 1, "train": 1}, (
+        "two of six are held out, four shared out"
+    )
+    assert rows["problem_id"].is_unique().all()
+    assert aside["rule"].to_list() == [HELD_OUT] * 2, "what is evaluated is not trained on"
+    assert set(images["image_id"]) == set(rows["image_ids"].explode(empty_as_null=False))
+    assert gather(settings(*tables), seed=0)[0].equals(rows)
+    limited = gather(settings({**tables[0], "limit": 2}, orm_share=0, orm_test_share=0), seed=0)[0]
+    assert limited.height == 2 and set(limited["split"]) == {"train"}
+    with pytest.raises(ParamError, match=r"no rows of split dev, only of \['train'\]"):
+        gather(settings({**tables[0], "split": "dev"}), seed=0)
+    with pytest.raises(DataError, match="no finished import"):
+        gather(settings({"path": str(tmp_path), "use": "train"}), seed=0)
+    with pytest.raises(ParamError, match="is empty"):
+        gather(settings(), seed=0)
+
+
+def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) -> None:
+    train = imported(tmp_path)
+    test = imported(tmp_path, split="test", numbers=range(3, 6))
+    tables = ({"path": str(test.out), "use": "eval"}, {"path": str(train.out), "use": "eval"})
+    rows, _, aside = gather(settings(*tables), seed=0)
+    assert rows["problem_id"].is_unique().all() and rows.height == 6
+    assert set(aside["rule"]) == {ONCE} and set(aside["file"]) == {
+        str(train.out / "problems.parquet")
+    }
+    stood = train.problems["problem_id"].to_list()
+    assert [stood[row] for row in aside["row"]] == aside["value"].to_list(), (
+        "the row in its own file"
+    )
+
+
+def test_the_commands(tmp_path: Path) -> None:
+    run = CliRunner()
+    listed = run.invoke(app, ["import", "list"])
+    assert listed.exit_code == 0
+    assert all(
+        word in listed.stdout for word in ("tabmwp", "CC BY-NC-SA 4.0", "expects", "math-vision")
+    )
+    put(
+        tmp_path / "s" / "train.jsonl",
+        [{"question": "2+2?", "answer": "4", "solution": "So 4."}, {"question": "?"}],
+    )
+    out = tmp_path / "out"
+    done = run.invoke(app, ["import", "ms-swift", str(tmp_path / "s"), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert "2 rows read = 1 problems + 1 quarantined + 0 duplicates" in done.stdout
+    assert "1 quarantined: answer is given" in done.stdout
+    exported = run.invoke(
+        app, ["export", "ms-swift", "--data", str(out), "--out", str(tmp_path / "e")]
+    )
+    assert exported.exit_code == 0 and "1 rows, 0 images" in exported.stdout
+    assert run.invoke(app, ["import", "tabmwp"]).exit_code == 2
+    failed = run.invoke(app, ["import", "tabmwp", str(tmp_path)])
+    assert failed.exit_code == 1 and "Nothing of TabMWP is here" in failed.output

@@ -1,0 +1,329 @@
+"""What holds for every import: bad files, counts that add up, resume after a kill, the same bytes every time."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from PIL import Image, ImageDraw
+
+from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import folder_digest
+from mathse.core.images import write_images
+from mathse.core.phash import HEIGHT, WIDTH, difference_hash
+from mathse.datasets.column_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
+from mathse.datasets.file_readers import count_rows, read_rows
+from mathse.datasets.image_files import array_to_png, describe_image
+from mathse.datasets.importing import import_source
+from mathse.datasets.protocol import BadRow, DataFile
+from mathse.datasets.shards import pack, write_shards
+from tests.datasets.made import bring, picture, put
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def row(image: str, number: int = 0) -> dict[str, Any]:
+    return {
+        "id": str(number),
+        "question": f"{number}: how many? <image1>",
+        "answer": "3",
+        "options": [],
+        "image": image,
+    }
+
+
+def bomb() -> bytes:
+    """A PNG of 60,000 x 60,000 pixels in a few bytes."""
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b""))
+    out = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        out += (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
+    return out
+
+
+def test_bad_images_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
+    root = tmp_path / "d" / "mv"
+    put(tmp_path / "d" / "outside.png", picture(1))
+    put(root / "images" / "good.png", picture(2))
+    put(root / "images" / "cut.jpg", picture(3, "JPEG", (300, 300))[:900])
+    put(root / "images" / "text.png", "not an image")
+    put(root / "images" / "empty.png", b"")
+    put(root / "images" / "bomb.png", bomb())
+    put(root / "images" / "drawing.tiff", picture(4, "TIFF"))
+    (root / "images" / "link.png").symlink_to(tmp_path / "d" / "outside.png")
+    cases = {
+        "images/good.png": None,
+        "images/missing.png": "image is there",
+        "images": "image is there",
+        "../outside.png": "image stays inside the data set",
+        str(tmp_path / "d" / "outside.png"): "image stays inside the data set",
+        "images/link.png": "image stays inside the data set",
+        "https://example.org/a.png": "image is a local file",
+        "images/zero\0.png": "image is a local file",
+        "images/" + "x" * 300: "image is a local file",
+        "images/cut.jpg": "image decodes",
+        "images/text.png": "image decodes",
+        "images/empty.png": "image decodes",
+        "images/drawing.tiff": "image decodes",
+        "images/bomb.png": "image has at most 40000000 pixels",
+        "images\\good.png": None,
+    }
+    put(root / "test.jsonl", [row(name, number) for number, name in enumerate(cases)])
+    found = bring("math-vision", root, tmp_path)
+    rules = dict(found.aside.select("row", "rule").iter_rows())
+    assert {name: rules.get(number) for number, name in enumerate(cases)} == cases
+    assert set(found.aside["field"]) == {"image"} and set(found.aside["file"]) == {"test.jsonl"}
+    assert found.images.height == 1 and "object at 0x" not in "".join(found.aside["reason"])
+
+
+def test_images_may_lie_in_a_further_folder(tmp_path: Path) -> None:
+    put(tmp_path / "d" / "test.jsonl", [row(str(tmp_path / "far" / "a.png"))])
+    put(tmp_path / "far" / "a.png", picture(1))
+    assert bring("math-vision", tmp_path / "d", tmp_path).counts["quarantined"] == 1
+    assert (
+        bring("math-vision", tmp_path / "d", tmp_path, images=tmp_path / "far").counts["problems"]
+        == 1
+    )
+
+
+def test_broken_lines_and_wrong_encodings(tmp_path: Path) -> None:
+    good = json.dumps({"question": "Größe?", "answer": "3"}, ensure_ascii=False)
+    lines = [
+        b"\xef\xbb\xbf" + good.encode(),
+        b"{",
+        b"",
+        good.replace("3", "4").encode("latin-1"),
+        b"[1]",
+        b'{"question": "\\ud800", "answer": "1"}',
+    ]
+    put(tmp_path / "s" / "train.jsonl", b"\n".join([*lines, good.replace("3", "5").encode()]))
+    found = bring("ms-swift", tmp_path / "s", tmp_path)
+    assert found.problems["answer"].sort().to_list() == ["3", "5"]
+    told = dict(found.aside.select("row", "rule").iter_rows())
+    assert told == {
+        1: "line is JSON",
+        2: "text is UTF-8",
+        3: "row is an object",
+        4: "text is UTF-8",
+    }
+    assert "\\udcf6" in found.aside.filter(pl.col("row") == 2)["value"].item()
+
+
+def test_json_files_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mathse.datasets.file_readers.BLOCK_CHARS", 7)
+    rows = [{"a": number, "text": "äöü]}" * number, "n": [1, {"x": '\\"'}]} for number in range(20)]
+    listed = DataFile(put(tmp_path / "list.json", rows))
+    assert list(read_rows(listed)) == rows and count_rows(listed) == 20
+    keyed = DataFile(put(tmp_path / "keyed.json", {f"k{at}": one for at, one in enumerate(rows)}))
+    assert list(read_rows(keyed)) == [{"_key": f"k{at}", **one} for at, one in enumerate(rows)]
+    numbers = DataFile(put(tmp_path / "numbers.json", "[12345678901, 23456789012345]"))
+    assert [bad.value for bad in read_rows(numbers) if isinstance(bad, BadRow)] == [
+        12345678901,
+        23456789012345,
+    ]
+    for text, count in (
+        ("[]", 0),
+        ('[{"a": 1}, {"a": ', 2),
+        ("[{}, oh", 2),
+        ("3", 1),
+        ("", 1),
+        ('{"k" 1}', 1),
+    ):
+        broken = DataFile(put(tmp_path / "broken.json", text))
+        found = list(read_rows(broken))
+        assert len(found) == count_rows(broken) == count
+        assert not count or isinstance(found[-1], BadRow)
+
+
+def test_limits_splits_and_what_is_not_there(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        rows = [{"question": f"{split} {at}?", "answer": str(at)} for at in range(5)]
+        put(tmp_path / "s" / f"{split}.jsonl", [*rows, {"question": split}])
+    assert bring("ms-swift", tmp_path / "s", tmp_path).counts["rows"] == 12
+    found = bring("ms-swift", tmp_path / "s", tmp_path, splits=["train"])
+    assert found.counts["splits"] == {"train": 5} and found.counts["quarantined"] == 1
+    assert bring("ms-swift", tmp_path / "s", tmp_path, limit=3).counts["rows"] == 3
+    with pytest.raises(ParamError, match="no rows of the splits"):
+        import_source("ms-swift", tmp_path / "s", tmp_path / "o", splits=["dev"])
+    with pytest.raises(ParamError, match="at least 1"):
+        import_source("ms-swift", tmp_path / "s", tmp_path / "o", limit=0)
+    with pytest.raises(ParamError, match="no source"):
+        import_source("nothing", tmp_path / "s", tmp_path / "o")
+    with pytest.raises(DataError, match="Nothing of"):
+        import_source("tabmwp", tmp_path / "s", tmp_path / "o")
+
+
+def test_the_same_problem_counts_once_and_loses_nothing(tmp_path: Path) -> None:
+    one = {"question": "2+2?", "answer": "4", "id": "a", "solution": "It is 4."}
+    put(
+        tmp_path / "s" / "train.jsonl",
+        [one, {**one, "id": "b", "solution": "Count: 3, 4."}, {**one, "answer": "5"}],
+    )
+    found = bring("ms-swift", tmp_path / "s", tmp_path)
+    assert found.counts["duplicates"] == 1
+    first = next(row for row in found.rows() if row["answer"] == "4")
+    assert first["solution"] == "It is 4."
+    assert first["meta"]["also"] == [
+        {"split": "train", "solution": "Count: 3, 4.", "meta": {"id": "b"}}
+    ]
+
+
+def many(root: Path, count: int) -> Path:
+    """Rows in the layout of MATH-Vision; every third picture is used twice, every seventh row is bad."""
+    rows = []
+    for number in range(count):
+        name = f"images/{number - number % 3 // 2}.png"
+        rows.append(row("images/none.png" if number % 7 == 3 else name, number))
+        put(root / "images" / f"{number}.png", picture(number))
+    put(root / "test.jsonl", rows)
+    return root
+
+
+def test_two_imports_have_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mathse.datasets.raw_problems.ROWS_PER_CHUNK", 9)
+    root = many(tmp_path / "mv", 60)
+    bring("math-vision", root, tmp_path / "a")
+    monkeypatch.setattr("mathse.datasets.raw_problems.ROWS_PER_CHUNK", 500)
+    found = bring("math-vision", root, tmp_path / "b")
+    assert folder_digest(tmp_path / "a" / "out") == folder_digest(tmp_path / "b" / "out")
+    assert found.counts["quarantined"] == 9 and found.images.height < found.problems.height
+
+
+def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
+    root = many(tmp_path / "mv", 80)
+    bring("math-vision", root, tmp_path / "whole")
+    code = (
+        "import sys, time; from mathse.datasets import importing, raw_problems; raw_problems.ROWS_PER_CHUNK = 10\n"
+        "work = importing._Run._work\n"
+        "def slow(run, chunk): time.sleep(0.05); print('chunk', flush=True); return work(run, chunk)\n"
+        "importing._Run._work = slow\n"
+        "importing.import_source('math-vision', sys.argv[1], sys.argv[2])\n"
+    )
+    out = tmp_path / "killed" / "out" / "math-vision"
+    command = [sys.executable, "-c", code, str(root), str(out)]
+    worked = []
+    for stop_after in (3, 3, None):
+        run = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        assert run.stdout is not None
+        seen = 0
+        for _ in run.stdout:
+            seen += 1
+            if seen == stop_after:
+                os.kill(run.pid, signal.SIGKILL)
+                break
+        run.wait(timeout=60)
+        run.stdout.close()
+        worked.append(seen)
+        assert (out / "import.json").exists() == (stop_after is None)
+    assert worked[0] == worked[1] == 3 and 2 <= worked[2] <= 4, (
+        "at least two chunks of each killed run stay"
+    )
+    assert folder_digest(out) == folder_digest(tmp_path / "whole" / "out" / "math-vision")
+
+
+def test_a_changed_image_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = many(tmp_path / "mv", 6)
+    out = tmp_path / "out" / "math-vision"
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("mathse.datasets.importing._Run.finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            import_source("math-vision", root, out)
+    put(root / "images" / "0.png", picture(99))
+    os.utime(root / "images" / "0.png", ns=(time.time_ns(), time.time_ns() + 10**9))
+    found = bring("math-vision", root, tmp_path)
+    assert picture(99) in found.images["bytes"].to_list()
+
+
+def test_shards_equal_those_of_write_images(tmp_path: Path) -> None:
+    rows = [describe_image(picture(number), "x") for number in range(23)]
+    frame = pl.DataFrame(rows, schema=IMAGE_TYPES)
+    for part, (start, length) in enumerate(((0, 9), (5, 9), (12, 11))):
+        none = pl.DataFrame(schema=PROBLEM_TYPES), pl.DataFrame(schema=QUARANTINE_TYPES)
+        pack(*none, frame.slice(start, length)).write_parquet(tmp_path / f"{part}.parquet")
+    wanted = frame["image_id"].sort().head(20)
+    write_images(
+        frame.filter(pl.col("image_id").is_in(wanted.implode())), tmp_path / "all", rows_per_shard=6
+    )
+    put(tmp_path / "parts" / "images-00009.parquet", b"old")
+    parts = [tmp_path / f"{part}.parquet" for part in range(3)]
+    count = write_shards(
+        parts, wanted, tmp_path / "parts", spool=tmp_path / "spool", rows_per_shard=6
+    )
+    assert count == 20 and folder_digest(tmp_path / "parts") == folder_digest(tmp_path / "all")
+    assert (
+        write_shards(
+            [], pl.Series([], dtype=pl.String), tmp_path / "none", spool=tmp_path / "spool"
+        )
+        == 0
+    )
+
+
+def test_the_hash_lasts_through_scale_and_compression() -> None:
+    def figure(turned: bool) -> Image.Image:
+        image = Image.new("RGB", (400, 300), "white")
+        draw = ImageDraw.Draw(image)
+        draw.polygon(
+            [(40, 250), (360, 250), (90 if turned else 310, 30)],
+            outline="black",
+            fill="lightgrey",
+            width=6,
+        )
+        draw.ellipse(
+            (220, 60, 380, 180) if turned else (20, 30, 180, 150), outline="black", width=6
+        )
+        return image
+
+    def bits(image: Image.Image, form: str, **options: Any) -> int:
+        out = io.BytesIO()
+        image.save(out, form, **options)
+        return int(describe_image(out.getvalue(), "x")["phash"], 16)
+
+    small = figure(False).resize((173, 130))
+    near = (bits(figure(False), "PNG") ^ bits(small, "JPEG", quality=60)).bit_count()
+    far = (bits(figure(False), "PNG") ^ bits(figure(True), "PNG")).bit_count()
+    assert near <= 4 and far >= 12
+
+
+def test_the_hash_sees_through_transparency() -> None:
+    clear = Image.new("RGBA", (90, 80), (0, 0, 0, 0))
+    clear.paste((0, 0, 0, 255), (10, 10, 40, 70))
+    out = io.BytesIO()
+    clear.save(out, "PNG")
+    white = Image.new("RGBA", clear.size, "white")
+    grey = (
+        Image.alpha_composite(white, clear)
+        .convert("L")
+        .resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+    )
+    assert describe_image(out.getvalue(), "x")["phash"] == difference_hash(grey.tobytes())
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3), (300, 400, 3), (7, 5, 1)])
+def test_arrays_become_png(shape: tuple[int, ...]) -> None:
+    import numpy as np
+
+    array = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    read = np.asarray(Image.open(io.BytesIO(array_to_png(array))))
+    assert (read == array.reshape(read.shape)).all()
+    assert array_to_png(array / 255.0) == array_to_png(array), "floats from 0 to 1 are scaled"
+    assert array_to_png(array.astype(np.float64)) == array_to_png(array)

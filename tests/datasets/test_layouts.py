@@ -1,0 +1,244 @@
+"""The general layouts, and rows that no layout allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mathse.datasets.fields import cut_prompt, guess_answer_type, short_name
+from tests.datasets.made import Imported, bring, hub_image, parquet, picture, put
+from tests.datasets.test_data_sets import llava
+
+
+def said(*texts: str) -> list[dict[str, str]]:
+    return [
+        {"role": role, "content": text}
+        for role, text in zip(("user", "assistant") * 3, texts, strict=False)
+    ]
+
+
+def one(found: Imported) -> tuple[str, str, list[str], int]:
+    row = found.row()
+    return row["question"], row["answer"], row["choices"], len(row["image_ids"])
+
+
+def test_llava_file(tmp_path: Path) -> None:
+    file = put(
+        tmp_path / "l" / "train.json",
+        [llava("a.jpg", "<image>\nHow many?", "3 + 4 = 7.\nThe answer is 7.")],
+    )
+    put(tmp_path / "l" / "a.jpg", picture(1, "JPEG"))
+    assert one(bring("llava", file, tmp_path)) == ("How many?", "7", [], 1)
+
+
+def test_sharegpt_with_images_and_a_system_message(tmp_path: Path) -> None:
+    talk = [
+        {"from": "system", "value": "Be brief."},
+        *llava("", "Compare <image> and <image>.", "Yes")["conversations"],
+    ]
+    put(tmp_path / "l" / "x.json", [{"conversations": talk, "images": ["a.png", "b.png"]}])
+    for name in "ab":
+        put(tmp_path / "l" / "images" / f"{name}.png", picture(ord(name)))
+    assert one(bring("llava", tmp_path / "l", tmp_path)) == (
+        "Compare <image> and <image>.",
+        "Yes",
+        [],
+        2,
+    )
+
+
+def test_swift_messages(tmp_path: Path) -> None:
+    rows = [
+        {
+            "messages": said("<image>Is AB < CD?\nA. yes\nB. no", "They are equal.\n\\boxed{B}"),
+            "images": ["i/a.png"],
+        },
+        {"messages": said("What is 2+2?", "#### 4")},
+        {"messages": said("<image>What?", "5", "And then?", "6"), "images": ["i/a.png"]},
+        {"messages": said("<image><image>What?", "5"), "images": ["i/a.png"]},
+    ]
+    put(tmp_path / "s" / "val.jsonl", rows)
+    put(tmp_path / "s" / "i" / "a.png", picture(1))
+    found = bring("ms-swift", tmp_path / "s", tmp_path)
+    picked, sums = found.rows()
+    assert (picked["question"], picked["choices"], picked["answer"]) == (
+        "Is AB < CD?",
+        ["yes", "no"],
+        "B",
+    )
+    assert (sums["answer"], sums["image_ids"], sums["split"]) == ("4", [], "val")
+    told = {row["row"]: row["rule"] for row in found.aside.to_dicts()}
+    assert told == {2: "one question and one answer", 3: "image placeholders fit the images"}
+
+
+def test_llama_factory_reads_columns_and_tags(tmp_path: Path) -> None:
+    info = {
+        "mine": {
+            "file_name": "mine.json",
+            "formatting": "sharegpt",
+            "columns": {"messages": "talk", "images": "pics"},
+            "tags": {
+                "role_tag": "who",
+                "content_tag": "what",
+                "user_tag": "pupil",
+                "assistant_tag": "teacher",
+            },
+        },
+        "plain_test": {
+            "file_name": "plain.jsonl",
+            "columns": {"prompt": "ask", "query": "more", "response": "reply"},
+        },
+        "ranked": {"file_name": "ranked.json", "ranking": True},
+        "far": {"hf_hub_url": "someone/data"},
+    }
+    put(tmp_path / "f" / "dataset_info.json", info)
+    talk = [{"who": "pupil", "what": "<image>Name it."}, {"who": "teacher", "what": "A circle"}]
+    put(tmp_path / "f" / "mine.json", [{"talk": talk, "pics": ["p/1.png"]}])
+    put(tmp_path / "f" / "plain.jsonl", [{"ask": "Add.", "more": "2 and 3", "reply": "Answer: 5"}])
+    put(tmp_path / "f" / "p" / "1.png", picture(1))
+    plain, mine = bring("llama-factory", tmp_path / "f", tmp_path).rows()
+    assert (plain["question"], plain["answer"], plain["split"]) == ("Add.\n2 and 3", "5", "test")
+    assert (mine["question"], mine["answer"], mine["answer_type"]) == (
+        "Name it.",
+        "A circle",
+        "text",
+    )
+
+
+def test_a_hub_folder_by_columns(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {
+            "problem": "<image>Find x.",
+            "images": [hub_image(picture(1))],
+            "answer": "$\\sqrt{2}$",
+            "options": None,
+        },
+        {
+            "problem": "Pick.",
+            "images": [hub_image(picture(2), "two.png")],
+            "answer": "b",
+            "options": ["u", "v"],
+        },
+        {"problem": "Pick.", "images": [], "answer": "c", "options": ["u", "v"]},
+    ]
+    parquet(tmp_path / "h" / "data" / "validation-00000-of-00001.parquet", rows)
+    found = bring("hf-folder", tmp_path / "h", tmp_path)
+    root, pick = found.rows()
+    assert (root["question"], root["answer_type"], root["split"]) == (
+        "Find x.",
+        "expression",
+        "validation",
+    )
+    assert (pick["answer"], pick["answer_type"]) == ("B", "choice")
+    assert found.aside["rule"].to_list() == ["choice letter exists"]
+
+
+def test_messages_with_parts(tmp_path: Path) -> None:
+    user = {
+        "role": "user",
+        "content": [{"type": "image", "text": None}, {"type": "text", "text": "Count."}],
+    }
+    answer = {"role": "assistant", "content": [{"type": "text", "text": "The answer is 12."}]}
+    parquet(
+        tmp_path / "h" / "train.parquet",
+        [{"messages": [user, answer], "images": [hub_image(picture(1))]}],
+    )
+    assert one(bring("hf-folder", tmp_path / "h", tmp_path)) == ("Count.", "12", [], 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "rule"),
+    [
+        ({"conversations": "no"}, "messages are a list"),
+        ({"conversations": ["no"]}, "messages have role and content"),
+        ({"conversations": [{"from": "ghost", "value": "x"}]}, "messages have role and content"),
+        (
+            llava("", "Why?", "Because it rains, as one can see in the picture of the sky. " * 3),
+            "answer is stated",
+        ),
+        (
+            {
+                "messages": said(
+                    "Why is that so?", "It follows from what was said.\nAnd from nothing else."
+                )
+            },
+            "answer is stated",
+        ),
+        ({"messages": said("", "Answer: 4")}, "question is not empty"),
+        ({"messages": said("How many?", "")}, "answer is stated"),
+        ({"question": "x?"}, "answer is given"),
+        ({"answer": "4"}, "row has a question"),
+        ({"question": "x?", "answer": {"a": 1}}, "answer is text"),
+        ({"question": "x?", "answer": "4", "image": 5}, "image is a path or bytes"),
+        ({"question": "x?", "answer": "A", "choices": ["1"]}, "choices are none or 2 to 26"),
+        ({"question": "x?", "answer": "A", "choices": ["1", " "]}, "choices are not empty"),
+        ({"question": "x?", "answer": "A", "choices": ["1", "1"]}, "choices differ"),
+        ({"question": "x?", "answer": "D", "choices": ["1", "2"]}, "choice letter exists"),
+        ({"question": "x?", "answer": "A", "choices": "1, 2"}, "choices is a list of texts"),
+        ({"question": "see <image2>", "answer": "1"}, "image placeholders fit the images"),
+        ({"mathse": "{}"}, "mathse column is whole"),
+    ],
+)
+def test_a_bad_row_is_named_and_the_rest_goes_on(
+    tmp_path: Path, row: dict[str, Any], rule: str
+) -> None:
+    good = {"messages": said("What is 2+2?", "4")}
+    put(
+        tmp_path / "s" / "train.jsonl", [good, row, {**good, "messages": said("What is 2+3?", "5")}]
+    )
+    found = bring("ms-swift", tmp_path / "s", tmp_path)
+    assert found.counts["problems"] == 2
+    (bad,) = found.aside.to_dicts()
+    assert (bad["file"], bad["row"]) == ("train.jsonl", 1) and bad["reason"] and bad["field"]
+    assert bad["rule"] == rule
+
+
+def test_prompts_are_cut() -> None:
+    assert cut_prompt("<image>\nQuestion: Why?\nChoices:\n(A) 1\n(B) 2") == ("Why?", ["1", "2"])
+    assert cut_prompt("Why?\nA. 1\nB. 2 <m>\nC. 3") == ("Why?", ["1", "2 <m>", "3"])
+    assert cut_prompt("Why? Choices: A:145° B:35° C:55°") == (
+        "Why? Choices: A:145° B:35° C:55°",
+        [],
+    )
+    assert cut_prompt("Why?\nChoices: A:145° B:35° C:55°") == ("Why?", ["145°", "35°", "55°"])
+    assert cut_prompt("Find A.\nA. Smith says so.") == ("Find A.\nA. Smith says so.", [])
+    assert cut_prompt("Why?\nChoices:\n(A) 1\n(C) 2") == ("Why?\nChoices:\n(A) 1\n(C) 2", [])
+    assert cut_prompt("Is <image> like <image>") == ("Is <image> like <image>", [])
+    assert cut_prompt("如图\n选项：\nA．3\nB．4") == ("如图", ["3", "4"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        ("12", "number"),
+        ("-1,204.50", "number"),
+        ("3/4", "number"),
+        ("50°", "number"),
+        ("12%", "number"),
+        ("$5", "number"),
+        ("1.5e3", "number"),
+        (".5", "number"),
+        ("{1, 2}", "set"),
+        ("[0, 3]", "set"),
+        ("Monday", "text"),
+        ("New York", "text"),
+        ("2x+1", "expression"),
+        ("\\frac{1}{2}", "expression"),
+        ("x", "expression"),
+        ("", "expression"),
+    ],
+)
+def test_kinds_of_answers_are_told_apart(answer: str, kind: str) -> None:
+    assert guess_answer_type(answer, []) == kind
+    assert guess_answer_type(answer, ["a", "b"]) == "choice"
+
+
+def test_split_names_are_short_names() -> None:
+    assert [short_name(words) for words in ("Test-Mini", "1k", " ", "val")] == [
+        "test_mini",
+        "s1k",
+        "train",
+        "val",
+    ]

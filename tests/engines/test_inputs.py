@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+import mathse.engines.input_fingerprint as contract
+from mathse.core.errors import DataError
+from mathse.core.images import ImageStore
+from mathse.engines.input_fingerprint import RECORD, contract_of, write_record
+from mathse.engines.inputs import Processing, append_tokens, move_left
+from mathse.engines.pixels import open_image
+from tests.tiny import ask, build_processor
+
+
+@pytest.fixture
+def processing(tiny: Path, store: ImageStore) -> Processing:
+    return Processing.load(tiny, store)
+
+
+def whole(processing: Processing, texts: list[str], pictures: Any) -> Any:
+    return processing.processor(
+        text=texts,
+        images=pictures,
+        padding=True,
+        padding_side="left",
+        return_tensors="pt",
+        add_special_tokens=True,
+    )
+
+
+def picture(store: ImageStore, image_id: str) -> Image.Image:
+    return open_image(store.get(image_id))
+
+
+def test_a_batch_is_what_the_processor_makes_of_all_prompts(
+    processing: Processing, store: ImageStore
+) -> None:
+    texts = [processing.render(ask("short " * n, 1)) for n in (1, 5, 3)]
+    ids = [("img0",), ("img1",), ("wide",)]
+    for _ in range(2):  # made, then kept
+        made = processing.batch(texts, ids)
+        wanted = whole(processing, texts, [[picture(store, i[0])] for i in ids])
+        assert made.keys() == set(wanted.keys())
+        for name, value in made.items():
+            assert value.dtype == wanted[name].dtype
+            assert torch.equal(value, wanted[name]), name
+    assert made["attention_mask"][0, 0] == 0 and made["attention_mask"][0, -1] == 1
+
+
+def test_prompts_with_different_numbers_of_images_go_through_the_processor_together(
+    processing: Processing, store: ImageStore
+) -> None:
+    texts = [processing.render(ask("one", 1)), processing.render(ask("two", 2))]
+    made = processing.batch(texts, [("img0",), ("img1", "img2")])
+    pictures = [[picture(store, "img0")], [picture(store, "img1"), picture(store, "img2")]]
+    wanted = whole(processing, texts, pictures)
+    assert made["pixel_values"].shape[:2] == (2, 2)
+    assert all(torch.equal(value, wanted[name]) for name, value in made.items())
+
+
+def test_a_full_cache_changes_nothing(tiny: Path, store: ImageStore) -> None:
+    keeps, forgets = Processing.load(tiny, store), Processing.load(tiny, store, cache_bytes=0)
+    text = keeps.render(ask("same", 1))
+    for _ in range(2):
+        one, other = keeps.features(text, ("img3",)), forgets.features(text, ("img3",))
+        assert all(torch.equal(one[name], other[name]) for name in one)
+    assert keeps._held_bytes > 0 and forgets._held_bytes == 0
+    keeps.clear()
+    assert keeps._held_bytes == 0 and not keeps._cache
+
+
+def test_prompt_tokens_counts_images_and_prepares_one_per_size(
+    processing: Processing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    process = processing._process
+    monkeypatch.setattr(
+        processing, "_process", lambda *given: calls.append(given) or process(*given)
+    )
+    for n, image in enumerate(["img0", "img1", "img2", "wide"]):
+        text = processing.render(ask("word " * n, 1))
+        assert (
+            processing.prompt_tokens(text, (image,))
+            == process([text], [(image,)])["input_ids"].shape[1]
+        )
+    assert len(calls) == 2  # one for 40 x 32, one for 90 x 20
+    text = processing.render(ask("no image"))
+    assert processing.prompt_tokens(text, ()) == len(processing.tokenizer(text)["input_ids"])
+
+
+def test_target_ids_follow_the_prompt_and_end_the_turn(processing: Processing) -> None:
+    text = processing.render(ask("How many?", 1))
+    target = "There are 12.\nThe answer to this problem is 12."
+    ids = processing.target_ids(text, target)
+    assert processing.closing == "<end_of_utterance>"
+    assert ids[-1] == processing.tokenizer.eos_token_id
+    assert processing.tokenizer.decode(ids[:-1]) == target
+    assert (
+        processing.tokenizer(text)["input_ids"] + ids
+        == processing.tokenizer(text + target + processing.closing)["input_ids"]
+    )
+
+
+def test_target_ids_where_the_tokenizer_merges_across_the_border(processing: Processing) -> None:
+    """A prompt that ends inside a word: its own tokens stay as generation sees them."""
+    prompt, target = "The ans", "wer to this problem is 12."
+    assert (
+        processing.tokenizer(prompt + target)["input_ids"][
+            : len(processing.tokenizer(prompt)["input_ids"])
+        ]
+        != (processing.tokenizer(prompt)["input_ids"])
+    )
+    ids = processing.target_ids(prompt, target)
+    assert processing.tokenizer.decode(ids) == target + processing.closing
+
+
+def test_padding_moves_from_the_end_to_the_start() -> None:
+    ids = torch.tensor([[0, 5, 6, 7, 8], [0, 1, 2, 0, 0], [3, 0, 0, 0, 0]])
+    kept = torch.ones(2, 4)
+    moved = move_left(
+        {"input_ids": ids, "attention_mask": (ids > 0).long(), "pixel_values": kept}, [5, 3, 1]
+    )
+    assert moved["input_ids"].tolist() == [[0, 5, 6, 7, 8], [0, 0, 0, 1, 2], [0, 0, 0, 0, 3]]
+    assert moved["attention_mask"].tolist() == [[0, 1, 1, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1]]
+    assert moved["pixel_values"] is kept
+
+
+def test_append_tokens_extends_what_has_one_entry_per_token(processing: Processing) -> None:
+    inputs = processing.batch(
+        [processing.render(ask("a", 1)), processing.render(ask("b c d e", 1))],
+        [("img0",), ("img1",)],
+    )
+    inputs["token_type_ids"] = torch.ones_like(inputs["input_ids"])
+    pixels = inputs["pixel_values"]
+    known = torch.tensor([[True, True], [True, False]])
+    longer = append_tokens(inputs, torch.tensor([[7, 8], [9, 0]]), known)
+    assert longer["input_ids"][:, -2:].tolist() == [[7, 8], [9, 0]]
+    assert longer["attention_mask"][:, -2:].tolist() == [[1, 1], [1, 0]]
+    assert longer["token_type_ids"][:, -2:].tolist() == [[0, 0], [0, 0]]
+    assert longer["pixel_values"] is pixels
+
+
+@pytest.mark.parametrize(
+    ("image", "rule"), [("broken", "decodes"), ("noise", "decodes"), ("nowhere", "known")]
+)
+def test_a_bad_image_is_named(processing: Processing, image: str, rule: str) -> None:
+    with pytest.raises(DataError, match=image) as error:
+        processing.features(processing.render(ask("x", 1)), (image,))
+    assert error.value.rule is not None and rule in error.value.rule
+
+
+def test_the_number_of_images_must_fit(processing: Processing) -> None:
+    with pytest.raises(DataError, match="The processor refuses this input"):
+        processing.features(processing.render(ask("x", 2)), ("img0",))
+
+
+def test_images_are_needed_where_ids_are_given(tiny: Path) -> None:
+    with pytest.raises(DataError, match="no images were given"):
+        Processing.load(tiny).features("x", ("img0",))
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **extra: Any) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **extra)
+    return buffer.getvalue()
+
+
+def test_transparent_pixels_are_white() -> None:
+    clear = Image.new("RGBA", (2, 1), (10, 20, 30, 0))
+    clear.putpixel((1, 0), (10, 20, 30, 255))
+    opened = open_image(encoded(clear))
+    assert opened.mode == "RGB"
+    assert [opened.getpixel((0, 0)), opened.getpixel((1, 0))] == [(255, 255, 255), (10, 20, 30)]
+    palette = Image.new("P", (1, 1), 0)
+    palette.putpalette([1, 2, 3])
+    assert open_image(encoded(palette, "GIF", transparency=0)).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_16_bit_grey_keeps_its_shades() -> None:
+    grey = Image.new("I;16", (1, 1), 32896)
+    assert open_image(encoded(grey)).getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_a_turned_photograph_is_upright(tmp_path: Path, tiny: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(Image.new("RGB", (40, 10)), "JPEG", exif=exif)
+    assert open_image(data).size == (10, 40)
+    from tests.tiny import write_store
+
+    assert Processing.load(tiny, write_store(tmp_path, {"a": data}))._pixels.size("a") == (10, 40)
+
+
+def test_the_contract_survives_saving_and_loading(
+    tiny: Path, tmp_path: Path, processing: Processing
+) -> None:
+    processing.batch(
+        [processing.render(ask("use it", 1))], [("img0",)]
+    )  # padding leaves traces in a fast tokenizer
+    processing.save(tmp_path)
+    assert (
+        Processing.load(tmp_path).contract == processing.contract == Processing.load(tiny).contract
+    )
+
+
+def test_the_contract_covers_template_pixels_tokens_and_prompts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    base = contract_of(build_processor())
+    other_template = build_processor()
+    other_template.chat_template += " "
+    other_mean = build_processor()
+    other_mean.image_processor.image_mean = (0.4, 0.5, 0.5)
+    variants = [
+        other_template,
+        other_mean,
+        build_processor(image_size=56, image_tokens=16),
+        build_processor(image_tokens=9),
+        build_processor(vocab=310),
+    ]
+    found = {base, *(contract_of(processor) for processor in variants)}
+    monkeypatch.setattr(contract, "prompts_digest", lambda: "other prompts")
+    found.add(contract_of(build_processor()))
+    assert len(found) == 7
+
+
+def test_a_model_of_another_contract_is_refused(
+    tiny: Path, tmp_path: Path, processing: Processing
+) -> None:
+    processing.save(tmp_path)
+    write_record(tmp_path, {"contract": processing.contract})
+    assert Processing.load(tmp_path).contract == processing.contract
+    write_record(tmp_path, {"contract": "older"})
+    with pytest.raises(DataError, match="trained by contract older") as error:
+        Processing.load(tmp_path)
+    assert "dvc repro" in str(error.value) and RECORD in str(error.value)
+    assert Processing.load(tmp_path, check=False).contract == processing.contract
+
+
+def test_a_damaged_record_is_told(tmp_path: Path, processing: Processing) -> None:
+    processing.save(tmp_path)
+    (tmp_path / RECORD).write_text(json.dumps([1])[:-1])
+    with pytest.raises(DataError, match="not a JSON object"):
+        Processing.load(tmp_path)
+
+
+def test_a_model_without_chat_template_is_refused() -> None:
+    plain = build_processor()
+    plain.chat_template = None
+    with pytest.raises(DataError, match="no chat template"):
+        Processing(plain)
+
+
+def test_the_token_that_begins_a_sequence_is_not_doubled() -> None:
+    processor = build_processor()
+    processor.tokenizer.bos_token = "<global-img>"
+    processing = Processing(processor)
+    assert processing._writes_bos("<global-img>User:") and not processing._writes_bos("User:")

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from mathse.cli import app
+from mathse.core.errors import DataError, ParamError
+from mathse.core.tables import write_table
+from mathse.datasets.overrides import read_overrides
+from mathse.report.suspects import SUSPECTS, find_suspects, to_review
+from tests.judge.trajectories import WRONG, problem_id, problems, trajectory, verdict, verdicts
+
+
+def judged(
+    number: int, count: int, answer: str, *, orm: str = "correct", round_name: str = "r1"
+) -> list[dict[str, Any]]:
+    feedback = {} if orm == "wrong" else {"error_step": None, "error_analysis": None}
+    return [
+        verdict(
+            trajectory(number, f"{WRONG} {answer} {place}", place, round=round_name),
+            answer == "7",
+            predicted_answer=answer,
+            orm_status=orm,
+            **feedback,
+        )
+        for place in range(count)
+    ]
+
+
+def world(folder: Path, rows: dict[str, list[dict[str, Any]]], table: str = "verdicts") -> Path:
+    write_table(problems(6), folder / "problems/problems.parquet", sort_by=["problem_id"])
+    for name, found in rows.items():
+        write_table(
+            verdicts(*found), folder / f"rounds/{name}/{table}.parquet", sort_by=["trajectory_id"]
+        )
+    return folder
+
+
+def test_agreement_against_gold_that_the_orm_backs_is_listed_over_all_rounds(
+    tmp_path: Path,
+) -> None:
+    data = world(
+        tmp_path,
+        {
+            "r1": [
+                *judged(0, 2, "9"),
+                *judged(1, 3, "7"),
+                *judged(2, 3, "8", orm="wrong"),
+                *judged(3, 2, "5"),
+            ],
+            "r2": [*judged(0, 1, " 9 ", round_name="r2"), *judged(0, 1, "7", round_name="r2")],
+        },
+    )
+    found = find_suspects(data)
+    assert found.schema == SUSPECTS
+    row = found.drop("question", "split", "p_correct").rows()
+    assert row == [(problem_id(0), "7", "9", 3, 1, 4, "r1 r2")]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [*judged(0, 3, "9"), *judged(0, 4, "7")],
+        [*judged(0, 3, "9"), *judged(0, 5, "8", orm="wrong")],
+        [*judged(0, 2, "9"), *judged(0, 2, "8")],
+    ],
+    ids=["more paths match gold", "most paths say otherwise", "too few agree"],
+)
+def test_what_speaks_for_gold_or_for_chance_is_not_listed(
+    tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    assert find_suspects(world(tmp_path, {"r1": rows})).is_empty()
+
+
+def test_reflections_count(tmp_path: Path) -> None:
+    data = world(tmp_path, {"r1": judged(0, 2, "9")})
+    world(data, {"r1": judged(0, 3, "9")[2:]}, "reflection_verdicts")
+    assert find_suspects(data)["agree"].to_list() == [3]
+
+
+def test_the_list_is_a_file_to_review(tmp_path: Path) -> None:
+    data = world(tmp_path / "data", {"r1": judged(0, 3, "9")})
+    file = tmp_path / "overrides.csv"
+    done = CliRunner().invoke(app, ["suspects", "--data", str(data), "--out", str(file)])
+    assert done.exit_code == 0 and "1 problems" in done.output
+    answer, note = read_overrides(file)[problem_id(0)]
+    assert answer == "9" and note == "REVIEW: gold 7, 3 of 3 paths say 9"
+    shown = CliRunner().invoke(app, ["suspects", "--data", str(data)])
+    assert problem_id(0) in shown.output
+    assert (
+        "No gold"
+        in CliRunner().invoke(app, ["suspects", "--data", str(data), "--min-paths", "4"]).output
+    )
+
+
+def test_wrong_input_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="judged"):
+        find_suspects(tmp_path)
+    with pytest.raises(ParamError, match="at least 2"):
+        find_suspects(tmp_path, min_paths=1)
+    assert to_review(pl.DataFrame(schema=SUSPECTS)).is_empty()

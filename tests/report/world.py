@@ -1,0 +1,104 @@
+"""A small finished run on disk: two rounds, an ORM, a control, written as the stages lay it out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from mathse.core.tables import write_table
+from mathse.curation.ledger import initial_ledger, next_ledger
+from mathse.curation.training_rows import merge_rows
+from mathse.evaluation.accuracy import GRADED
+from mathse.evaluation.paired import transitions
+from tests.judge.trajectories import (
+    RIGHT,
+    WRONG,
+    problem_id,
+    problems,
+    trajectories,
+    trajectory,
+    verdict,
+    verdicts,
+)
+
+N_EVAL = 40
+CORRECT = {"base": 2, "r0": 10, "r1": 30, "control": 12}
+TEACHER = trajectory(0, RIGHT, round="r0", origin="teacher")
+OWN = trajectory(1, RIGHT + " So.", 0)
+SAME = trajectory(1, RIGHT + " so", 1)
+MISTAKE = trajectory(2, WRONG, 0)
+HARD = trajectory(3, WRONG, 0, finish_reason="length")
+CORRECTION = trajectory(2, RIGHT, origin="reflection", parent_id=MISTAKE["trajectory_id"])
+
+
+def build(data: Path) -> Path:
+    """Write the tables and return the data folder."""
+    pool = problems(5)
+    write_table(pool, data / "problems/problems.parquet", sort_by=["problem_id"])
+    taught, taught_verdict = (
+        trajectories(TEACHER),
+        verdicts(verdict(TEACHER, True, orm_status="skipped")),
+    )
+    write_table(taught, data / "distill/trajectories.parquet", sort_by=["trajectory_id"])
+    write_table(taught_verdict, data / "distill/verdicts.parquet", sort_by=["trajectory_id"])
+    r0, _ = merge_rows(None, taught, taught_verdict, round_name="r0", max_per_problem=1)
+    ledger0 = initial_ledger(pool["problem_id"].to_list(), [problem_id(0)])
+    paths = trajectories(OWN, SAME, MISTAKE, HARD)
+    judged = verdicts(
+        verdict(OWN, True),
+        verdict(SAME, True, p_correct=0.5),
+        verdict(MISTAKE, False, error_kind="vision"),
+        verdict(
+            HARD,
+            False,
+            reason="cut_off",
+            orm_status="unparseable",
+            error_step=None,
+            error_analysis=None,
+        ),
+    )
+    reflections, rejudged = trajectories(CORRECTION), verdicts(verdict(CORRECTION, True))
+    r1, dropped = merge_rows(
+        r0, paths, judged, reflections, rejudged, round_name="r1", max_per_problem=2
+    )
+    ledger1 = next_ledger(ledger0, judged, rejudged, round_name="r1")
+    tables = {
+        "r0": {"train": r0, "ledger": ledger0},
+        "r1": {
+            "trajectories": paths,
+            "verdicts": judged,
+            "reflections": reflections,
+            "reflection_verdicts": rejudged,
+            "train": r1,
+            "ledger": ledger1,
+            "dropped": dropped,
+        },
+    }
+    for name, found in tables.items():
+        for table, rows in found.items():
+            write_table(
+                rows, data / "rounds" / name / f"{table}.parquet", sort_by=[rows.columns[0]]
+            )
+    for name in CORRECT:
+        write_table(graded(name), data / "eval" / name / "graded.parquet", sort_by=["problem_id"])
+    moved = transitions(graded("r0"), graded("r1")).with_columns(split=pl.lit("eval"))
+    write_table(moved, data / "eval/r1/transitions.parquet", sort_by=["split", "before", "after"])
+    return data
+
+
+def graded(name: str) -> pl.DataFrame:
+    """Answers of one model: the first problems of each split are right."""
+    rows = [
+        {
+            "problem_id": problem_id(place if split == "eval" else 1000 + place),
+            "round": name,
+            "split": split,
+            "predicted_answer": "7",
+            "answer_state": "match" if place < right else "mismatch",
+            "correct": place < right,
+        }
+        for split, right in (("eval", CORRECT[name]), ("eval_hard", CORRECT[name] // 2))
+        for place in range(N_EVAL if split == "eval" else N_EVAL // 2)
+    ]
+    return pl.DataFrame(rows, schema=GRADED)

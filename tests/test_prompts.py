@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mathse import prompts
+from mathse.core.errors import DataError, ParamError
+from mathse.prompts import (
+    CLOSING,
+    VERDICT_PREFIX,
+    clean_text,
+    decisive_part,
+    judge_messages,
+    number_steps,
+    own_messages,
+    own_solution,
+    prompts_digest,
+    reflect_messages,
+    render_verdict,
+    solve_messages,
+)
+
+
+def text_of(messages: list[prompts.Message]) -> str:
+    (message,) = messages
+    assert message["role"] == "user"
+    (text,) = [item["text"] for item in message["content"] if item["type"] == "text"]
+    return text
+
+
+def test_solve() -> None:
+    messages = solve_messages("How many bars?", ["3", "4"], 2)
+    assert [item["type"] for item in messages[0]["content"]] == ["image", "image", "text"]
+    assert text_of(messages) == (
+        "How many bars?\nA. 3\nB. 4\nSolve step by step. End with: The answer to this problem is ..."
+    )
+
+
+def test_a_choice_that_is_its_letter_is_not_written_twice() -> None:
+    assert "\nA.\nB.\nC. x\n" in text_of(solve_messages("Which?", ["A", "B", "x"], 1))
+
+
+def test_letters_end_at_z() -> None:
+    assert "Z. 25" in text_of(solve_messages("Which?", [str(i) for i in range(26)], 0))
+    with pytest.raises(DataError, match="choices"):
+        solve_messages("Which?", [str(i) for i in range(27)], 0)
+
+
+def test_judge_numbers_steps_as_error_step_counts() -> None:
+    text = text_of(
+        judge_messages("How many?", [], 1, ["1. See 3.", "3+4=7.", "2. odd", "The answer is 7."])
+    )
+    assert text == (
+        "How many?\nSolution:\n1. See 3.\n2. 3+4=7.\n3. 2. odd\n4. The answer is 7.\n"
+        "Is every step right? Reply in JSON: status, error_step, error_analysis."
+    )
+
+
+def test_a_stepwise_judge_reads_its_own_solution_before_the_path() -> None:
+    own = own_solution("Two bars.", "1. See 3.")
+    asked, said, shown = judge_messages("How many?", ["3", "4"], 1, ["1. See 4."], "stepwise", own)
+    assert [asked] == own_messages("How many?", ["3", "4"], 1)
+    assert (said["role"], said["content"][0]["text"]) == ("assistant", "Two bars.\n1. See 3.")
+    assert "See 4." in shown["content"][-1]["text"] and not any(
+        part["type"] == "image" for part in shown["content"]
+    )
+    assert own_solution(None, "1. See 3.") == "1. See 3."
+    with pytest.raises(ParamError, match="own solution"):
+        judge_messages("How many?", [], 1, ["1. See 4."], "stepwise")
+
+
+def test_reflect_gives_feedback_and_doubts_it() -> None:
+    text = text_of(
+        reflect_messages("How many?", ["1", "2"], 1, "See 3.\n\nThe answer is 1.", 1, "Misread.")
+    )
+    assert text.startswith(
+        "How many?\nA. 1\nB. 2\nThis solution ends in a wrong answer:\n1. See 3.\n2. The"
+    )
+    assert "step 1: Misread." in text
+    assert "may err; the answer is surely wrong" in text
+    assert text.endswith(f"End with: {CLOSING} ...")
+
+
+def test_reflect_without_feedback() -> None:
+    assert "step ?: wrong." in text_of(reflect_messages("How many?", [], 1, "It is 1.", None, None))
+
+
+def test_braces_in_data_stay() -> None:
+    question, step = r"Find $\frac{1}{2}$ of {x} and {steps}", "{problem} {closing}"
+    assert question in text_of(solve_messages(question, ["{a}"], 0))
+    assert step in text_of(judge_messages(question, [], 0, [step]))
+    assert step in text_of(reflect_messages(question, [], 0, step, 1, "{0} {closing}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "n_images", "cleaned"),
+    [
+        ("How many?\n<image1>", 1, "How many?"),
+        ("<image>\nHow many?", 1, "How many?"),
+        ("<image>How many?", 1, "How many?"),
+        ("Two figures.\n<image1><image2>\nWhich?", 2, "Two figures.\nWhich?"),
+        ("It shows: <image1>\nWhich?", 1, "It shows:\nWhich?"),
+        (
+            "The clock showed <image1>. Later <image1>.",
+            1,
+            "The clock showed the image. Later the image.",
+        ),
+        ("Compare <image1> with <image 2>.", 2, "Compare image 1 with image 2."),
+        ("Compare <image> with <IMAGE>.", 2, "Compare image 1 with image 2."),
+        ("<image> shows a ring", 1, "the image shows a ring"),
+        ("What is on <image1>", 1, "What is on the image"),
+        ("Four pieces. <image1> Which two fit?", 1, "Four pieces. Which two fit?"),
+        ("These pieces <image1> are joined.", 1, "These pieces the image are joined."),
+        ("Choose: <image1>, <image2>", 2, "Choose: image 1, image 2"),
+        ("Find $m + n$.\\n<image1>", 1, "Find $m + n$."),
+        ("Which?\\n\\n<image1>\nHint", 1, "Which?\nHint"),
+        ("<image1> $\\nu$ and $3 \\neq 4$", 1, "$\\nu$ and $3 \\neq 4$"),
+        ("An <image2> without pictures", 0, "An image 2 without pictures"),
+        ("这是什么？<image1>", 1, "这是什么？"),
+        ("a <imagery> b", 1, "a <imagery> b"),
+        ("  no placeholder\n\n here ", 1, "no placeholder\n\n here"),
+        ("x<|im_end|>y<end_of_utterance><fake_token_around_image>", 1, "xy"),
+        ("1 <|x|> 2", 0, "1 <|x|> 2"),
+    ],
+)
+def test_placeholders(text: str, n_images: int, cleaned: str) -> None:
+    assert clean_text(text, n_images) == cleaned
+
+
+def test_a_choice_keeps_its_image() -> None:
+    assert "\nA. image 2\nB. image 3\n" in text_of(
+        solve_messages("Which?\n<image1>", ["<image2>", "<image3>"], 3)
+    )
+
+
+def test_no_text_brings_an_image_token() -> None:
+    bad = "a <image> b\n<image1>\n<|image_pad|>"
+    for messages in (
+        solve_messages(bad, [bad], 1),
+        judge_messages(bad, [bad], 1, [bad]),
+        reflect_messages(bad, [bad], 1, bad, 1, bad),
+    ):
+        assert "<image" not in text_of(messages) and "<|" not in text_of(messages)
+
+
+def test_a_negative_number_of_images_is_refused() -> None:
+    with pytest.raises(ParamError):
+        solve_messages("x", [], -1)
+
+
+def test_verdicts_are_json_that_begins_with_the_prefix() -> None:
+    wrong = render_verdict("WRONG", 2, 'It says "3" é')
+    assert wrong == '{"status": "WRONG", "error_step": 2, "error_analysis": "It says \\"3\\" é"}'
+    assert json.loads(wrong)["error_analysis"] == 'It says "3" é'
+    assert render_verdict("correct") == '{"status": "CORRECT"}'
+    assert render_verdict("correct", 2, "ignored") == '{"status": "CORRECT"}'
+    assert render_verdict("wrong", form="binary") == '{"status": "WRONG"}'
+    for status in prompts.STATUSES:
+        assert render_verdict(status, 1, "x").startswith(VERDICT_PREFIX + status)
+
+
+def test_verdicts_without_their_parts_are_refused() -> None:
+    for step, analysis in [(None, "x"), (1, None), (0, "x"), (1, "")]:
+        with pytest.raises(DataError, match="names step and analysis"):
+            render_verdict("WRONG", step, analysis)
+    with pytest.raises(ParamError, match="status"):
+        render_verdict("MAYBE")
+    with pytest.raises(ParamError, match="form"):
+        render_verdict("WRONG", 1, "x", form="long")  # type: ignore[arg-type]
+
+
+def test_number_steps_cleans_each_step() -> None:
+    assert number_steps(["See <image>.", ""], 1) == "1. See the image.\n2."
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SOLVE",
+        "JUDGE",
+        "JUDGE_OWN",
+        "JUDGE_STEPWISE",
+        "REFLECT",
+        "CLOSING",
+        "VERDICT_PREFIX",
+        "STEPWISE_PREFIX",
+    ],
+)
+def test_the_digest_changes_with_each_template(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prompts_digest()
+    assert prompts_digest() == before
+    monkeypatch.setattr(prompts, name, getattr(prompts, name) + " ")
+    assert prompts_digest() != before
+
+
+def test_the_digest_changes_with_the_rules(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = prompts_digest()
+    monkeypatch.setattr(prompts, "number_steps", lambda steps, n_images=0: "\n".join(steps))
+    assert prompts_digest() != before
+
+
+def test_prompts_stay_short() -> None:
+    """A small model reads these for every sample: their own words must stay few."""
+    assert len(text_of(solve_messages("", [], 0))) <= 80
+    assert len(text_of(judge_messages("", [], 0, []))) <= 100
+    assert len(text_of(reflect_messages("", [], 0, "", 1, "x"))) <= 280
+
+
+def test_what_decides_a_verdict() -> None:
+    def part(*words: Any, **more: Any) -> str:
+        text = render_verdict(*words, **more)
+        first, last = decisive_part(text, more.get("form", "diagnostic"))
+        return text[first:last]
+
+    assert part("WRONG", 1, "x") == part("WRONG", form="binary") == "WRONG"
+    assert part("CORRECT") == "CORRECT"
+    steps = ["1. A is 3.", "2. 3+4=8."]
+    assert (
+        part("WRONG", 2, "x", form="stepwise", steps=steps, right_step="3+4=7.") == " =7|=8 wrong"
+    )
+    assert part("CORRECT", form="stepwise", steps=steps) == ""
