@@ -48,7 +48,7 @@ class _Worker:
     """One child process and its pipes."""
 
     def __init__(self, memory_mb: int) -> None:
-        path = Path(__file__).with_name("worker.py")
+        path = Path(__file__).with_name("sympy_worker.py")
         self.process = subprocess.Popen(
             [sys.executable, "-P", str(path), str(memory_mb)],
             stdin=subprocess.PIPE,

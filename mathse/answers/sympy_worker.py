@@ -1,6 +1,6 @@
 """The process in which Math-Verify (SymPy) runs: one JSON line in, one JSON line out, under a memory cap.
 
-It is started by path with `python -P worker.py MEMORY_MB` and imports nothing of this package, so
+It is started by path with `python -P sympy_worker.py MEMORY_MB` and imports nothing of this package, so
 that a fresh one is ready quickly. It does not limit its own time: the parent kills it.
 """
 
