@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from mathse.answers.compare import compare
 from mathse.answers import markers
+from mathse.answers.compare import compare
 from mathse.answers.markers import Place
 from mathse.answers.normalize import plain_math
 from mathse.answers.quantities import NUMBER_WORD, read_quantity
