@@ -32,7 +32,7 @@ import typer
 from bench.memory import peak_mib
 from mathse.core.tables import write_parquet, write_table
 from mathse.curation.balance import Balance
-from mathse.curation.dedup import near_key
+from mathse.curation.dedup import dedup_key
 from mathse.curation.training_rows import merge_rows
 
 MOST, EASY_MOST, PER_PROBLEM = 4, 1, 8
@@ -121,11 +121,11 @@ def run_pandas(source: Path, out: Path, parts: int) -> None:
         verdicts[verdicts["accepted"]].drop(columns="problem_id").merge(paths, on="trajectory_id")
     )
     rows = rows[rows["finish_reason"] == "stop"]
-    rows["near_key"] = rows["response"].map(near_key)
+    rows["dedup_key"] = rows["response"].map(dedup_key)
     rows = rows.sort_values(
         ["problem_id", "p_correct", "trajectory_id"], ascending=[True, False, True]
     )
-    rows = rows.drop_duplicates(["problem_id", "near_key"])
+    rows = rows.drop_duplicates(["problem_id", "dedup_key"])
     place = rows.groupby("problem_id").cumcount()
     cap = rows["problem_id"].map(rate).ge(1.0).map({True: EASY_MOST, False: MOST})
     rows = rows[place < cap]
@@ -163,7 +163,10 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
         input_columns=["trajectory_id", "finish_reason"],
     )
     rows = rows.map(
-        lambda row: {"minus_p": -score[row["trajectory_id"]], "near_key": near_key(row["response"])}
+        lambda row: {
+            "minus_p": -score[row["trajectory_id"]],
+            "dedup_key": dedup_key(row["response"]),
+        }
     )
     rows = rows.sort(["problem_id", "minus_p", "trajectory_id"])
     seen: dict[str, set[str]] = {}
@@ -176,7 +179,7 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
         kept.add(key)
         return True
 
-    rows = rows.filter(keep, input_columns=["problem_id", "near_key"])
+    rows = rows.filter(keep, input_columns=["problem_id", "dedup_key"])
     names = ["problem_id", "trajectory_id", "origin", "response"]
     rows.select_columns(names).to_parquet(str(out / "train.parquet"))
 

@@ -15,9 +15,9 @@ from mathse.evaluation.accuracy import accuracy_table, grade
 from mathse.evaluation.benchmark_rules import (
     ALL,
     benchmark_table,
+    has_breakdown,
     in_headline,
     scoring_rules,
-    worth_telling,
 )
 from mathse.evaluation.paired import compare, transitions
 from stages.checking import check_answers
@@ -83,7 +83,7 @@ def figures(row: dict[str, Any]) -> dict[str, Any]:
 
 def by_source(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the figures of each source of a split and of its headline groups, where they say more than the split."""
-    if not worth_telling(set(table["source"])):
+    if not has_breakdown(set(table["source"])):
         return {}
     told: dict[str, dict[str, Any]] = {source: {} for source in sorted(table["source"].unique())}
     for row in table.iter_rows(named=True):

@@ -22,7 +22,7 @@ class Balance:
         max_chars: most characters of a path.
         near_min: share of word pairs from which two paths of a problem with the same numbers are
             the same; None: only the way of writing is forgiven (see
-            `mathse.curation.dedup.near_key`).
+            `mathse.curation.dedup.dedup_key`).
         easy_rate: a problem is easy if this share of the student's paths or more was accepted.
         easy_max: most rows of an easy problem.
         hard_rate: a problem is hard if less than this share was accepted, as where reflection alone
@@ -129,7 +129,7 @@ def over_budget(rows: pl.DataFrame, hard_share: float) -> set[str]:
     return set(spare["trajectory_id"].head(max(0, others.height - room)))
 
 
-def near_duplicates(rows: pl.DataFrame, near_min: float) -> set[str]:
+def jaccard_duplicates(rows: pl.DataFrame, near_min: float) -> set[str]:
     """Choose new rows whose path says what an earlier row of the same problem says.
 
     Args:

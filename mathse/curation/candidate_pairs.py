@@ -14,16 +14,16 @@ _PRIME = np.uint64((1 << 61) - 1)
 _MASK = np.uint64((1 << 32) - 1)
 
 
-def near_questions(
+def candidate_pairs(
     left: Sequence[tuple[frozenset[str], str]], right: Sequence[tuple[frozenset[str], str]]
 ) -> list[tuple[int, int]]:
     """Return places of pairs that may be worded alike and have the same numbers.
 
-    Two wordings that share a share `s` of their pieces meet with probability 1 − (1 − s³)⁴⁰: 0.93
+    Two wordings that share a share `s` of their char_trigrams meet with probability 1 − (1 − s³)⁴⁰: 0.93
     at 0.4, 0.995 at 0.5, 0.9999 at 0.6. The caller measures how alike they are.
 
     Args:
-        left: pieces (see `mathse.curation.text_similarity.pieces`) and numbers, as one text, of
+        left: char_trigrams (see `mathse.curation.text_similarity.char_trigrams`) and numbers, as one text, of
             each question.
         right: those to compare with.
 

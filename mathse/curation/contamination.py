@@ -29,15 +29,20 @@ import polars as pl
 
 from mathse.core.params import Decontaminate
 from mathse.core.progress import track
-from mathse.curation.candidate_pairs import near_questions
-from mathse.curation.image_signature import Sketches, likenesses, near_hashes, sketch
+from mathse.curation.candidate_pairs import candidate_pairs
+from mathse.curation.image_signature import (
+    ImageSignature,
+    compute_signature,
+    hamming_pairs,
+    similarities,
+)
 from mathse.curation.text_similarity import (
     answer_text,
+    char_trigrams,
+    idf_weights,
     numbers,
-    pieces,
-    rarity,
     same_answer,
-    wording_likeness,
+    weighted_jaccard,
 )
 
 RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
@@ -66,7 +71,7 @@ class Side:
     question: str
     answer: str
     image_ids: tuple[str, ...]
-    pieces: frozenset[str]
+    char_trigrams: frozenset[str]
     numbers: frozenset[str]
 
     @property
@@ -99,15 +104,15 @@ def find_matches(
     held_out = sorted(set(evaluated))
     kept_apart = [(("train", "orm"), held_out), (("orm",), ["orm_test"])]
     sides = {row["problem_id"]: _side(row) for row in problems.iter_rows(named=True)}
-    weights = rarity({side.question: side.pieces for side in sides.values()}.values())
-    sketches: dict[str, Sketches] = {}
+    weights = idf_weights({side.question: side.char_trigrams for side in sides.values()}.values())
+    signatures: dict[str, ImageSignature] = {}
     rows: list[dict[str, Any]] = []
     for ours, theirs in kept_apart:
         left = [side for side in sides.values() if side.split in ours and side.split not in theirs]
         right = [side for side in sides.values() if side.split in theirs]
         if left and right:
-            _draw({name for side in (*left, *right) for name in side.image_ids}, image, sketches)
-            rows += _compare(left, right, sketches, weights, settings)
+            _draw({name for side in (*left, *right) for name in side.image_ids}, image, signatures)
+            rows += _compare(left, right, signatures, weights, settings)
     return pl.DataFrame(rows, schema=MATCHES).sort("problem_id", "other_id")
 
 
@@ -124,32 +129,33 @@ def _side(row: dict[str, Any]) -> Side:
         question,
         answer_text(row["answer"], row["choices"]),
         tuple(row["image_ids"]),
-        pieces(question),
+        char_trigrams(question),
         numbers(question),
     )
 
 
 def _draw(
-    names: Iterable[str], image: Callable[[str], bytes], sketches: dict[str, Sketches]
+    names: Iterable[str], image: Callable[[str], bytes], signatures: dict[str, ImageSignature]
 ) -> None:
-    new = sorted(set(names) - set(sketches))
+    new = sorted(set(names) - set(signatures))
     if not new:
         return
     for name in track(new, total=len(new), label="look at pictures", unit="pictures"):
-        sketches[name] = sketch(image(name))
+        signatures[name] = compute_signature(image(name))
 
 
 def _compare(
     left: list[Side],
     right: list[Side],
-    sketches: dict[str, Sketches],
+    signatures: dict[str, ImageSignature],
     weights: dict[str, float],
     settings: Decontaminate,
 ) -> list[dict[str, Any]]:
-    by_text = near_questions(
-        [(side.pieces, side.key) for side in left], [(side.pieces, side.key) for side in right]
+    by_text = candidate_pairs(
+        [(side.char_trigrams, side.key) for side in left],
+        [(side.char_trigrams, side.key) for side in right],
     )
-    by_picture = _near_pictures(left, right, sketches, settings.hash_bits_max)
+    by_picture = _near_pictures(left, right, signatures, settings.hash_bits_max)
     known: dict[tuple[str, str], float] = {}
     pairs: list[tuple[Side, Side, float, bool]] = []
     for a, b in sorted({*by_text, *by_picture}):
@@ -158,7 +164,7 @@ def _compare(
             continue
         words = (one.question, other.question)
         if words not in known:
-            known[words] = wording_likeness(one.pieces, other.pieces, weights)
+            known[words] = weighted_jaccard(one.char_trigrams, other.char_trigrams, weights)
         text = known[words]
         # The same picture tells of the same problem only together with the wording or the answer.
         looked_at = text >= settings.text_with_picture_min or same_answer(one.answer, other.answer)
@@ -170,7 +176,7 @@ def _compare(
         for x in one.image_ids
         for y in other.image_ids
     }
-    pictures = likenesses(sorted(wanted), sketches)
+    pictures = similarities(sorted(wanted), signatures)
     found = (_judge(one, other, text, near, pictures, settings) for one, other, text, near in pairs)
     return [row for row in found if row is not None]
 
@@ -217,7 +223,7 @@ def _judge(
 
 
 def _near_pictures(
-    left: list[Side], right: list[Side], sketches: dict[str, Sketches], bits_max: int
+    left: list[Side], right: list[Side], signatures: dict[str, ImageSignature], bits_max: int
 ) -> set[tuple[int, int]]:
     """Return places of problems with a pair of pictures whose hashes are near, in one frame or the other."""
     ours = [(place, name) for place, side in enumerate(left) for name in side.image_ids]
@@ -229,9 +235,10 @@ def _near_pictures(
     found: set[tuple[int, int]] = set()
     for frame in (0, 1):
         hashes = [
-            np.stack([sketches[name][frame].bits for _, name in items]) for items in (ours, theirs)
+            np.stack([signatures[name][frame].bits for _, name in items])
+            for items in (ours, theirs)
         ]
-        for rows, columns in near_hashes(hashes[0], hashes[1], bits_max=bits_max):
+        for rows, columns in hamming_pairs(hashes[0], hashes[1], bits_max=bits_max):
             a, b = places_a[rows], places_b[columns]
             same = keys_a[a] == keys_b[b]
             found.update(zip(a[same].tolist(), b[same].tolist(), strict=True))

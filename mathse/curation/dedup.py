@@ -17,7 +17,7 @@ _OPERATOR = re.compile(r"\s*([-+*/=<>^×÷])\s*")
 _SPACE = re.compile(r"\s+")
 
 
-def near_key(response: str) -> str:
+def dedup_key(response: str) -> str:
     """Return what is left of a solution when only its way of writing is dropped.
 
     Letter case, blanks and line breaks, step numbers, sentence punctuation, Markdown and LaTeX
@@ -32,7 +32,7 @@ def near_key(response: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
-def with_near_key(paths: pl.DataFrame) -> pl.DataFrame:
-    """Add the column `near_key` to rows that have a `response`."""
-    keys = [near_key(response) for response in paths["response"]]
-    return paths.with_columns(pl.Series("near_key", keys, dtype=pl.String))
+def with_dedup_key(paths: pl.DataFrame) -> pl.DataFrame:
+    """Add the column `dedup_key` to rows that have a `response`."""
+    keys = [dedup_key(response) for response in paths["response"]]
+    return paths.with_columns(pl.Series("dedup_key", keys, dtype=pl.String))

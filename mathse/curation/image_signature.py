@@ -33,7 +33,7 @@ SIDE = 192
 
 _HASH_SIDE = 64
 _READ_SIDE = 640
-_INK = 40.0
+INK_THRESHOLD = 40.0
 _TRIMS = np.arange(0.0, 0.085, 0.01)
 _CELL = 4
 _WINDOW = 24
@@ -41,18 +41,18 @@ _REACH = 2
 _NOISE = 200.0
 """Variance of grey values that says nothing: windows of bare paper are alike."""
 
-_HOPELESS = 0.1
+EARLY_REJECT = 0.1
 """A window that fits so badly before it is shifted will not fit: copies are rarely off by more than a pixel."""
 _PAIRS_PER_STEP = 4_000_000
 _PAIRS_PER_TASK = 100
 _RATIO_MAX = 1.2
-_SURE = 0.9
+EARLY_ACCEPT = 0.9
 
 Grey = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Sketch:
+class FrameSignature:
     """What is kept of a picture, or of a part of it.
 
     Attributes:
@@ -66,12 +66,12 @@ class Sketch:
     ratio: float
 
 
-Sketches = tuple[Sketch, Sketch]
+ImageSignature = tuple[FrameSignature, FrameSignature]
 """The whole picture, and the picture cut to its ink."""
 
 
-def sketch(data: bytes) -> Sketches:
-    """Return the sketches of an image file: of the whole, and of the part that has ink.
+def compute_signature(data: bytes) -> ImageSignature:
+    """Return the signatures of an image file: of the whole, and of the part that has ink.
 
     Raises:
         DataError: if the bytes do not decode as an image.
@@ -90,7 +90,7 @@ def sketch(data: bytes) -> Sketches:
     return _part(grey), _part(grey.crop(_ink_box(np.asarray(grey, dtype=np.float32))))
 
 
-def near_hashes(
+def hamming_pairs(
     left: NDArray[np.uint64], right: NDArray[np.uint64], *, bits_max: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield the places of all pairs of hashes that differ in at most `bits_max` bits.
@@ -114,7 +114,7 @@ def near_hashes(
         yield (rows + start).astype(np.int64), columns.astype(np.int64)
 
 
-def likeness(one: Sketches, other: Sketches) -> float:
+def similarity(one: ImageSignature, other: ImageSignature) -> float:
     """Return how alike two pictures are where they differ most: 1 for the same picture, 0 or less for another.
 
     The pictures are laid over one another first, each of their four edges trimmed by up to 8%, so
@@ -128,51 +128,51 @@ def likeness(one: Sketches, other: Sketches) -> float:
     """
     best = 0.0
     for a, b in zip(one, other, strict=True):
-        if best < _SURE:
-            best = max(best, _likeness(a, b))
+        if best < EARLY_ACCEPT:
+            best = max(best, _frame_similarity(a, b))
     return best
 
 
-def likenesses(
-    pairs: Sequence[tuple[str, str]], sketches: Mapping[str, Sketches]
+def similarities(
+    pairs: Sequence[tuple[str, str]], signatures: Mapping[str, ImageSignature]
 ) -> dict[tuple[str, str], float]:
-    """Return the likeness of each pair of pictures, over all cores where there are many pairs.
+    """Return the similarity of each pair of pictures, over all cores where there are many pairs.
 
     Args:
         pairs: names of pictures.
-        sketches: the pictures' sketches by name.
+        signatures: the pictures' signatures by name.
     """
     chunks = [pairs[at : at + _PAIRS_PER_TASK] for at in range(0, len(pairs), _PAIRS_PER_TASK)]
-    tasks = [[(sketches[a], sketches[b]) for a, b in chunk] for chunk in chunks]
+    tasks = [[(signatures[a], signatures[b]) for a, b in chunk] for chunk in chunks]
     cores = len(os.sched_getaffinity(0))
     if len(tasks) < 2 or cores == 1:
-        found = [_all_likenesses(task) for task in tasks]
+        found = [_batch_similarities(task) for task in tasks]
     else:
         with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-            done = pool.map(_all_likenesses, tasks)
+            done = pool.map(_batch_similarities, tasks)
             found = list(
                 track(done, total=len(tasks), label="compare pictures", unit="hundreds of pairs")
             )
     return dict(zip(pairs, chain.from_iterable(found), strict=True))
 
 
-def _all_likenesses(pairs: Sequence[tuple[Sketches, Sketches]]) -> list[float]:
-    return [likeness(one, other) for one, other in pairs]
+def _batch_similarities(pairs: Sequence[tuple[ImageSignature, ImageSignature]]) -> list[float]:
+    return [similarity(one, other) for one, other in pairs]
 
 
-def _likeness(one: Sketch, other: Sketch) -> float:
+def _frame_similarity(one: FrameSignature, other: FrameSignature) -> float:
     if max(one.ratio, other.ratio) > _RATIO_MAX * min(one.ratio, other.ratio):
         return 0.0
     a, b = _overlaid(one.pixels.astype(np.float32), other.pixels.astype(np.float32))
     return _worst_window(_blurred(a), _blurred(b))
 
 
-def _part(grey: Image.Image) -> Sketch:
+def _part(grey: Image.Image) -> FrameSignature:
     small = np.asarray(
         grey.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX), dtype=np.float32
     )
     finer = Image.Resampling.BOX if min(grey.size) > SIDE else Image.Resampling.BILINEAR
-    return Sketch(
+    return FrameSignature(
         _hash(small),
         np.asarray(grey.resize((SIDE, SIDE), finer), dtype=np.uint8),
         grey.width / grey.height,
@@ -192,7 +192,7 @@ def _flat(image: Image.Image) -> Image.Image:
 def _ink_box(grey: Grey) -> tuple[int, int, int, int]:
     """Return the box of what stands out from the paper, whose grey is the median of the border."""
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = np.abs(grey - np.median(border)) > _INK
+    ink = np.abs(grey - np.median(border)) > INK_THRESHOLD
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) < 2 or len(columns) < 2:
         return 0, 0, grey.shape[1], grey.shape[0]
@@ -224,10 +224,10 @@ def _overlaid(a: Grey, b: Grey) -> tuple[Grey, Grey]:
 def _best_trim(a: Grey, b: Grey) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return what to cut off each picture's two ends (shares of its length), so that their profiles fit best."""
     first, second = _stretched(a), _stretched(b)
-    squares = np.mean(first**2, axis=1)[_OURS] + np.mean(second**2, axis=1)[_THEIRS]
-    gaps = squares - 2 * np.einsum("ik,jk->ij", first, second)[_OURS, _THEIRS] / len(a)
+    squares = np.mean(first**2, axis=1)[LEFT_TRIM] + np.mean(second**2, axis=1)[RIGHT_TRIM]
+    gaps = squares - 2 * np.einsum("ik,jk->ij", first, second)[LEFT_TRIM, RIGHT_TRIM] / len(a)
     best = int(np.argmin(gaps + _TRIM_COST))
-    ours, theirs = _CUTS[_OURS[best]], _CUTS[_THEIRS[best]]
+    ours, theirs = _CUTS[LEFT_TRIM[best]], _CUTS[RIGHT_TRIM[best]]
     return (ours[0], ours[1]), (theirs[0], theirs[1])
 
 
@@ -251,8 +251,8 @@ _BELOW, _ABOVE, _SHARE = _cut_places(SIDE)
 _SHIFTS = range(1 - len(_TRIMS), len(_TRIMS))
 """Steps by which one picture's end is cut: where negative, the other picture's end."""
 _ENDS = [(first, last) for first in _SHIFTS for last in _SHIFTS]
-_OURS = np.array([max(0, first) * len(_TRIMS) + max(0, last) for first, last in _ENDS])
-_THEIRS = np.array([max(0, -first) * len(_TRIMS) + max(0, -last) for first, last in _ENDS])
+LEFT_TRIM = np.array([max(0, first) * len(_TRIMS) + max(0, last) for first, last in _ENDS])
+RIGHT_TRIM = np.array([max(0, -first) * len(_TRIMS) + max(0, -last) for first, last in _ENDS])
 _TRIM_COST = 1e-3 * np.array(
     [abs(_TRIMS[abs(first)]) + abs(_TRIMS[abs(last)]) for first, last in _ENDS]
 )
@@ -282,7 +282,7 @@ def _worst_window(a: Grey, b: Grey) -> float:
         spread_b = _windows(moved * moved) - mean_b**2
         shared = _windows(a * moved) - mean_a * mean_b
         best = np.maximum(best, (2 * shared + _NOISE) / (spread_a + spread_b + _NOISE))
-        if best.min() < _HOPELESS:
+        if best.min() < EARLY_REJECT:
             break
     return float(best.min())
 

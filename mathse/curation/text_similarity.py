@@ -39,7 +39,7 @@ def numbers(text: str) -> frozenset[str]:
     return frozenset(found | {_SPELLED[word] for word in _TOKEN.findall(plain) if word in _SPELLED})
 
 
-def pieces(text: str) -> frozenset[str]:
+def char_trigrams(text: str) -> frozenset[str]:
     """Return the pieces that two wordings are compared by: three letters each, words marked at both ends.
 
     Pieces know nothing of the order of words, and little of their endings: "the counted triangles"
@@ -64,7 +64,7 @@ def same_answer(one: str, other: str) -> bool:
     return _plain_answer(one) == _plain_answer(other)
 
 
-def rarity(texts: Iterable[frozenset[str]]) -> dict[str, float]:
+def idf_weights(texts: Iterable[frozenset[str]]) -> dict[str, float]:
     """Return a weight for each piece: the more texts have it, the less it says."""
     counts: Counter[str] = Counter()
     total = 0
@@ -74,7 +74,7 @@ def rarity(texts: Iterable[frozenset[str]]) -> dict[str, float]:
     return {piece: log(1 + total / count) for piece, count in counts.items()}
 
 
-def wording_likeness(
+def weighted_jaccard(
     one: frozenset[str], other: frozenset[str], weights: dict[str, float]
 ) -> float:
     """Return the share of pieces that two wordings have in common, by weight: from 0 to 1 (Jaccard)."""

@@ -11,10 +11,10 @@ from mathse.curation.balance import (
     Balance,
     add_bucket,
     cap_of_bucket,
-    near_duplicates,
+    jaccard_duplicates,
     over_budget,
 )
-from mathse.curation.dedup import with_near_key
+from mathse.curation.dedup import with_dedup_key
 
 REASONS = (
     "cut_off",
@@ -59,7 +59,7 @@ def merge_rows(
     Earlier rows stay as they are. Of the new paths, those of a problem come in this order: the
     student's own before reflections, then higher P(correct) (none counts lowest), then content
     hash. A path is left out if it was cut off, too short or too long, if its text is already there,
-    if it says the same in another way of writing (see `near_key`, and `Balance.near_min`), if its
+    if it says the same in another way of writing (see `dedup_key`, and `Balance.near_min`), if its
     problem has `max_per_problem` rows, or fewer where the student always solves it (reason easy),
     or if it would leave hard problems less than their share. With no earlier rows and the teacher's
     paths this makes the r0 rows.
@@ -102,10 +102,10 @@ def merge_rows(
     dropped: list[pl.DataFrame] = []
     for reason, good in _usable(balance):
         rows = _take(rows, old | good, reason, dropped)
-    for reason, key in (("identical", "response"), ("near_identical", "near_key")):
+    for reason, key in (("identical", "response"), ("near_identical", "dedup_key")):
         rows = _take(rows, old | pl.struct("problem_id", key).is_first_distinct(), reason, dropped)
     if balance.near_min is not None:
-        same = near_duplicates(rows, balance.near_min)
+        same = jaccard_duplicates(rows, balance.near_min)
         rows = _take(rows, ~pl.col("trajectory_id").is_in(same), "near_identical", dropped)
     rows = rows.with_columns(place=pl.int_range(pl.len()).over("problem_id"))
     cap = cap_of_bucket(max_per_problem, balance)
@@ -193,7 +193,7 @@ def _in_order(earlier: pl.DataFrame, candidates: pl.DataFrame) -> pl.DataFrame:
         finish_reason=pl.lit("stop"), p_correct=pl.lit(None, dtype=pl.Float64), old=pl.lit(True)
     )
     new = candidates.select(*names, "finish_reason", "p_correct").with_columns(old=pl.lit(False))
-    rows = with_near_key(pl.concat([old, new]))
+    rows = with_dedup_key(pl.concat([old, new]))
     return rows.sort(
         "problem_id",
         ~pl.col("old"),

@@ -181,7 +181,7 @@ def in_headline(source: str, by: str, group: str) -> bool:
     return any(by == own_by and own_group in (None, group) for own_by, own_group in headline)
 
 
-def worth_telling(sources: set[str]) -> bool:
+def has_breakdown(sources: set[str]) -> bool:
     """Tell whether the sources of a split say more than the split as a whole."""
     return len(sources) > 1 or bool(sources & BENCHMARKS.keys())
 

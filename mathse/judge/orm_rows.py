@@ -8,7 +8,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.curation.dedup import with_near_key
+from mathse.curation.dedup import with_dedup_key
 
 PARTS = ("train", "test")
 DROPPED = pl.Schema({"trajectory_id": pl.String(), "reason": pl.String()})
@@ -99,9 +99,9 @@ def build_rows(
     )
     for reason, bad in _unusable(need_feedback):
         rows = _take(rows, ~bad.fill_null(True), reason, dropped)
-    rows = with_near_key(rows).sort("status", "order", descending=[True, False])
+    rows = with_dedup_key(rows).sort("status", "order", descending=[True, False])
     rows = _take(
-        rows, pl.struct("problem_id", "near_key").is_first_distinct(), "near_identical", dropped
+        rows, pl.struct("problem_id", "dedup_key").is_first_distinct(), "near_identical", dropped
     )
     rows = _in_turn(rows)
     rows = _take(rows, pl.col("of_problem") < max_per_problem, "over_problem_cap", dropped)

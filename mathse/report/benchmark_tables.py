@@ -9,7 +9,7 @@ from typing import TextIO
 import polars as pl
 
 from mathse.core.tables import read_table
-from mathse.evaluation.benchmark_rules import ALL, GROUPED, in_headline, title_of, worth_telling
+from mathse.evaluation.benchmark_rules import ALL, GROUPED, has_breakdown, in_headline, title_of
 from mathse.report.summary import accuracy_cell, is_current, print_table, sort_rounds
 
 
@@ -38,7 +38,7 @@ def lay_out_benchmarks(
     lines: list[list[str]] = []
     for (split,), own in sorted(accuracy.group_by("split"), key=lambda item: str(item[0])):
         sources = set(own["source"])
-        for source in sorted(sources) if worth_telling(sources) else ():
+        for source in sorted(sources) if has_breakdown(sources) else ():
             rows = own.filter(pl.col("source") == source)
             groups = sorted({(by, group) for by, group in rows.select("by", "group").iter_rows()})
             told = [(by, group) for by, group in groups if in_headline(source, by, group)]

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import ParamError
-from mathse.curation.balance import Balance, near_duplicates
+from mathse.curation.balance import Balance, jaccard_duplicates
 from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
 from mathse.curation.training_rows import count_buckets, count_dropped, merge_rows, without_unusable
 from tests.judge.trajectories import (
@@ -115,7 +115,7 @@ def test_earlier_rows_are_never_near_duplicates() -> None:
             "old": [True, True, False],
         }
     )
-    assert near_duplicates(rows, 0.9) == {"c"}
+    assert jaccard_duplicates(rows, 0.9) == {"c"}
 
 
 @pytest.mark.parametrize(

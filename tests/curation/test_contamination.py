@@ -9,9 +9,9 @@ import pytest
 import schemas
 from mathse.core.ids import content_id
 from mathse.core.params import load_params
-from mathse.curation.candidate_pairs import near_questions
+from mathse.curation.candidate_pairs import candidate_pairs
 from mathse.curation.contamination import MATCHES, contaminated_problems, find_matches
-from mathse.curation.text_similarity import answer_text, numbers, pieces, same_answer
+from mathse.curation.text_similarity import answer_text, char_trigrams, numbers, same_answer
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES, bars, triangle
 
@@ -195,11 +195,11 @@ def test_answers_are_compared_by_what_they_say() -> None:
 
 
 def test_candidates_share_their_numbers_and_most_of_their_words() -> None:
-    ours = [(pieces(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [
-        (pieces(QUESTION), "1")
+    ours = [(char_trigrams(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [
+        (char_trigrams(QUESTION), "1")
     ]
-    assert near_questions(ours, [(pieces(QUESTION), "12 5 7")]) == [(0, 0), (1, 0)]
-    assert near_questions([], ours) == []
+    assert candidate_pairs(ours, [(char_trigrams(QUESTION), "12 5 7")]) == [(0, 0), (1, 0)]
+    assert candidate_pairs([], ours) == []
 
 
 def test_nothing_depends_on_the_order_of_the_problems() -> None:

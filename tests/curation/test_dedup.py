@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathse.curation.dedup import near_key, with_near_key
+from mathse.curation.dedup import dedup_key, with_dedup_key
 
 PATH = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
 
@@ -25,7 +25,7 @@ PATH = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
     ],
 )
 def test_ways_of_writing_do_not_count(other):
-    assert near_key(other) == near_key(PATH)
+    assert dedup_key(other) == dedup_key(PATH)
 
 
 @pytest.mark.parametrize(
@@ -43,21 +43,21 @@ def test_ways_of_writing_do_not_count(other):
     ],
 )
 def test_what_says_something_else_stays_different(one, other):
-    assert near_key(one) != near_key(other)
+    assert dedup_key(one) != dedup_key(other)
 
 
 @settings(deadline=None)
 @given(st.text())
 def test_the_key_is_a_fixed_point_of_case_and_blanks(text):
-    assert near_key(f"  {text}\n\n") == near_key(text)
+    assert dedup_key(f"  {text}\n\n") == dedup_key(text)
 
 
 def test_rows_get_a_key_each_even_none():
-    assert with_near_key(pl.DataFrame({"response": ["A.", "a"]}))["near_key"].to_list() == [
+    assert with_dedup_key(pl.DataFrame({"response": ["A.", "a"]}))["dedup_key"].to_list() == [
         "a",
         "a",
     ]
-    assert with_near_key(pl.DataFrame(schema={"response": pl.String})).columns == [
+    assert with_dedup_key(pl.DataFrame(schema={"response": pl.String})).columns == [
         "response",
-        "near_key",
+        "dedup_key",
     ]

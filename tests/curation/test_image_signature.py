@@ -5,14 +5,20 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.params import load_params
-from mathse.curation.image_signature import BITS, Sketches, likeness, near_hashes, sketch
+from mathse.curation.image_signature import (
+    BITS,
+    ImageSignature,
+    compute_signature,
+    hamming_pairs,
+    similarity,
+)
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES, Change, bars, triangle
 
 SETTINGS = load_params(ROOT / "params.yaml").decontaminate
 
 
-def distance(one: Sketches, other: Sketches) -> int:
+def distance(one: ImageSignature, other: ImageSignature) -> int:
     return min(
         int(np.bitwise_count(a.bits ^ b.bits).sum()) for a, b in zip(one, other, strict=True)
     )
@@ -21,9 +27,9 @@ def distance(one: Sketches, other: Sketches) -> int:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("picture", [triangle(), bars()], ids=["triangle", "bars"])
 def test_a_picture_is_found_again_after(picture: bytes, change: Change) -> None:
-    one, other = sketch(picture), sketch(change(picture))
+    one, other = compute_signature(picture), compute_signature(change(picture))
     assert distance(one, other) <= SETTINGS.hash_bits_max
-    assert likeness(one, other) >= SETTINGS.picture_min
+    assert similarity(one, other) >= SETTINGS.picture_min
 
 
 @pytest.mark.parametrize(
@@ -46,13 +52,16 @@ def test_a_picture_is_found_again_after(picture: bytes, change: Change) -> None:
     ],
 )
 def test_an_unrelated_look_alike_is_told_apart(one: bytes, other: bytes) -> None:
-    assert likeness(sketch(one), sketch(other)) < SETTINGS.picture_min
+    assert similarity(compute_signature(one), compute_signature(other)) < SETTINGS.picture_min
 
 
 def test_likeness_is_whole_for_the_same_picture_and_does_not_depend_on_the_order() -> None:
-    one, other = sketch(triangle()), sketch(CHANGES["half the size"](triangle()))
-    assert likeness(one, one) == 1.0
-    assert likeness(one, other) == pytest.approx(likeness(other, one), abs=0.03)
+    one, other = (
+        compute_signature(triangle()),
+        compute_signature(CHANGES["half the size"](triangle())),
+    )
+    assert similarity(one, one) == 1.0
+    assert similarity(one, other) == pytest.approx(similarity(other, one), abs=0.03)
 
 
 def test_near_hashes_are_those_of_all_pairs() -> None:
@@ -64,15 +73,15 @@ def test_near_hashes_are_those_of_all_pairs() -> None:
     right[4] = left[6] ^ np.array([0b111, 0, 0, 1], dtype=np.uint64)
     found = {
         pair
-        for rows, columns in near_hashes(left, right, bits_max=4)
+        for rows, columns in hamming_pairs(left, right, bits_max=4)
         for pair in zip(rows, columns, strict=True)
     }
     assert found == {(5, 3), (6, 4)}
     assert {
-        pair for r, c in near_hashes(left, right, bits_max=3) for pair in zip(r, c, strict=True)
+        pair for r, c in hamming_pairs(left, right, bits_max=3) for pair in zip(r, c, strict=True)
     } == {(5, 3)}
 
 
 def test_broken_bytes_are_named() -> None:
     with pytest.raises(DataError, match="decode"):
-        sketch(b"no picture")
+        compute_signature(b"no picture")
