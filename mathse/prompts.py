@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.steps import write_check
+from mathse.core.steps import render_step_diff
 
 Message = dict[str, Any]
 VerdictForm = Literal["stepwise", "diagnostic", "binary"]
@@ -35,7 +35,7 @@ STEPWISE_PREFIX = '{"steps": "'
 
 SOLVE = "{problem}\nSolve step by step. End with: {closing} ..."
 JUDGE = "{problem}\nSolution:\n{steps}\nIs every step right? Reply in JSON: status, error_step, error_analysis."
-JUDGE_OWN = "{problem}\nDescribe the figure. Solve step by step. End with: {closing} ..."
+JUDGE_SOLUTION = "{problem}\nDescribe the figure. Solve step by step. End with: {closing} ..."
 JUDGE_STEPWISE = (
     "Solution:\n{steps}\nIs every step right? Reply in JSON: steps, status, error_analysis."
 )
@@ -80,13 +80,13 @@ def solve_messages(question: str, choices: Sequence[str], n_images: int) -> list
     return _user(text, n_images)
 
 
-def own_messages(question: str, choices: Sequence[str], n_images: int) -> list[Message]:
+def judge_solution_messages(question: str, choices: Sequence[str], n_images: int) -> list[Message]:
     """Ask the judge for a solution of its own, before it sees the one to judge; see `judge_messages`."""
-    text = JUDGE_OWN.format(problem=_problem(question, choices, n_images), closing=CLOSING)
+    text = JUDGE_SOLUTION.format(problem=_problem(question, choices, n_images), closing=CLOSING)
     return _user(text, n_images)
 
 
-def own_solution(figure: str | None, solution: str) -> str:
+def judge_solution_text(figure: str | None, solution: str) -> str:
     """Write a judge's own solution as it is trained to: what the figure shows, where that is known, then the steps."""
     return f"{figure}\n{solution}" if figure else solution
 
@@ -101,7 +101,7 @@ def judge_messages(
 ) -> list[Message]:
     """Ask whether a solution is right. The steps are numbered as `error_step` counts them.
 
-    In the stepwise form the judge has solved the problem itself before (`own_messages`), and its
+    In the stepwise form the judge has solved the problem itself before (`judge_solution_messages`), and its
     own solution stands before the one to judge: what it worked out without sight of the path cannot
     be copied from it.
 
@@ -117,7 +117,7 @@ def judge_messages(
             "content": [{"type": "text", "text": clean_text(own, n_images)}],
         }
         return [
-            *own_messages(question, choices, n_images),
+            *judge_solution_messages(question, choices, n_images),
             said,
             *_user(JUDGE_STEPWISE.format(steps=shown), 0),
         ]
@@ -174,7 +174,7 @@ def render_verdict(
         error_analysis: what is wrong; needed likewise.
         form: "diagnostic" names step and analysis of a wrong path, "binary" gives the status alone,
             "stepwise" is the diagnostic form after a check of each step up to the faulty one (see
-            `mathse.core.steps.write_check`): it lays the step beside its own before it judges. Its
+            `mathse.core.steps.render_step_diff`): it lays the step beside its own before it judges. Its
             last check is of the faulty step and names it.
         steps: of the path, for the stepwise form.
         right_step: what the faulty step should be, for the stepwise form, where it is known.
@@ -197,12 +197,14 @@ def render_verdict(
     if form == "stepwise":
         wrong = error_step if status == "WRONG" else None
         right = list(steps[: wrong - 1] if wrong else steps)
-        checks = [write_check(number, step, step) for number, step in enumerate(right, start=1)]
+        checks = [
+            render_step_diff(number, step, step) for number, step in enumerate(right, start=1)
+        ]
         if wrong:
             checks.append(
                 f"{wrong}. wrong"
                 if right_step is None
-                else write_check(wrong, right_step, steps[wrong - 1])
+                else render_step_diff(wrong, right_step, steps[wrong - 1])
             )
         verdict["steps"] = ", ".join(checks)
     verdict["status"] = status
@@ -219,7 +221,7 @@ def render_verdict(
     return json.dumps(verdict, ensure_ascii=False)
 
 
-def decisive_part(verdict: str, form: VerdictForm) -> tuple[int, int]:
+def weighted_span(verdict: str, form: VerdictForm) -> tuple[int, int]:
     """Return from where to where the text that decides a verdict goes; nothing (0, 0) where no part of it does.
 
     It is the status; in the stepwise form, where the status follows from the checks, the piece that
@@ -286,7 +288,7 @@ def prompts_digest() -> str:
         [
             SOLVE,
             JUDGE,
-            JUDGE_OWN,
+            JUDGE_SOLUTION,
             JUDGE_STEPWISE,
             REFLECT,
             CLOSING,
@@ -296,7 +298,7 @@ def prompts_digest() -> str:
         ],
         solve_messages(question, choices, 1),
         judge_messages(question, choices, 2, steps),
-        judge_messages(question, choices, 2, steps, "stepwise", own_solution("y", "z")),
+        judge_messages(question, choices, 2, steps, "stepwise", judge_solution_text("y", "z")),
         reflect_messages(question, [], 0, "\n".join(steps), 2, "x"),
         reflect_messages(question, [], 0, "\n".join(steps), None, None),
         [

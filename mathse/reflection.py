@@ -9,7 +9,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.engines.protocol import Engine, Request, Sampling
+from mathse.engines.protocol import Engine, Request, SamplingParams
 from mathse.prompts import reflect_messages
 from mathse.trajectories import TRAJECTORY, trajectory_row
 
@@ -146,12 +146,12 @@ def reflect_requests(mistakes: pl.DataFrame, problems: pl.DataFrame) -> list[Req
 
 
 def reflect_key(
-    engine: Engine, mistakes: pl.DataFrame, *, sampling: Sampling, round_name: str
+    engine: Engine, mistakes: pl.DataFrame, *, sampling: SamplingParams, round_name: str
 ) -> str:
     """Name a chunk of mistakes for the journal, by all that its reflections depend on."""
     feedback = mistakes.select(MISTAKES.names()).rows()
     return content_id(
-        "reflect", engine.digest, engine.contract, asdict(sampling), round_name, feedback
+        "reflect", engine.digest, engine.input_fingerprint, asdict(sampling), round_name, feedback
     )
 
 
@@ -160,7 +160,7 @@ def reflect_chunk(
     problems: pl.DataFrame,
     mistakes: pl.DataFrame,
     *,
-    sampling: Sampling,
+    sampling: SamplingParams,
     round_name: str,
 ) -> pl.DataFrame:
     """Write one reflection for each mistake.

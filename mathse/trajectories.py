@@ -12,7 +12,7 @@ import polars as pl
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
 from mathse.prompts import solve_messages
 
 TRAJECTORY = pl.Schema(
@@ -49,13 +49,13 @@ def solve_request(problem: dict[str, Any], sample_idx: int = 0) -> Request:
 
 
 def solve_key(
-    engine: Engine, plan: Sequence[tuple[str, int]], *, sampling: Sampling, round_name: str
+    engine: Engine, plan: Sequence[tuple[str, int]], *, sampling: SamplingParams, round_name: str
 ) -> str:
     """Name a chunk of planned paths for the journal, by all that they depend on."""
     return content_id(
         "solve",
         engine.digest,
-        engine.contract,
+        engine.input_fingerprint,
         asdict(sampling),
         round_name,
         [list(p) for p in plan],
@@ -67,7 +67,7 @@ def solve_chunk(
     problems: dict[str, dict[str, Any]],
     plan: Sequence[tuple[str, int]],
     *,
-    sampling: Sampling,
+    sampling: SamplingParams,
     round_name: str,
     origin: str,
 ) -> pl.DataFrame:
@@ -111,7 +111,7 @@ def chunk_seed(seed: int, *names: object) -> int:
 def trajectory_row(
     completion: Completion,
     engine: Engine,
-    sampling: Sampling,
+    sampling: SamplingParams,
     *,
     problem_id: str,
     round_name: str,
@@ -131,7 +131,7 @@ def trajectory_row(
         "sample_idx": sample_idx,
         "origin": origin,
         "parent_id": parent_id,
-        "contract": engine.contract,
+        "contract": engine.input_fingerprint,
         "model": engine.digest,
         "sampling": settings,
         "seed": seed,

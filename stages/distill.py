@@ -13,8 +13,8 @@ from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.ledger import assert_ledger, initial_ledger
 from mathse.curation.training_rows import count_dropped, merge_rows
-from mathse.engines.protocol import Engine, Sampling
-from mathse.judge.acceptance import accept_paths, count_reasons
+from mathse.engines.protocol import Engine, SamplingParams
+from mathse.judge.acceptance import accept_trajectories, count_reasons
 from mathse.reflection import MISTAKES
 from mathse.trajectories import solve_chunk
 from stages.checking import check_answers
@@ -31,7 +31,7 @@ def distill(
     chosen = choose(pool.filter(~pl.col("problem_id").is_in(leaks)), settings)
     teacher = load_teacher(settings, pool)
     plan = [(name, 0) for name in chosen]
-    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=settings.seed)
+    sampling = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=settings.seed)
     paths = solve_chunk(
         teacher, by_id(pool), plan, sampling=sampling, round_name="r0", origin="teacher"
     )
@@ -96,7 +96,7 @@ def judge_by_answer(paths: pl.DataFrame, pool: pl.DataFrame) -> pl.DataFrame:
             error_kind=pl.lit(None, dtype=pl.String),
         )
     )
-    return accept_paths(rows, accept="answer")
+    return accept_trajectories(rows, accept="answer")
 
 
 if __name__ == "__main__":

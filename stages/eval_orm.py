@@ -10,7 +10,7 @@ import schemas
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
-from mathse.judge.verdicts import distinct_paths, join_judgements
+from mathse.judge.verdicts import distinct_trajectories, join_judgements
 from stages.common import read, read_problems, run, write_metrics
 from stages.judging import judge_distinct
 from stages.models import load_engine
@@ -22,7 +22,7 @@ def eval_orm(params: Path, problems: Path, rows: Path, orm: Path, out: Path, met
     pool = read_problems(problems, "orm_test")
     test = read(rows, schemas.OrmRow).filter(pl.col("part") == "test")
     engine = load_engine(orm, settings.orm, problems)
-    judged = judge_distinct(distinct_paths(test), pool, settings, engine, label="eval_orm")
+    judged = judge_distinct(distinct_trajectories(test), pool, settings, engine, label="eval_orm")
     truth = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = join_judgements(truth, judged).drop("steps", "response")
     write_table(judgements, out, sort_by=["row_id"])

@@ -10,16 +10,16 @@ import polars as pl
 from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Params
 from mathse.engines.protocol import Engine
-from mathse.judge.acceptance import accept_paths
+from mathse.judge.acceptance import accept_trajectories
 from mathse.judge.verdicts import (
     JUDGEMENTS,
-    OwnSolutions,
-    distinct_paths,
+    JudgeSolutions,
+    distinct_trajectories,
     join_judgements,
     judge_chunk,
     judge_key,
-    own_key,
-    own_solutions,
+    judge_solution_key,
+    write_judge_solutions,
 )
 from stages.checking import check_answers
 from stages.common import JOURNAL
@@ -42,13 +42,13 @@ def judge(
         .rename({"state": "answer_state", "found": "predicted_answer"})
         .drop("reason")
     )
-    distinct = distinct_paths(paths)
+    distinct = distinct_trajectories(paths)
     judgements = pl.DataFrame(schema=JUDGEMENTS)
     if distinct.height:
         judgements = judge_distinct(
             distinct, pool, settings, load_engine(orm, settings.orm, problems), label=label
         )
-    return accept_paths(
+    return accept_trajectories(
         join_judgements(checked, judgements),
         accept=section.accept,
         min_p_correct=section.min_p_correct,
@@ -62,9 +62,9 @@ def judge_distinct(
     section, form = settings.score, settings.train_orm.form
     size = section.chunk_size
     # Chunks of paths of like length: a batch is as slow as its longest path.
-    ordered = distinct.sort(pl.col("response").str.len_chars(), "path_id")
+    ordered = distinct.sort(pl.col("response").str.len_chars(), "text_id")
     places = list(range(0, ordered.height, size))
-    own: OwnSolutions = {}
+    own: JudgeSolutions = {}
     if form == "stepwise":
         own = dict(_solve(pool, settings, engine).iter_rows())
 
@@ -94,10 +94,10 @@ def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame
     names = sorted(pool["problem_id"])
 
     def key(chunk: Sequence[str]) -> str:
-        return own_key(engine, chunk, max_new_tokens=section.max_new_tokens)
+        return judge_solution_key(engine, chunk, max_new_tokens=section.max_new_tokens)
 
     def work(chunk: Sequence[str]) -> pl.DataFrame:
-        return own_solutions(engine, pool, chunk, max_new_tokens=section.max_new_tokens)
+        return write_judge_solutions(engine, pool, chunk, max_new_tokens=section.max_new_tokens)
 
     label = " ".join(["own solutions", *sorted(pool["split"].unique())])
     journal = JOURNAL / label.replace(" ", "-")

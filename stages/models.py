@@ -11,8 +11,8 @@ import polars as pl
 from mathse.core.images import ImageStore
 from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Model, Sampled
-from mathse.engines.process_pool import ParallelEngine
-from mathse.engines.protocol import Engine, Sampling
+from mathse.engines.process_pool import ProcessPoolEngine
+from mathse.engines.protocol import Engine, SamplingParams
 from mathse.trajectories import TRAJECTORY, chunk_seed, solve_chunk, solve_key
 from stages.common import JOURNAL, by_id
 
@@ -25,7 +25,7 @@ def load_engine(model: Path | str, role: Model, problems: Path) -> Engine:
     load = partial(_load, str(model), role, ImageStore(problems / "images"))
     if role.processes == 1:
         return load()
-    return ParallelEngine(load, processes=role.processes, batch_size=role.batch_size)
+    return ProcessPoolEngine(load, processes=role.processes, batch_size=role.batch_size)
 
 
 def _load(model: str, role: Model, images: ImageStore) -> Engine:
@@ -57,9 +57,9 @@ def sample_paths(
     """Solve the planned paths chunk by chunk through the journal; each chunk has a recorded seed of its own."""
     rows = by_id(pool)
 
-    def sampling(chunk: Plan) -> Sampling:
+    def sampling(chunk: Plan) -> SamplingParams:
         drawn = chunk_seed(seed, label, list(chunk[0]))
-        return Sampling(section.temperature, section.top_p, section.max_new_tokens, drawn)
+        return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, drawn)
 
     def key(chunk: Plan) -> str:
         return solve_key(engine, chunk, sampling=sampling(chunk), round_name=round_name)

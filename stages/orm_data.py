@@ -9,7 +9,7 @@ import polars as pl
 import schemas
 from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params
-from mathse.engines.protocol import Request, Sampling
+from mathse.engines.protocol import Request, SamplingParams
 from mathse.judge.orm_rows import build_rows
 from mathse.judge.verdicts import parse_verdict
 from mathse.trajectories import refuse_failures, solve_chunk
@@ -17,7 +17,7 @@ from stages.checking import check_answers
 from stages.common import by_id, read, read_problems, run, write, write_metrics
 from stages.models import load_engine, sample_paths
 
-GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
+GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
 
 
 def orm_data(

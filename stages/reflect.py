@@ -12,7 +12,7 @@ from mathse.core.ids import content_id
 from mathse.core.journal import prune, run_in_chunks
 from mathse.core.params import Params, load_params
 from mathse.core.tables import read_table
-from mathse.engines.protocol import Engine, Sampling
+from mathse.engines.protocol import Engine, SamplingParams
 from mathse.judge.acceptance import count_reasons
 from mathse.reflection import reflect_chunk, reflect_key
 from mathse.trajectories import TRAJECTORY, chunk_seed
@@ -80,9 +80,9 @@ def rewrite(
     label = f"reflect {round_name}"
     places = list(range(0, wrong.height, size))
 
-    def sampling(place: int) -> Sampling:
+    def sampling(place: int) -> SamplingParams:
         seed = chunk_seed(settings.seed, label, wrong["parent_id"][place])
-        return Sampling(section.temperature, section.top_p, section.max_new_tokens, seed)
+        return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
 
     def key(chunk: Sequence[int]) -> str:
         place = chunk[0]

@@ -11,12 +11,12 @@ from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.core.params import load_params
 from mathse.prompts import (
-    decisive_part,
     judge_messages,
-    own_messages,
-    own_solution,
+    judge_solution_messages,
+    judge_solution_text,
     render_verdict,
     verdict_prefix,
+    weighted_span,
 )
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
@@ -50,7 +50,7 @@ def train_orm(
         problem = known[row["problem_id"]]
         images = tuple(problem["image_ids"])
         asked = problem["question"], problem["choices"], len(images)
-        own = own_solution(row["figure"], problem["solution"]) if stepwise else None
+        own = judge_solution_text(row["figure"], problem["solution"]) if stepwise else None
         verdict = render_verdict(
             row["status"],
             row["error_step"],
@@ -60,7 +60,7 @@ def train_orm(
             right_step=row["right_step"],
         )
         prefix = verdict_prefix(section.form)
-        first, last = (place - len(prefix) for place in decisive_part(verdict, section.form))
+        first, last = (place - len(prefix) for place in weighted_span(verdict, section.form))
         messages = judge_messages(*asked, row["steps"], section.form, own)
         examples.append(
             Example(
@@ -69,7 +69,7 @@ def train_orm(
         )
         if own is not None:
             solved[row["problem_id"]] = Example(
-                row["problem_id"], own_messages(*asked), images, own
+                row["problem_id"], judge_solution_messages(*asked), images, own
             )
     examples += [example for _ in range(section.solve_repeats) for example in solved.values()]
     report = fit(
@@ -78,10 +78,7 @@ def train_orm(
         init=settings.orm.base,
         out=out,
         config=train_config(
-            section,
-            seed=settings.seed,
-            steps=section.steps,
-            emphasis_weight=section.decisive_weight,
+            section, seed=settings.seed, steps=section.steps, emphasis_weight=section.span_weight
         ),
         images=ImageStore(problems / "images"),
         checkpoints=CHECKPOINTS / "orm",

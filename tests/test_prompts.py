@@ -11,15 +11,15 @@ from mathse.prompts import (
     CLOSING,
     VERDICT_PREFIX,
     clean_text,
-    decisive_part,
     judge_messages,
+    judge_solution_messages,
+    judge_solution_text,
     number_steps,
-    own_messages,
-    own_solution,
     prompts_digest,
     reflect_messages,
     render_verdict,
     solve_messages,
+    weighted_span,
 )
 
 
@@ -59,14 +59,14 @@ def test_judge_numbers_steps_as_error_step_counts() -> None:
 
 
 def test_a_stepwise_judge_reads_its_own_solution_before_the_path() -> None:
-    own = own_solution("Two bars.", "1. See 3.")
+    own = judge_solution_text("Two bars.", "1. See 3.")
     asked, said, shown = judge_messages("How many?", ["3", "4"], 1, ["1. See 4."], "stepwise", own)
-    assert [asked] == own_messages("How many?", ["3", "4"], 1)
+    assert [asked] == judge_solution_messages("How many?", ["3", "4"], 1)
     assert (said["role"], said["content"][0]["text"]) == ("assistant", "Two bars.\n1. See 3.")
     assert "See 4." in shown["content"][-1]["text"] and not any(
         part["type"] == "image" for part in shown["content"]
     )
-    assert own_solution(None, "1. See 3.") == "1. See 3."
+    assert judge_solution_text(None, "1. See 3.") == "1. See 3."
     with pytest.raises(ParamError, match="own solution"):
         judge_messages("How many?", [], 1, ["1. See 4."], "stepwise")
 
@@ -180,7 +180,7 @@ def test_number_steps_cleans_each_step() -> None:
     [
         "SOLVE",
         "JUDGE",
-        "JUDGE_OWN",
+        "JUDGE_SOLUTION",
         "JUDGE_STEPWISE",
         "REFLECT",
         "CLOSING",
@@ -211,7 +211,7 @@ def test_prompts_stay_short() -> None:
 def test_what_decides_a_verdict() -> None:
     def part(*words: Any, **more: Any) -> str:
         text = render_verdict(*words, **more)
-        first, last = decisive_part(text, more.get("form", "diagnostic"))
+        first, last = weighted_span(text, more.get("form", "diagnostic"))
         return text[first:last]
 
     assert part("WRONG", 1, "x") == part("WRONG", form="binary") == "WRONG"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.engines.protocol import Sampling
+from mathse.engines.protocol import SamplingParams
 from mathse.reflection import (
     MISTAKES,
     reflect_chunk,
@@ -32,7 +32,7 @@ from tests.judge.trajectories import (
     verdicts,
 )
 
-SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=64, seed=5)
+SAMPLING = SamplingParams(temperature=0.7, top_p=0.9, max_new_tokens=64, seed=5)
 NO_FEEDBACK = {"orm_status": "unparseable", "error_step": None, "error_analysis": None}
 
 
@@ -196,10 +196,10 @@ def test_no_mistakes_ask_for_nothing():
 def test_the_key_covers_feedback_engine_sampling_and_round():
     path = trajectory(0, WRONG)
     engine, other = Scripted(says("")), Scripted(says(""))
-    other.contract = "other"
+    other.input_fingerprint = "other"
     one = select([path], [verdict(path, False)])
     two = select([path], [verdict(path, False, error_step=2)])
-    cooler = Sampling(temperature=0.1, top_p=0.9, max_new_tokens=64, seed=5)
+    cooler = SamplingParams(temperature=0.1, top_p=0.9, max_new_tokens=64, seed=5)
     keys = {
         reflect_key(engine, one, sampling=SAMPLING, round_name="r1"),
         reflect_key(engine, two, sampling=SAMPLING, round_name="r1"),

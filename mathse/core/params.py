@@ -117,7 +117,7 @@ class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
     form: Literal["stepwise", "diagnostic", "binary"]
-    decisive_weight: float = Field(gt=0)
+    span_weight: float = Field(gt=0)
     solve_repeats: int = Field(ge=1)
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
 
-__all__ = ["Completion", "Engine", "Request", "Sampling"]
+__all__ = ["Completion", "Engine", "Request", "SamplingParams"]

@@ -36,7 +36,7 @@ class Grammars:
             self._tokenizer = from_tokenizer(tokenizer, eos_token=sorted(stop_ids), slices=[])
         except ValueError as error:
             raise DataError(
-                f"This tokenizer cannot be held to a grammar: {error}",
+                f"This tokenizer cannot follow a grammar: {error}",
                 rule="a grammar needs a fast tokenizer",
                 fix="use a model with a tokenizer.json",
             ) from error
@@ -103,7 +103,7 @@ class Grammars:
         return allowed_TV
 
 
-class Held:
+class GrammarConstraint:
     """Follows the texts of a batch and tells what may come next in each.
 
     Args:

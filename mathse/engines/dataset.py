@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mathse.core.ids import content_id
-from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.prompts import CLOSING, choice_letter, prompts_digest
 
 VERSION = 1
@@ -25,13 +25,13 @@ class DatasetTeacher:
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("dataset teacher", VERSION)
-        self.contract = prompts_digest()
+        self.input_fingerprint = prompts_digest()
         self._paths = {
             row["problem_id"]: close(row["solution"], row["answer"], row["choices"])
             for row in problems.filter(pl.col("solution").is_not_null()).iter_rows(named=True)
         }
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         """Answer requests to solve; anything else becomes an error completion."""
         done = []
         for request in requests:

@@ -15,7 +15,7 @@ from mathse.prompts import prompts_digest
 RECORD = "mathse.json"
 
 
-def contract_of(processor: Any) -> str:
+def fingerprint_of(processor: Any) -> str:
     """Return the fingerprint of everything that turns messages and images into inputs."""
     tokenizer = processor.tokenizer
     if tokenizer.is_fast:
@@ -71,17 +71,17 @@ def read_record(model: str | Path) -> dict[str, Any] | None:
     return record
 
 
-def check_contract(model: str | Path, contract: str) -> None:
+def check_fingerprint(model: str | Path, input_fingerprint: str) -> None:
     """Refuse a model that was trained with other prompts or pixels than it would be served with now.
 
     Raises:
         DataError: telling both fingerprints and what to do.
     """
     record = read_record(model)
-    if record is None or record.get("contract") == contract:
+    if record is None or record.get("contract") == input_fingerprint:
         return
     raise DataError(
-        f"This model was trained by contract {record.get('contract')}; prompts and pixels now follow {contract}. "
+        f"This model was trained by contract {record.get('contract')}; prompts and pixels now follow {input_fingerprint}. "
         "The prompts, the chat template, the tokenizer, the image processor or its back end have changed since.",
         file=Path(model) / RECORD,
         rule="a model is served with the prompts and pixels that it was trained with",

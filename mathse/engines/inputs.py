@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mathse.core.errors import DataError, MathseError
 from mathse.core.images import ImageStore
-from mathse.engines.input_fingerprint import check_contract, contract_of
+from mathse.engines.input_fingerprint import check_fingerprint, fingerprint_of
 from mathse.engines.pixels import Pixels
 from mathse.prompts import Message
 
@@ -34,7 +34,7 @@ _MARK = "mathse-closing-probe"
 _TOKEN_KEYS = ("input_ids", "attention_mask")
 
 
-class Processing:
+class InputBuilder:
     """Turns messages and images into model inputs.
 
     Args:
@@ -47,7 +47,7 @@ class Processing:
             find.
 
     Attributes:
-        contract: the fingerprint.
+        input_fingerprint: the fingerprint.
         closing: what the chat template writes after an assistant's text, up to the token that ends
             the turn.
 
@@ -77,7 +77,7 @@ class Processing:
         self._pixels = Pixels(images)
         self.dtype = dtype
         self.stop_ids = frozenset({*stop_ids, self.tokenizer.eos_token_id} - {None})
-        self.contract = contract_of(processor)
+        self.input_fingerprint = fingerprint_of(processor)
         self.closing = self._find_closing()
         self._cache_bytes = cache_bytes
         self._held_bytes = 0
@@ -95,7 +95,7 @@ class Processing:
         check: bool = True,
         dtype: torch.dtype = torch.float32,
         cache_bytes: int = CACHE_BYTES,
-    ) -> Processing:
+    ) -> InputBuilder:
         """Load a model's processor.
 
         Args:
@@ -120,7 +120,7 @@ class Processing:
         stop_ids = stop if isinstance(stop, list) else [] if stop is None else [stop]
         loaded = cls(processor, images, stop_ids=stop_ids, dtype=dtype, cache_bytes=cache_bytes)
         if check:
-            check_contract(model, loaded.contract)
+            check_fingerprint(model, loaded.input_fingerprint)
         return loaded
 
     def render(self, messages: Sequence[Message], *, prefix: str = "") -> str:

@@ -6,13 +6,13 @@ import weakref
 from collections.abc import Callable, Sequence
 
 from mathse.core.processes import worker_pool
-from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
 
 _load: Callable[[], Engine] | None = None
 _loaded: Engine | None = None
 
 
-class ParallelEngine:
+class ProcessPoolEngine:
     """Completes prompts in processes of its own.
 
     The text does not depend on the number of processes: batches follow from the requests alone.
@@ -32,9 +32,9 @@ class ParallelEngine:
         weakref.finalize(
             self, self._pool.shutdown, cancel_futures=True
         )  # waits: an exit meanwhile leaves a traceback
-        self.digest, self.contract = self._pool.submit(_identity).result()
+        self.digest, self.input_fingerprint = self._pool.submit(_identity).result()
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         """Complete each request, in the order given; a bad one becomes an error completion."""
         order = sorted(
             range(len(requests)), key=lambda place: _length(requests[place]), reverse=True
@@ -74,8 +74,8 @@ def _engine() -> Engine:
 
 def _identity() -> tuple[str, str]:
     engine = _engine()
-    return engine.digest, engine.contract
+    return engine.digest, engine.input_fingerprint
 
 
-def _complete(requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+def _complete(requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
     return _engine().complete(requests, sampling)

@@ -23,9 +23,9 @@ class Request:
         task: what is asked: solve, judge, reflect or annotate.
         problem_id: the problem that it belongs to.
         prefix: assistant text that is forced; generation goes on from there.
-        grammar: what the generated text must obey, in the Lark dialect of llguidance and vLLM;
+        constraint: what the generated text must obey, in the Lark dialect of llguidance and vLLM;
             empty: anything.
-        draft: a text that may well be what is generated, in whole or from its start, and whose
+        scored_text: a text that may well be what is generated, in whole or from its start, and whose
             probability is wanted. An engine may check it in one go instead of writing it token by
             token: what is generated stays the same.
         context: facts for engines that know the problem.
@@ -37,13 +37,13 @@ class Request:
     task: str = "solve"
     problem_id: str = ""
     prefix: str = ""
-    grammar: str = ""
-    draft: str = ""
+    constraint: str = ""
+    scored_text: str = ""
     context: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Sampling:
+class SamplingParams:
     """How to draw tokens: temperature 0 is greedy, `top_p` 1 keeps all tokens."""
 
     temperature: float
@@ -75,8 +75,8 @@ class Completion:
         finish_reason: stop, length (cut off), or error.
         prompt_tokens: tokens of prompt, images and prefix.
         response_tokens: tokens generated, the one that ends the turn included.
-        draft_prob: the probability of the request's draft as the whole text, at temperature 1 and
-            under the grammar; None where there is no draft or the engine cannot tell.
+        scored_prob: the probability of the request's scored_text as the whole text, at temperature 1 and
+            under the grammar; None where there is no scored_text or the engine cannot tell.
         error: why there is no text, for finish_reason error.
     """
 
@@ -85,7 +85,7 @@ class Completion:
     finish_reason: FinishReason
     prompt_tokens: int
     response_tokens: int
-    draft_prob: float | None = None
+    scored_prob: float | None = None
     error: str | None = None
 
     @classmethod
@@ -99,12 +99,12 @@ class Engine(Protocol):
 
     Attributes:
         digest: content hash of the model.
-        contract: fingerprint of how prompts and pixels become inputs.
+        input_fingerprint: fingerprint of how prompts and pixels become inputs.
     """
 
     digest: str
-    contract: str
+    input_fingerprint: str
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         """Complete each request, in the order given; a bad one becomes an error completion."""
         ...

@@ -1,7 +1,7 @@
-"""Drawing tokens: each request has random numbers of its own, which follow from the seed and its key.
+"""Sampling of tokens: each request has random numbers of its own, which follow from the seed and its key.
 
 transformers draws a batch from one stream, so that a request's text depends on what stands beside
-it, and spends more time on drawing (`torch.multinomial` on CPU) than a small model on a layer. Here
+it, and spends more time on sampling (`torch.multinomial` on CPU) than a small model on a layer. Here
 a token is found by inverting the distribution's cumulative sum at the request's number for this
 step; `generate` then takes it as the best one.
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import LogitsProcessor, StoppingCriteria
 
 from mathse.core.ids import content_id
-from mathse.engines.constrained import Held
+from mathse.engines.constrained import GrammarConstraint
 
 _FEW = 128
 
@@ -55,7 +55,7 @@ def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: flo
     return (place_B1 if order_BV is None else order_BV.gather(1, place_B1))[:, 0]
 
 
-class Drawing(LogitsProcessor):
+class SeededSampler(LogitsProcessor):
     """Chooses the next token of each row.
 
     Args:
@@ -63,7 +63,7 @@ class Drawing(LogitsProcessor):
         temperature: above 0 unless greedy.
         top_p: in (0, 1].
         start: tokens in the input before the first new one.
-        held: holds the texts to their grammars.
+        constraint: holds the texts to their grammars.
     """
 
     def __init__(
@@ -73,18 +73,18 @@ class Drawing(LogitsProcessor):
         temperature: float,
         top_p: float,
         start: int,
-        held: Held | None = None,
+        constraint: GrammarConstraint | None = None,
     ) -> None:
         self.uniform_BN = uniform_BN
         self.temperature = temperature
         self.top_p = top_p
         self.start = start
-        self.held = held
+        self.constraint = constraint
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         """Return scores in which the chosen token is the best."""
-        if self.held is not None:
-            scores = self.held.mask(input_ids, scores)
+        if self.constraint is not None:
+            scores = self.constraint.mask(input_ids, scores)
         if self.uniform_BN is None:
             return scores
         step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)
@@ -94,7 +94,7 @@ class Drawing(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen_B[:, None], 0.0)
 
 
-class MostAreDone(StoppingCriteria):
+class StopWhenMostFinished(StoppingCriteria):
     """Stops a batch in which few rows still go on, so that the rest can go on in a smaller one.
 
     Args:

@@ -23,11 +23,11 @@ from transformers import (
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
-from mathse.engines.constrained import Grammars, Held
-from mathse.engines.inputs import Features, Processing, append_tokens, move_left
+from mathse.engines.constrained import GrammarConstraint, Grammars
+from mathse.engines.inputs import Features, InputBuilder, append_tokens, move_left
 from mathse.engines.model_files import model_digest
-from mathse.engines.protocol import Completion, Request, Sampling
-from mathse.engines.sampling import Drawing, MostAreDone, uniforms
+from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
 
 Dtype = Literal["auto", "bfloat16", "float32"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -42,7 +42,7 @@ class _Prompt:
     request: Request
     text: str
     tokens: int
-    draft_ids: tuple[int, ...]
+    scored_ids: tuple[int, ...]
 
 
 class TransformersEngine:
@@ -85,7 +85,7 @@ class TransformersEngine:
             ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         )
         wanted: Any = DTYPES.get(dtype, torch.bfloat16 if self.device.type == "cuda" else "auto")
-        self.processing = Processing.load(model, images, trust_remote_code=trust_remote_code)
+        self.builder = InputBuilder.load(model, images, trust_remote_code=trust_remote_code)
         loader: Any = AutoModelForImageTextToText
         self.model = loader.from_pretrained(
             str(model), dtype=wanted, use_safetensors=True, trust_remote_code=trust_remote_code
@@ -93,25 +93,25 @@ class TransformersEngine:
         self.model.to(self.device).eval()
         if self.device.type == "cpu":
             use_grouped_attention(self.model)
-        self.processing.dtype = self.model.dtype
+        self.builder.dtype = self.model.dtype
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
         self.digest = model_digest(model)
-        self.contract = self.processing.contract
-        self._stop_ids = sorted(self.processing.stop_ids)
-        self._pad_id = int(self.processing.tokenizer.pad_token_id)
+        self.input_fingerprint = self.builder.input_fingerprint
+        self._stop_ids = sorted(self.builder.stop_ids)
+        self._pad_id = int(self.builder.tokenizer.pad_token_id)
         # A sampled image token would ask the model for an image that is not there, and fail the
         # whole batch.
-        added = self.processing.tokenizer.added_tokens_decoder.items()
+        added = self.builder.tokenizer.added_tokens_decoder.items()
         special = {number for number, token in added if token.special} | {
-            *self.processing.tokenizer.all_special_ids
+            *self.builder.tokenizer.all_special_ids
         }
         self._never_written = sorted(special - {*self._stop_ids}) or None
         # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise
         # than was asked for.
         self.model.generation_config = self._generation_config(None)
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         """Complete each request, in the order given; a bad one becomes an error completion."""
         done: dict[int, Completion] = {}
         prompts: list[_Prompt] = []
@@ -123,17 +123,21 @@ class TransformersEngine:
                 prompts.append(checked)
         for batch in self._batches(prompts):
             done.update(self._complete_batch(batch, sampling))
-        self.processing.clear()
+        self.builder.clear()
         return [done[place] for place in range(len(requests))]
 
     def _check(self, place: int, request: Request) -> _Prompt | Completion:
         """Count a prompt's tokens, or say what is wrong with it."""
         try:
-            text = self.processing.render(request.messages, prefix=request.prefix)
-            tokens = self.processing.prompt_tokens(text, request.image_ids)
-            draft = tuple(self.processing.target_ids(text, request.draft)) if request.draft else ()
-            if request.grammar:
-                self._grammars.matcher(request.grammar)
+            text = self.builder.render(request.messages, prefix=request.prefix)
+            tokens = self.builder.prompt_tokens(text, request.image_ids)
+            scored_text = (
+                tuple(self.builder.target_ids(text, request.scored_text))
+                if request.scored_text
+                else ()
+            )
+            if request.constraint:
+                self._grammars.matcher(request.constraint)
         except DataError as error:
             return Completion.failed(request.key, str(error))
         if tokens > self.max_prompt_tokens:
@@ -141,7 +145,7 @@ class TransformersEngine:
                 f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
             )
             return Completion.failed(request.key, reason, prompt_tokens=tokens)
-        return _Prompt(place, request, text, tokens, draft)
+        return _Prompt(place, request, text, tokens, scored_text)
 
     def _batches(self, prompts: Sequence[_Prompt]) -> Iterator[list[_Prompt]]:
         """Yield batches of like length, prompts with images apart from those without."""
@@ -151,81 +155,85 @@ class TransformersEngine:
             for start in range(0, len(group), self.batch_size):
                 yield group[start : start + self.batch_size]
 
-    def _complete_batch(self, batch: list[_Prompt], sampling: Sampling) -> dict[int, Completion]:
+    def _complete_batch(
+        self, batch: list[_Prompt], sampling: SamplingParams
+    ) -> dict[int, Completion]:
         done: dict[int, Completion] = {}
         good: list[_Prompt] = []
         for prompt in batch:
             try:
-                self.processing.features(prompt.text, prompt.request.image_ids)
+                self.builder.features(prompt.text, prompt.request.image_ids)
                 good.append(prompt)
             except DataError as error:
                 done[prompt.place] = Completion.failed(
                     prompt.request.key, str(error), prompt_tokens=prompt.tokens
                 )
         if good:
-            drafts = self._check_drafts(good, sampling)
-            written = self._generate(good, [accepted for accepted, _ in drafts], sampling)
-            for prompt, tokens, (_, prob) in zip(good, written, drafts, strict=True):
+            scored = self._score_texts(good, sampling)
+            written = self._generate(good, [accepted for accepted, _ in scored], sampling)
+            for prompt, tokens, (_, prob) in zip(good, written, scored, strict=True):
                 done[prompt.place] = self._read(prompt, tokens, prob)
         return done
 
-    def _check_drafts(
-        self, prompts: list[_Prompt], sampling: Sampling
+    def _score_texts(
+        self, prompts: list[_Prompt], sampling: SamplingParams
     ) -> list[tuple[list[int], float | None]]:
-        """Return how each row begins as far as its draft tells, and the draft's probability.
+        """Return how each row begins as far as its scored_text tells, and the scored_text's probability.
 
-        One forward pass gives the scores at every place of a draft. Greedy decoding would write the
-        draft up to where another token is the best one, and that token.
+        One forward pass gives the scores at every place of a scored_text. Greedy decoding would write the
+        scored_text up to where another token is the best one, and that token.
         """
-        if not any(prompt.draft_ids for prompt in prompts):
+        if not any(prompt.scored_ids for prompt in prompts):
             return [([], None)] * len(prompts)
-        inputs = self.processing.batch(
+        inputs = self.builder.batch(
             [p.text for p in prompts], [p.request.image_ids for p in prompts]
         )
-        longest = max(len(prompt.draft_ids) for prompt in prompts)
-        inputs = self._append(inputs, [prompt.draft_ids for prompt in prompts])
+        longest = max(len(prompt.scored_ids) for prompt in prompts)
+        inputs = self._append(inputs, [prompt.scored_ids for prompt in prompts])
         with torch.inference_mode():
             on_device: Any = {name: value.to(self.device) for name, value in inputs.items()}
             logits_BTV = self.model(
                 **on_device, use_cache=False, logits_to_keep=longest + 1
             ).logits[:, -longest - 1 :]
             return [
-                self._check_draft(row, row_TV, sampling)
+                self._score_text(row, row_TV, sampling)
                 for row, row_TV in zip(prompts, logits_BTV, strict=True)
             ]
 
-    def _check_draft(
-        self, prompt: _Prompt, logits_TV: torch.Tensor, sampling: Sampling
+    def _score_text(
+        self, prompt: _Prompt, logits_TV: torch.Tensor, sampling: SamplingParams
     ) -> tuple[list[int], float | None]:
-        """Compare the scores at each place of a row's draft with the draft."""
-        count = len(prompt.draft_ids)
+        """Compare the scores at each place of a row's scored_text with the scored_text."""
+        count = len(prompt.scored_ids)
         if not count:
             return [], None
         scores_TV = logits_TV[:count].float()
         scores_TV[:, self._never_written or []] = -torch.inf
-        if prompt.request.grammar:
+        if prompt.request.constraint:
             allowed_TV = self._grammars.allowed_along(
-                prompt.request.grammar, prompt.draft_ids, scores_TV.shape[1]
+                prompt.request.constraint, prompt.scored_ids, scores_TV.shape[1]
             )
             scores_TV = scores_TV.masked_fill(~allowed_TV.to(scores_TV.device), -torch.inf)
-        draft_T1 = torch.tensor(prompt.draft_ids, device=scores_TV.device)[:, None]
+        scored_T1 = torch.tensor(prompt.scored_ids, device=scores_TV.device)[:, None]
         possible = bool(
-            scores_TV.gather(1, draft_T1).isfinite().all()
-        )  # else the grammar forbids the draft
+            scores_TV.gather(1, scored_T1).isfinite().all()
+        )  # else the grammar forbids the scored_text
         prob = (
-            float(scores_TV.double().log_softmax(dim=-1).gather(1, draft_T1).sum().exp())
+            float(scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1).sum().exp())
             if possible
             else 0.0
         )
         accepted: list[int] = []
         if sampling.temperature == 0:
             best = scores_TV.argmax(dim=-1).tolist()
-            same = next((n for n in range(count) if best[n] != prompt.draft_ids[n]), count)
-            accepted = [*prompt.draft_ids[:same], *best[same : same + 1]][: sampling.max_new_tokens]
+            same = next((n for n in range(count) if best[n] != prompt.scored_ids[n]), count)
+            accepted = [*prompt.scored_ids[:same], *best[same : same + 1]][
+                : sampling.max_new_tokens
+            ]
         return accepted, prob
 
     def _generate(
-        self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: Sampling
+        self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: SamplingParams
     ) -> list[list[int]]:
         """Return each row's tokens, from its beginning up to its stop token or the limit.
 
@@ -241,7 +249,7 @@ class TransformersEngine:
             )
         while left := [n for n in range(len(prompts)) if not self._has_ended(written[n], sampling)]:
             known = [len(written[n]) for n in left]
-            inputs = self.processing.batch(
+            inputs = self.builder.batch(
                 [prompts[n].text for n in left], [prompts[n].request.image_ids for n in left]
             )
             prompt_length = inputs["input_ids"].shape[1]
@@ -249,36 +257,36 @@ class TransformersEngine:
                 inputs = self._append(inputs, [written[n] for n in left])
                 inputs = move_left(inputs, [prompt_length + count for count in known])
             length = inputs["input_ids"].shape[1]
-            drawing = Drawing(
+            sampler = SeededSampler(
                 None
                 if uniform_BN is None
                 else uniform_BN[left, known[0] :],  # drawn rows have no beginnings
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 start=length,
-                held=self._held([(prompts[n], written[n]) for n in left], length),
+                constraint=self._constraint([(prompts[n], written[n]) for n in left], length),
             )
             few = len(left) // 2 if len(left) > SMALL_BATCH else 0
             with torch.inference_mode():
                 new_BT = self.model.generate(
                     **{name: value.to(self.device) for name, value in inputs.items()},
                     generation_config=self._generation_config(sampling.max_new_tokens - min(known)),
-                    logits_processor=LogitsProcessorList([drawing]),
+                    logits_processor=LogitsProcessorList([sampler]),
                     stopping_criteria=StoppingCriteriaList(
-                        [MostAreDone(self._stop_ids, start=length, go_on_above=few)]
+                        [StopWhenMostFinished(self._stop_ids, start=length, go_on_above=few)]
                     ),
                 )[:, length:].cpu()
             for number, new in zip(left, new_BT.tolist(), strict=True):
                 count = min(
-                    _stop_place(new, self.processing.stop_ids),
+                    _stop_place(new, self.builder.stop_ids),
                     sampling.max_new_tokens - len(written[number]),
                 )
                 written[number] += new[:count]
         return written
 
-    def _has_ended(self, tokens: Sequence[int], sampling: Sampling) -> bool:
+    def _has_ended(self, tokens: Sequence[int], sampling: SamplingParams) -> bool:
         return len(tokens) >= sampling.max_new_tokens or (
-            bool(tokens) and tokens[-1] in self.processing.stop_ids
+            bool(tokens) and tokens[-1] in self.builder.stop_ids
         )
 
     def _append(self, inputs: Features, tokens: Sequence[Sequence[int]]) -> Features:
@@ -288,21 +296,23 @@ class TransformersEngine:
         known_BT = torch.tensor([[place < len(row) for place in range(longest)] for row in tokens])
         return append_tokens(inputs, tokens_BT, known_BT)
 
-    def _held(self, rows: Sequence[tuple[_Prompt, list[int]]], start: int) -> Held | None:
+    def _constraint(
+        self, rows: Sequence[tuple[_Prompt, list[int]]], start: int
+    ) -> GrammarConstraint | None:
         """Return what holds a batch to its grammars, given what is written; None if there are none."""
-        if not any(prompt.request.grammar for prompt, _ in rows):
+        if not any(prompt.request.constraint for prompt, _ in rows):
             return None
         matchers = [
-            self._grammars.matcher(prompt.request.grammar, written)
-            if prompt.request.grammar
+            self._grammars.matcher(prompt.request.constraint, written)
+            if prompt.request.constraint
             else None
             for prompt, written in rows
         ]
-        return Held(self._grammars, matchers, start=start)
+        return GrammarConstraint(self._grammars, matchers, start=start)
 
     @cached_property
     def _grammars(self) -> Grammars:
-        return Grammars(self.processing.tokenizer, self._stop_ids)
+        return Grammars(self.builder.tokenizer, self._stop_ids)
 
     def _generation_config(self, max_new_tokens: int | None) -> GenerationConfig:
         made: Any = GenerationConfig
@@ -315,10 +325,10 @@ class TransformersEngine:
         )
         return chosen
 
-    def _read(self, prompt: _Prompt, written: list[int], draft_prob: float | None) -> Completion:
+    def _read(self, prompt: _Prompt, written: list[int], scored_prob: float | None) -> Completion:
         """Decode a row."""
-        stopped = written[-1] in self.processing.stop_ids
-        text = self.processing.tokenizer.decode(
+        stopped = written[-1] in self.builder.stop_ids
+        text = self.builder.tokenizer.decode(
             written[:-1] if stopped else written, skip_special_tokens=True
         )
         return Completion(
@@ -327,7 +337,7 @@ class TransformersEngine:
             finish_reason="stop" if stopped else "length",
             prompt_tokens=prompt.tokens,
             response_tokens=len(written),
-            draft_prob=draft_prob,
+            scored_prob=scored_prob,
         )
 
 

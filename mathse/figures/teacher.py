@@ -15,8 +15,8 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.steps import compare_steps, pieces, split_steps
-from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.core.steps import diff_steps, split_steps, step_tokens
+from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.figures.items import Step
 from mathse.prompts import CLOSING, prompts_digest
 
@@ -54,7 +54,7 @@ class FiguresTeacher:
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("figures teacher", VERSION)
-        self.contract = prompts_digest()
+        self.input_fingerprint = prompts_digest()
         self._known: dict[str, tuple[tuple[Step, ...], str, str]] = {}
         for name, meta, answer in problems.select("problem_id", "meta", "answer").iter_rows():
             if meta is None or "steps" not in (facts := json.loads(meta)):
@@ -69,7 +69,7 @@ class FiguresTeacher:
                 facts["description"],
             )
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         """Answer each request by its task: solve, annotate, reflect."""
         return [self._complete(request) for request in requests]
 
@@ -128,7 +128,7 @@ def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | No
         kind, about = _kind_of(written, steps[place] if place < len(steps) else None)
         analysis = ANALYSES[kind].format(about=about)
         orders = [wanted, _SUM.sub(r"\3\2\1=", wanted, count=1)]
-        nearest = max(orders, key=lambda line: len(compare_steps(line, written)))
+        nearest = max(orders, key=lambda line: len(diff_steps(line, written)))
         return Fault(number, kind, analysis[0].upper() + analysis[1:], nearest)
     if len(path) > len(right):
         return Fault(len(right) + 1, "reasoning", ANALYSES["reasoning"], "")
@@ -152,7 +152,7 @@ def _canonical(line: str) -> list[str]:
         low, high = sorted((one, two), key=lambda digits: (len(digits), digits))
         return f"{low}{sign}{high}="
 
-    return pieces(_SUM.sub(ordered, _NUMBERED.sub("", line.strip())))
+    return step_tokens(_SUM.sub(ordered, _NUMBERED.sub("", line.strip())))
 
 
 def _kind_of(written: str, wanted: Step | None) -> tuple[str, str]:

@@ -42,7 +42,7 @@ VERDICT = pl.Schema(
 _INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason")]
 
 
-def accept_paths(
+def accept_trajectories(
     paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0
 ) -> pl.DataFrame:
     """Decide for each path whether it is accepted, and name the reason where it is not.

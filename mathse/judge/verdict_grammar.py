@@ -11,12 +11,12 @@ import json
 import re
 from collections.abc import Sequence
 
-from mathse.core.steps import NOTHING, pieces
+from mathse.core.steps import MISSING, step_tokens
 from mathse.prompts import VerdictForm
 
 _TEXT = r'([^"\\\x00-\x1f]|\\["\\bfnrt])+'
 _ANALYSIS = rf'/, "error_analysis": "{_TEXT}"\}}/'
-_PIECE = r'[^ ,|"\\\x00-\x1f]+'
+_TOKEN = r'[^ ,|"\\\x00-\x1f]+'
 
 
 def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
@@ -33,10 +33,10 @@ def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
         return f'start: "CORRECT\\"}}" | "WRONG\\", \\"error_step\\": " ({numbers}) {_ANALYSIS}'
     rules = ["start: step1", f'wrong: " wrong\\", \\"status\\": \\"WRONG\\"" {_ANALYSIS}']
     for number, step in enumerate(steps, start=1):
-        said = pieces(step)
-        for place, piece in enumerate([*said, NOTHING]):
+        said = step_tokens(step)
+        for place, piece in enumerate([*said, MISSING]):
             rules.append(
-                f"OTHER{number}_{place}: / {_PIECE}\\|{_literal(piece)}/ & ~/ {_literal(f'{piece}|{piece}')}/"
+                f"OTHER{number}_{place}: / {_TOKEN}\\|{_literal(piece)}/ & ~/ {_literal(f'{piece}|{piece}')}/"
             )
         rules.append(f"step{number}: {_quoted(f'{number}.')} (at{number}_0 | wrong)")
         for place, piece in enumerate(said):

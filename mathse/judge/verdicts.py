@@ -12,15 +12,21 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.steps import NOTHING, Pairs, pieces, read_pairs
-from mathse.engines.protocol import Completion, Engine, Request, Sampling
+from mathse.core.steps import MISSING, StepDiff, parse_step_diff, step_tokens
+from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
 from mathse.judge.verdict_grammar import verdict_grammar
-from mathse.prompts import VerdictForm, judge_messages, own_messages, render_verdict, verdict_prefix
+from mathse.prompts import (
+    VerdictForm,
+    judge_messages,
+    judge_solution_messages,
+    render_verdict,
+    verdict_prefix,
+)
 
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
 PATHS = pl.Schema(
     {
-        "path_id": pl.String(),
+        "text_id": pl.String(),
         "problem_id": pl.String(),
         "response": pl.String(),
         "steps": pl.List(pl.String()),
@@ -28,7 +34,7 @@ PATHS = pl.Schema(
 )
 JUDGEMENTS = pl.Schema(
     {
-        "path_id": pl.String(),
+        "text_id": pl.String(),
         "orm_status": pl.String(),
         "p_correct": pl.Float64(),
         "error_step": pl.Int64(),
@@ -37,7 +43,7 @@ JUDGEMENTS = pl.Schema(
     }
 )
 OWN = pl.Schema({"problem_id": pl.String(), "own": pl.String()})
-OwnSolutions = Mapping[str, str | None]
+JudgeSolutions = Mapping[str, str | None]
 """A judge's own solution by problem."""
 
 _DIAGNOSIS = {"status", "error_step", "error_analysis", "error_kind", "improvement_suggestion"}
@@ -70,7 +76,7 @@ class ParsedVerdict:
     error_kind: str | None = None
     figure: str | None = None
     right_step: str | None = None
-    checks: tuple[Pairs, ...] | None = None
+    checks: tuple[StepDiff, ...] | None = None
 
 
 UNPARSEABLE = ParsedVerdict("unparseable")
@@ -143,19 +149,19 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
     return found
 
 
-def distinct_paths(trajectories: pl.DataFrame) -> pl.DataFrame:
+def distinct_trajectories(trajectories: pl.DataFrame) -> pl.DataFrame:
     """Return each path that can be judged, once: distinct problem and response, with at least one step.
 
     Args:
         trajectories: `Trajectory` rows, or any rows with problem_id, response and steps.
 
     Returns:
-        path_id, problem_id, response and steps, ordered by path_id (content, so the order is the
+        text_id, problem_id, response and steps, ordered by text_id (content, so the order is the
         same always).
     """
     judged = trajectories.filter(pl.col("steps").list.len() > 0)
     return (
-        _with_path_id(judged).unique("path_id", keep="first").select(PATHS.names()).sort("path_id")
+        _with_path_id(judged).unique("text_id", keep="first").select(PATHS.names()).sort("text_id")
     )
 
 
@@ -165,14 +171,20 @@ def judge_key(
     *,
     max_new_tokens: int,
     form: VerdictForm,
-    own: OwnSolutions | None = None,
+    own: JudgeSolutions | None = None,
 ) -> str:
     """Name a chunk of paths for the journal, by all that its judgements depend on."""
     solved = [(own or {}).get(name) for name in paths["problem_id"]]
     grammar = verdict_grammar(form, ["1. a 3", "b=4"])  # changes with any rule of it
-    paths_and_own = paths["path_id"].to_list(), solved
+    paths_and_own = paths["text_id"].to_list(), solved
     return content_id(
-        "judge", engine.digest, engine.contract, form, grammar, max_new_tokens, *paths_and_own
+        "judge",
+        engine.digest,
+        engine.input_fingerprint,
+        form,
+        grammar,
+        max_new_tokens,
+        *paths_and_own,
     )
 
 
@@ -183,7 +195,7 @@ def judge_chunk(
     *,
     max_new_tokens: int,
     form: VerdictForm,
-    own: OwnSolutions | None = None,
+    own: JudgeSolutions | None = None,
 ) -> pl.DataFrame:
     """Judge one chunk of distinct paths, greedily.
 
@@ -194,13 +206,13 @@ def judge_chunk(
     Args:
         engine: the ORM.
         problems: `Problem` rows; those of the paths must be among them.
-        paths: rows of `distinct_paths`.
+        paths: rows of `distinct_trajectories`.
         max_new_tokens: room for the verdict.
         form: what the judge was trained to write.
-        own: the judge's own solution of each problem, for the stepwise form; see `own_solutions`.
+        own: the judge's own solution of each problem, for the stepwise form; see `write_judge_solutions`.
 
     Returns:
-        path_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of
+        text_id, orm_status, p_correct, error_step, error_analysis and error_kind, in the order of
         `paths`.
 
     Raises:
@@ -209,7 +221,7 @@ def judge_chunk(
     rows = paths.select(PATHS.names()).to_dicts()
     requests = _judge_requests(problems, rows, form, own or {})
     asked = [request for request in requests if request is not None]
-    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
+    sampling = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
     done = (
         {completion.key: completion for completion in engine.complete(asked, sampling)}
         if asked
@@ -218,14 +230,14 @@ def judge_chunk(
     judged = []
     for row, request in zip(rows, requests, strict=True):
         completion = (
-            Completion.failed(row["path_id"], "no own solution")
+            Completion.failed(row["text_id"], "no own solution")
             if request is None
             else done[request.key]
         )
         verdict, p_correct = read_completion(completion, row["steps"], form)
         judged.append(
             {
-                "path_id": row["path_id"],
+                "text_id": row["text_id"],
                 "orm_status": verdict.status,
                 "p_correct": p_correct,
                 "error_step": verdict.error_step,
@@ -240,7 +252,7 @@ def read_completion(
     completion: Completion, steps: Sequence[str], form: VerdictForm
 ) -> tuple[ParsedVerdict, float | None]:
     """Turn a judge's completion into a verdict and P(correct); see `judge_chunk` for what is refused."""
-    p_correct = completion.draft_prob
+    p_correct = completion.scored_prob
     if p_correct is not None and not 0.0 <= p_correct <= 1.0:
         return UNPARSEABLE, None
     if completion.finish_reason != "stop":
@@ -260,19 +272,21 @@ def join_judgements(trajectories: pl.DataFrame, judgements: pl.DataFrame) -> pl.
         The trajectories' rows, in order, with orm_status, p_correct, error_step, error_analysis,
         error_kind.
     """
-    found = [name for name in JUDGEMENTS.names() if name != "path_id"]
+    found = [name for name in JUDGEMENTS.names() if name != "text_id"]
     joined = _with_path_id(trajectories.drop(found, strict=False)).join(
-        judgements, on="path_id", how="left", maintain_order="left", validate="m:1"
+        judgements, on="text_id", how="left", maintain_order="left", validate="m:1"
     )
-    return joined.with_columns(pl.col("orm_status").fill_null("skipped")).drop("path_id")
+    return joined.with_columns(pl.col("orm_status").fill_null("skipped")).drop("text_id")
 
 
-def own_key(engine: Engine, problem_ids: Sequence[str], *, max_new_tokens: int) -> str:
+def judge_solution_key(engine: Engine, problem_ids: Sequence[str], *, max_new_tokens: int) -> str:
     """Name a chunk of problems for the journal, by all that the judge's own solutions depend on."""
-    return content_id("own", engine.digest, engine.contract, max_new_tokens, list(problem_ids))
+    return content_id(
+        "own", engine.digest, engine.input_fingerprint, max_new_tokens, list(problem_ids)
+    )
 
 
-def own_solutions(
+def write_judge_solutions(
     engine: Engine, problems: pl.DataFrame, problem_ids: Sequence[str], *, max_new_tokens: int
 ) -> pl.DataFrame:
     """Let a stepwise judge solve problems, greedily, before it sees any path.
@@ -288,11 +302,11 @@ def own_solutions(
     for name in problem_ids:
         problem = known[name]
         images = tuple(problem["image_ids"])
-        messages = own_messages(problem["question"], problem["choices"], len(images))
+        messages = judge_solution_messages(problem["question"], problem["choices"], len(images))
         requests.append(
             Request(key=name, messages=messages, image_ids=images, task="solve", problem_id=name)
         )
-    sampling = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
+    sampling = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens, seed=0)
     rows = [
         (done.key, done.text if done.finish_reason == "stop" else None)
         for done in engine.complete(requests, sampling)
@@ -300,7 +314,7 @@ def own_solutions(
     return pl.DataFrame(rows, schema=OWN, orient="row")
 
 
-def judge_paths(
+def judge_trajectories(
     engine: Engine,
     problems: pl.DataFrame,
     trajectories: pl.DataFrame,
@@ -310,24 +324,26 @@ def judge_paths(
 ) -> pl.DataFrame:
     """Judge trajectories in one go: distinct paths, one chunk, joined back.
 
-    A stage that must survive a kill calls the functions itself, with `own_solutions` and
+    A stage that must survive a kill calls the functions itself, with `write_judge_solutions` and
     `judge_chunk` in the journal.
 
     Returns:
         trajectory_id, problem_id, orm_status, p_correct, error_step, error_analysis and error_kind,
         in the order of the trajectories.
     """
-    paths = distinct_paths(trajectories)
-    own: OwnSolutions = {}
+    paths = distinct_trajectories(trajectories)
+    own: JudgeSolutions = {}
     if form == "stepwise" and paths.height:
         names = paths["problem_id"].unique(maintain_order=True).to_list()
         own = dict(
-            own_solutions(engine, problems, names, max_new_tokens=max_new_tokens).iter_rows()
+            write_judge_solutions(
+                engine, problems, names, max_new_tokens=max_new_tokens
+            ).iter_rows()
         )
     judgements = judge_chunk(
         engine, problems, paths, max_new_tokens=max_new_tokens, form=form, own=own
     )
-    columns = [name for name in JUDGEMENTS.names() if name != "path_id"]
+    columns = [name for name in JUDGEMENTS.names() if name != "text_id"]
     return join_judgements(trajectories, judgements).select("trajectory_id", "problem_id", *columns)
 
 
@@ -346,7 +362,7 @@ def _known(problems: pl.DataFrame, wanted: set[str]) -> dict[str, dict[str, Any]
 
 
 def _judge_requests(
-    problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form: VerdictForm, own: OwnSolutions
+    problems: pl.DataFrame, rows: Sequence[dict[str, Any]], form: VerdictForm, own: JudgeSolutions
 ) -> list[Request | None]:
     """Return a request for each path; None where the stepwise form lacks the judge's own solution."""
     known = _known(problems, {row["problem_id"] for row in rows})
@@ -359,7 +375,7 @@ def _judge_requests(
         images = tuple(problem["image_ids"])
         requests.append(
             Request(
-                key=row["path_id"],
+                key=row["text_id"],
                 messages=judge_messages(
                     problem["question"], problem["choices"], len(images), row["steps"], form, solved
                 ),
@@ -367,8 +383,8 @@ def _judge_requests(
                 task="judge",
                 problem_id=row["problem_id"],
                 prefix=verdict_prefix(form),
-                grammar=verdict_grammar(form, row["steps"]),
-                draft=render_verdict("CORRECT", form=form, steps=row["steps"]).removeprefix(
+                constraint=verdict_grammar(form, row["steps"]),
+                scored_text=render_verdict("CORRECT", form=form, steps=row["steps"]).removeprefix(
                     verdict_prefix(form)
                 ),
                 context={"problem_id": row["problem_id"], "response": row["response"]},
@@ -380,7 +396,7 @@ def _judge_requests(
 def _with_path_id(trajectories: pl.DataFrame) -> pl.DataFrame:
     pairs = trajectories.select("problem_id", "response").iter_rows()
     ids = [content_id(problem_id, response) for problem_id, response in pairs]
-    return trajectories.with_columns(pl.Series("path_id", ids, dtype=pl.String))
+    return trajectories.with_columns(pl.Series("text_id", ids, dtype=pl.String))
 
 
 def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
@@ -393,17 +409,17 @@ def _diagnosis(step: object, analysis: object, kind: object) -> ParsedVerdict:
     return ParsedVerdict("wrong", step, str(analysis).strip(), None if kind is None else str(kind))
 
 
-def _checks(words: object, status: str) -> list[Pairs] | None:
+def _checks(words: object, status: str) -> list[StepDiff] | None:
     """Read the checks of the steps; None if they contradict themselves or the status."""
     if not isinstance(words, str):
         return None
     texts = words.split(", ")
-    checks: list[Pairs] = []
+    checks: list[StepDiff] = []
     for number, text in enumerate(texts, start=1):
         check = _CHECK.fullmatch(text)
         if check is None or int(check[1]) != number:
             return None
-        pairs, wrong = read_pairs(check[2]), check[3] == "wrong"
+        pairs, wrong = parse_step_diff(check[2]), check[3] == "wrong"
         differ = [place for place, (ours, theirs) in enumerate(pairs) if ours != theirs]
         faulty = status == "WRONG" and number == len(texts)
         if wrong != faulty or differ != ([len(pairs) - 1] if wrong and pairs else []):
@@ -418,9 +434,9 @@ def _quotes(verdict: ParsedVerdict, steps: Sequence[str]) -> bool:
     if verdict.status == "correct" and len(verdict.checks) != len(steps):
         return False
     for number, pairs in enumerate(verdict.checks, start=1):
-        said, quoted = pieces(steps[number - 1]), [theirs for _, theirs in pairs]
+        said, quoted = step_tokens(steps[number - 1]), [theirs for _, theirs in pairs]
         if number == verdict.error_step:
-            said = [*said, NOTHING][: len(quoted)]
+            said = [*said, MISSING][: len(quoted)]
         if quoted != said:
             return False
     return True

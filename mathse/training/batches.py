@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mathse.core.errors import DataError
-from mathse.engines.inputs import Features, Processing, append_tokens
+from mathse.engines.inputs import Features, InputBuilder, append_tokens
 from mathse.training.examples import Row
 
 IGNORED = -100
@@ -97,13 +97,13 @@ def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list
     return batches
 
 
-def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
+def make_batch(rows: Sequence[Row], builder: InputBuilder) -> Batch:
     """Build the inputs of some rows: the prompts exactly as generation sees them, then the targets.
 
     Raises:
         DataError: if a row has no target tokens.
     """
-    inputs = processing.batch([row.text for row in rows], [row.image_ids for row in rows])
+    inputs = builder.batch([row.text for row in rows], [row.image_ids for row in rows])
     for row in rows:
         if not row.target_ids:
             raise DataError(
@@ -115,7 +115,7 @@ def make_batch(rows: Sequence[Row], processing: Processing) -> Batch:
     for number, row in enumerate(rows):
         labels_BT[number, : len(row.target_ids)] = torch.tensor(row.target_ids)
     known_BT = labels_BT != IGNORED
-    tokens_BT = labels_BT.masked_fill(~known_BT, processing.tokenizer.pad_token_id)
+    tokens_BT = labels_BT.masked_fill(~known_BT, builder.tokenizer.pad_token_id)
     place_T = torch.arange(longest)
     emphasis_BT = torch.stack(
         [(place_T >= row.emphasis[0]) & (place_T < row.emphasis[1]) for row in rows]

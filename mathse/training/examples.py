@@ -12,7 +12,7 @@ from mathse.core.ids import content_id
 from mathse.prompts import Message
 
 if TYPE_CHECKING:
-    from mathse.engines.inputs import Processing
+    from mathse.engines.inputs import InputBuilder
 
 TOO_LONG = "over max_tokens"
 EMPTY_TARGET = "empty target"
@@ -69,13 +69,13 @@ def examples_digest(examples: Sequence[Example]) -> str:
 
 
 def make_rows(
-    examples: Sequence[Example], processing: Processing, *, max_tokens: int
+    examples: Sequence[Example], builder: InputBuilder, *, max_tokens: int
 ) -> tuple[list[Row], dict[str, list[str]]]:
     """Count tokens; leave out what is too long or empty. Nothing is ever cut off: half an image breaks the model.
 
     Args:
         examples: in any order, which is kept.
-        processing: the model's.
+        builder: the model's.
         max_tokens: longest prompt and target together.
 
     Returns:
@@ -90,15 +90,15 @@ def make_rows(
         if not example.target.strip():
             dropped[EMPTY_TARGET].append(example.key)
             continue
-        text = processing.render(example.messages, prefix=example.prefix)
-        target_ids = tuple(processing.target_ids(text, example.target))
+        text = builder.render(example.messages, prefix=example.prefix)
+        target_ids = tuple(builder.target_ids(text, example.target))
         try:
-            prompt_tokens = processing.prompt_tokens(text, example.image_ids)
+            prompt_tokens = builder.prompt_tokens(text, example.image_ids)
         except DataError as error:
             raise DataError(
                 f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix
             ) from error
-        emphasis = _token_span(processing, text, example)
+        emphasis = _token_span(builder, text, example)
         row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, emphasis)
         if row.tokens > max_tokens:
             dropped[TOO_LONG].append(example.key)
@@ -117,13 +117,13 @@ def make_rows(
     return rows, dict(dropped)
 
 
-def _token_span(processing: Processing, text: str, example: Example) -> tuple[int, int]:
+def _token_span(builder: InputBuilder, text: str, example: Example) -> tuple[int, int]:
     """Return the emphasised part of the target in tokens."""
     first, last = example.emphasis
     if first >= last:
         return 0, 0
-    ending = len(processing.target_ids(text, ""))
+    ending = len(builder.target_ids(text, ""))
     start, end = (
-        len(processing.target_ids(text, example.target[:place])) - ending for place in (first, last)
+        len(builder.target_ids(text, example.target[:place])) - ending for place in (first, last)
     )
     return start, max(end, start + 1)

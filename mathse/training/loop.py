@@ -24,7 +24,7 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.progress import track
-from mathse.engines.inputs import Processing
+from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
 from mathse.training.checkpoints import Checkpoints, Progress
@@ -88,10 +88,10 @@ def finetune(
     micro = _micro_batch(config, accelerator.num_processes)
     set_seed(config.seed)
     pixels = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    processing = Processing.load(
+    builder = InputBuilder.load(
         init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels
     )
-    rows, dropped = make_rows(examples, processing, max_tokens=config.max_tokens)
+    rows, dropped = make_rows(examples, builder, max_tokens=config.max_tokens)
     plan = plan_batches(
         rows,
         batch_size=config.batch_size,
@@ -115,7 +115,11 @@ def finetune(
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     model.train()
-    identity = {"loop": LOOP_VERSION, "contract": processing.contract, "init": model_digest(init)}
+    identity = {
+        "loop": LOOP_VERSION,
+        "contract": builder.input_fingerprint,
+        "init": model_digest(init),
+    }
     identity |= {"examples": examples_digest(examples), "config": config.identity()}
     kept = Checkpoints(
         Path(checkpoints),
@@ -126,10 +130,10 @@ def finetune(
     if start.step:
         log.info("%s: goes on from step %d of %d", label, start.step, len(plan))
     elif accelerator.is_main_process:
-        _show_labels(rows[plan[0][0]], processing)
+        _show_labels(rows[plan[0][0]], builder)
 
     losses = list(start.losses)
-    todo = _micro_batches(rows, plan[start.step :], processing, accelerator, micro)
+    todo = _micro_batches(rows, plan[start.step :], builder, accelerator, micro)
     steps = range(start.step, len(plan))
     shown = (
         track(steps, total=len(steps), label=label, unit="steps")
@@ -158,14 +162,14 @@ def finetune(
             kept.save(Progress(step + 1, losses))
 
     record = {
-        "contract": processing.contract,
+        "contract": builder.input_fingerprint,
         "init": identity["init"],
         "examples": identity["examples"],
     }
     save_model(
         accelerator,
         model,
-        processing,
+        builder,
         out,
         config,
         {**record, "train": asdict(config), "steps": len(plan)},
@@ -199,7 +203,7 @@ def _micro_batch(config: TrainConfig, processes: int) -> int:
 def _micro_batches(
     rows: Sequence[Row],
     plan: Sequence[Sequence[int]],
-    processing: Processing,
+    builder: InputBuilder,
     accelerator: Accelerator,
     micro: int,
 ) -> Iterator[list[Batch]]:
@@ -208,7 +212,7 @@ def _micro_batches(
 
     def prepare(numbers: Sequence[int]) -> list[Batch]:
         mine = [rows[number] for number in numbers[rank::processes]]
-        return [make_batch(mine[at : at + micro], processing) for at in range(0, len(mine), micro)]
+        return [make_batch(mine[at : at + micro], builder) for at in range(0, len(mine), micro)]
 
     with ThreadPoolExecutor(1) as pool:
         ahead = pool.submit(prepare, plan[0]) if plan else None
@@ -278,12 +282,12 @@ def _schedule(step: int, steps: int, warmup_ratio: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _show_labels(row: Row, processing: Processing) -> None:
+def _show_labels(row: Row, builder: InputBuilder) -> None:
     """Log what the loss is taken on, so that a wrong mask is seen at once."""
     log.info("first prompt: %r", row.text)
     log.info(
         "first labels: %r",
-        processing.tokenizer.decode(list(row.target_ids), skip_special_tokens=False),
+        builder.tokenizer.decode(list(row.target_ids), skip_special_tokens=False),
     )
 
 

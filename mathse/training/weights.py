@@ -14,7 +14,7 @@ from transformers import AutoModelForImageTextToText
 from mathse.core.errors import ParamError
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.input_fingerprint import write_record
-from mathse.engines.inputs import Processing
+from mathse.engines.inputs import InputBuilder
 from mathse.training.config import TrainConfig
 
 
@@ -62,7 +62,7 @@ def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
 def save_model(
     accelerator: Accelerator,
     model: Any,
-    processing: Processing,
+    builder: InputBuilder,
     out: Path,
     config: TrainConfig,
     record: dict[str, Any],
@@ -82,7 +82,7 @@ def save_model(
             for name, value in state.items()
         }
         plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
-        processing.save(part)
+        builder.save(part)
         write_record(part, record)
         shutil.rmtree(out, ignore_errors=True)
         os.replace(part, out)

@@ -18,7 +18,7 @@ import polars as pl
 
 from mathse.answers import check_rows
 from mathse.core.images import ImageStore, write_images
-from mathse.engines.protocol import Request, Sampling
+from mathse.engines.protocol import Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
@@ -34,7 +34,7 @@ from recipes.tiny_base.tasks import (
 )
 
 SUMS_AT_ONCE = 5
-GREEDY = Sampling(temperature=0.0, top_p=1.0, max_new_tokens=160, seed=0)
+GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=160, seed=0)
 
 
 def prompt(text: str, images: int) -> list[Message]:

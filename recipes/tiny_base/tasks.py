@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mathse.core.steps import write_check
+from mathse.core.steps import render_step_diff
 from mathse.figures.canvas import Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
 from mathse.figures.chance import simplest
@@ -241,14 +241,14 @@ def falsified(
     """Number true lines, some of them made false; and go through them as a judge does, up to the first false one.
 
     Returns:
-        The lines, and what is to be said of them (see `mathse.core.steps.write_check`).
+        The lines, and what is to be said of them (see `mathse.core.steps.render_step_diff`).
     """
     shown, found = [], []
     for number, line in enumerate(lines, start=1):
         given = corrupt(line, rng, others) if rng.random() < 0.3 else line
         shown.append(f"{number}. {given}")
         if not found or found[-1].endswith("right"):
-            found.append(write_check(number, line, given))
+            found.append(render_step_diff(number, line, given))
     return "\n".join(shown), ", ".join(found)
 
 
@@ -261,7 +261,7 @@ def comparing_sample(rng: random.Random, step: int) -> Sample:
         "\n".join(f"{n}. {line}" for n, line in enumerate(part, start=1)) for part in (lines, given)
     ]
     checks = (
-        write_check(n, *pair) for n, pair in enumerate(zip(lines, given, strict=True), start=1)
+        render_step_diff(n, *pair) for n, pair in enumerate(zip(lines, given, strict=True), start=1)
     )
     return Sample(COMPARE.format(lines=shown[0], given=shown[1]), ", ".join(checks))
 

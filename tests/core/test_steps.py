@@ -3,7 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mathse.core.steps import NOTHING, compare_steps, pieces, read_pairs, split_steps, write_check
+from mathse.core.steps import (
+    MISSING,
+    diff_steps,
+    parse_step_diff,
+    render_step_diff,
+    split_steps,
+    step_tokens,
+)
 
 
 def test_lines_are_steps() -> None:
@@ -23,25 +30,25 @@ def test_steps_hold_no_blanks_around_them_and_cut_the_same_again(text: str) -> N
 
 
 def test_pieces_are_what_a_step_says() -> None:
-    assert pieces("2. 12+5=17.") == ["12", "+5", "=17"]
-    assert pieces("The balance shows x+27=48.") == ["balance", "shows", "x", "+27", "=48"]
-    assert pieces("The clock shows 7:05.") == ["clock", "shows", "7", ":05"]
-    assert pieces("The answer to this problem is 2a+3.") == ["2a", "+3"]
-    assert pieces("3*b=-6.5, so |b| is 2,5") == ["3", "*b", "=-6.5", "b", "2", "5"]
-    assert pieces("...") == []
+    assert step_tokens("2. 12+5=17.") == ["12", "+5", "=17"]
+    assert step_tokens("The balance shows x+27=48.") == ["balance", "shows", "x", "+27", "=48"]
+    assert step_tokens("The clock shows 7:05.") == ["clock", "shows", "7", ":05"]
+    assert step_tokens("The answer to this problem is 2a+3.") == ["2a", "+3"]
+    assert step_tokens("3*b=-6.5, so |b| is 2,5") == ["3", "*b", "=-6.5", "b", "2", "5"]
+    assert step_tokens("...") == []
 
 
 def test_a_comparison_ends_at_the_first_difference() -> None:
-    assert compare_steps("3+4=7.", "1. 3+5=8.") == [("3", "3"), ("+4", "+5")]
-    assert compare_steps("3+4=7.", "3+4") == [("3", "3"), ("+4", "+4"), ("=7", NOTHING)]
-    assert compare_steps("3", "3+4") == [("3", "3"), (NOTHING, "+4")]
-    assert write_check(2, "3+4=7.", "3+4=8.") == "2. 3|3 +4|+4 =7|=8 wrong"
-    assert write_check(1, "...", "?") == "1. right"
+    assert diff_steps("3+4=7.", "1. 3+5=8.") == [("3", "3"), ("+4", "+5")]
+    assert diff_steps("3+4=7.", "3+4") == [("3", "3"), ("+4", "+4"), ("=7", MISSING)]
+    assert diff_steps("3", "3+4") == [("3", "3"), (MISSING, "+4")]
+    assert render_step_diff(2, "3+4=7.", "3+4=8.") == "2. 3|3 +4|+4 =7|=8 wrong"
+    assert render_step_diff(1, "...", "?") == "1. right"
 
 
 @given(st.text(), st.text())
 def test_a_check_is_read_back_and_told_by_its_pairs(right: str, other: str) -> None:
     for shown in (right, other):
-        check = write_check(7, right, shown)
-        assert read_pairs(check) == compare_steps(right, shown)
-        assert check.endswith("right") == (pieces(right) == pieces(shown))
+        check = render_step_diff(7, right, shown)
+        assert parse_step_diff(check) == diff_steps(right, shown)
+        assert check.endswith("right") == (step_tokens(right) == step_tokens(shown))

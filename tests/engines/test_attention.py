@@ -9,7 +9,7 @@ from transformers import AutoModelForImageTextToText
 
 from mathse.core.images import ImageStore
 from mathse.engines.attention import GROUPED, grouped_attention, use_grouped_attention
-from mathse.engines.inputs import Processing
+from mathse.engines.inputs import InputBuilder
 from tests.tiny import ask
 
 
@@ -20,11 +20,11 @@ def load(tiny: Path, **extra: Any) -> Any:
 def test_grouped_attention_computes_what_eager_attention_does(
     tiny: Path, store: ImageStore
 ) -> None:
-    processing = Processing.load(tiny, store)
+    builder = InputBuilder.load(tiny, store)
     texts = [
-        processing.render(ask(text, 1)) for text in ("short", "a longer question about the figure")
+        builder.render(ask(text, 1)) for text in ("short", "a longer question about the figure")
     ]
-    inputs = processing.batch(texts, [("img0",), ("img1",)])
+    inputs = builder.batch(texts, [("img0",), ("img1",)])
     eager, grouped = load(tiny, attn_implementation="eager"), load(tiny)
     assert use_grouped_attention(grouped)
     assert grouped.model.text_model.config._attn_implementation == GROUPED

@@ -9,22 +9,22 @@ import pytest
 import torch
 from PIL import Image
 
-import mathse.engines.input_fingerprint as contract
+import mathse.engines.input_fingerprint as fingerprint
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.input_fingerprint import RECORD, contract_of, write_record
-from mathse.engines.inputs import Processing, append_tokens, move_left
+from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
+from mathse.engines.inputs import InputBuilder, append_tokens, move_left
 from mathse.engines.pixels import open_image
 from tests.tiny import ask, build_processor
 
 
 @pytest.fixture
-def processing(tiny: Path, store: ImageStore) -> Processing:
-    return Processing.load(tiny, store)
+def builder(tiny: Path, store: ImageStore) -> InputBuilder:
+    return InputBuilder.load(tiny, store)
 
 
-def whole(processing: Processing, texts: list[str], pictures: Any) -> Any:
-    return processing.processor(
+def whole(builder: InputBuilder, texts: list[str], pictures: Any) -> Any:
+    return builder.processor(
         text=texts,
         images=pictures,
         padding=True,
@@ -39,13 +39,13 @@ def picture(store: ImageStore, image_id: str) -> Image.Image:
 
 
 def test_a_batch_is_what_the_processor_makes_of_all_prompts(
-    processing: Processing, store: ImageStore
+    builder: InputBuilder, store: ImageStore
 ) -> None:
-    texts = [processing.render(ask("short " * n, 1)) for n in (1, 5, 3)]
+    texts = [builder.render(ask("short " * n, 1)) for n in (1, 5, 3)]
     ids = [("img0",), ("img1",), ("wide",)]
     for _ in range(2):  # made, then kept
-        made = processing.batch(texts, ids)
-        wanted = whole(processing, texts, [[picture(store, i[0])] for i in ids])
+        made = builder.batch(texts, ids)
+        wanted = whole(builder, texts, [[picture(store, i[0])] for i in ids])
         assert made.keys() == set(wanted.keys())
         for name, value in made.items():
             assert value.dtype == wanted[name].dtype
@@ -54,18 +54,18 @@ def test_a_batch_is_what_the_processor_makes_of_all_prompts(
 
 
 def test_prompts_with_different_numbers_of_images_go_through_the_processor_together(
-    processing: Processing, store: ImageStore
+    builder: InputBuilder, store: ImageStore
 ) -> None:
-    texts = [processing.render(ask("one", 1)), processing.render(ask("two", 2))]
-    made = processing.batch(texts, [("img0",), ("img1", "img2")])
+    texts = [builder.render(ask("one", 1)), builder.render(ask("two", 2))]
+    made = builder.batch(texts, [("img0",), ("img1", "img2")])
     pictures = [[picture(store, "img0")], [picture(store, "img1"), picture(store, "img2")]]
-    wanted = whole(processing, texts, pictures)
+    wanted = whole(builder, texts, pictures)
     assert made["pixel_values"].shape[:2] == (2, 2)
     assert all(torch.equal(value, wanted[name]) for name, value in made.items())
 
 
 def test_a_full_cache_changes_nothing(tiny: Path, store: ImageStore) -> None:
-    keeps, forgets = Processing.load(tiny, store), Processing.load(tiny, store, cache_bytes=0)
+    keeps, forgets = InputBuilder.load(tiny, store), InputBuilder.load(tiny, store, cache_bytes=0)
     text = keeps.render(ask("same", 1))
     for _ in range(2):
         one, other = keeps.features(text, ("img3",)), forgets.features(text, ("img3",))
@@ -76,48 +76,46 @@ def test_a_full_cache_changes_nothing(tiny: Path, store: ImageStore) -> None:
 
 
 def test_prompt_tokens_counts_images_and_prepares_one_per_size(
-    processing: Processing, monkeypatch: pytest.MonkeyPatch
+    builder: InputBuilder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
-    process = processing._process
-    monkeypatch.setattr(
-        processing, "_process", lambda *given: calls.append(given) or process(*given)
-    )
+    process = builder._process
+    monkeypatch.setattr(builder, "_process", lambda *given: calls.append(given) or process(*given))
     for n, image in enumerate(["img0", "img1", "img2", "wide"]):
-        text = processing.render(ask("word " * n, 1))
+        text = builder.render(ask("word " * n, 1))
         assert (
-            processing.prompt_tokens(text, (image,))
+            builder.prompt_tokens(text, (image,))
             == process([text], [(image,)])["input_ids"].shape[1]
         )
     assert len(calls) == 2  # one for 40 x 32, one for 90 x 20
-    text = processing.render(ask("no image"))
-    assert processing.prompt_tokens(text, ()) == len(processing.tokenizer(text)["input_ids"])
+    text = builder.render(ask("no image"))
+    assert builder.prompt_tokens(text, ()) == len(builder.tokenizer(text)["input_ids"])
 
 
-def test_target_ids_follow_the_prompt_and_end_the_turn(processing: Processing) -> None:
-    text = processing.render(ask("How many?", 1))
+def test_target_ids_follow_the_prompt_and_end_the_turn(builder: InputBuilder) -> None:
+    text = builder.render(ask("How many?", 1))
     target = "There are 12.\nThe answer to this problem is 12."
-    ids = processing.target_ids(text, target)
-    assert processing.closing == "<end_of_utterance>"
-    assert ids[-1] == processing.tokenizer.eos_token_id
-    assert processing.tokenizer.decode(ids[:-1]) == target
+    ids = builder.target_ids(text, target)
+    assert builder.closing == "<end_of_utterance>"
+    assert ids[-1] == builder.tokenizer.eos_token_id
+    assert builder.tokenizer.decode(ids[:-1]) == target
     assert (
-        processing.tokenizer(text)["input_ids"] + ids
-        == processing.tokenizer(text + target + processing.closing)["input_ids"]
+        builder.tokenizer(text)["input_ids"] + ids
+        == builder.tokenizer(text + target + builder.closing)["input_ids"]
     )
 
 
-def test_target_ids_where_the_tokenizer_merges_across_the_border(processing: Processing) -> None:
+def test_target_ids_where_the_tokenizer_merges_across_the_border(builder: InputBuilder) -> None:
     """A prompt that ends inside a word: its own tokens stay as generation sees them."""
     prompt, target = "The ans", "wer to this problem is 12."
     assert (
-        processing.tokenizer(prompt + target)["input_ids"][
-            : len(processing.tokenizer(prompt)["input_ids"])
+        builder.tokenizer(prompt + target)["input_ids"][
+            : len(builder.tokenizer(prompt)["input_ids"])
         ]
-        != (processing.tokenizer(prompt)["input_ids"])
+        != (builder.tokenizer(prompt)["input_ids"])
     )
-    ids = processing.target_ids(prompt, target)
-    assert processing.tokenizer.decode(ids) == target + processing.closing
+    ids = builder.target_ids(prompt, target)
+    assert builder.tokenizer.decode(ids) == target + builder.closing
 
 
 def test_padding_moves_from_the_end_to_the_start() -> None:
@@ -131,10 +129,9 @@ def test_padding_moves_from_the_end_to_the_start() -> None:
     assert moved["pixel_values"] is kept
 
 
-def test_append_tokens_extends_what_has_one_entry_per_token(processing: Processing) -> None:
-    inputs = processing.batch(
-        [processing.render(ask("a", 1)), processing.render(ask("b c d e", 1))],
-        [("img0",), ("img1",)],
+def test_append_tokens_extends_what_has_one_entry_per_token(builder: InputBuilder) -> None:
+    inputs = builder.batch(
+        [builder.render(ask("a", 1)), builder.render(ask("b c d e", 1))], [("img0",), ("img1",)]
     )
     inputs["token_type_ids"] = torch.ones_like(inputs["input_ids"])
     pixels = inputs["pixel_values"]
@@ -149,20 +146,20 @@ def test_append_tokens_extends_what_has_one_entry_per_token(processing: Processi
 @pytest.mark.parametrize(
     ("image", "rule"), [("broken", "decodes"), ("noise", "decodes"), ("nowhere", "known")]
 )
-def test_a_bad_image_is_named(processing: Processing, image: str, rule: str) -> None:
+def test_a_bad_image_is_named(builder: InputBuilder, image: str, rule: str) -> None:
     with pytest.raises(DataError, match=image) as error:
-        processing.features(processing.render(ask("x", 1)), (image,))
+        builder.features(builder.render(ask("x", 1)), (image,))
     assert error.value.rule is not None and rule in error.value.rule
 
 
-def test_the_number_of_images_must_fit(processing: Processing) -> None:
+def test_the_number_of_images_must_fit(builder: InputBuilder) -> None:
     with pytest.raises(DataError, match="The processor refuses this input"):
-        processing.features(processing.render(ask("x", 2)), ("img0",))
+        builder.features(builder.render(ask("x", 2)), ("img0",))
 
 
 def test_images_are_needed_where_ids_are_given(tiny: Path) -> None:
     with pytest.raises(DataError, match="no images were given"):
-        Processing.load(tiny).features("x", ("img0",))
+        InputBuilder.load(tiny).features("x", ("img0",))
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **extra: Any) -> bytes:
@@ -194,25 +191,27 @@ def test_a_turned_photograph_is_upright(tmp_path: Path, tiny: Path) -> None:
     assert open_image(data).size == (10, 40)
     from tests.tiny import write_store
 
-    assert Processing.load(tiny, write_store(tmp_path, {"a": data}))._pixels.size("a") == (10, 40)
+    assert InputBuilder.load(tiny, write_store(tmp_path, {"a": data}))._pixels.size("a") == (10, 40)
 
 
-def test_the_contract_survives_saving_and_loading(
-    tiny: Path, tmp_path: Path, processing: Processing
+def test_the_input_fingerprint_survives_saving_and_loading(
+    tiny: Path, tmp_path: Path, builder: InputBuilder
 ) -> None:
-    processing.batch(
-        [processing.render(ask("use it", 1))], [("img0",)]
+    builder.batch(
+        [builder.render(ask("use it", 1))], [("img0",)]
     )  # padding leaves traces in a fast tokenizer
-    processing.save(tmp_path)
+    builder.save(tmp_path)
     assert (
-        Processing.load(tmp_path).contract == processing.contract == Processing.load(tiny).contract
+        InputBuilder.load(tmp_path).input_fingerprint
+        == builder.input_fingerprint
+        == InputBuilder.load(tiny).input_fingerprint
     )
 
 
-def test_the_contract_covers_template_pixels_tokens_and_prompts(
+def test_the_input_fingerprint_covers_template_pixels_tokens_and_prompts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    base = contract_of(build_processor())
+    base = fingerprint_of(build_processor())
     other_template = build_processor()
     other_template.chat_template += " "
     other_mean = build_processor()
@@ -224,41 +223,41 @@ def test_the_contract_covers_template_pixels_tokens_and_prompts(
         build_processor(image_tokens=9),
         build_processor(vocab=310),
     ]
-    found = {base, *(contract_of(processor) for processor in variants)}
-    monkeypatch.setattr(contract, "prompts_digest", lambda: "other prompts")
-    found.add(contract_of(build_processor()))
+    found = {base, *(fingerprint_of(processor) for processor in variants)}
+    monkeypatch.setattr(fingerprint, "prompts_digest", lambda: "other prompts")
+    found.add(fingerprint_of(build_processor()))
     assert len(found) == 7
 
 
-def test_a_model_of_another_contract_is_refused(
-    tiny: Path, tmp_path: Path, processing: Processing
+def test_a_model_of_another_input_fingerprint_is_refused(
+    tiny: Path, tmp_path: Path, builder: InputBuilder
 ) -> None:
-    processing.save(tmp_path)
-    write_record(tmp_path, {"contract": processing.contract})
-    assert Processing.load(tmp_path).contract == processing.contract
+    builder.save(tmp_path)
+    write_record(tmp_path, {"contract": builder.input_fingerprint})
+    assert InputBuilder.load(tmp_path).input_fingerprint == builder.input_fingerprint
     write_record(tmp_path, {"contract": "older"})
     with pytest.raises(DataError, match="trained by contract older") as error:
-        Processing.load(tmp_path)
+        InputBuilder.load(tmp_path)
     assert "dvc repro" in str(error.value) and RECORD in str(error.value)
-    assert Processing.load(tmp_path, check=False).contract == processing.contract
+    assert InputBuilder.load(tmp_path, check=False).input_fingerprint == builder.input_fingerprint
 
 
-def test_a_damaged_record_is_told(tmp_path: Path, processing: Processing) -> None:
-    processing.save(tmp_path)
+def test_a_damaged_record_is_told(tmp_path: Path, builder: InputBuilder) -> None:
+    builder.save(tmp_path)
     (tmp_path / RECORD).write_text(json.dumps([1])[:-1])
     with pytest.raises(DataError, match="not a JSON object"):
-        Processing.load(tmp_path)
+        InputBuilder.load(tmp_path)
 
 
 def test_a_model_without_chat_template_is_refused() -> None:
     plain = build_processor()
     plain.chat_template = None
     with pytest.raises(DataError, match="no chat template"):
-        Processing(plain)
+        InputBuilder(plain)
 
 
 def test_the_token_that_begins_a_sequence_is_not_doubled() -> None:
     processor = build_processor()
     processor.tokenizer.bos_token = "<global-img>"
-    processing = Processing(processor)
-    assert processing._writes_bos("<global-img>User:") and not processing._writes_bos("User:")
+    builder = InputBuilder(processor)
+    assert builder._writes_bos("<global-img>User:") and not builder._writes_bos("User:")

@@ -8,12 +8,12 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.process_pool import ParallelEngine
-from mathse.engines.protocol import Request, Sampling
+from mathse.engines.process_pool import ProcessPoolEngine
+from mathse.engines.protocol import Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask
 
-DRAWN = Sampling(1.0, 1.0, 12, 5)
+DRAWN = SamplingParams(1.0, 1.0, 12, 5)
 
 
 def requests() -> list[Request]:
@@ -33,8 +33,8 @@ def test_the_text_is_that_of_one_process_in_the_order_asked(tiny: Path, store: I
     given = requests()
     wanted = [replace(done, prompt_tokens=0) for done in alone.complete(given, DRAWN)]
     for processes in (1, 3):
-        engine = ParallelEngine(load, processes=processes, batch_size=4)
-        assert (engine.digest, engine.contract) == (alone.digest, alone.contract)
+        engine = ProcessPoolEngine(load, processes=processes, batch_size=4)
+        assert (engine.digest, engine.input_fingerprint) == (alone.digest, alone.input_fingerprint)
         done = engine.complete(given, DRAWN)
         assert [replace(one, prompt_tokens=0) for one in done] == wanted
         assert done[-1].finish_reason == "error" and done[0].finish_reason != "error"
@@ -43,14 +43,16 @@ def test_the_text_is_that_of_one_process_in_the_order_asked(tiny: Path, store: I
 
 def test_an_engine_that_does_not_load_tells_why(tmp_path: Path) -> None:
     with pytest.raises((DataError, OSError), match="nowhere"):
-        ParallelEngine(partial(TransformersEngine, tmp_path / "nowhere"), processes=2, batch_size=4)
+        ProcessPoolEngine(
+            partial(TransformersEngine, tmp_path / "nowhere"), processes=2, batch_size=4
+        )
 
 
 def test_processes_have_ended_when_the_engine_is_gone(tiny: Path, store: ImageStore) -> None:
     load = partial(
         TransformersEngine, tiny, images=store, batch_size=4, dtype="float32", device="cpu"
     )
-    engine = ParallelEngine(load, processes=2, batch_size=4)
+    engine = ProcessPoolEngine(load, processes=2, batch_size=4)
     engine.complete(requests(), DRAWN)
     processes = list(engine._pool._processes.values())
     assert processes and all(process.is_alive() for process in processes)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mathse.core.errors import ParamError
-from mathse.engines.protocol import Sampling
-from mathse.engines.sampling import Drawing, MostAreDone, draw, uniforms
+from mathse.engines.protocol import SamplingParams
+from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, draw, uniforms
 
 
 def share_of_each_token(
@@ -59,14 +59,16 @@ def test_each_key_has_numbers_of_its_own() -> None:
 
 
 def test_drawing_makes_the_chosen_token_the_best() -> None:
-    drawing = Drawing(torch.tensor([[0.9, 0.1]]).double(), temperature=1.0, top_p=1.0, start=3)
+    sampler = SeededSampler(
+        torch.tensor([[0.9, 0.1]]).double(), temperature=1.0, top_p=1.0, start=3
+    )
     scores = torch.log(torch.tensor([[0.25, 0.75]]))
-    assert drawing(torch.zeros(1, 3), scores).argmax() == 1
-    assert drawing(torch.zeros(1, 4), scores.flip(1)).argmax() == 0
+    assert sampler(torch.zeros(1, 3), scores).argmax() == 1
+    assert sampler(torch.zeros(1, 4), scores.flip(1)).argmax() == 0
 
 
 def test_a_batch_stops_when_most_rows_are_done() -> None:
-    stopping = MostAreDone([9], start=1, go_on_above=1)
+    stopping = StopWhenMostFinished([9], start=1, go_on_above=1)
     assert stopping(torch.tensor([[9, 1], [9, 9], [9, 1]]), torch.empty(0)).tolist() == [False] * 3
     assert (
         stopping(torch.tensor([[9, 1, 9], [9, 9, 0], [9, 1, 1]]), torch.empty(0)).tolist()
@@ -87,4 +89,4 @@ def test_sampling_refuses_values_outside_their_range(
     values: tuple[float, float, int, int], name: str
 ) -> None:
     with pytest.raises(ParamError, match=name):
-        Sampling(*values)
+        SamplingParams(*values)

@@ -15,12 +15,12 @@ from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import append_tokens
 from mathse.engines.model_files import model_digest
-from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask
 
-GREEDY = Sampling(0.0, 1.0, 12, 0)
-DRAWN = Sampling(1.0, 1.0, 12, 5)
+GREEDY = SamplingParams(0.0, 1.0, 12, 0)
+DRAWN = SamplingParams(1.0, 1.0, 12, 5)
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def requests(count: int = 9) -> list[Request]:
 
 def alone(engine: TransformersEngine, request: Request, tokens: int) -> str:
     """Generate by transformers' own greedy search, one request at a time."""
-    text = engine.processing.render(request.messages, prefix=request.prefix)
-    inputs = engine.processing.features(text, request.image_ids)
+    text = engine.builder.render(request.messages, prefix=request.prefix)
+    inputs = engine.builder.features(text, request.image_ids)
     out = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)[
         0, inputs["input_ids"].shape[1] :
     ]
-    return str(engine.processing.tokenizer.decode(out, skip_special_tokens=True))
+    return str(engine.builder.tokenizer.decode(out, skip_special_tokens=True))
 
 
 def test_greedy_text_is_that_of_each_request_alone(engine: TransformersEngine) -> None:
@@ -56,10 +56,10 @@ def test_greedy_text_is_that_of_each_request_alone(engine: TransformersEngine) -
     assert [c.text for c in done] == [alone(engine, r, 12) for r in given]
     assert len({c.text for c in done}) > 3
     for completion, request in zip(done, given, strict=True):
-        text = engine.processing.render(request.messages)
+        text = engine.builder.render(request.messages)
         assert (
             completion.prompt_tokens
-            == engine.processing.features(text, request.image_ids)["input_ids"].shape[1]
+            == engine.builder.features(text, request.image_ids)["input_ids"].shape[1]
         )
 
 
@@ -100,7 +100,7 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
         return generate(**inputs)
 
     monkeypatch.setattr(engine.model, "generate", watched)
-    sampling = Sampling(8.0, 1.0, 300, 2)
+    sampling = SamplingParams(8.0, 1.0, 300, 2)
     monkeypatch.setattr(module, "SMALL_BATCH", 1000)
     together = engine.complete(given, sampling)
     assert sizes == [24]
@@ -125,16 +125,19 @@ def test_a_prefix_is_forced_and_not_returned(engine: TransformersEngine) -> None
 def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_start_wrong(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = [replace(request, grammar="start: /[a-z0-9 ]{6,9}/") for request in requests()]
+    plain = [replace(request, constraint="start: /[a-z0-9 ]{6,9}/") for request in requests()]
     wanted = engine.complete(plain, GREEDY)
     assert {done.finish_reason for done in wanted} == {"stop"}
     texts = [done.text for done in wanted]
-    drafts = [
+    scored = [
         text[: n % 7] + ("" if n % 3 else text[n % 7 :]) + ("zz" if n % 4 == 1 else "")
         for n, text in enumerate(texts)
     ]
-    assert any(draft == text for draft, text in zip(drafts, texts, strict=True))
-    given = [replace(request, draft=draft) for request, draft in zip(plain, drafts, strict=True)]
+    assert any(scored_text == text for scored_text, text in zip(scored, texts, strict=True))
+    given = [
+        replace(request, scored_text=scored_text)
+        for request, scored_text in zip(plain, scored, strict=True)
+    ]
     forward, lengths = engine.model.generate, []
 
     def watched(**inputs: Any) -> Any:
@@ -143,34 +146,34 @@ def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_star
 
     monkeypatch.setattr(engine.model, "generate", watched)
     done = engine.complete(given, GREEDY)
-    assert [replace(one, draft_prob=None) for one in done] == wanted
+    assert [replace(one, scored_prob=None) for one in done] == wanted
     assert sum(lengths) == sum(
-        draft != text for draft, text in zip(drafts, texts, strict=True)
+        scored_text != text for scored_text, text in zip(scored, texts, strict=True)
     )  # the rest is not written
     drawn = engine.complete(given, DRAWN)
-    assert [replace(one, draft_prob=None) for one in drawn] == engine.complete(plain, DRAWN)
-    assert [one.draft_prob for one in drawn] == pytest.approx([one.draft_prob for one in done])
+    assert [replace(one, scored_prob=None) for one in drawn] == engine.complete(plain, DRAWN)
+    assert [one.scored_prob for one in drawn] == pytest.approx([one.scored_prob for one in done])
 
 
 def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEngine) -> None:
     request = Request(
-        "k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', draft='WRONG"}'
+        "k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', scored_text='WRONG"}'
     )
     [done] = engine.complete([request], DRAWN)
-    text = engine.processing.render(request.messages, prefix=request.prefix)
-    features = engine.processing.features(text, request.image_ids)
+    text = engine.builder.render(request.messages, prefix=request.prefix)
+    features = engine.builder.features(text, request.image_ids)
     prob = 1.0
-    for token in engine.processing.target_ids(text, request.draft):
+    for token in engine.builder.target_ids(text, request.scored_text):
         logits = engine.model(**features).logits[0, -1].detach()
         logits[engine._never_written] = -torch.inf
         prob *= float(logits.softmax(0)[token])
         one = torch.ones((1, 1), dtype=torch.long)
         features = append_tokens(features, one * token, one)
-    assert done.draft_prob == pytest.approx(prob, rel=1e-3) and 0 < prob < 1
+    assert done.scored_prob == pytest.approx(prob, rel=1e-3) and 0 < prob < 1
 
 
 def test_a_draft_longer_than_the_room_is_cut_off(engine: TransformersEngine) -> None:
-    request = Request("k", ask("x"), grammar='start: "abcdefgh"', draft="abcdefgh")
+    request = Request("k", ask("x"), constraint='start: "abcdefgh"', scored_text="abcdefgh")
     [done] = engine.complete([request], replace(GREEDY, max_new_tokens=3))
     assert (done.finish_reason, done.response_tokens) == ("length", 3) and "abcdefgh".startswith(
         done.text
@@ -185,7 +188,7 @@ def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEng
         Request("nowhere", ask("x", 1), ("nowhere",)),
         Request("long", ask("word " * 200)),
         Request("images", ask("x", 2), ("img1",)),
-        Request("grammar", ask("x"), grammar="start: nowhere"),
+        Request("grammar", ask("x"), constraint="start: nowhere"),
     ]
     given = [bad[0], good[0], bad[1], bad[2], good[1], bad[3], bad[4], good[2], bad[5], good[3]]
     done = {c.key: c for c in engine.complete(given, GREEDY)}
@@ -224,7 +227,7 @@ def test_a_models_own_generation_settings_do_not_count(
         "max_length": 3,
     }
     (copy / "generation_config.json").write_text(json.dumps(settings))
-    other = TransformersEngine(copy, images=engine.processing._pixels.images, dtype="float32")
+    other = TransformersEngine(copy, images=engine.builder._pixels.images, dtype="float32")
     given = requests(4)
     assert other.complete(given, GREEDY) == engine.complete(given, GREEDY)
     assert other.complete(given, DRAWN) == engine.complete(given, DRAWN)
@@ -251,7 +254,7 @@ def test_digest_follows_what_the_model_is(tiny: Path, tmp_path: Path) -> None:
         model_digest(copy)
 
 
-def test_a_model_of_another_contract_is_not_served(tiny: Path, tmp_path: Path) -> None:
+def test_a_model_of_another_input_fingerprint_is_not_served(tiny: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tiny, copy)
     write_record(copy, {"contract": "older"})
@@ -275,13 +278,13 @@ def test_failed_completions_say_why() -> None:
 
 def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     """A drawn image token would fail its whole batch, where rows go on in a smaller one."""
-    tokenizer = engine.processing.tokenizer
+    tokenizer = engine.builder.tokenizer
     image = tokenizer.convert_tokens_to_ids("<image>")
     assert image in engine._never_written and not {*engine._never_written} & {
-        *engine.processing.stop_ids
+        *engine.builder.stop_ids
     }
     given = requests(12)
-    hot = Sampling(50.0, 1.0, 200, 3)  # every token about equally likely
+    hot = SamplingParams(50.0, 1.0, 200, 3)  # every token about equally likely
     prompts = [engine._check(n, request) for n, request in enumerate(given)]
     written = engine._generate(
         [p for p in prompts if not isinstance(p, Completion)], [[]] * 12, hot

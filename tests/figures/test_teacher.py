@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import DataError
-from mathse.engines.protocol import Request, Sampling
+from mathse.engines.protocol import Request, SamplingParams
 from mathse.figures.items import Step, rule, see, work
 from mathse.figures.source import build_tables
 from mathse.figures.teacher import FiguresTeacher, first_fault, reflect, worked_lines
 
-GREEDY = Sampling(0.0, 1.0, 1, 0)
+GREEDY = SamplingParams(0.0, 1.0, 1, 0)
 STEPS = (
     see("The width is 7 and the height is 4.", "the width and the height"),
     work("7+4=11."),

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.judge.acceptance import REASONS, VERDICT, accept_paths, count_reasons
+from mathse.judge.acceptance import REASONS, VERDICT, accept_trajectories, count_reasons
 from schemas import Verdict
 from tests.judge.trajectories import RIGHT, WRONG, trajectory
 
@@ -64,13 +64,13 @@ def paths(*changes: dict) -> pl.DataFrame:
 )
 def test_each_path_gets_the_first_reason_that_applies(change, answer, orm, both):
     row = paths(change)
-    assert accept_paths(row, accept="answer", min_p_correct=0.8)["reason"].item() == answer
-    assert accept_paths(row, accept="orm", min_p_correct=0.8)["reason"].item() == orm
-    assert accept_paths(row, accept="both", min_p_correct=0.8)["reason"].item() == both
+    assert accept_trajectories(row, accept="answer", min_p_correct=0.8)["reason"].item() == answer
+    assert accept_trajectories(row, accept="orm", min_p_correct=0.8)["reason"].item() == orm
+    assert accept_trajectories(row, accept="both", min_p_correct=0.8)["reason"].item() == both
 
 
 def test_without_a_threshold_no_probability_is_needed():
-    assert accept_paths(paths({"p_correct": None}), accept="both")["accepted"].item()
+    assert accept_trajectories(paths({"p_correct": None}), accept="both")["accepted"].item()
 
 
 @settings(deadline=None, max_examples=60)
@@ -93,7 +93,7 @@ def test_without_a_threshold_no_probability_is_needed():
     st.floats(0, 1),
 )
 def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, threshold):
-    rows = accept_paths(paths(*changes), accept=accept, min_p_correct=threshold)
+    rows = accept_trajectories(paths(*changes), accept=accept, min_p_correct=threshold)
     assert rows.schema == VERDICT
     Verdict.validate(rows)
     assert set(rows["reason"].drop_nulls()) <= set(REASONS)
@@ -116,7 +116,7 @@ def test_accepting_by_both_is_accepting_by_each():
         )
     )
     accepted = {
-        accept: accept_paths(rows, accept=accept)["accepted"].to_list()
+        accept: accept_trajectories(rows, accept=accept)["accepted"].to_list()
         for accept in ("answer", "orm", "both")
     }
     assert accepted["both"] == [
@@ -127,8 +127,8 @@ def test_accepting_by_both_is_accepting_by_each():
 
 def test_wrong_params_and_columns_are_refused():
     with pytest.raises(ParamError, match="answer, orm, both"):
-        accept_paths(paths({}), accept="any")  # type: ignore[arg-type]
+        accept_trajectories(paths({}), accept="any")  # type: ignore[arg-type]
     with pytest.raises(ParamError, match="1.2"):
-        accept_paths(paths({}), accept="orm", min_p_correct=1.2)
+        accept_trajectories(paths({}), accept="orm", min_p_correct=1.2)
     with pytest.raises(DataError, match="p_correct"):
-        accept_paths(paths({}).drop("p_correct"), accept="orm")
+        accept_trajectories(paths({}).drop("p_correct"), accept="orm")

@@ -121,11 +121,11 @@ def test_a_long_path_has_a_grammar_too(grammars: Grammars) -> None:
 
 
 def test_the_judge_is_held_to_the_grammar_of_the_path(grammars: Grammars) -> None:
-    from mathse.judge.verdicts import judge_paths
+    from mathse.judge.verdicts import judge_trajectories
 
     engine = Scripted(says('1. 3|3 right", "status": "CORRECT"}'))
     path = trajectory(0, "1. The bar shows 3.")
-    judge_paths(engine, problems(1), trajectories(path), max_new_tokens=9, form="stepwise")
+    judge_trajectories(engine, problems(1), trajectories(path), max_new_tokens=9, form="stepwise")
     own, judged = engine.requests
-    assert own.grammar == "" and judged.grammar == verdict_grammar("stepwise", path["steps"])
-    assert re.search(r"bar\|bar", judged.grammar)
+    assert own.constraint == "" and judged.constraint == verdict_grammar("stepwise", path["steps"])
+    assert re.search(r"bar\|bar", judged.constraint)

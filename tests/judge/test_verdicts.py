@@ -12,11 +12,11 @@ from mathse.core.errors import DataError, ParamError
 from mathse.judge.verdicts import (
     JUDGEMENTS,
     ParsedVerdict,
-    distinct_paths,
+    distinct_trajectories,
     join_judgements,
     judge_chunk,
     judge_key,
-    judge_paths,
+    judge_trajectories,
     parse_verdict,
 )
 from mathse.prompts import VERDICT_PREFIX, render_verdict
@@ -204,11 +204,11 @@ def test_a_path_passes_stepwise_only_with_a_check_of_every_step_as_it_stands(wor
     engine = Scripted(lambda request: (verdict if request.task == "judge" else own)(request))
     paths = trajectories(trajectory(0, RIGHT))
     assert len(paths["steps"][0]) == 3
-    found = judge_paths(engine, problems(1), paths, max_new_tokens=64, form="stepwise")
+    found = judge_trajectories(engine, problems(1), paths, max_new_tokens=64, form="stepwise")
     assert found["orm_status"].to_list() == [status]
     solved, request = engine.requests
     assert request.prefix == '{"steps": "'
-    assert request.draft == f'{ALL_RIGHT}", "status": "CORRECT"}}'
+    assert request.scored_text == f'{ALL_RIGHT}", "status": "CORRECT"}}'
     assert (
         solved.messages == request.messages[:1]
         and "Describe the figure" in solved.messages[0]["content"][-1]["text"]
@@ -222,7 +222,7 @@ def test_a_stepwise_judge_solves_each_problem_once_and_without_the_path():
     paths = trajectories(
         *(trajectory(number, text) for number in range(2) for text in (RIGHT, WRONG))
     )
-    judge_paths(engine, problems(2), paths, max_new_tokens=64, form="stepwise")
+    judge_trajectories(engine, problems(2), paths, max_new_tokens=64, form="stepwise")
     solved = [request for request in engine.requests if request.task == "solve"]
     assert sorted(request.problem_id for request in solved) == sorted(
         problem_id(number) for number in range(2)
@@ -234,7 +234,7 @@ def test_a_stepwise_judge_solves_each_problem_once_and_without_the_path():
 
 def test_a_stepwise_judge_without_a_solution_of_its_own_passes_nothing():
     engine = Scripted(says("cut off", "length"))
-    found = judge_paths(
+    found = judge_trajectories(
         engine, problems(1), trajectories(trajectory(0, RIGHT)), max_new_tokens=64, form="stepwise"
     )
     assert found["orm_status"].to_list() == ["unparseable"]
@@ -249,7 +249,7 @@ def test_each_distinct_path_is_judged_once():
         trajectory(0, WRONG, 2),
     )
     engine = Scripted(says('CORRECT"}', prob=0.75))
-    found = judge_paths(engine, problems(2), paths, max_new_tokens=64)
+    found = judge_trajectories(engine, problems(2), paths, max_new_tokens=64)
     assert len(engine.requests) == 3
     assert found["trajectory_id"].to_list() == paths["trajectory_id"].to_list()
     assert found["orm_status"].to_list() == ["correct"] * 4
@@ -258,9 +258,13 @@ def test_each_distinct_path_is_judged_once():
 
 def test_the_request_carries_the_problem_and_is_greedy():
     engine = Scripted(says('CORRECT"}', prob=0.5))
-    judge_paths(engine, problems(2), trajectories(trajectory(1, WRONG)), max_new_tokens=77)
+    judge_trajectories(engine, problems(2), trajectories(trajectory(1, WRONG)), max_new_tokens=77)
     (request,), (sampling,) = engine.requests, engine.samplings
-    assert (request.task, request.prefix, request.draft) == ("judge", VERDICT_PREFIX, 'CORRECT"}')
+    assert (request.task, request.prefix, request.scored_text) == (
+        "judge",
+        VERDICT_PREFIX,
+        'CORRECT"}',
+    )
     assert request.problem_id == problem_id(1) and request.image_ids == (f"{1:064x}",)
     text = request.messages[0]["content"][-1]["text"]
     assert "Question 1?" in text and "A. 6" in text and "2+4=6." in text
@@ -282,7 +286,9 @@ def test_the_request_carries_the_problem_and_is_greedy():
 )
 def test_the_judge_fails_closed(text, finish_reason, prob, status, p_correct):
     engine = Scripted(says(text, finish_reason, prob))
-    found = judge_paths(engine, problems(1), trajectories(trajectory(0, WRONG)), max_new_tokens=64)
+    found = judge_trajectories(
+        engine, problems(1), trajectories(trajectory(0, WRONG)), max_new_tokens=64
+    )
     row = found.row(0, named=True)
     assert (row["orm_status"], row["p_correct"]) == (status, p_correct)
     assert (row["error_step"] is not None) == (status == "wrong")
@@ -290,7 +296,9 @@ def test_the_judge_fails_closed(text, finish_reason, prob, status, p_correct):
 
 def test_an_empty_path_is_not_judged():
     engine = Scripted(says('CORRECT"}'))
-    found = judge_paths(engine, problems(1), trajectories(trajectory(0, " \n")), max_new_tokens=64)
+    found = judge_trajectories(
+        engine, problems(1), trajectories(trajectory(0, " \n")), max_new_tokens=64
+    )
     assert found["orm_status"].to_list() == ["skipped"] and not engine.requests
 
 
@@ -298,7 +306,7 @@ def test_no_paths_give_an_empty_frame_with_types():
     found = judge_chunk(
         Scripted(says("")),
         problems(1),
-        distinct_paths(trajectories()),
+        distinct_trajectories(trajectories()),
         max_new_tokens=8,
         form="binary",
     )
@@ -320,8 +328,8 @@ def test_chunks_give_the_same_as_one_go():
             'WRONG", "error_step": 1, "error_analysis": "x"}' if wrong else 'CORRECT"}', prob=0.5
         )(request)
 
-    whole = judge_paths(Scripted(say), problems(3), paths, max_new_tokens=9)
-    distinct = distinct_paths(paths)
+    whole = judge_trajectories(Scripted(say), problems(3), paths, max_new_tokens=9)
+    distinct = distinct_trajectories(paths)
     chunks = [
         judge_chunk(
             Scripted(say), problems(3), distinct[at : at + 2], max_new_tokens=9, form="diagnostic"
@@ -336,11 +344,11 @@ def test_the_order_of_the_trajectories_does_not_change_the_chunks():
     paths = trajectories(
         *(trajectory(number, RIGHT, sample) for number in range(3) for sample in range(2))
     )
-    assert distinct_paths(paths).equals(distinct_paths(paths.reverse()))
+    assert distinct_trajectories(paths).equals(distinct_trajectories(paths.reverse()))
 
 
 def test_the_key_covers_what_the_judgement_depends_on():
-    paths = distinct_paths(trajectories(trajectory(0, RIGHT), trajectory(1, WRONG)))
+    paths = distinct_trajectories(trajectories(trajectory(0, RIGHT), trajectory(1, WRONG)))
     engine, other = Scripted(says("")), Scripted(says(""))
     other.digest = "other"
     keys = {
@@ -358,6 +366,6 @@ def test_the_key_covers_what_the_judgement_depends_on():
 
 def test_a_path_of_an_unknown_problem_is_named():
     with pytest.raises(DataError, match=problem_id(5)):
-        judge_paths(
+        judge_trajectories(
             Scripted(says("")), problems(2), trajectories(trajectory(5, RIGHT)), max_new_tokens=8
         )

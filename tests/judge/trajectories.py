@@ -9,7 +9,7 @@ import polars as pl
 
 from mathse.core.ids import content_id
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import Completion, Request, Sampling
+from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.judge.acceptance import VERDICT
 from mathse.trajectories import TRAJECTORY
 
@@ -118,14 +118,14 @@ class Scripted:
     """An engine whose completions are made by a function; it keeps the requests that it got."""
 
     digest = "engine"
-    contract = "contract"
+    input_fingerprint = "contract"
 
     def __init__(self, say: Callable[[Request], Completion]) -> None:
         self.say = say
         self.requests: list[Request] = []
-        self.samplings: list[Sampling] = []
+        self.samplings: list[SamplingParams] = []
 
-    def complete(self, requests: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
         self.requests += requests
         self.samplings.append(sampling)
         return [self.say(request) for request in requests]
@@ -134,4 +134,4 @@ class Scripted:
 def says(
     text: str, finish_reason: str = "stop", prob: float | None = None
 ) -> Callable[[Request], Completion]:
-    return lambda request: Completion(request.key, text, finish_reason, 5, 5, draft_prob=prob)  # type: ignore[arg-type]
+    return lambda request: Completion(request.key, text, finish_reason, 5, 5, scored_prob=prob)  # type: ignore[arg-type]

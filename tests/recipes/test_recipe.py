@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
-from mathse.core.steps import write_check
+from mathse.core.steps import render_step_diff
 from recipes.tiny_base.pretrain import IGNORED, collate, to_inputs
 from recipes.tiny_base.tasks import (
     COMPARING,
@@ -153,7 +153,8 @@ def test_falsified_names_the_first_false_line() -> None:
         ]
         last = false[0] if false else len(true)
         checks = [
-            write_check(number, true[number - 1], told[number - 1]) for number in range(1, last + 1)
+            render_step_diff(number, true[number - 1], told[number - 1])
+            for number in range(1, last + 1)
         ]
         assert found == ", ".join(checks)
         assert [check.split()[-1] for check in checks] == ["right"] * (last - 1) + [

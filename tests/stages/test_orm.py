@@ -17,7 +17,7 @@ from mathse.core.images import write_images
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.figures.source import build_tables
-from mathse.judge.verdicts import distinct_paths
+from mathse.judge.verdicts import distinct_trajectories
 from mathse.training import TrainReport
 from stages.judging import judge_distinct
 from stages.train_orm import train_orm
@@ -136,12 +136,12 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
     engine = Scripted(
         lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request)
     )
-    paths = distinct_paths(
+    paths = distinct_trajectories(
         trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
     )
     settings = load_params(params)
     found = judge_distinct(paths, problems(3), settings, engine, label="judge")
-    statuses = dict(found.join(paths, on="path_id").select("response", "orm_status").iter_rows())
+    statuses = dict(found.join(paths, on="text_id").select("response", "orm_status").iter_rows())
     assert statuses == {RIGHT: "correct", WRONG: "unparseable"}, (
         "the verdict quotes the right path alone"
     )

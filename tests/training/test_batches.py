@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.inputs import Processing
+from mathse.engines.inputs import InputBuilder
 from mathse.training.batches import IGNORED, make_batch, plan_batches
 from mathse.training.examples import Example, Row, make_rows
 from mathse.training.loop import _loss, _schedule
@@ -85,25 +85,25 @@ def test_a_share_of_an_epoch() -> None:
 
 
 @pytest.fixture(scope="module")
-def processing(tiny: Path, store: ImageStore) -> Processing:
-    return Processing.load(tiny, store)
+def builder(tiny: Path, store: ImageStore) -> InputBuilder:
+    return InputBuilder.load(tiny, store)
 
 
-def some_rows(processing: Processing, n_images: int = 1) -> list[Row]:
+def some_rows(builder: InputBuilder, n_images: int = 1) -> list[Row]:
     targets = ["The answer to this problem is 12.", "2", "a longer one\nin two lines, 34 + 5 = 39"]
     examples = [
         Example(f"k{n}", ask("why " * (n * 3), n_images), (f"img{n}",) * n_images, target)
         for n, target in enumerate(targets)
     ]
-    return make_rows(examples, processing, max_tokens=500)[0]
+    return make_rows(examples, builder, max_tokens=500)[0]
 
 
 @pytest.mark.parametrize("n_images", [0, 1])
-def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images: int) -> None:
-    rows = some_rows(processing, n_images)
-    batch = make_batch(rows, processing)
+def test_labels_are_the_target_and_nothing_else(builder: InputBuilder, n_images: int) -> None:
+    rows = some_rows(builder, n_images)
+    batch = make_batch(rows, builder)
     targets = batch.labels_BT.shape[1]
-    prompts = processing.batch([r.text for r in rows], [r.image_ids for r in rows])
+    prompts = builder.batch([r.text for r in rows], [r.image_ids for r in rows])
     assert torch.equal(
         batch.inputs["input_ids"][:, :-targets], prompts["input_ids"]
     )  # as generation sees them
@@ -113,23 +113,21 @@ def test_labels_are_the_target_and_nothing_else(processing: Processing, n_images
         labels = batch.labels_BT[number]
         known = labels != IGNORED
         assert labels[known].tolist() == list(r.target_ids)
-        assert labels[known][-1] == processing.tokenizer.eos_token_id
+        assert labels[known][-1] == builder.tokenizer.eos_token_id
         assert torch.equal(batch.inputs["input_ids"][number, -targets:][known], labels[known])
         assert torch.equal(batch.inputs["attention_mask"][number, -targets:].bool(), known)
 
 
 @pytest.mark.parametrize("emphasis", [1.0, 10.0])
 def test_the_loss_is_that_of_each_row_alone(
-    tiny: Path, processing: Processing, emphasis: float
+    tiny: Path, builder: InputBuilder, emphasis: float
 ) -> None:
     """Padding, batching and the cut of the logits must not move the loss by a token; emphasised ones count as told."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
-    rows = [
-        replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(processing))
-    ]
+    rows = [replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(builder))]
     wanted = 0.0
     for r in rows:
-        inputs = dict(processing.features(r.text, r.image_ids))
+        inputs = dict(builder.features(r.text, r.image_ids))
         ids = torch.cat([inputs["input_ids"][0], torch.tensor(r.target_ids)])
         inputs["input_ids"], inputs["attention_mask"] = ids[None], torch.ones_like(ids)[None]
         with torch.no_grad():
@@ -139,13 +137,13 @@ def test_the_loss_is_that_of_each_row_alone(
         wanted += float(each.sum() + (emphasis - 1) * each[slice(*r.emphasis)].sum())
     for keep in (True, False):
         with torch.no_grad():
-            loss = _loss(model, make_batch(rows, processing), torch.device("cpu"), keep, emphasis)
+            loss = _loss(model, make_batch(rows, builder), torch.device("cpu"), keep, emphasis)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 
-def test_a_row_without_target_tokens_is_refused(processing: Processing) -> None:
+def test_a_row_without_target_tokens_is_refused(builder: InputBuilder) -> None:
     with pytest.raises(DataError, match="row k has no target tokens"):
-        make_batch([Row("k", "User:\n", (), (), 3)], processing)
+        make_batch([Row("k", "User:\n", (), (), 3)], builder)
 
 
 def test_the_learning_rate_rises_and_falls() -> None:

@@ -7,54 +7,54 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.engines.inputs import Processing
+from mathse.engines.inputs import InputBuilder
 from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example, examples_digest, make_rows
 from tests.tiny import ask
 
 
 @pytest.fixture(scope="module")
-def processing(tiny: Path, store: ImageStore) -> Processing:
-    return Processing.load(tiny, store)
+def builder(tiny: Path, store: ImageStore) -> InputBuilder:
+    return InputBuilder.load(tiny, store)
 
 
 def example(key: str, target: str, *, image: str = "img0", question: str = "How many?") -> Example:
     return Example(key, ask(question, 1), (image,), target)
 
 
-def test_rows_count_prompt_image_and_target(processing: Processing) -> None:
-    [row], dropped = make_rows([example("a", "There are 2.")], processing, max_tokens=500)
+def test_rows_count_prompt_image_and_target(builder: InputBuilder) -> None:
+    [row], dropped = make_rows([example("a", "There are 2.")], builder, max_tokens=500)
     assert dropped == {}
-    assert row.prompt_tokens == processing.features(row.text, row.image_ids)["input_ids"].shape[1]
-    assert processing.tokenizer.decode(list(row.target_ids)) == "There are 2.<end_of_utterance>"
+    assert row.prompt_tokens == builder.features(row.text, row.image_ids)["input_ids"].shape[1]
+    assert builder.tokenizer.decode(list(row.target_ids)) == "There are 2.<end_of_utterance>"
     assert row.tokens == row.prompt_tokens + len(row.target_ids)
 
 
-def test_too_long_and_empty_rows_are_left_out_whole_and_named(processing: Processing) -> None:
+def test_too_long_and_empty_rows_are_left_out_whole_and_named(builder: InputBuilder) -> None:
     short = example("short", "2")
-    [row], _ = make_rows([short], processing, max_tokens=500)
+    [row], _ = make_rows([short], builder, max_tokens=500)
     given = [
         short,
         example("long target", "2 " * 300),
         example("empty", " \n"),
         example("long prompt", "2", question="w " * 300),
     ]
-    rows, dropped = make_rows(given, processing, max_tokens=row.tokens)
+    rows, dropped = make_rows(given, builder, max_tokens=row.tokens)
     assert rows == [row]  # exactly at the limit: kept, and not cut
     assert dropped == {TOO_LONG: ["long target", "long prompt"], EMPTY_TARGET: ["empty"]}
 
 
-def test_nothing_to_train_on_tells_why(processing: Processing) -> None:
+def test_nothing_to_train_on_tells_why(builder: InputBuilder) -> None:
     with pytest.raises(DataError, match="of 2 rows, 1 over max_tokens, 1 empty target") as error:
-        make_rows([example("a", "2"), example("b", "")], processing, max_tokens=3)
+        make_rows([example("a", "2"), example("b", "")], builder, max_tokens=3)
     assert "raise max_tokens" in str(error.value)
     with pytest.raises(DataError, match="none were given"):
-        make_rows([], processing, max_tokens=3)
+        make_rows([], builder, max_tokens=3)
 
 
 @pytest.mark.parametrize("image", ["noise", "nowhere"])
-def test_a_bad_image_names_the_row_before_training(processing: Processing, image: str) -> None:
+def test_a_bad_image_names_the_row_before_training(builder: InputBuilder, image: str) -> None:
     with pytest.raises(DataError, match=f"Training row b: .*{image}"):
-        make_rows([example("a", "2"), example("b", "2", image=image)], processing, max_tokens=500)
+        make_rows([example("a", "2"), example("b", "2", image=image)], builder, max_tokens=500)
 
 
 def test_the_digest_follows_every_field_and_the_order() -> None:
@@ -65,14 +65,14 @@ def test_the_digest_follows_every_field_and_the_order() -> None:
     assert examples_digest([a, b]) == examples_digest([example("a", "2"), example("b", "2")])
 
 
-def test_the_emphasised_part_is_told_in_tokens(processing: Processing) -> None:
+def test_the_emphasised_part_is_told_in_tokens(builder: InputBuilder) -> None:
     target = "There are 2 wrong ones."
     first, last = target.index(" 2"), target.index(" ones")
     [row], _ = make_rows(
-        [replace(example("a", target), emphasis=(first, last))], processing, max_tokens=500
+        [replace(example("a", target), emphasis=(first, last))], builder, max_tokens=500
     )
-    assert processing.tokenizer.decode(list(row.target_ids)[slice(*row.emphasis)]) == " 2 wrong"
-    [plain], _ = make_rows([example("a", target)], processing, max_tokens=500)
+    assert builder.tokenizer.decode(list(row.target_ids)[slice(*row.emphasis)]) == " 2 wrong"
+    [plain], _ = make_rows([example("a", target)], builder, max_tokens=500)
     assert plain.emphasis == (0, 0) and plain.target_ids == row.target_ids
     assert examples_digest([example("a", target)]) != examples_digest(
         [replace(example("a", target), emphasis=(0, 3))]

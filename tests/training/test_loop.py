@@ -18,8 +18,8 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import read_record
-from mathse.engines.inputs import Processing
-from mathse.engines.protocol import Request, Sampling
+from mathse.engines.inputs import InputBuilder
+from mathse.engines.protocol import Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example, TrainConfig, TrainReport
 from mathse.training.launch import train
@@ -74,7 +74,7 @@ def test_what_is_trained_is_what_is_generated(fit: Fit, tmp_path: Path, store: I
     assert report.final_loss < 0.1 < 2 < report.first_loss
     engine = TransformersEngine(tmp_path / "out", images=store, dtype="bfloat16", batch_size=5)
     requests = [Request(e.key, e.messages, e.image_ids) for e in examples()]
-    done = engine.complete(requests, Sampling(0.0, 1.0, 40, 0))
+    done = engine.complete(requests, SamplingParams(0.0, 1.0, 40, 0))
     assert [c.text for c in done] == [e.target for e in examples()]
     assert {c.finish_reason for c in done} == {"stop"}
 
@@ -95,7 +95,9 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
     record = read_record(out)
     assert (
         record is not None
-        and record["contract"] == Processing.load(tiny).contract == Processing.load(out).contract
+        and record["contract"]
+        == InputBuilder.load(tiny).input_fingerprint
+        == InputBuilder.load(out).input_fingerprint
     )
     assert record["train"]["learning_rate"] == 5e-3 and record["steps"] == 6
     assert all(str(value.dtype) == "torch.bfloat16" for value in weights(out).values())
