@@ -80,7 +80,7 @@ def sql(
 def show(data: DataOption = DATA) -> None:
     """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
     from mathse.core.params import load_params
-    from mathse.profiles import control_is_outdated
+    from mathse.report.control import control_is_outdated
     from mathse.report.benchmark_tables import render_benchmarks
     from mathse.report.summary import render, summarize
 
@@ -94,19 +94,40 @@ def show(data: DataOption = DATA) -> None:
 
 @app.command()
 def profile(
-    name: Annotated[str, typer.Argument(help="A file of profiles/, without .yaml.")],
+    name: Annotated[
+        str, typer.Argument(help="A file of profiles/, without .yaml; none lists these.")
+    ] = "",
     copy: Annotated[
-        Path | None, typer.Option(help="Lay it over a copy of the pipeline in this folder.")
+        Path | None, typer.Option(help="Apply it in a copy of the pipeline: a new folder.")
     ] = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Show what it would change.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last one.")] = False,
 ) -> None:
-    """Lay a profile over params.yaml, here or in a copy of the pipeline."""
-    from mathse.profiles import apply_profile, copy_pipeline
+    """Apply a profile to params.yaml, here or in a copy of the pipeline."""
+    from mathse import profiles
+    from mathse.copies import copy_pipeline
 
-    if copy is None:
-        typer.echo(f"{apply_profile(Path(), name)} now has the values of profile {name}.")
+    root = Path()
+    if (name and undo) or (diff and (copy or not name)) or (copy and not name):
+        raise typer.BadParameter("give NAME, NAME --diff, NAME --copy FOLDER, or --undo alone")
+    if undo:
+        typer.echo(f"params.yaml is as it was before profile {profiles.undo_profile(root)}.")
+    elif not name:
+        applied = [entry.name for entry in profiles.applied_profiles(root)]
+        typer.echo(f"Applied: {', '.join(applied) or 'none'}\nProfiles:")
+        for found, comment in profiles.list_profiles(root).items():
+            typer.echo(f"  {found:<16} {comment}")
+    elif copy is not None:
+        folder = copy_pipeline(root, copy, name)
+        typer.echo(f"The pipeline with profile {name} is in {folder}.")
     else:
-        copy_pipeline(Path(), copy, name)
-        typer.echo(f"The pipeline with profile {name} is in {copy}.")
+        plan = (profiles.plan_profile if diff else profiles.apply_profile)(root, name)
+        for old in plan.replaced:
+            typer.echo(f"Profile {old} is taken back: {name} is of the same kind.")
+        for key, before, after in profiles.changes(plan.applied[-1].before, plan.text):
+            typer.echo(f"{key}: {json.dumps(before)} -> {json.dumps(after)}")
+        if not diff:
+            typer.echo(f"params.yaml now has the values of profile {name}.")
 
 
 @app.command()

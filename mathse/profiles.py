@@ -1,8 +1,17 @@
-"""The folder of a run: profiles laid over `params.yaml`, in place or in a copy; whether the control belongs to it."""
+"""Profiles: files that change some values of `params.yaml`, recorded so that they can be undone.
+
+The comment at the head of a profile says what it is for. A line `# kind: model` there names its
+kind: of two profiles of one kind, the second replaces the first.
+"""
 
 from __future__ import annotations
 
-import shutil
+import io
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,119 +20,165 @@ from ruamel.yaml import YAML
 from mathse.core.errors import ParamError
 from mathse.core.params import load_params
 
-PARTS = (
-    "mathse",
-    "schemas",
-    "stages",
-    "models",
-    "profiles",
-    "control",
-    "queries",
-    "params.yaml",
-    "dvc.yaml",
-    ".dvcignore",
-)
+RECORD = Path(".mathse/profiles.json")
+_KIND = re.compile(r"^# kind: (\w+)", re.MULTILINE)  # "# kind: model"
+_WHOLE = ("rounds", "problems.figures")  # replaced as a whole, not key by key
 _YAML = YAML()
 _YAML.width = 120
+_YAML.representer.add_representer(
+    type(None), lambda dumper, _: dumper.represent_scalar("tag:yaml.org,2002:null", "null")
+)
 
 
-def apply_profile(root: Path, name: str) -> Path:
-    """Lay a file of `profiles/` over `params.yaml`; comments stay.
+@dataclass(frozen=True)
+class Applied:
+    """One applied profile, with the text of `params.yaml` before and after it."""
 
-    Args:
-        root: the folder of `params.yaml`.
-        name: of the profile, without `.yaml`.
+    name: str
+    kind: str | None
+    before: str
+    after: str
 
-    Returns:
-        The changed file.
+
+@dataclass(frozen=True)
+class Plan:
+    """What applying or undoing profiles does: the new text, the new record, and what is replaced."""
+
+    text: str
+    applied: list[Applied]
+    replaced: list[str]
+
+
+def list_profiles(root: Path) -> dict[str, str]:
+    """Return the profiles by name, each with the first line of its comment."""
+    files = sorted((root / "profiles").glob("*.yaml"))
+    return {file.stem: _read(file).splitlines()[0].lstrip("# ") for file in files}
+
+
+def applied_profiles(root: Path) -> list[Applied]:
+    """Return the applied profiles, first to last, without those whose values were all changed back."""
+    if not (root / RECORD).is_file():
+        return []
+    text = _read(root / "params.yaml")
+    record = [Applied(**entry) for entry in json.loads(_read(root / RECORD))]
+    return [entry for entry in record if _revert(text, entry) != text]
+
+
+def plan_profile(root: Path, name: str) -> Plan:
+    """Return what a profile makes of `params.yaml`, comments kept, without writing it.
 
     Raises:
         ParamError: if the profile does not exist, names an unknown key, or the result is not valid.
     """
-    profile = root / "profiles" / f"{name}.yaml"
-    if not profile.is_file():
-        known = ", ".join(sorted(file.stem for file in (root / "profiles").glob("*.yaml")))
-        raise ParamError(f"There is no profile {name!r}; there are: {known}")
-    params = root / "params.yaml"
-    before = params.read_text(encoding="utf-8")
-    values = _YAML.load(before)
-    _overlay(values, _YAML.load(profile.read_text(encoding="utf-8")) or {}, str(profile))
-    with params.open("w", encoding="utf-8") as file:
-        _YAML.dump(values, file)
-    try:
-        load_params(params)
-    except ParamError:
-        params.write_text(before, encoding="utf-8")
-        raise
-    return params
+    file = root / "profiles" / f"{name}.yaml"
+    if name not in list_profiles(root):
+        raise ParamError(
+            f"There is no profile {name!r}; there are: {', '.join(list_profiles(root))}"
+        )
+    applied, text = applied_profiles(root), _read(root / "params.yaml")
+    kind = _KIND.search(_read(file))
+    same = [entry for entry in applied if entry.name == name or (kind and entry.kind == kind[1])]
+    for entry in reversed(same):
+        text = _revert(text, entry)
+    values = _YAML.load(text)
+    _overlay(values, _YAML.load(_read(file)) or {}, str(file))
+    new = _dump(values)
+    _check(new, root / "params.yaml")
+    kept = [entry for entry in applied if entry not in same]
+    entry = Applied(name, kind[1] if kind else None, text, new)
+    return Plan(new, [*kept, entry], [entry.name for entry in same if entry.name != name])
 
 
-def copy_pipeline(root: Path, target: Path, profile: str | None = None) -> Path:
-    """Copy code, params and models into a folder with a DVC of its own, and lay a profile over the params.
+def apply_profile(root: Path, name: str) -> Plan:
+    """Apply a profile to `params.yaml` and record it; raises as `plan_profile`."""
+    return _write(root, plan_profile(root, name))
 
-    A copy that is there already is brought up to date and keeps its data, so that a run in it
-    resumes.
 
-    Returns:
-        The folder.
+def undo_profile(root: Path) -> str:
+    """Take back the profile applied last and return its name; values edited since then stay.
 
     Raises:
-        ParamError: as `apply_profile`; or if the target holds something else.
+        ParamError: if no profile is applied.
     """
-    if target.exists() and any(target.iterdir()) and not (target / "dvc.yaml").is_file():
-        raise ParamError(
-            f"{target} is not empty and holds no copy of the pipeline; choose another folder"
-        )
-    target.mkdir(parents=True, exist_ok=True)
-    for part in PARTS:
-        source, copy = root / part, target / part
-        if source.is_dir():
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
-        elif source.is_file():
-            shutil.copy(source, copy)
-    settings = target / ".dvc"
-    settings.mkdir(exist_ok=True)
-    (settings / "config").write_text(
-        "[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8"
-    )
-    if profile is not None:
-        apply_profile(target, profile)
-    return target
+    applied = applied_profiles(root)
+    if not applied:
+        raise ParamError(f"No profile is applied to {root / 'params.yaml'}.")
+    text = _revert(_read(root / "params.yaml"), applied[-1])
+    _write(root, Plan(text, applied[:-1], []))
+    return applied[-1].name
 
 
-def control_is_outdated(root: Path) -> bool:
-    """Tell whether the control was made from other data or other params than those of this run.
-
-    Args:
-        root: the folder of `dvc.lock`; without one, or without `control/dvc.lock`, nothing can be
-            told.
-    """
-    locks = [root / "dvc.lock", root / "control" / "dvc.lock"]
-    if not all(lock.is_file() for lock in locks):
-        return False
-    plain = YAML(typ="safe", pure=True)
-    run, control = (plain.load(lock.read_text(encoding="utf-8"))["stages"] for lock in locks)
-    made = {out["path"]: out["md5"] for stage in run.values() for out in stage.get("outs", [])}
-    params = plain.load((root / "params.yaml").read_text(encoding="utf-8"))
-    for stage in control.values():
-        if any(made.get(dep["path"], dep["md5"]) != dep["md5"] for dep in stage["deps"]):
-            return True
-        if any(
-            params.get(name) != value
-            for name, value in stage.get("params", {}).get("params.yaml", {}).items()
-        ):
-            return True
-    return False
+def changes(before: str, after: str) -> Iterator[tuple[str, Any, Any]]:
+    """Yield each key whose value differs between two texts of params, with both values."""
+    old, new = (dict(_flatten(_YAML.load(text))) for text in (before, after))
+    for key in sorted(old.keys() | new.keys(), key=[*old, *new].index):
+        if old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)
 
 
-def _overlay(values: Any, changes: Any, where: str, name: str = "") -> None:
-    for key, value in changes.items():
-        path = f"{name}{key}"
+def _write(root: Path, plan: Plan) -> Plan:
+    (root / "params.yaml").write_text(plan.text, encoding="utf-8")
+    (root / RECORD).parent.mkdir(exist_ok=True)
+    record = [asdict(entry) for entry in plan.applied]
+    (root / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    return plan
+
+
+def _revert(text: str, entry: Applied) -> str:
+    """Set the values of a profile that are still there back to those before it."""
+    if text == entry.after:
+        return entry.before
+    values, old = _YAML.load(text), _YAML.load(entry.before)
+    current, found = dict(_flatten(values)), False
+    for key, _, new in changes(entry.before, entry.after):
+        if current.get(key) == new:
+            found = True
+            *sections, last = key.split(".")
+            _section(values, sections)[last] = _section(old, sections)[last]
+    return _dump(values) if found else text
+
+
+def _overlay(values: Any, new: Any, file: str, prefix: str = "") -> None:
+    for key, value in new.items():
+        name = f"{prefix}{key}"
         if key not in values:
-            raise ParamError(f"{where}: {path} is not a parameter; there are {', '.join(values)}")
-        whole = path in ("rounds", "problems.figures")
-        if not whole and isinstance(value, dict) and isinstance(values[key], dict):
-            _overlay(values[key], value, where, f"{path}.")
+            raise ParamError(f"{file}: {name} is not a parameter; there are {', '.join(values)}")
+        if isinstance(value, dict) and isinstance(values[key], dict) and name not in _WHOLE:
+            _overlay(values[key], value, file, f"{name}.")
         else:
             values[key] = value
+
+
+def _flatten(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, dict) and f"{prefix}{key}" not in _WHOLE:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _section(values: Any, sections: list[str]) -> Any:
+    for name in sections:
+        values = values[name]
+    return values
+
+
+def _check(text: str, file: Path) -> None:
+    """Raise ParamError, naming the file, unless it may hold this text."""
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "params.yaml"
+        trial.write_text(text, encoding="utf-8")
+        try:
+            load_params(trial)
+        except ParamError as error:
+            raise ParamError(str(error).replace(str(trial), str(file))) from error
+
+
+def _dump(values: Any) -> str:
+    out = io.StringIO()
+    _YAML.dump(values, out)
+    return out.getvalue()
+
+
+def _read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mathse.profiles import copy_pipeline
+from mathse.copies import copy_pipeline
 from tests.closure import ROOT
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mathse.profiles import copy_pipeline
+from mathse.copies import copy_pipeline
 from tests.closure import ROOT
 from tests.pipeline.conftest import Pipeline, environment, run
 
