@@ -80,8 +80,8 @@ def sql(
 def show(data: DataOption = DATA) -> None:
     """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
     from mathse.core.params import load_params
-    from mathse.report.control import control_is_outdated
     from mathse.report.benchmark_tables import render_benchmarks
+    from mathse.report.control import control_is_outdated
     from mathse.report.summary import render, summarize
 
     params = data.parent / "params.yaml"

@@ -56,7 +56,7 @@ def list_profiles(root: Path) -> dict[str, str]:
 
 
 def applied_profiles(root: Path) -> list[Applied]:
-    """Return the applied profiles, first to last, without those whose values were all changed back."""
+    """Return the applied profiles, in order; one whose values were all changed back is left out."""
     if not (root / RECORD).is_file():
         return []
     text = _read(root / "params.yaml")
