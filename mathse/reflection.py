@@ -12,16 +12,12 @@ from mathse.core.ids import content_id
 from mathse.engines.protocol import Engine, Request, SamplingParams
 from mathse.prompts import reflect_messages
 from mathse.trajectories import TRAJECTORY, trajectory_row
+from schemas import Trajectory, Verdict, column_types
 
 MISTAKES = pl.Schema(
     {
-        "parent_id": pl.String(),
-        "problem_id": pl.String(),
-        "sample_idx": pl.Int64(),
-        "response": pl.String(),
-        "error_step": pl.Int64(),
-        "error_analysis": pl.String(),
-        "error_kind": pl.String(),
+        **column_types(Trajectory, "parent_id", "problem_id", "sample_idx", "response"),
+        **column_types(Verdict, "error_step", "error_analysis", "error_kind"),
     }
 )
 

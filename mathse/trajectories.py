@@ -14,26 +14,9 @@ from mathse.core.ids import content_id
 from mathse.core.steps import split_steps
 from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
 from mathse.prompts import solve_messages
+from schemas import Trajectory, column_types
 
-TRAJECTORY = pl.Schema(
-    {
-        "trajectory_id": pl.String(),
-        "problem_id": pl.String(),
-        "round": pl.String(),
-        "sample_idx": pl.Int64(),
-        "origin": pl.String(),
-        "parent_id": pl.String(),
-        "contract": pl.String(),
-        "model": pl.String(),
-        "sampling": pl.String(),
-        "seed": pl.Int64(),
-        "response": pl.String(),
-        "steps": pl.List(pl.String()),
-        "finish_reason": pl.String(),
-        "prompt_tokens": pl.Int64(),
-        "response_tokens": pl.Int64(),
-    }
-)
+TRAJECTORY = column_types(Trajectory)
 
 
 def solve_request(problem: dict[str, Any], sample_idx: int = 0) -> Request:

@@ -5,6 +5,22 @@
 Rules between tables are in `schemas.checks`.
 """
 
+from schemas.enums import (
+    ANSWER_STATES,
+    ANSWER_TYPES,
+    DROP_REASONS,
+    ERROR_KINDS,
+    FINISH_REASONS,
+    IMAGE_FORMATS,
+    LEDGER_STATES,
+    LETTERS,
+    MATCH_RULES,
+    ORIGINS,
+    ORM_PARTS,
+    ORM_STATUSES,
+    REJECT_REASONS,
+    FinishReason,
+)
 from schemas.graded import Graded
 from schemas.image import Image
 from schemas.ledger_row import LedgerRow
@@ -42,8 +58,22 @@ TABLES: tuple[type[Table], ...] = (
 )
 
 __all__ = [
+    "ANSWER_STATES",
+    "ANSWER_TYPES",
+    "DROP_REASONS",
+    "ERROR_KINDS",
+    "FINISH_REASONS",
+    "IMAGE_FORMATS",
+    "LEDGER_STATES",
+    "LETTERS",
+    "MATCH_RULES",
+    "ORIGINS",
+    "ORM_PARTS",
+    "ORM_STATUSES",
+    "REJECT_REASONS",
     "TABLES",
     "ContractError",
+    "FinishReason",
     "Graded",
     "Image",
     "LedgerRow",

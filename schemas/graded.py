@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from schemas.table import ANSWER_STATES, Table, is_content_id, is_short_name, one_of, rule, unique
+from schemas.enums import ANSWER_STATES
+from schemas.table import Table, is_content_id, is_short_name, one_of, rule, unique
 
 
 class Graded(Table):

@@ -7,6 +7,7 @@ from functools import reduce
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import IMAGE_FORMATS
 from schemas.table import SHA256, Table, at_least, is_hash_of, matches, one_of, rule, unique
 
 SIGNATURES = {
@@ -42,7 +43,7 @@ class Image(Table):
     id_unique = unique("image_id")
     id_is_hash = is_hash_of("image_id", "bytes")
     bytes_given = rule("bytes are not empty", "bytes", pl.col("bytes").bin.size() > 0)
-    format_known = one_of("format", tuple(SIGNATURES))
+    format_known = one_of("format", IMAGE_FORMATS)
     format_fits = rule("bytes begin as the format says", "format", _BEGINS_RIGHT)
     width_range = at_least("width", 1)
     height_range = at_least("height", 1)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import LEDGER_STATES
 from schemas.table import Table, at_least, is_content_id, is_short_name, one_of, rule, unique
-
-STATES = ("distilled", "accepted", "reflected", "hard", "remaining", "quarantined", "contaminated")
 
 
 class LedgerRow(Table):
@@ -26,7 +25,7 @@ class LedgerRow(Table):
     round_name = is_short_name("round")
     problem_id_form = is_content_id("problem_id")
     one_state = unique("round", "problem_id")
-    state_known = one_of("state", STATES)
+    state_known = one_of("state", LEDGER_STATES)
     attempts_range = at_least("attempts", 0)
     passes_range = at_least("passes", 0)
     passes_fit = rule(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import MATCH_RULES
 from schemas.table import Table, is_content_id, is_short_name, not_empty, one_of, unique
 from schemas.table import rule as value_rule
-
-MATCH_RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
 
 
 class Match(Table):

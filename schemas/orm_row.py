@@ -7,8 +7,8 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import ERROR_KINDS, ORM_PARTS, ORM_STATUSES
 from schemas.table import (
-    ERROR_KINDS,
     Table,
     at_least,
     is_content_id,
@@ -18,9 +18,6 @@ from schemas.table import (
     steps_are_lines,
     unique,
 )
-
-PARTS = ("train", "test")
-STATUSES = ("correct", "wrong")
 
 _NO_FEEDBACK = pl.all_horizontal(
     pl.col("error_step", "error_analysis", "error_kind", "right_step").is_null()
@@ -59,10 +56,10 @@ class OrmRow(Table):
     id_unique = unique("row_id")
     problem_id_form = is_content_id("problem_id")
     trajectory_id_form = is_content_id("trajectory_id")
-    part_known = one_of("part", PARTS)
+    part_known = one_of("part", ORM_PARTS)
     response_given = not_empty("response")
     steps_fit = steps_are_lines()
-    status_known = one_of("status", STATUSES)
+    status_known = one_of("status", ORM_STATUSES[:2])
     error_step_range = at_least("error_step", 1)
     error_step_within = rule(
         "error_step within steps", "error_step", pl.col("error_step") <= pl.col("steps").list.len()

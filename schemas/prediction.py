@@ -5,15 +5,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from schemas.table import (
-    FINISH_REASONS,
-    Table,
-    at_least,
-    is_content_id,
-    is_short_name,
-    one_of,
-    unique,
-)
+from schemas.enums import FINISH_REASONS
+from schemas.table import Table, at_least, is_content_id, is_short_name, one_of, unique
 
 
 class Prediction(Table):

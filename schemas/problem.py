@@ -7,6 +7,7 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import ANSWER_TYPES, LETTERS
 from schemas.table import (
     SHA256,
     Table,
@@ -20,9 +21,6 @@ from schemas.table import (
     rule,
     unique,
 )
-
-ANSWER_TYPES = ("number", "choice", "expression", "text", "set")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _N_CHOICES = pl.col("choices").list.len()
 _N_IMAGES = pl.col("image_ids").list.len()

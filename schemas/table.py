@@ -14,11 +14,6 @@ CONTENT_ID = r"^[0-9a-f]{16}$"
 SHA256 = r"^[0-9a-f]{64}$"
 SHORT_NAME = r"^[a-z][a-z0-9_]*$"
 
-ANSWER_STATES = ("match", "mismatch", "no_answer", "timeout", "error")
-ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
-FINISH_REASONS = ("stop", "length", "error")
-ORIGINS = ("teacher", "student", "reflection")
-
 
 class Table(pa.DataFrameModel):
     """Base of all tables: no column more or less than declared, no type changed on the way."""

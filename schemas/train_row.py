@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
-from schemas.table import ORIGINS, Table, is_content_id, is_short_name, not_empty, one_of, unique
+from schemas.enums import ORIGINS
+from schemas.table import Table, is_content_id, is_short_name, not_empty, one_of, unique
 
 
 class TrainRow(Table):

@@ -7,10 +7,9 @@ from typing import Annotated
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import FINISH_REASONS, ORIGINS
 from schemas.table import (
     CONTENT_ID,
-    FINISH_REASONS,
-    ORIGINS,
     Table,
     at_least,
     is_content_id,

@@ -79,11 +79,10 @@ def rules(model: type[Table]) -> list[Rule]:
     return _not_null(model) + [_rule_of(check) for check in model.to_schema().checks]
 
 
-def column_types(model: type[Table]) -> pl.Schema:
-    """Return the names and types of a table's columns, to build a frame with (also an empty one)."""
-    return pl.Schema(
-        {name: column.dtype.type for name, column in model.to_schema().columns.items()}
-    )
+def column_types(model: type[Table], *names: str) -> pl.Schema:
+    """Return the types of these columns of a table, or of all its columns."""
+    columns = model.to_schema().columns
+    return pl.Schema({name: columns[name].dtype.type for name in names or columns})
 
 
 def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> pl.DataFrame:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandera.polars as pa
 import polars as pl
 
+from schemas.enums import ANSWER_STATES, ERROR_KINDS, ORM_STATUSES
 from schemas.table import (
-    ANSWER_STATES,
-    ERROR_KINDS,
     Table,
     at_least,
     is_content_id,
@@ -17,8 +16,6 @@ from schemas.table import (
     rule,
     unique,
 )
-
-ORM_STATUSES = ("correct", "wrong", "unparseable", "skipped")
 
 _NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind").is_null())
 

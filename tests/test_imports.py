@@ -11,16 +11,18 @@ from typing import NamedTuple
 
 import pytest
 
+import schemas
+
 ROOT = Path(__file__).resolve().parents[1]
 
 ALLOWED_OUTSIDE = {
     "schemas": {"polars", "pandera", "schemas"},
-    "mathse/core": {"polars", "pydantic", "yaml", "rich", "mathse"},
+    "mathse/core": {"polars", "pydantic", "yaml", "rich", "mathse", "schemas"},
 }
 MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "vllm"}
 MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
 PILLOW_ROOMS = tuple(
-    f"mathse/{room}/" for room in ("figures", "sources", "engines", "training", "curation")
+    f"mathse/{room}/" for room in ("figures", "datasets", "engines", "training", "curation")
 )
 
 
@@ -77,8 +79,8 @@ def broken_rules(name: str, source: str) -> list[str]:
             broken.append(f"{where}: vllm is imported inside functions only")
         if found.top == "PIL" and not name.startswith(PILLOW_ROOMS):
             broken.append(f"{where}: pictures are handled in {PILLOW_ROOMS}")
-        if name.startswith("mathse/") and found.top in ("schemas", "stages", "pandera"):
-            broken.append(f"{where}: mathse knows neither schemas nor stages")
+        if name.startswith("mathse/") and found.top in ("stages", "pandera"):
+            broken.append(f"{where}: mathse does not import stages or pandera")
         if found.top == "tests":
             broken.append(f"{where}: the program does not need its tests")
     return broken
@@ -109,6 +111,43 @@ def test_the_contracts_of_import_linter_hold() -> None:
     assert "0 broken" in done.stdout and "4 kept" in done.stdout
 
 
+def declared_again(source: str) -> list[str]:
+    """Return the frame schemas of a module that spell out two or more columns of one table."""
+    tables = {table.__name__: set(schemas.column_types(table)) for table in schemas.TABLES}
+    found = []
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call):
+            continue
+        is_schema = ast.unparse(call.func) in ("pl.Schema", "polars.Schema")
+        given = [word.value for word in call.keywords if word.arg == "schema"]
+        for node in [*(call.args if is_schema else ()), *given]:
+            if not isinstance(node, ast.Dict):
+                continue
+            names = {key.value for key in node.keys if isinstance(key, ast.Constant)}
+            for table, columns in tables.items():
+                if len(names & columns) >= 2:
+                    found.append(f"line {call.lineno}: {sorted(names & columns)} of {table}")
+                    break
+    return found
+
+
+def test_columns_are_declared_in_schemas_alone() -> None:
+    files = [file for file in modules() if not file.is_relative_to(ROOT / "schemas")]
+    again = [
+        f"{file.relative_to(ROOT)} {line}: use schemas.column_types"
+        for file in files
+        for line in declared_again(file.read_text("utf-8"))
+    ]
+    assert not again, "\n".join(again)
+
+
+def test_a_second_declaration_is_found() -> None:
+    assert declared_again('X = pl.Schema({"problem_id": pl.String, "state": pl.String})')
+    assert declared_again('pl.DataFrame(rows, schema={"round": pl.String, "split": pl.String})')
+    assert not declared_again('X = pl.Schema({"problem_id": pl.String, "note": pl.String})')
+    assert not declared_again('X = pl.Schema({**column_types(Graded), "note": pl.String})')
+
+
 @pytest.mark.parametrize(
     ("name", "source", "rule"),
     [
@@ -121,8 +160,8 @@ def test_the_contracts_of_import_linter_hold() -> None:
         ("stages/x.py", "import transformers", "model libraries stay"),
         ("mathse/engines/x.py", "import vllm", "vllm is imported inside"),
         ("mathse/judge/x.py", "from PIL import Image", "pictures are handled"),
-        ("mathse/judge/x.py", "import schemas", "neither schemas nor stages"),
-        ("mathse/judge/x.py", "from stages import score", "neither schemas nor stages"),
+        ("mathse/judge/x.py", "import pandera", "does not import stages or pandera"),
+        ("mathse/judge/x.py", "from stages import score", "does not import stages or pandera"),
         ("mathse/judge/x.py", "from tests.tiny import x", "does not need its tests"),
     ],
 )
@@ -134,7 +173,7 @@ def test_each_rule_finds_its_breach(name: str, source: str, rule: str) -> None:
     ("name", "source"),
     [
         ("schemas/x.py", "import json\nimport polars as pl\nfrom schemas.table import Table"),
-        ("mathse/core/x.py", "import yaml\nfrom mathse.core.ids import content_id"),
+        ("mathse/core/x.py", "import yaml\nimport schemas\nfrom mathse.core.ids import content_id"),
         ("mathse/engines/x.py", "import torch\ndef f():\n    import vllm"),
         ("mathse/figures/x.py", "from PIL import Image"),
         ("stages/x.py", "import schemas\nfrom mathse.judge import rows"),

@@ -44,22 +44,9 @@ from mathse.curation.text_similarity import (
     same_answer,
     weighted_jaccard,
 )
+from schemas import Match, column_types
 
-RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
-MATCHES = pl.Schema(
-    {
-        "problem_id": pl.String(),
-        "split": pl.String(),
-        "other_id": pl.String(),
-        "other_split": pl.String(),
-        "rule": pl.String(),
-        "text": pl.Float64(),
-        "picture": pl.Float64(),
-        "same_answer": pl.Boolean(),
-        "question": pl.String(),
-        "other_question": pl.String(),
-    }
-)
+MATCHES = column_types(Match)
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,12 @@ from collections.abc import Collection
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
+from schemas import LEDGER_STATES, LedgerRow, column_types
 
-STATES = ("distilled", "accepted", "reflected", "hard", "remaining", "quarantined", "contaminated")
 OPEN = ("hard", "remaining")
 SOLVED = ("distilled", "accepted", "reflected")
 KEPT_OUT = ("quarantined", "contaminated")
-LEDGER = pl.Schema(
-    {
-        "round": pl.String,
-        "problem_id": pl.String,
-        "state": pl.String,
-        "attempts": pl.Int64,
-        "passes": pl.Int64,
-    }
-)
+LEDGER = column_types(LedgerRow)
 
 
 def initial_ledger(
@@ -79,7 +71,7 @@ def initial_ledger(
             state[problem_id] = name
     rows = {"problem_id": list(state), "state": list(state.values())}
     return (
-        pl.DataFrame(rows, schema={"problem_id": pl.String, "state": pl.String})
+        pl.DataFrame(rows, schema=column_types(LedgerRow, "problem_id", "state"))
         .with_columns(
             round=pl.lit(round_name),
             attempts=pl.lit(0, dtype=pl.Int64),
@@ -159,7 +151,7 @@ def remaining_problems(ledger: pl.DataFrame) -> list[str]:
 def count_states(ledger: pl.DataFrame) -> dict[str, int]:
     """Count the problems in each state, zeros included; the counts sum to all problems."""
     found = dict(ledger.group_by("state").len().iter_rows())
-    return {state: int(found.get(state, 0)) for state in STATES}
+    return {state: int(found.get(state, 0)) for state in LEDGER_STATES}
 
 
 def assert_ledger(
@@ -182,7 +174,7 @@ def assert_ledger(
     Raises:
         DataError: naming the rule and the first problem that breaks it.
     """
-    known = pl.col("state").is_in(STATES)
+    known = pl.col("state").is_in(LEDGER_STATES)
     _require(ledger.filter(~known), "the state is known")
     _require(ledger.filter(pl.col("problem_id").is_duplicated()), "one state per problem")
     _require(ledger.filter(pl.col("round") != pl.col("round").first()), "a ledger is of one round")

@@ -15,31 +15,13 @@ from mathse.curation.balance import (
     over_budget,
 )
 from mathse.curation.dedup import with_dedup_key
+from schemas import DROP_REASONS, TrainRow, Verdict, column_types
 
-REASONS = (
-    "cut_off",
-    "too_short",
-    "too_long",
-    "identical",
-    "near_identical",
-    "over_cap",
-    "easy",
-    "over_budget",
-)
 UNUSABLE = ("cut_off", "too_short", "too_long")
 """Reasons that make a path no training row whatever else there is: it does not count as solving its problem."""
 
-TRAIN = pl.Schema(
-    {
-        "row_id": pl.String,
-        "problem_id": pl.String,
-        "trajectory_id": pl.String,
-        "round": pl.String,
-        "origin": pl.String,
-        "response": pl.String,
-    }
-)
-DROPPED = pl.Schema({"trajectory_id": pl.String, "reason": pl.String})
+TRAIN = column_types(TrainRow)
+DROPPED = column_types(Verdict, "trajectory_id", "reason")
 _PATH_COLUMNS = ("trajectory_id", "problem_id", "origin", "response", "finish_reason")
 
 
@@ -124,7 +106,7 @@ def merge_rows(
 def count_dropped(dropped: pl.DataFrame) -> dict[str, int]:
     """Count the paths left out by reason, zeros included."""
     found = dict(dropped.group_by("reason").len().iter_rows())
-    return {reason: int(found.get(reason, 0)) for reason in REASONS}
+    return {reason: int(found.get(reason, 0)) for reason in DROP_REASONS}
 
 
 def without_unusable(verdicts: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:

@@ -17,11 +17,10 @@ from PIL import Image
 
 from mathse.core.phash import HEIGHT, WIDTH, difference_hash
 from mathse.datasets.protocol import BadRow, Picture
+from schemas import IMAGE_FORMATS
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 << 20
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-
 _STORED_BLOCK = 65_535
 
 
@@ -104,7 +103,7 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
             width, height = image.size
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{width}x{height} pixels")
@@ -120,7 +119,7 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
             rule, "image", shown, f"decoding would take too much memory: {error}"
         ) from None
     except Exception as error:  # broken images fail in many ways
-        reason = f"the image does not decode as one of {', '.join(FORMATS)}: {error}".replace(
+        reason = f"the image does not decode as one of {', '.join(IMAGE_FORMATS)}: {error}".replace(
             str(id(data)), ""
         )
         raise BadRow("image decodes", "image", shown, reason.split(" <_io")[0]) from None

@@ -10,7 +10,10 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.params import Problems, Table
 from mathse.core.tables import read_table, table_files
-from mathse.datasets.column_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
+from schemas import Image, Problem, Quarantine, column_types
+
+IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
+QUARANTINE_TYPES = column_types(Quarantine)
 
 HELD_OUT = "held-out problems are not trained on"
 ONCE = "a problem is evaluated once"

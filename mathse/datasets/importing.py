@@ -22,7 +22,6 @@ from mathse.core.ids import content_id
 from mathse.core.journal import load_chunk, store_chunk
 from mathse.core.progress import Progress
 from mathse.core.tables import write_table
-from mathse.datasets.column_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 from mathse.datasets.file_readers import count_rows
 from mathse.datasets.problem_builder import build_problem
 from mathse.datasets.protocol import BadRow, Source
@@ -35,6 +34,10 @@ from mathse.datasets.raw_problems import (
 )
 from mathse.datasets.registry import find_source
 from mathse.datasets.shards import pack, unpack, write_shards
+from schemas import Image, Problem, Quarantine, column_types
+
+IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
+QUARANTINE_TYPES = column_types(Quarantine)
 
 READER_VERSION = 1
 """Part of every chunk's key: raise it when a change of the readers changes what they make of a row."""

@@ -15,9 +15,9 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
+from schemas import LETTERS
 
 COLUMNS = ("problem_id", "answer", "note")
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:

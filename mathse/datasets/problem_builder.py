@@ -19,10 +19,9 @@ from mathse.datasets.fields import (
 from mathse.datasets.file_readers import check_encoding
 from mathse.datasets.image_files import read_image
 from mathse.datasets.protocol import BadRow, Draft, Picture
+from schemas import ANSWER_TYPES
 
 MAX_CHOICES = 26
-ANSWER_TYPES = ("number", "choice", "expression", "text", "set")
-
 _PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]+)*")
 

@@ -15,7 +15,10 @@ import polars as pl
 
 from mathse.core.images import ROWS_PER_BLOCK
 from mathse.core.tables import write_parquet
-from mathse.datasets.column_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
+from schemas import Image, Problem, Quarantine, column_types
+
+IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
+QUARANTINE_TYPES = column_types(Quarantine)
 
 ROWS_PER_SHARD = 2000
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 from mathse.core.errors import ParamError
 from mathse.prompts import Message
-
-FinishReason = Literal["stop", "length", "error"]
+from schemas import FinishReason
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
+from schemas import Graded, column_types
 
 Z_95 = 1.959963984540054
-GRADED = pl.Schema(
-    {
-        "problem_id": pl.String,
-        "round": pl.String,
-        "split": pl.String,
-        "predicted_answer": pl.String,
-        "answer_state": pl.String,
-        "correct": pl.Boolean,
-    }
-)
+GRADED = column_types(Graded)
 
 
 def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:

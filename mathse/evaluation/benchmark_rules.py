@@ -19,6 +19,7 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.evaluation.accuracy import accuracy_table
+from schemas import Problem, column_types
 
 ALL = "all"
 GROUPED = ("round", "split", "source", "by", "group")
@@ -26,7 +27,7 @@ TEXT_ONLY = "text only"
 MATH_VISION_PRECISION = 2
 
 _MEMBERS = pl.Schema(
-    {"problem_id": pl.String, "source": pl.String, "by": pl.String, "group": pl.String}
+    {**column_types(Problem, "problem_id", "source"), "by": pl.String(), "group": pl.String()}
 )
 _RULES = ("question_type", "answer_type", "choices", "precision")
 

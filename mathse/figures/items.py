@@ -14,8 +14,6 @@ from mathse.prompts import CLOSING
 Facts = Mapping[str, Any]
 """What the figure shows, as plain JSON values."""
 
-KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
-
 
 @dataclass(frozen=True)
 class Step:
@@ -23,7 +21,7 @@ class Step:
 
     Args:
         text: the line, without its number.
-        kind: what a mistake in this line most likely is, one of `KINDS`.
+        kind: what a mistake in this line most likely is, one of `schemas.ERROR_KINDS`.
         about: what the line is about, a short noun phrase.
     """
 

@@ -7,38 +7,10 @@ from typing import Literal, get_args
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
+from schemas import REJECT_REASONS, Verdict, column_types
 
 Accept = Literal["answer", "orm", "both"]
-REASONS = (
-    "empty",
-    "cut_off",
-    "no_answer",
-    "answer_timeout",
-    "answer_error",
-    "answer_mismatch",
-    "orm_skipped",
-    "orm_unparseable",
-    "orm_wrong",
-    "low_p_correct",
-)
-"""In the order in which they are asked: a path gets the first that applies."""
-
-VERDICT = pl.Schema(
-    {
-        "trajectory_id": pl.String,
-        "problem_id": pl.String,
-        "round": pl.String,
-        "answer_state": pl.String,
-        "predicted_answer": pl.String,
-        "orm_status": pl.String,
-        "p_correct": pl.Float64,
-        "error_step": pl.Int64,
-        "error_analysis": pl.String,
-        "error_kind": pl.String,
-        "accepted": pl.Boolean,
-        "reason": pl.String,
-    }
-)
+VERDICT = column_types(Verdict)
 _INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason")]
 
 
@@ -88,7 +60,7 @@ def count_reasons(verdicts: pl.DataFrame) -> dict[str, int]:
     counts: dict[str | None, int] = dict(named)
     return {
         "accepted": counts.get(None, 0),
-        **{name: counts[name] for name in REASONS if name in counts},
+        **{name: counts[name] for name in REJECT_REASONS if name in counts},
     }
 
 

@@ -9,25 +9,10 @@ import polars as pl
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.curation.dedup import with_dedup_key
+from schemas import ORM_PARTS, OrmRow, Verdict, column_types
 
-PARTS = ("train", "test")
-DROPPED = pl.Schema({"trajectory_id": pl.String(), "reason": pl.String()})
-ORM_ROW = pl.Schema(
-    {
-        "row_id": pl.String(),
-        "problem_id": pl.String(),
-        "trajectory_id": pl.String(),
-        "part": pl.String(),
-        "response": pl.String(),
-        "steps": pl.List(pl.String()),
-        "status": pl.String(),
-        "error_step": pl.Int64(),
-        "error_analysis": pl.String(),
-        "error_kind": pl.String(),
-        "figure": pl.String(),
-        "right_step": pl.String(),
-    }
-)
+DROPPED = column_types(Verdict, "trajectory_id", "reason")
+ORM_ROW = column_types(OrmRow)
 _FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
 
 
@@ -108,7 +93,7 @@ def build_rows(
     rows = rows.with_columns(turn=pl.int_range(pl.len()).over("part", "status"))
     counts = rows.group_by("part", "status").len()
     kept = []
-    for part, cap in zip(PARTS, (max_train, max_test), strict=True):
+    for part, cap in zip(ORM_PARTS, (max_train, max_test), strict=True):
         sizes = dict(counts.filter(pl.col("part") == part).select("status", "len").iter_rows())
         each = min(sizes.get("correct", 0), sizes.get("wrong", 0))
         own = _take(

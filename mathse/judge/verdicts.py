@@ -22,24 +22,17 @@ from mathse.prompts import (
     render_verdict,
     verdict_prefix,
 )
+from schemas import ERROR_KINDS, Trajectory, Verdict, column_types
 
-ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
 PATHS = pl.Schema(
-    {
-        "text_id": pl.String(),
-        "problem_id": pl.String(),
-        "response": pl.String(),
-        "steps": pl.List(pl.String()),
-    }
+    {"text_id": pl.String(), **column_types(Trajectory, "problem_id", "response", "steps")}
 )
 JUDGEMENTS = pl.Schema(
     {
         "text_id": pl.String(),
-        "orm_status": pl.String(),
-        "p_correct": pl.Float64(),
-        "error_step": pl.Int64(),
-        "error_analysis": pl.String(),
-        "error_kind": pl.String(),
+        **column_types(
+            Verdict, "orm_status", "p_correct", "error_step", "error_analysis", "error_kind"
+        ),
     }
 )
 OWN = pl.Schema({"problem_id": pl.String(), "own": pl.String()})

@@ -9,19 +9,19 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.tables import read_table
+from schemas import Problem, column_types
 
 SUSPECTS = pl.Schema(
     {
-        "problem_id": pl.String(),
-        "split": pl.String(),
+        **column_types(Problem, "problem_id", "split"),
         "gold": pl.String(),
-        "answer": pl.String(),
+        **column_types(Problem, "answer"),
         "agree": pl.Int64(),
         "with_gold": pl.Int64(),
         "paths": pl.Int64(),
         "p_correct": pl.Float64(),
         "rounds": pl.String(),
-        "question": pl.String(),
+        **column_types(Problem, "question"),
     }
 )
 _TABLES = ("verdicts", "reflection_verdicts")

@@ -11,14 +11,13 @@ from mathse.core.errors import DataError, ParamError
 from mathse.curation.ledger import (
     LEDGER,
     SOLVED,
-    STATES,
     assert_ledger,
     count_states,
     initial_ledger,
     next_ledger,
     remaining_problems,
 )
-from schemas import LedgerRow
+from schemas import LEDGER_STATES, LedgerRow
 from tests.judge.trajectories import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
 
 IDS = [problem_id(number) for number in range(6)]
@@ -146,7 +145,7 @@ def test_ledger_invariants_hold_over_any_rounds(rounds):
         LedgerRow.validate(ledger)
         assert_ledger(ledger, problem_ids=IDS, previous=before)
         counts = count_states(ledger)
-        assert sum(counts.values()) == len(IDS) and set(counts) == set(STATES)
+        assert sum(counts.values()) == len(IDS) and set(counts) == set(LEDGER_STATES)
         for number, good in paths or []:
             attempts[IDS[number]] += 1
             passes[IDS[number]] += good

@@ -6,17 +6,18 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import ParamError
-from mathse.curation.ledger import LEDGER, STATES
+from mathse.curation.ledger import LEDGER
 from mathse.curation.plan import plan_samples
+from schemas import LEDGER_STATES
 
 LEDGER_ROWS = pl.DataFrame(
     [
         {"round": "r1", "problem_id": f"{place:016x}", "state": state, "attempts": 0, "passes": 0}
-        for place, state in enumerate(STATES)
+        for place, state in enumerate(LEDGER_STATES)
     ],
     schema=LEDGER,
 )
-HARD, REMAINING = f"{STATES.index('hard'):016x}", f"{STATES.index('remaining'):016x}"
+HARD, REMAINING = f"{LEDGER_STATES.index('hard'):016x}", f"{LEDGER_STATES.index('remaining'):016x}"
 
 
 def test_hard_problems_get_more_and_only_open_ones_get_any():

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.curation.training_rows import DROPPED, REASONS, TRAIN, count_dropped, merge_rows
-from schemas import TrainRow
+from mathse.curation.training_rows import DROPPED, TRAIN, count_dropped, merge_rows
+from schemas import DROP_REASONS, TrainRow
 from tests.judge.trajectories import (
     RIGHT,
     WRONG,
@@ -118,7 +118,7 @@ def test_the_cap_keeps_the_surest_paths_and_the_students_own_first():
     for most, wanted in ((1, {3}), (2, {3, 1}), (3, {3, 1, 2}), (4, {0, 1, 2, 3})):
         train, dropped = merge(paths, p_correct=scores, most=most)
         assert set(train["trajectory_id"]) == {paths[place]["trajectory_id"] for place in wanted}
-        assert count_dropped(dropped) == dict.fromkeys(REASONS, 0) | {"over_cap": 4 - most}
+        assert count_dropped(dropped) == dict.fromkeys(DROP_REASONS, 0) | {"over_cap": 4 - most}
 
 
 def test_earlier_rows_fill_the_cap():

@@ -22,7 +22,7 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import write_images
 from mathse.core.phash import HEIGHT, WIDTH, difference_hash
-from mathse.datasets.column_types import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
+from mathse.datasets.shards import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 from mathse.datasets.file_readers import count_rows, read_rows
 from mathse.datasets.image_files import array_to_png, describe_image
 from mathse.datasets.importing import import_source

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.judge.acceptance import REASONS, VERDICT, accept_trajectories, count_reasons
-from schemas import Verdict
+from mathse.judge.acceptance import VERDICT, accept_trajectories, count_reasons
+from schemas import REJECT_REASONS, Verdict
 from tests.judge.trajectories import RIGHT, WRONG, trajectory
 
 
@@ -96,7 +96,7 @@ def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, thresho
     rows = accept_trajectories(paths(*changes), accept=accept, min_p_correct=threshold)
     assert rows.schema == VERDICT
     Verdict.validate(rows)
-    assert set(rows["reason"].drop_nulls()) <= set(REASONS)
+    assert set(rows["reason"].drop_nulls()) <= set(REJECT_REASONS)
     assert sum(count_reasons(rows).values()) == rows.height == len(changes)
     good = rows.filter("accepted")
     if accept != "orm":

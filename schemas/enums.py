@@ -1,0 +1,55 @@
+"""The values that columns may hold, by the column's name."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+FinishReason = Literal["stop", "length", "error"]
+
+ANSWER_TYPES = ("number", "choice", "expression", "text", "set")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
+ORIGINS = ("teacher", "student", "reflection")
+FINISH_REASONS = get_args(FinishReason)
+ANSWER_STATES = ("match", "mismatch", "no_answer", "timeout", "error")
+ORM_STATUSES = ("correct", "wrong", "unparseable", "skipped")
+ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
+ORM_PARTS = ("train", "test")
+LEDGER_STATES = (
+    "distilled",
+    "accepted",
+    "reflected",
+    "hard",
+    "remaining",
+    "quarantined",
+    "contaminated",
+)
+MATCH_RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
+
+REJECT_REASONS = (
+    "empty",
+    "cut_off",
+    "no_answer",
+    "answer_timeout",
+    "answer_error",
+    "answer_mismatch",
+    "orm_skipped",
+    "orm_unparseable",
+    "orm_wrong",
+    "low_p_correct",
+)
+"""Why a trajectory is not accepted, in the order of the checks: the first that applies is kept."""
+
+DROP_REASONS = (
+    "cut_off",
+    "too_short",
+    "too_long",
+    "identical",
+    "near_identical",
+    "over_cap",
+    "easy",
+    "over_budget",
+)
+"""Why an accepted trajectory becomes no training row."""
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""The letters of choices, in order."""
