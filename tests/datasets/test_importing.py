@@ -22,12 +22,11 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import write_images
 from mathse.core.phash import HEIGHT, WIDTH, difference_hash
-from mathse.datasets.shards import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES
 from mathse.datasets.file_readers import count_rows, read_rows
 from mathse.datasets.image_files import array_to_png, describe_image
 from mathse.datasets.importing import import_source
 from mathse.datasets.protocol import BadRow, DataFile
-from mathse.datasets.shards import pack, write_shards
+from mathse.datasets.shards import IMAGE_TYPES, PROBLEM_TYPES, QUARANTINE_TYPES, pack, write_shards
 from tests.datasets.made import bring, picture, put
 
 ROOT = Path(__file__).resolve().parents[2]
