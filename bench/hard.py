@@ -18,29 +18,30 @@ import typer
 
 from mathse.answers.check_table import check_rows
 from mathse.core.images import write_images
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.evaluation.accuracy import wilson
 from mathse.evaluation.paired import compare
 from mathse.figures.source import build_tables
 from stages.models import load_engine, sample_paths
 
-DATA = Path("data/problems/problems.parquet")
-
 
 def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
     """Evaluate MODELS greedily, as `params.yaml` says for `eval`."""
     settings = load_params(Path("params.yaml"))
     pool, images = build_tables({"eval_hard": problems}, seed=seed)
-    if DATA.is_file():
-        known = pool.join(pl.read_parquet(DATA), on="problem_id", how="semi").height
-        typer.echo(f"{known} of {pool.height} problems are in {DATA}")
+    if Layout().problems.is_file():
+        known = pool.join(pl.read_parquet(Layout().problems), on="problem_id", how="semi").height
+        typer.echo(f"{known} of {pool.height} problems are in {Layout().problems}")
     graded = []
     with tempfile.TemporaryDirectory() as folder:
-        write_images(images, Path(folder) / "images")
+        drawn = Layout(folder)
+        write_images(images, drawn.images)
         for model in models:
-            engine = load_engine(model, settings.student, Path(folder))
+            engine = load_engine(drawn, model, settings.student)
             plan = [(name, 0) for name in sorted(pool["problem_id"])]
             paths = sample_paths(
+                Layout(),
                 engine,
                 pool,
                 plan,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import inspect
 import json
 import logging
 import os
@@ -11,28 +13,35 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import typer
 
 import schemas
 from mathse.core.errors import MathseError
+from mathse.core.layout import Layout
 from mathse.core.params import Params
 from mathse.core.tables import read_table, write_table
 
-JOURNAL = Path(".mathse/journal")
-"""Finished chunks of long stages, outside every stage's outputs: DVC deletes those before it runs a stage."""
-
 
 def run(stage: Callable[..., None]) -> None:
-    """Run a stage's function as a command; what is the user's to mend is told without a traceback."""
+    """Run a stage's function as a command; expected errors are printed without a traceback.
+
+    Args:
+        stage: takes the layout and, if it belongs to a round, the round's name.
+    """
+    module = inspect.getmodule(stage)
+    name = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(f"python -m stages.{name}", description=module.__doc__)
+    if len(inspect.signature(stage).parameters) > 1:
+        parser.add_argument("round", help="a round of params.yaml, such as r1; or r0")
+    words = vars(parser.parse_args()).values()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mathse").setLevel(logging.INFO)
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        typer.run(stage)
+        stage(Layout(), *words)
     except (MathseError, schemas.ContractError) as error:
-        print(f"\n{stage.__name__}: {error}", file=sys.stderr)
+        print(f"\n{name}: {error}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -69,9 +78,9 @@ def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(plain(values), indent=2) + "\n", encoding="utf-8")
 
 
-def read_problems(folder: Path, *splits: str) -> pl.DataFrame:
+def read_problems(layout: Layout, *splits: str) -> pl.DataFrame:
     """Read the problems of some splits (none: of all)."""
-    problems = read(folder / "problems.parquet", schemas.Problem)
+    problems = read(layout.problems, schemas.Problem)
     return problems.filter(pl.col("split").is_in(list(splits))) if splits else problems
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mathse.core.errors import ParamError
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from stages.common import run
 from stages.finetune import train_student
 
 
-def control(
-    params: Path, problems: Path, train: Path, model: Path, out: Path, curve: Path, metrics: Path
-) -> None:
-    """Train r0's MODEL on r0's TRAIN rows for as many steps as all rounds together, and write it to OUT."""
-    settings = load_params(params)
+def control(layout: Layout) -> None:
+    """Train r0's model on r0's training rows for as many steps as all rounds together."""
+    settings = load_params(layout.params)
     if settings.finetune.steps is None:
         raise ParamError("finetune.steps is null: the control needs a number of steps to match")
     steps = settings.finetune.steps * len(settings.rounds)
-    train_student(settings, problems, train, str(model), "control", steps, out, curve, metrics)
+    first = layout.round("r0")
+    train_student(layout, settings, first.train, str(first.model), "control", steps)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.ids import content_id
+from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
 from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
@@ -21,13 +20,11 @@ from stages.checking import check_answers
 from stages.common import by_id, read, read_problems, run, write, write_metrics
 
 
-def distill(
-    params: Path, problems: Path, matches: Path, out: Path, first: Path, metrics: Path
-) -> None:
-    """Write the teacher's paths into OUT, and the first training rows, ledger and mistakes into FIRST."""
-    settings = load_params(params)
-    pool = read_problems(problems, "train")
-    leaks = contaminated_problems(read(matches, schemas.Match), "train")
+def distill(layout: Layout) -> None:
+    """Write the teacher's trajectories, and the first training rows, ledger and mistakes."""
+    settings = load_params(layout.params)
+    pool = read_problems(layout, "train")
+    leaks = contaminated_problems(read(layout.matches, schemas.Match), "train")
     chosen = choose(pool.filter(~pl.col("problem_id").is_in(leaks)), settings)
     teacher = load_teacher(settings, pool)
     plan = [(name, 0) for name in chosen]
@@ -36,28 +33,26 @@ def distill(
         teacher, by_id(pool), plan, sampling=sampling, round_name="r0", origin="teacher"
     )
     write(
-        paths,
-        out / "trajectories.parquet",
-        schemas.Trajectory,
-        sort_by=["problem_id", "sample_idx"],
+        paths, layout.distill.trajectories, schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
     )
     verdicts = judge_by_answer(paths, pool)
-    write(verdicts, out / "verdicts.parquet", schemas.Verdict, sort_by=["trajectory_id"])
+    write(verdicts, layout.distill.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
     train, dropped = merge_rows(None, paths, verdicts, round_name="r0", max_per_problem=1)
     ledger = initial_ledger(
         pool["problem_id"].to_list(), train["problem_id"].to_list(), contaminated=leaks
     )
     assert_ledger(ledger, problem_ids=pool["problem_id"].to_list(), train=train)
-    write(train, first / "train.parquet", schemas.TrainRow, sort_by=["row_id"])
-    write(ledger, first / "ledger.parquet", schemas.LedgerRow, sort_by=["problem_id"])
-    write_table(pl.DataFrame(schema=MISTAKES), first / "mistakes.parquet", sort_by=["problem_id"])
+    first = layout.round("r0")
+    write(train, first.train, schemas.TrainRow, sort_by=["row_id"])
+    write(ledger, first.ledger, schemas.LedgerRow, sort_by=["problem_id"])
+    write_table(pl.DataFrame(schema=MISTAKES), first.mistakes, sort_by=["problem_id"])
     counts = {
         "rows": train.height,
         "contaminated": len(leaks),
         **count_reasons(verdicts),
         **count_dropped(dropped),
     }
-    write_metrics(metrics, {"distill": counts})
+    write_metrics(layout.metrics("distill"), {"distill": counts})
 
 
 def choose(pool: pl.DataFrame, settings: Params) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import polars as pl
-import typer
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import accuracy_table, grade
@@ -26,29 +25,22 @@ from stages.common import read, read_problems, run, write, write_metrics
 FIGURES = ("accuracy", "low", "high", "n", "found")
 
 
-def evaluate(
-    params: Path,
-    problems: Path,
-    predictions: Path,
-    round_name: str,
-    out: Path,
-    metrics: Path,
-    before: Annotated[Path | None, typer.Option(help="graded answers of the round before")] = None,
-) -> None:
-    """Write graded.parquet, accuracy.parquet and (with BEFORE) transitions.parquet into OUT."""
-    settings = load_params(params)
-    pool = read_problems(problems, *settings.eval.splits)
-    answers = read(predictions, schemas.Prediction)
+def evaluate(layout: Layout, round_name: str) -> None:
+    """Write graded.parquet, accuracy.parquet and, where a round comes before, transitions.parquet."""
+    settings = load_params(layout.params)
+    files, before = layout.eval(round_name), settings.previous_round(round_name)
+    pool = read_problems(layout, *settings.eval.splits)
+    answers = read(files.predictions, schemas.Prediction)
     graded = write(
         grade(answers, check_answers(answers, scoring_rules(pool))),
-        out / "graded.parquet",
+        files.graded,
         schemas.Graded,
         sort_by=["split", "problem_id"],
     )
     table = benchmark_table(graded, pool)
-    write_table(table, out / "accuracy.parquet", sort_by=["split", "source", "by", "group"])
+    write_table(table, files.accuracy, sort_by=["split", "source", "by", "group"])
     values = {row["split"]: figures(row) for row in accuracy_table(graded).iter_rows(named=True)}
-    earlier = None if before is None else read(before, schemas.Graded)
+    earlier = None if before is None else read(layout.eval(before).graded, schemas.Graded)
     moves = []
     for split in settings.eval.splits:
         now = graded.filter(pl.col("split") == split)
@@ -70,10 +62,8 @@ def evaluate(
             values[f"{split}_gain"] = compare(was, now, seed=settings.seed).as_dict()
             moves.append(transitions(was, now).with_columns(split=pl.lit(split)))
     if moves:
-        write_table(
-            pl.concat(moves), out / "transitions.parquet", sort_by=["split", *moves[0].columns[:2]]
-        )
-    write_metrics(metrics, {round_name: values})
+        write_table(pl.concat(moves), files.transitions, sort_by=["split", *moves[0].columns[:2]])
+    write_metrics(layout.metrics("eval", round_name), {round_name: values})
 
 
 def figures(row: dict[str, Any]) -> dict[str, Any]:

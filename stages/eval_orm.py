@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
@@ -16,21 +15,25 @@ from stages.judging import judge_distinct
 from stages.models import load_engine
 
 
-def eval_orm(params: Path, problems: Path, rows: Path, orm: Path, out: Path, metrics: Path) -> None:
-    """Judge the test part of ROWS; write the judgements to OUT and the figures to METRICS."""
-    settings = load_params(params)
-    pool = read_problems(problems, "orm_test")
-    test = read(rows, schemas.OrmRow).filter(pl.col("part") == "test")
-    engine = load_engine(orm, settings.orm, problems)
-    judged = judge_distinct(distinct_trajectories(test), pool, settings, engine, label="eval_orm")
+def eval_orm(layout: Layout) -> None:
+    """Judge the test part of the ORM's rows; write the judgements and the figures."""
+    settings = load_params(layout.params)
+    pool = read_problems(layout, "orm_test")
+    test = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "test")
+    engine = load_engine(layout, layout.orm.model, settings.orm)
+    judged = judge_distinct(
+        layout, distinct_trajectories(test), pool, settings, engine, label="eval_orm"
+    )
     truth = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = join_judgements(truth, judged).drop("steps", "response")
-    write_table(judgements, out, sort_by=["row_id"])
+    write_table(judgements, layout.orm.judgements, sort_by=["row_id"])
     groups = pool.select("problem_id", pl.col("family").fill_null(pl.col("subject")))
     by_family = {
         row["family"]: row for row in orm_metrics_by(test, judgements, groups, "family").to_dicts()
     }
-    write_metrics(metrics, {"orm": orm_metrics(test, judgements), "by_family": by_family})
+    write_metrics(
+        layout.metrics("eval_orm"), {"orm": orm_metrics(test, judgements), "by_family": by_family}
+    )
 
 
 if __name__ == "__main__":

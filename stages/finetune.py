@@ -8,51 +8,39 @@ import polars as pl
 
 import schemas
 from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
 from mathse.prompts import solve_messages
 from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
 
-def finetune(
-    params: Path,
-    problems: Path,
-    train: Path,
-    previous: str,
-    round_name: str,
-    out: Path,
-    curve: Path,
-    metrics: Path,
-) -> None:
-    """Train a model on TRAIN and write it to OUT; PREVIOUS is the model of the round before (or the base)."""
-    settings = load_params(params)
+def finetune(layout: Layout, round_name: str) -> None:
+    """Train the student of a round, from the model of the round before or from the base."""
+    settings = load_params(layout.params)
     section = settings.finetune
     first = round_name == "r0"
-    init = settings.student.base if first or section.init == "base" else previous
+    previous = settings.previous_round(round_name)
+    if first or section.init == "base" or previous is None:
+        init = settings.student.base
+    else:
+        init = str(layout.round(previous).model)
     steps = section.first_steps or section.steps if first else section.steps
-    train_student(settings, problems, train, init, round_name, steps, out, curve, metrics)
+    train_student(layout, settings, layout.round(round_name).train, init, round_name, steps)
 
 
 def train_student(
-    settings: Params,
-    problems: Path,
-    train: Path,
-    init: str,
-    round_name: str,
-    steps: int | None,
-    out: Path,
-    curve: Path,
-    metrics: Path,
+    layout: Layout, settings: Params, train: Path, init: str, round_name: str, steps: int | None
 ) -> None:
     """Check the training rows, and train on them."""
-    everything = read_problems(problems)
+    everything = read_problems(layout)
     rows = read(train, schemas.TrainRow)
     pool = everything.filter(pl.col("split") == "train")
     checks.known_problem_ids(rows, pool, file=str(train))
     checks.held_out_stay_out(rows, everything.filter(pl.col("split") != "train"), file=str(train))
     from mathse.training import Example
     from mathse.training.launch import train as fit
-    from stages.fitting import CHECKPOINTS, train_config
+    from stages.fitting import train_config
 
     known = by_id(pool)
     examples = []
@@ -63,19 +51,20 @@ def train_student(
         examples.append(
             Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"])
         )
+    out = layout.round(round_name)
     report = fit(
         examples,
         processes=settings.finetune.processes,
         init=init,
-        out=out,
+        out=out.model,
         config=train_config(settings.finetune, seed=settings.seed, steps=steps),
-        images=ImageStore(problems / "images"),
-        checkpoints=CHECKPOINTS / round_name,
-        curve=curve,
+        images=ImageStore(layout.images),
+        checkpoints=layout.checkpoints(round_name),
+        curve=out.curve,
         label=f"finetune {round_name}",
         trust_remote_code=settings.student.trust_remote_code,
     )
-    write_metrics(metrics, {round_name: report.metrics()})
+    write_metrics(layout.metrics("finetune", round_name), {round_name: report.metrics()})
 
 
 if __name__ == "__main__":

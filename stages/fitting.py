@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from mathse.core.params import Training
 from mathse.training import TrainConfig
-
-CHECKPOINTS = Path(".mathse/checkpoints")
-"""Outside every stage's outputs, like the journal."""
 
 
 def train_config(

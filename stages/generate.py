@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.ids import content_id
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.curation.plan import plan_samples
 from mathse.trajectories import refuse_failures
@@ -16,14 +15,14 @@ from stages.common import empty, read, read_problems, run, switched_on, write
 from stages.models import Plan, load_engine, sample_paths
 
 
-def generate(
-    params: Path, problems: Path, ledger: Path, model: Path, round_name: str, out: Path
-) -> None:
-    """Write the round's trajectories to OUT."""
-    settings = load_params(params)
-    pool = read_problems(problems, "train")
-    before = read(ledger, schemas.LedgerRow)
-    checks.known_problem_ids(before, pool, file=str(ledger))
+def generate(layout: Layout, round_name: str) -> None:
+    """Write the round's trajectories."""
+    settings = load_params(layout.params)
+    previous = layout.round(settings.previous_round(round_name) or "r0")
+    out = layout.round(round_name).trajectories
+    pool = read_problems(layout, "train")
+    before = read(previous.ledger, schemas.LedgerRow)
+    checks.known_problem_ids(before, pool, file=str(previous.ledger))
     if not switched_on(settings, round_name, "generate"):
         write(
             empty(schemas.Trajectory), out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
@@ -38,8 +37,9 @@ def generate(
         ]
         planned = planned.filter(pl.col("problem_id").is_in(chosen))
     plan: Plan = list(planned.select("problem_id", "sample_idx").iter_rows())
-    engine = load_engine(model, settings.student, problems)
+    engine = load_engine(layout, previous.model, settings.student)
     paths = sample_paths(
+        layout,
         engine,
         pool,
         plan,

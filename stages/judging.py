@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import polars as pl
 
 from mathse.core.journal import prune, run_in_chunks
+from mathse.core.layout import Layout
 from mathse.core.params import Params
 from mathse.engines.protocol import Engine
 from mathse.judge.acceptance import accept_trajectories
@@ -22,18 +22,11 @@ from mathse.judge.verdicts import (
     write_judge_solutions,
 )
 from stages.checking import check_answers
-from stages.common import JOURNAL
 from stages.models import load_engine
 
 
 def judge(
-    paths: pl.DataFrame,
-    pool: pl.DataFrame,
-    settings: Params,
-    orm: Path,
-    problems: Path,
-    *,
-    label: str,
+    paths: pl.DataFrame, pool: pl.DataFrame, settings: Params, layout: Layout, *, label: str
 ) -> pl.DataFrame:
     """Return the verdict of each path, in the order of the paths."""
     section = settings.score
@@ -45,9 +38,8 @@ def judge(
     distinct = distinct_trajectories(paths)
     judgements = pl.DataFrame(schema=JUDGEMENTS)
     if distinct.height:
-        judgements = judge_distinct(
-            distinct, pool, settings, load_engine(orm, settings.orm, problems), label=label
-        )
+        engine = load_engine(layout, layout.orm.model, settings.orm)
+        judgements = judge_distinct(layout, distinct, pool, settings, engine, label=label)
     return accept_trajectories(
         join_judgements(checked, judgements),
         accept=section.accept,
@@ -56,7 +48,13 @@ def judge(
 
 
 def judge_distinct(
-    distinct: pl.DataFrame, pool: pl.DataFrame, settings: Params, engine: Engine, *, label: str
+    layout: Layout,
+    distinct: pl.DataFrame,
+    pool: pl.DataFrame,
+    settings: Params,
+    engine: Engine,
+    *,
+    label: str,
 ) -> pl.DataFrame:
     """Let the ORM judge distinct paths chunk by chunk through the journal."""
     section, form = settings.score, settings.train_orm.form
@@ -66,7 +64,7 @@ def judge_distinct(
     places = list(range(0, ordered.height, size))
     own: JudgeSolutions = {}
     if form == "stepwise":
-        own = dict(_solve(pool, settings, engine).iter_rows())
+        own = dict(_solve(layout, pool, settings, engine).iter_rows())
 
     def key(chunk: Sequence[int]) -> str:
         part = ordered.slice(chunk[0], size)
@@ -78,13 +76,13 @@ def judge_distinct(
             engine, pool, part, max_new_tokens=section.max_new_tokens, form=form, own=own
         )
 
-    journal = JOURNAL / label.replace(" ", "-")
+    journal = layout.journal(label)
     judged = run_in_chunks(places, work, chunk_size=1, key=key, journal=journal, label=label)
     prune(journal, {key([place]) for place in places})
     return judged
 
 
-def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame:
+def _solve(layout: Layout, pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame:
     """Let the ORM solve every problem of the pool itself, chunk by chunk through the journal.
 
     Paths of most problems come before it sooner or later, many in several rounds: it solves each
@@ -100,7 +98,7 @@ def _solve(pool: pl.DataFrame, settings: Params, engine: Engine) -> pl.DataFrame
         return write_judge_solutions(engine, pool, chunk, max_new_tokens=section.max_new_tokens)
 
     label = " ".join(["own solutions", *sorted(pool["split"].unique())])
-    journal = JOURNAL / label.replace(" ", "-")
+    journal = layout.journal(label)
     solved = run_in_chunks(
         names, work, chunk_size=section.chunk_size, key=key, journal=journal, label=label
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.curation.balance import Balance
@@ -16,20 +15,20 @@ from schemas import checks
 from stages.common import read, read_problems, run, write, write_metrics
 
 
-def merge(
-    params: Path, problems: Path, before: Path, out: Path, round_name: str, metrics: Path
-) -> None:
-    """Read the round's paths and verdicts from OUT and the round before from BEFORE; write train, ledger, dropped."""
-    settings = load_params(params)
-    everything = read_problems(problems)
+def merge(layout: Layout, round_name: str) -> None:
+    """Write the round's training rows, ledger and dropped rows."""
+    settings = load_params(layout.params)
+    files = layout.round(round_name)
+    before = layout.round(settings.previous_round(round_name) or "r0")
+    everything = read_problems(layout)
     pool = everything.filter(pl.col("split") == "train")
-    paths = read(out / "trajectories.parquet", schemas.Trajectory)
-    verdicts = read(out / "verdicts.parquet", schemas.Verdict)
-    reflections = read(out / "reflections.parquet", schemas.Trajectory)
-    judged = read(out / "reflection_verdicts.parquet", schemas.Verdict)
+    paths = read(files.trajectories, schemas.Trajectory)
+    verdicts = read(files.verdicts, schemas.Verdict)
+    reflections = read(files.reflections, schemas.Trajectory)
+    judged = read(files.reflection_verdicts, schemas.Verdict)
     balance = Balance(**settings.merge.model_dump(exclude={"max_per_problem"}))
     train, dropped = merge_rows(
-        read(before / "train.parquet", schemas.TrainRow),
+        read(before.train, schemas.TrainRow),
         paths,
         verdicts,
         reflections,
@@ -38,16 +37,16 @@ def merge(
         max_per_problem=settings.merge.max_per_problem,
         balance=balance,
     )
-    previous = read(before / "ledger.parquet", schemas.LedgerRow)
+    previous = read(before.ledger, schemas.LedgerRow)
     counted = [without_unusable(rows, dropped) for rows in (verdicts, judged)]
     ledger = next_ledger(previous, counted[0], counted[1], round_name=round_name)
     assert_ledger(ledger, problem_ids=pool["problem_id"].to_list(), previous=previous, train=train)
     checks.held_out_stay_out(
-        train, everything.filter(pl.col("split") != "train"), file=str(out / "train.parquet")
+        train, everything.filter(pl.col("split") != "train"), file=str(files.train)
     )
-    write(train, out / "train.parquet", schemas.TrainRow, sort_by=["row_id"])
-    write(ledger, out / "ledger.parquet", schemas.LedgerRow, sort_by=["problem_id"])
-    write_table(dropped, out / "dropped.parquet", sort_by=["trajectory_id"])
+    write(train, files.train, schemas.TrainRow, sort_by=["row_id"])
+    write(ledger, files.ledger, schemas.LedgerRow, sort_by=["problem_id"])
+    write_table(dropped, files.dropped, sort_by=["trajectory_id"])
     new = train.filter(pl.col("round") == round_name)
     counts = {
         "rows": train.height,
@@ -56,7 +55,7 @@ def merge(
         "dropped": count_dropped(dropped),
         "problems": count_states(ledger),
     }
-    write_metrics(metrics, {round_name: counts})
+    write_metrics(layout.metrics("merge", round_name), {round_name: counts})
 
 
 if __name__ == "__main__":

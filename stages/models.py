@@ -10,19 +10,20 @@ import polars as pl
 
 from mathse.core.images import ImageStore
 from mathse.core.journal import prune, run_in_chunks
+from mathse.core.layout import Layout
 from mathse.core.params import Model, Sampled
 from mathse.engines.process_pool import ProcessPoolEngine
 from mathse.engines.protocol import Engine, SamplingParams
 from mathse.trajectories import TRAJECTORY, chunk_seed, solve_chunk, solve_key
-from stages.common import JOURNAL, by_id
+from stages.common import by_id
 
 Plan = Sequence[tuple[str, int]]
 """Problem id and sample index of each path to write."""
 
 
-def load_engine(model: Path | str, role: Model, problems: Path) -> Engine:
+def load_engine(layout: Layout, model: Path | str, role: Model) -> Engine:
     """Load a model as an engine, in as many processes as its role has."""
-    load = partial(_load, str(model), role, ImageStore(problems / "images"))
+    load = partial(_load, str(model), role, ImageStore(layout.images))
     if role.processes == 1:
         return load()
     return ProcessPoolEngine(load, processes=role.processes, batch_size=role.batch_size)
@@ -44,6 +45,7 @@ def _load(model: str, role: Model, images: ImageStore) -> Engine:
 
 
 def sample_paths(
+    layout: Layout,
     engine: Engine,
     pool: pl.DataFrame,
     plan: Plan,
@@ -69,7 +71,7 @@ def sample_paths(
             engine, rows, chunk, sampling=sampling(chunk), round_name=round_name, origin="student"
         )
 
-    journal = JOURNAL / label.replace(" ", "-")
+    journal = layout.journal(label)
     paths = run_in_chunks(
         plan, work, chunk_size=chunk_size, key=key, journal=journal, label=label, schema=TRAJECTORY
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.errors import ParamError
+from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
 from mathse.engines.protocol import Request, SamplingParams
 from mathse.judge.orm_rows import build_rows
@@ -20,21 +19,22 @@ from stages.models import load_engine, sample_paths
 GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=1, seed=0)
 
 
-def orm_data(
-    params: Path, problems: Path, matches: Path, model: Path, out: Path, metrics: Path
-) -> None:
-    """Write the r0 student's paths (trajectories.parquet) and the ORM's rows (rows.parquet) into OUT."""
-    settings = load_params(params)
+def orm_data(layout: Layout) -> None:
+    """Write the r0 student's trajectories and the ORM's rows."""
+    settings = load_params(layout.params)
     section = settings.orm_data
     if section.annotator == "answer" and settings.train_orm.form != "binary":
         raise ParamError("orm_data.annotator: answer names no steps; set train_orm.form to binary")
-    leaks = sorted(set(read(matches, schemas.Match).filter(pl.col("split") == "orm")["problem_id"]))
-    pool = read_problems(problems, "orm", "orm_test").filter(~pl.col("problem_id").is_in(leaks))
+    leaks = sorted(
+        set(read(layout.matches, schemas.Match).filter(pl.col("split") == "orm")["problem_id"])
+    )
+    pool = read_problems(layout, "orm", "orm_test").filter(~pl.col("problem_id").is_in(leaks))
     plan = [
         (name, sample) for name in sorted(pool["problem_id"]) for sample in range(section.samples)
     ]
-    engine = load_engine(model, settings.student, problems)
+    engine = load_engine(layout, layout.round("r0").model, settings.student)
     paths = sample_paths(
+        layout,
         engine,
         pool,
         plan,
@@ -58,13 +58,8 @@ def orm_data(
         max_per_problem=section.max_per_problem,
         need_feedback=settings.train_orm.form != "binary",
     )
-    write(
-        paths,
-        out / "trajectories.parquet",
-        schemas.Trajectory,
-        sort_by=["problem_id", "sample_idx"],
-    )
-    write(rows, out / "rows.parquet", schemas.OrmRow, sort_by=["row_id"])
+    write(paths, layout.orm.trajectories, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    write(rows, layout.orm.rows, schemas.OrmRow, sort_by=["row_id"])
     kinds = (
         rows.filter(pl.col("status") == "wrong")
         .group_by("error_kind")
@@ -73,7 +68,7 @@ def orm_data(
         .iter_rows()
     )
     write_metrics(
-        metrics,
+        layout.metrics("orm_data"),
         {
             "orm_data": {
                 "contaminated": len(leaks),

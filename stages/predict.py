@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.trajectories import refuse_failures
 from stages.common import read_problems, run, write
 from stages.models import load_engine, sample_paths
 
 
-def predict(params: Path, problems: Path, model: str, round_name: str, out: Path) -> None:
-    """Write MODEL's answers to the evaluation splits to OUT."""
-    settings = load_params(params)
+def predict(layout: Layout, round_name: str) -> None:
+    """Write the answers of a round's model (base: of the base model) to the evaluation splits."""
+    settings = load_params(layout.params)
     section = settings.eval
-    pool = read_problems(problems, *section.splits)
+    first = settings.previous_round(round_name) is None
+    model = settings.student.base if first else layout.round(round_name).model
+    pool = read_problems(layout, *section.splits)
     if section.limit is not None:
         pool = pool.filter(pl.int_range(pl.len()).over("split") < section.limit)
     plan = [(name, 0) for name in sorted(pool["problem_id"])]
-    engine = load_engine(model, settings.student, problems)
+    engine = load_engine(layout, model, settings.student)
     paths = sample_paths(
+        layout,
         engine,
         pool,
         plan,
@@ -36,7 +38,12 @@ def predict(params: Path, problems: Path, model: str, round_name: str, out: Path
     rows = paths.join(
         pool.select("problem_id", "split"), on="problem_id", how="left", maintain_order="left"
     )
-    write(rows, out, schemas.Prediction, sort_by=["split", "problem_id"])
+    write(
+        rows,
+        layout.eval(round_name).predictions,
+        schemas.Prediction,
+        sort_by=["split", "problem_id"],
+    )
 
 
 if __name__ == "__main__":

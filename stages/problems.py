@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import write_images
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.datasets.overrides import apply_overrides
 from schemas import checks
 from stages.common import empty, run, write, write_metrics
 
 
-def problems(params: Path, out: Path, metrics: Path) -> None:
-    """Write problems.parquet, images/ and quarantine.parquet into OUT."""
-    settings = load_params(params)
+def problems(layout: Layout) -> None:
+    """Write problems.parquet, images/ and quarantine.parquet."""
+    settings = load_params(layout.params)
     if settings.problems.source == "figures":
         from mathse.figures.source import build_tables
 
@@ -31,31 +30,26 @@ def problems(params: Path, out: Path, metrics: Path) -> None:
     rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     if settings.problems.overrides is not None:
         rows = apply_overrides(rows, settings.problems.overrides)
-    name = str(out / "problems.parquet")
+    name = str(layout.problems)
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
     rows, lost = checks.split_unknown_images(rows, images, file=name)
     aside = pl.concat([aside, bad, lost])
     if rows.is_empty():
         raise DataError(
-            f"No problem is left; {aside.height} rows were set aside.",
-            file=str(out / "quarantine.parquet"),
+            f"No problem is left; {aside.height} rows were set aside.", file=layout.quarantine
         )
-    write(rows, out / "problems.parquet", schemas.Problem, sort_by=["split", "problem_id"])
+    write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
     used = images.join(
         rows.select(pl.col("image_ids").explode().alias("image_id")).unique(),
         on="image_id",
         how="semi",
     )
-    write_images(schemas.validate(used, schemas.Image, file=str(out / "images")), out / "images")
-    write(
-        aside,
-        out / "quarantine.parquet",
-        schemas.Quarantine,
-        sort_by=["file", "row", "rule", "field"],
-    )
+    write_images(schemas.validate(used, schemas.Image, file=str(layout.images)), layout.images)
+    write(aside, layout.quarantine, schemas.Quarantine, sort_by=["file", "row", "rule", "field"])
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
     write_metrics(
-        metrics, {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}}
+        layout.metrics("problems"),
+        {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}},
     )
 
 

@@ -10,6 +10,7 @@ import polars as pl
 import schemas
 from mathse.core.ids import content_id
 from mathse.core.journal import prune, run_in_chunks
+from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
 from mathse.core.tables import read_table
 from mathse.engines.protocol import Engine, SamplingParams
@@ -17,26 +18,19 @@ from mathse.judge.acceptance import count_reasons
 from mathse.reflection import reflect_chunk, reflect_key
 from mathse.trajectories import TRAJECTORY, chunk_seed
 from schemas import checks
-from stages.common import JOURNAL, empty, read_problems, run, switched_on, write, write_metrics
+from stages.common import empty, read_problems, run, switched_on, write, write_metrics
 from stages.judging import judge
 from stages.models import load_engine
 
 
-def reflect(
-    params: Path,
-    problems: Path,
-    mistakes: Path,
-    model: Path,
-    orm: Path,
-    round_name: str,
-    out: Path,
-    metrics: Path,
-) -> None:
-    """Write reflections.parquet and reflection_verdicts.parquet into OUT."""
-    settings = load_params(params)
-    pool = read_problems(problems, "train")
-    wrong = read_table(mistakes)
-    checks.known_problem_ids(wrong, pool, file=str(mistakes))
+def reflect(layout: Layout, round_name: str) -> None:
+    """Write the round's reflections and their verdicts."""
+    settings = load_params(layout.params)
+    previous = layout.round(settings.previous_round(round_name) or "r0")
+    files = layout.round(round_name)
+    pool = read_problems(layout, "train")
+    wrong = read_table(files.mistakes)
+    checks.known_problem_ids(wrong, pool, file=str(files.mistakes))
     paths, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if switched_on(settings, round_name, "reflect") and wrong.height:
         most = settings.reflect.max_problems
@@ -45,34 +39,38 @@ def reflect(
                 wrong["problem_id"].unique(), key=lambda name: content_id(round_name, name)
             )[:most]
             wrong = wrong.filter(pl.col("problem_id").is_in(names))
-        paths = rewrite(
-            wrong, pool, settings, load_reflector(settings, pool, model, problems), round_name
-        )
-        verdicts = judge(
-            paths, pool, settings, orm, problems, label=f"judge reflections {round_name}"
-        )
-    name = str(out / "reflection_verdicts.parquet")
+        engine = load_reflector(layout, settings, pool, previous.model)
+        paths = rewrite(layout, wrong, pool, settings, engine, round_name)
+        verdicts = judge(paths, pool, settings, layout, label=f"judge reflections {round_name}")
     paths = write(
-        paths, out / "reflections.parquet", schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
+        paths, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
     )
     verdicts = write(
-        verdicts, out / "reflection_verdicts.parquet", schemas.Verdict, sort_by=["trajectory_id"]
+        verdicts, files.reflection_verdicts, schemas.Verdict, sort_by=["trajectory_id"]
     )
-    checks.every_trajectory_judged(verdicts, paths, file=name)
-    write_metrics(metrics, {round_name: {"reflections": paths.height, **count_reasons(verdicts)}})
+    checks.every_trajectory_judged(verdicts, paths, file=str(files.reflection_verdicts))
+    write_metrics(
+        layout.metrics("reflect", round_name),
+        {round_name: {"reflections": paths.height, **count_reasons(verdicts)}},
+    )
 
 
-def load_reflector(settings: Params, pool: pl.DataFrame, model: Path, problems: Path) -> Engine:
+def load_reflector(layout: Layout, settings: Params, pool: pl.DataFrame, model: Path) -> Engine:
     """Return the engine that reflects."""
     if settings.reflect.teacher == "student":
-        return load_engine(model, settings.student, problems)
+        return load_engine(layout, model, settings.student)
     from mathse.figures.teacher import FiguresTeacher
 
     return FiguresTeacher(pool)
 
 
 def rewrite(
-    wrong: pl.DataFrame, pool: pl.DataFrame, settings: Params, engine: Engine, round_name: str
+    layout: Layout,
+    wrong: pl.DataFrame,
+    pool: pl.DataFrame,
+    settings: Params,
+    engine: Engine,
+    round_name: str,
 ) -> pl.DataFrame:
     """Ask for a new solution for each mistake, chunk by chunk through the journal."""
     section = settings.reflect
@@ -96,7 +94,7 @@ def rewrite(
             engine, pool, wrong.slice(place, size), sampling=sampling(place), round_name=round_name
         )
 
-    journal = JOURNAL / label.replace(" ", "-")
+    journal = layout.journal(label)
     paths = run_in_chunks(
         places, work, chunk_size=1, key=key, journal=journal, label=label, schema=TRAJECTORY
     )

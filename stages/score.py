@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import read_table, write_table
 from mathse.judge.acceptance import count_reasons
@@ -16,25 +15,18 @@ from stages.common import read, read_problems, run, write, write_metrics
 from stages.judging import judge
 
 
-def score(
-    params: Path,
-    problems: Path,
-    trajectories: Path,
-    orm: Path,
-    before: Path,
-    round_name: str,
-    out: Path,
-    metrics: Path,
-) -> None:
-    """Write verdicts.parquet and mistakes.parquet into OUT. BEFORE holds the mistakes of the rounds before."""
-    settings = load_params(params)
-    pool = read_problems(problems, "train")
-    paths = read(trajectories, schemas.Trajectory)
-    checks.known_problem_ids(paths, pool, file=str(trajectories))
-    verdicts = judge(paths, pool, settings, orm, problems, label=f"score {round_name}")
-    verdicts = write(verdicts, out / "verdicts.parquet", schemas.Verdict, sort_by=["trajectory_id"])
-    checks.every_trajectory_judged(verdicts, paths, file=str(out / "verdicts.parquet"))
-    checks.error_step_within_steps(verdicts, paths, file=str(out / "verdicts.parquet"))
+def score(layout: Layout, round_name: str) -> None:
+    """Write the round's verdicts and mistakes."""
+    settings = load_params(layout.params)
+    previous = settings.previous_round(round_name) or "r0"
+    files = layout.round(round_name)
+    pool = read_problems(layout, "train")
+    paths = read(files.trajectories, schemas.Trajectory)
+    checks.known_problem_ids(paths, pool, file=str(files.trajectories))
+    verdicts = judge(paths, pool, settings, layout, label=f"score {round_name}")
+    verdicts = write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
+    checks.every_trajectory_judged(verdicts, paths, file=str(files.verdicts))
+    checks.error_step_within_steps(verdicts, paths, file=str(files.verdicts))
     new = select_mistakes(
         verdicts,
         paths,
@@ -42,15 +34,13 @@ def score(
         samples_per_mistake=settings.reflect.samples,
     )
     solved = verdicts.filter("accepted")["problem_id"].unique().to_list()
-    old = read_table(before).filter(
+    old = read_table(layout.round(previous).mistakes).filter(
         ~pl.col("problem_id").is_in([*solved, *new["problem_id"].to_list()])
     )
-    write_table(
-        pl.concat([old, new]), out / "mistakes.parquet", sort_by=["problem_id", "sample_idx"]
-    )
+    write_table(pl.concat([old, new]), files.mistakes, sort_by=["problem_id", "sample_idx"])
     tried = max(1, verdicts["problem_id"].n_unique())
     write_metrics(
-        metrics,
+        layout.metrics("score", round_name),
         {
             round_name: {
                 "paths": paths.height,

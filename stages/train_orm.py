@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.prompts import (
     judge_messages,
@@ -22,18 +21,16 @@ from schemas import checks
 from stages.common import by_id, read, read_problems, run, write_metrics
 
 
-def train_orm(
-    params: Path, problems: Path, rows: Path, out: Path, curve: Path, metrics: Path
-) -> None:
-    """Train the ORM on the training part of ROWS and write it to OUT."""
-    settings = load_params(params)
+def train_orm(layout: Layout) -> None:
+    """Train the ORM on the training part of its rows."""
+    settings = load_params(layout.params)
     section = settings.train_orm
-    pool = read_problems(problems, "orm")
-    train = read(rows, schemas.OrmRow).filter(pl.col("part") == "train")
-    checks.known_problem_ids(train, pool, file=str(rows))
+    pool = read_problems(layout, "orm")
+    train = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "train")
+    checks.known_problem_ids(train, pool, file=str(layout.orm.rows))
     from mathse.training import Example
     from mathse.training.launch import train as fit
-    from stages.fitting import CHECKPOINTS, train_config
+    from stages.fitting import train_config
 
     known = by_id(pool)
     stepwise = section.form == "stepwise"
@@ -41,7 +38,7 @@ def train_orm(
         untold := sorted({name for name in train["problem_id"] if not known[name]["solution"]})
     ):
         raise DataError(
-            f"{problems}: {len(untold)} problems that the ORM learns from have no solution, the first is {untold[0]}.",
+            f"{layout.problems}: {len(untold)} problems that the ORM learns from have no solution, the first is {untold[0]}.",
             rule="a stepwise ORM learns to solve before it compares",
             fix="set train_orm.form to diagnostic or binary, or use problems that bring solutions",
         )
@@ -76,17 +73,17 @@ def train_orm(
         examples,
         processes=section.processes,
         init=settings.orm.base,
-        out=out,
+        out=layout.orm.model,
         config=train_config(
             section, seed=settings.seed, steps=section.steps, emphasis_weight=section.span_weight
         ),
-        images=ImageStore(problems / "images"),
-        checkpoints=CHECKPOINTS / "orm",
-        curve=curve,
+        images=ImageStore(layout.images),
+        checkpoints=layout.checkpoints("orm"),
+        curve=layout.orm.curve,
         label="train_orm",
         trust_remote_code=settings.orm.trust_remote_code,
     )
-    write_metrics(metrics, {"train_orm": report.metrics()})
+    write_metrics(layout.metrics("train_orm"), {"train_orm": report.metrics()})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mathse.core.errors import ParamError
 
 Dtype = Literal["auto", "bfloat16", "float32"]
+
+_ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection
 
 
 class Section(BaseModel):
@@ -204,6 +207,8 @@ class Params(Section):
     @classmethod
     def _chain(cls, rounds: dict[str, Round]) -> dict[str, Round]:
         for name, settings in rounds.items():
+            if not _ROUND_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} cannot name a round: use a-z, 0-9 and _, as in r4")
             if name in ("r0", "base", "control"):
                 raise ValueError(f"{name} is not a name for a round: it is taken")
             if settings.prev != "r0" and settings.prev not in rounds:
@@ -216,6 +221,20 @@ class Params(Section):
                 seen.add(at)
                 at = rounds[at].prev
         return rounds
+
+    def previous_round(self, name: str) -> str | None:
+        """Return the round that a round follows: r0 follows the base model, which follows nothing.
+
+        Raises:
+            ParamError: if there is no such round.
+        """
+        if name in self.rounds:
+            return self.rounds[name].prev
+        built_in = {"base": None, "r0": "base", "control": "r0"}
+        if name not in built_in:
+            known = ", ".join([*built_in, *self.rounds])
+            raise ParamError(f"There is no round {name!r} in params.yaml; there are {known}")
+        return built_in[name]
 
 
 def load_params(path: str | Path) -> Params:

@@ -18,6 +18,7 @@ class Pipeline:
 
     folder: Path
     output: str
+    layout_log: Path
 
     def dvc(self, *words: str) -> str:
         return run(self.folder, "dvc", *words)
@@ -35,9 +36,14 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
 
 
-def run(folder: Path, *words: str) -> str:
+def run(folder: Path, *words: str, **variables: str) -> str:
     done = subprocess.run(
-        words, cwd=folder, env=environment(), capture_output=True, text=True, timeout=800
+        words,
+        cwd=folder,
+        env=environment() | variables,
+        capture_output=True,
+        text=True,
+        timeout=800,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
@@ -46,4 +52,6 @@ def run(folder: Path, *words: str) -> str:
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("pipeline") / "copy", "smoke")
-    return Pipeline(folder, run(folder, "dvc", "repro"))
+    log = folder.parent / "layout.log"
+    output = run(folder, "dvc", "repro", MATHSE_LAYOUT_LOG=str(log))
+    return Pipeline(folder, output, log)

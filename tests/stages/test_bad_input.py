@@ -13,6 +13,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.importing import import_source
 from tests.closure import ROOT
@@ -75,11 +76,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
-    done = stage(folder, "problems", "params.yaml", "problems", "metrics.json")
+    done = stage(folder, "problems")
     assert done.returncode == 0, done.stderr
-    problems = read_table(folder / "problems" / "problems.parquet")
+    problems = read_table(Layout(folder).problems)
     assert sorted(problems["answer"]) == ["0", "1", "2", "3"]
-    aside = read_table(folder / "problems" / "quarantine.parquet")
+    aside = read_table(Layout(folder).quarantine)
     told = {
         row["row"]: f"{row['field']} {row['rule']} {row['reason']}"
         for row in aside.iter_rows(named=True)
@@ -92,7 +93,7 @@ def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
 def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:
     with (folder / "params.yaml").open("a") as file:
         file.write("finetun: {}\n")
-    done = stage(folder, "problems", "params.yaml", "problems", "metrics.json")
+    done = stage(folder, "problems")
     assert done.returncode == 1
     assert (
         "params.yaml: finetun is not a parameter" in done.stderr and "Traceback" not in done.stderr
@@ -100,7 +101,7 @@ def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:
 
 
 def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
-    assert stage(folder, "problems", "params.yaml", "problems", "metrics.json").returncode == 0
+    assert stage(folder, "problems").returncode == 0
     rows = pl.DataFrame(
         {
             name: [value]
@@ -114,18 +115,8 @@ def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
             }.items()
         }
     )
-    write_table(rows, folder / "train.parquet", sort_by=["row_id"])
-    words = (
-        "params.yaml",
-        "problems",
-        "train.parquet",
-        "nowhere",
-        "r0",
-        "model",
-        "curve.tsv",
-        "metrics.json",
-    )
-    done = stage(folder, "finetune", *words)
+    write_table(rows, Layout(folder).round("r0").train, sort_by=["row_id"])
+    done = stage(folder, "finetune", "r0")
     assert (
         done.returncode == 1
         and "problem id is known" in done.stderr
@@ -133,7 +124,7 @@ def test_tables_are_checked_before_a_model_library_loads(folder: Path) -> None:
     )
     script = (
         "import sys, runpy\n"
-        "sys.argv = ['finetune', *" + repr(list(words)) + "]\n"
+        "sys.argv = ['finetune', 'r0']\n"
         "try:\n    runpy.run_module('stages.finetune', run_name='__main__')\n"
         "except SystemExit as end:\n    print('END', end.code, 'torch' in sys.modules)\n"
     )

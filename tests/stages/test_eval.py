@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import schemas
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.importing import import_source
 from mathse.report.benchmark_tables import read_accuracy, render_benchmarks
@@ -59,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        make_problems(Path("params.yaml"), Path("data/problems"), Path("metrics/problems.json"))
+        make_problems(Layout())
         answer("base", {key: ("I do not know.", False) for key in SAID})
         answer("r0", SAID)
         yield root
@@ -76,13 +77,11 @@ def answer(name: str, answers: dict[tuple[str, str], tuple[str, bool]]) -> None:
     out = Path("data/eval") / name
     predictions = given.select(pl.col(column).cast(dtype) for column, dtype in types.items())
     write_table(predictions, out / "predictions.parquet", sort_by=["split", "problem_id"])
-    before = Path("data/eval/base/graded.parquet") if name != "base" else None
-    args = (Path("params.yaml"), Path("data/problems"), out / "predictions.parquet", name, out)
-    evaluate(*args, Path("metrics") / f"{name}.json", before)
+    evaluate(Layout(), name)
 
 
 def metrics(run: Path, name: str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((run / "metrics" / f"{name}.json").read_text())[name]
+    read: dict[str, Any] = json.loads((run / "metrics" / "eval" / f"{name}.json").read_text())[name]
     return read
 
 
@@ -145,7 +144,7 @@ def test_scoring_again_gives_the_same_bytes_and_reads_no_model(run: Path) -> Non
     files = [
         run / "data/eval/r0/graded.parquet",
         run / "data/eval/r0/accuracy.parquet",
-        run / "metrics/r0.json",
+        run / "metrics/eval/r0.json",
     ]
     before = [file.read_bytes() for file in files]
     answer("r0", SAID)

@@ -14,6 +14,7 @@ import mathse.training.loop
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import write_images
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.figures.source import build_tables
@@ -51,8 +52,8 @@ def write_inputs(solution: bool) -> tuple[pl.DataFrame, list[str]]:
         drawn = drawn.with_columns(solution=pl.lit(None, dtype=pl.String))
     types = schemas.column_types(schemas.Problem)
     pool = drawn.select(pl.col(name).cast(dtype) for name, dtype in types.items())
-    write_table(pool, Path("problems/problems.parquet"), sort_by=["problem_id"])
-    write_images(images, Path("problems/images"))
+    write_table(pool, Layout().problems, sort_by=["problem_id"])
+    write_images(images, Layout().images)
     names = pool["problem_id"].to_list()[:2]
     rows = []
     for place, name in enumerate(names):
@@ -75,11 +76,11 @@ def write_inputs(solution: bool) -> tuple[pl.DataFrame, list[str]]:
                 }
             )
     table = pl.DataFrame(rows, schema=schemas.column_types(schemas.OrmRow))
-    write_table(table, Path("rows.parquet"), sort_by=["row_id"])
+    write_table(table, Layout().orm.rows, sort_by=["row_id"])
     return pool, names
 
 
-def train(params: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def train(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     seen: list[Any] = []
 
     def fit(examples: list[Any], **settings: Any) -> TrainReport:
@@ -87,14 +88,7 @@ def train(params: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return TrainReport(1, 1, 1, {}, 0.0, 0.0, 1, 0)
 
     monkeypatch.setattr(mathse.training.loop, "finetune", fit)
-    train_orm(
-        params,
-        Path("problems"),
-        Path("rows.parquet"),
-        Path("model"),
-        Path("curve.tsv"),
-        Path("metrics.json"),
-    )
+    train_orm(Layout())
     return seen
 
 
@@ -103,7 +97,7 @@ def test_the_stepwise_orm_learns_to_solve_and_to_judge(
 ) -> None:
     pool, names = write_inputs(solution=True)
     solutions = dict(pool.select("problem_id", "solution").iter_rows())
-    examples = train(params, monkeypatch)
+    examples = train(monkeypatch)
     judged = [example for example in examples if example.prefix]
     solved = [example for example in examples if not example.prefix]
     assert len(judged) == 4 and sorted(example.key for example in solved) == sorted(names * 3)
@@ -125,7 +119,7 @@ def test_without_solutions_it_says_what_to_do(
     with pytest.raises(
         DataError, match="2 problems that the ORM learns from have no solution"
     ) as failure:
-        train(params, monkeypatch)
+        train(monkeypatch)
     assert "train_orm.form" in str(failure.value)
 
 
@@ -140,7 +134,7 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
         trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
     )
     settings = load_params(params)
-    found = judge_distinct(paths, problems(3), settings, engine, label="judge")
+    found = judge_distinct(Layout(), paths, problems(3), settings, engine, label="judge")
     statuses = dict(found.join(paths, on="text_id").select("response", "orm_status").iter_rows())
     assert statuses == {RIGHT: "correct", WRONG: "unparseable"}, (
         "the verdict quotes the right path alone"
@@ -150,11 +144,13 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
         "once for each problem"
     )
     asked = len(engine.requests)
-    again = judge_distinct(paths, problems(3), settings, engine, label="judge")
+    again = judge_distinct(Layout(), paths, problems(3), settings, engine, label="judge")
     assert again.equals(found) and len(engine.requests) == asked, (
         "the journal keeps solutions and verdicts"
     )
-    later = judge_distinct(paths.head(2), problems(3), settings, engine, label="judge reflections")
+    later = judge_distinct(
+        Layout(), paths.head(2), problems(3), settings, engine, label="judge reflections"
+    )
     assert later.height == 2 and len(engine.requests) == asked + 2, (
         "a later stage has no problem solved again"
     )

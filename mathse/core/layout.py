@@ -1,0 +1,133 @@
+"""Every path of the project, in one place: stages, reports and tests ask a `Layout` for them.
+
+Where the environment variable MATHSE_LAYOUT_LOG names a file, each path that is asked for is
+written there as one line: the command, a tab, the path. A test compares these with `dvc.yaml`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+class _Path:
+    """A path below a folder of the layout."""
+
+    def __init__(self, *parts: str) -> None:
+        self.parts = parts
+
+    def __get__(self, owner: _Folder, _: type) -> Path:
+        return _logged(owner.folder.joinpath(*self.parts))
+
+
+class _Folder:
+    """A folder of which some paths have names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+
+class RoundLayout(_Folder):
+    """The files of one round, of r0, or of the control."""
+
+    trajectories = _Path("trajectories.parquet")
+    verdicts = _Path("verdicts.parquet")
+    mistakes = _Path("mistakes.parquet")
+    reflections = _Path("reflections.parquet")
+    reflection_verdicts = _Path("reflection_verdicts.parquet")
+    train = _Path("train.parquet")
+    ledger = _Path("ledger.parquet")
+    dropped = _Path("dropped.parquet")
+    model = _Path("model")
+    curve = _Path("curve.tsv")
+
+
+class EvalLayout(_Folder):
+    """The files of one model's evaluation."""
+
+    predictions = _Path("predictions.parquet")
+    graded = _Path("graded.parquet")
+    accuracy = _Path("accuracy.parquet")
+    transitions = _Path("transitions.parquet")
+
+
+class DistillLayout(_Folder):
+    """The teacher's trajectories and their verdicts."""
+
+    trajectories = _Path("trajectories.parquet")
+    verdicts = _Path("verdicts.parquet")
+
+
+class OrmLayout(_Folder):
+    """The files of the ORM: what it learns from, the model, what it says of the test rows."""
+
+    trajectories = _Path("data", "trajectories.parquet")
+    rows = _Path("data", "rows.parquet")
+    model = _Path("model")
+    curve = _Path("curve.tsv")
+    judgements = _Path("judgements.parquet")
+
+
+class Layout(_Folder):
+    """All paths of a project.
+
+    Args:
+        root: the folder of `params.yaml`.
+    """
+
+    def __init__(self, root: str | Path = "") -> None:
+        super().__init__(Path(root))
+
+    params = _Path("params.yaml")
+    machine = _Path("machine.yaml")
+    problems = _Path("data", "problems", "problems.parquet")
+    images = _Path("data", "problems", "images")
+    quarantine = _Path("data", "problems", "quarantine.parquet")
+    matches = _Path("data", "decontaminate", "matches.parquet")
+
+    @property
+    def distill(self) -> DistillLayout:
+        """Return the files of the teacher."""
+        return DistillLayout(self.folder / "data" / "distill")
+
+    @property
+    def orm(self) -> OrmLayout:
+        """Return the files of the ORM."""
+        return OrmLayout(self.folder / "data" / "orm")
+
+    def round(self, name: str) -> RoundLayout:
+        """Return the files of a round; `*` gives patterns for `glob`."""
+        data = self.folder / "data"
+        return RoundLayout(data / name if name == "control" else data / "rounds" / name)
+
+    def eval(self, name: str) -> EvalLayout:
+        """Return the files of a model's evaluation; `*` gives patterns for `glob`."""
+        return EvalLayout(self.folder / "data" / "eval" / name)
+
+    def metrics(self, stage: str, round_name: str | None = None) -> Path:
+        """Return the metrics file of a stage."""
+        parts = [stage] if round_name is None else [stage, round_name]
+        return _logged(self.folder.joinpath("metrics", *parts).with_suffix(".json"))
+
+    def code(self, stage: str) -> Path:
+        """Return the code fingerprint of a stage."""
+        return self.folder / "code" / f"{stage}.json"
+
+    def journal(self, label: str) -> Path:
+        """Return the journal of one piece of work, outside every stage's outputs.
+
+        DVC deletes the outputs of a stage before it runs it.
+        """
+        return self.folder / ".mathse" / "journal" / label.replace(" ", "-")
+
+    def checkpoints(self, name: str) -> Path:
+        """Return the checkpoints of one training run; outside the outputs too."""
+        return self.folder / ".mathse" / "checkpoints" / name
+
+
+def _logged(path: Path) -> Path:
+    if log := os.environ.get("MATHSE_LAYOUT_LOG"):
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"{' '.join(sys.orig_argv[1:])}\t{path}\n")
+    return path

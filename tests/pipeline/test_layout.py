@@ -1,0 +1,59 @@
+"""What each stage asks of the layout is what `dvc.yaml` says that it reads and writes."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.pipeline.conftest import Pipeline
+
+pytestmark = pytest.mark.slow
+ASKED_ALWAYS = {"params.yaml", "machine.yaml"}
+NOT_ASKED = ("code/", "models/")
+
+
+def declared(pipeline: Pipeline) -> dict[str, set[str]]:
+    """Return the deps, outs, plots and metrics of each stage in the lock, by its command."""
+    lock = yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"]
+    files: dict[str, set[str]] = {}
+    for stage in lock.values():
+        named: list[dict[str, Any]] = [*stage.get("deps", []), *stage.get("outs", [])]
+        paths = {entry["path"] for entry in named}
+        files[stage["cmd"].removeprefix("python ")] = {
+            path for path in paths if not path.startswith(("mathse", "schemas", "stages"))
+        }
+    return files
+
+
+def asked(pipeline: Pipeline) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for line in pipeline.layout_log.read_text().splitlines():
+        command, path = line.split("\t")
+        found.setdefault(command, set()).add(path)
+    return found
+
+
+def test_stages_read_and_write_what_dvc_yaml_says(pipeline: Pipeline) -> None:
+    used = asked(pipeline)
+    known = declared(pipeline)
+    assert len(known) > 20
+    for command, paths in known.items():
+        if command not in used:
+            continue
+        inside = {
+            path
+            for path in used[command] - ASKED_ALWAYS
+            if not any(PurePath(path).is_relative_to(one) for one in paths)
+        }
+        assert not inside, f"{command} uses {sorted(inside)}: not in dvc.yaml"
+        idle = {
+            path
+            for path in paths
+            if not path.startswith(NOT_ASKED)
+            and not any(PurePath(one).is_relative_to(path) for one in used[command])
+        }
+        assert not idle, f"{command} never asks for {sorted(idle)}"
+    assert set(known) - set(used) <= {"-m stages.code"}, "every stage that ran asked for something"
