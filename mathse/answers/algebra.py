@@ -2,8 +2,7 @@
 
 Polynomials with rational coefficients (π counts as a letter) are compared exactly. Everything else
 is evaluated at fixed points: different values prove that two expressions differ, and agreement to
-eleven digits at every point is taken as equality. Where neither can be had, the answer is None and
-SymPy must decide.
+eleven digits at every point is taken as equality. Otherwise the result is None: SymPy decides.
 """
 
 from __future__ import annotations
@@ -28,64 +27,18 @@ MAX_CONSTANT_BITS = 32_000
 
 RELATIVE_TOLERANCE = 1e-11
 
-_MAX_LETTERS = 12
 _POINTS = [
-    (
-        0.7310585786,
-        1.3862943611,
-        2.2360679775,
-        0.5671432904,
-        1.9021605831,
-        0.4142135624,
-        3.3166247904,
-        1.0986122887,
-        0.8862269255,
-        1.4422495703,
-        2.0943951024,
-        0.6180339888,
-    ),
-    (
-        1.6180339887,
-        0.6931471806,
-        1.2020569032,
-        2.6854520010,
-        0.9159655942,
-        1.7320508076,
-        0.2614972128,
-        2.3025850930,
-        0.5235987756,
-        1.8392867552,
-        0.7642236535,
-        1.3247179572,
-    ),
-    (
-        2.5029078751,
-        1.4513692349,
-        0.3535533906,
-        1.1319882488,
-        2.8077702420,
-        0.6434105463,
-        1.4560749486,
-        0.8414709848,
-        1.7817974363,
-        0.4769362762,
-        1.1865691104,
-        2.1213203436,
-    ),
-    (
-        0.1234898019,
-        2.4142135624,
-        1.7724538509,
-        0.8346268417,
-        1.2599210499,
-        3.1462643699,
-        0.9046045226,
-        1.5707963268,
-        2.7320508076,
-        0.3010299957,
-        1.6487212707,
-        0.5403023059,
-    ),
+    [float(value) for value in line.split()]
+    for line in (
+        "0.7310585786 1.3862943611 2.2360679775 0.5671432904 1.9021605831 0.4142135624 "
+        "3.3166247904 1.0986122887 0.8862269255 1.4422495703 2.0943951024 0.6180339888",
+        "1.6180339887 0.6931471806 1.2020569032 2.6854520010 0.9159655942 1.7320508076 "
+        "0.2614972128 2.3025850930 0.5235987756 1.8392867552 0.7642236535 1.3247179572",
+        "2.5029078751 1.4513692349 0.3535533906 1.1319882488 2.8077702420 0.6434105463 "
+        "1.4560749486 0.8414709848 1.7817974363 0.4769362762 1.1865691104 2.1213203436",
+        "0.1234898019 2.4142135624 1.7724538509 0.8346268417 1.2599210499 3.1462643699 "
+        "0.9046045226 1.5707963268 2.7320508076 0.3010299957 1.6487212707 0.5403023059",
+    )
 ]
 
 
@@ -106,7 +59,7 @@ def rational(tree: Tree) -> Fraction | None:
 
 @lru_cache(maxsize=8192)
 def polynomial(tree: Tree) -> Polynomial | None:
-    """Expand a tree to a polynomial with rational coefficients, or None if it is none or grows too large."""
+    """Expand a tree to a polynomial with rational coefficients, or None if it is none or too large."""
     try:
         return _expand(tree)
     except (_NotPolynomial, ZeroDivisionError, OverflowError, RecursionError):
@@ -154,11 +107,7 @@ def _child(tree: Tree, index: int) -> Tree:
 def _add(left: Polynomial, right: Polynomial) -> Polynomial:
     total = dict(left)
     for monomial, value in right.items():
-        value = total.get(monomial, Fraction(0)) + value
-        if value:
-            total[monomial] = value
-        else:
-            total.pop(monomial, None)
+        total[monomial] = total.get(monomial, Fraction(0)) + value
     return _bounded(total)
 
 
@@ -172,11 +121,7 @@ def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
             for name, exponent in second:
                 exponents[name] = exponents.get(name, 0) + exponent
             monomial = tuple(sorted(exponents.items()))
-            value = total.get(monomial, Fraction(0)) + a * b
-            if value:
-                total[monomial] = value
-            else:
-                total.pop(monomial, None)
+            total[monomial] = total.get(monomial, Fraction(0)) + a * b
     return _bounded(total)
 
 
@@ -208,14 +153,10 @@ def _exact_root(base: Polynomial, power: Polynomial) -> Polynomial:
     r"""Take a root that comes out rational, as in `\sqrt{4}`."""
     if set(power) != {()} or (base and set(base) != {()}):
         raise _NotPolynomial
-    exponent = power[()]
-    value = base.get((), Fraction(0))
-    if (
-        exponent.denominator != 2
-        or value < 0
-        or abs(exponent.numerator) > 9
-        or (not value and exponent < 0)
-    ):
+    exponent, value = power[()], base.get((), Fraction(0))
+    if exponent.denominator != 2 or abs(exponent.numerator) > 9:
+        raise _NotPolynomial
+    if value < 0 or (not value and exponent < 0):
         raise _NotPolynomial
     above, below = math.isqrt(value.numerator), math.isqrt(value.denominator)
     if above * above != value.numerator or below * below != value.denominator:
@@ -229,6 +170,8 @@ def _bits(value: Fraction) -> int:
 
 
 def _bounded(terms: Polynomial) -> Polynomial:
+    """Drop terms that cancel; refuse what has grown too large."""
+    terms = {monomial: value for monomial, value in terms.items() if value}
     most = MAX_CONSTANT_BITS if set(terms) == {()} else MAX_BITS
     if len(terms) > MAX_TERMS or any(_bits(value) > most for value in terms.values()):
         raise _NotPolynomial
@@ -240,11 +183,7 @@ def letters(tree: Tree) -> frozenset[str]:
     """Return the letters of a tree that stand for unknowns (not π, e)."""
     if tree[0] == "v":
         return frozenset() if tree[1] in ("pi", "e") else frozenset([str(tree[1])])
-    found: frozenset[str] = frozenset()
-    for child in tree[1:]:
-        if isinstance(child, tuple):
-            found |= letters(child)
-    return found
+    return frozenset().union(*(letters(child) for child in tree[1:] if isinstance(child, tuple)))
 
 
 def number(tree: Tree) -> float | None:
@@ -308,23 +247,16 @@ _FUNCTIONS = {
 
 
 def equal(left: Tree, right: Tree) -> bool | None:
-    """Decide whether two expressions are the same for every value of their letters.
-
-    Args:
-        left: one expression.
-        right: the other.
-
-    Returns:
-        True or False where that is certain by the rules above, else None.
-    """
+    """Return whether two expressions are the same for every value of their letters, None if unsure."""
     if left == right:
         return True
     first, second = polynomial(left), polynomial(right)
     if first is not None and second is not None:
         return first == second
     names = sorted(letters(left) | letters(right))
-    if len(names) > _MAX_LETTERS:
+    if len(names) > len(_POINTS[0]):
         return None
+    # Neither is a polynomial: compare values at fixed points, skipping those where one has none.
     agreed = 0
     for values in _POINTS:
         point = dict(zip(names, values, strict=False))
@@ -343,7 +275,7 @@ def equal(left: Tree, right: Tree) -> bool | None:
 
 
 def proportional(left: Tree, right: Tree) -> bool | None:
-    """Decide whether two polynomials differ by a constant factor only, as the two sides of one equation may."""
+    """Return whether two polynomials differ by a constant factor only, None if one is no polynomial."""
     first, second = polynomial(left), polynomial(right)
     if first is None or second is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mathse.answers.compare import compare
@@ -21,16 +21,16 @@ STATES = ("match", "mismatch", "no_answer", "timeout", "error")
 MAX_SYMPY_CHARS = 3_000
 _NUMBER_KINDS = {"number", "integer", "float"}
 _STATED = ("marker", "boxed", "conclusion")
+_LETTERS = "ABCDEFGH"
 _KINDS = _NUMBER_KINDS | {"choice", "expression", "text", "set", "list"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the checker says about one response.
+    """The checker's decision on one response.
 
     Attributes:
-        state: match, mismatch, no_answer, timeout or error. Only match accepts, only mismatch means
-            wrong.
+        state: one of `STATES`. Only match accepts, only mismatch means wrong.
         found: the answer found in the response (the option's letter in multiple choice), or None.
         reason: the rule that decided, one word with underscores.
         explain: a few lines for a person.
@@ -53,13 +53,13 @@ class Pending:
 
 @dataclass(frozen=True)
 class Task:
-    """What is known of one answer to check."""
+    """One answer to check, with what is known of its problem."""
 
     gold: str
     response: str
     question_type: str | None = None
     answer_type: str | None = None
-    choices: tuple[str, ...] = field(default=())
+    choices: tuple[str, ...] = ()
     unit: str | None = None
     precision: int | None = None
 
@@ -78,15 +78,15 @@ def parse_choices(choices: str | Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _options(
-    task_choices: tuple[str, ...], question_type: str | None, answer_type: str | None
+    choices: tuple[str, ...], question_type: str | None, answer_type: str | None
 ) -> Options | None:
-    """The options, where the problem is multiple choice; bare letters where their texts are unknown."""
+    """Return the options of a multiple-choice problem; bare letters if their texts are unknown."""
     if question_type is not None and question_type.startswith("free"):
         return None
-    if task_choices:
-        return read_options(task_choices)
+    if choices:
+        return read_options(choices)
     if answer_type == "choice" or (question_type or "").startswith("multi"):
-        return read_options(("A", "B", "C", "D", "E", "F", "G", "H"))
+        return read_options(tuple(_LETTERS))
     return None
 
 
@@ -96,7 +96,6 @@ def find_answer(
     question_type: str | None = None,
     answer_type: str | None = None,
     choices: Sequence[str] = (),
-    unit: str | None = None,
 ) -> str | None:
     """Find the final answer in a response, without knowing gold.
 
@@ -105,20 +104,17 @@ def find_answer(
         question_type: `multi_choice` or `free_form`, if known.
         answer_type: number, choice, expression, text, set, integer, float or list, if known.
         choices: the options of a multiple-choice problem.
-        unit: the unit that the problem asks for; it plays no part in finding.
 
     Returns:
         The option's letter in multiple choice, else the answer's text; None if there is none.
     """
-    del unit
-    options = _options(tuple(choices), question_type, answer_type)
-    return _find(response, options, answer_type)[0]
+    return _find(response, _options(tuple(choices), question_type, answer_type), answer_type)[0]
 
 
 def _find(
     response: str, options: Options | None, answer_type: str | None
 ) -> tuple[str | None, str]:
-    """Find an answer and where it stands. A response that goes on to another problem and answer has no single one."""
+    """Return the answer and the rule that found it; none if the response answers two problems."""
     text, invented = split_response(response)
     found, where = _find_in(text, options, answer_type)
     if found is not None and invented:
@@ -130,24 +126,18 @@ def _find(
 
 def _find_in(text: str, options: Options | None, answer_type: str | None) -> tuple[str | None, str]:
     if options is not None:
-        place = find_option(text, options)
+        span = find_option(text, options)
     else:
-        place = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
-    if place is None or not place.text.strip():
-        return None, place.rule if place is not None and place.rule == "several_answers" else ""
-    return place.text.strip(), place.rule
+        span = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
+    if span is None:
+        return None, ""
+    if not span.text.strip():
+        return None, span.rule if span.rule == "several_answers" else ""
+    return span.text.strip(), span.rule
 
 
 def judge(task: Task) -> Verdict | Pending:
-    """Judge by rules alone.
-
-    Args:
-        task: gold, response and what is known of the problem.
-
-    Returns:
-        The verdict, or a `Pending` comparison for SymPy. Input that the rules choke on gives the
-        state error.
-    """
+    """Judge by rules alone; what they cannot decide is `Pending`, what they choke on is an error."""
     try:
         return _judge(task)
     except (RecursionError, ArithmeticError, ValueError) as problem:
@@ -157,6 +147,7 @@ def judge(task: Task) -> Verdict | Pending:
 def _judge(task: Task) -> Verdict | Pending:
     if not task.gold.strip():
         return Verdict("error", None, "gold_empty")
+    # Multiple choice: by the options, or by a bare letter as gold.
     options = _options(task.choices, task.question_type, task.answer_type)
     if options is not None:
         wanted = _gold_options(task.gold, options)
@@ -165,14 +156,16 @@ def _judge(task: Task) -> Verdict | Pending:
     kind = task.answer_type if task.answer_type in _KINDS else None
     gold = gold_value(task.gold)
     if options is None and kind is None and _is_letter(gold):
-        letters = read_options(tuple("ABCDEFGH"))
+        letters = read_options(tuple(_LETTERS))
         return _judge_choice(task, letters, frozenset([option_of(gold, letters) or 0]))
+    # Free form: the declared kind counts only if gold is of that kind.
     wants_number = kind in _NUMBER_KINDS or (kind is None and read_quantity(gold) is not None)
     if kind in _NUMBER_KINDS and read_quantity(gold) is None:
         wants_number, kind = False, None
     found, where = _find(task.response, None, "number" if wants_number else kind)
     if found is None:
         return Verdict("no_answer", None, where or "no_answer_found")
+    # Compare by rules; what they leave open goes to SymPy.
     outcome = compare(gold, found, kind=kind, unit=task.unit, precision=task.precision)
     if outcome.equal is None:
         if len(found) > MAX_SYMPY_CHARS:
@@ -189,39 +182,33 @@ def gold_value(gold: str) -> str:
     if box is not None:
         return box.text
     if len(text) > 160 and " " in text:
-        place = find_free_form(text, wants_number=False)
-        return text if place is None else place.text
+        span = find_free_form(text, wants_number=False)
+        return text if span is None else span.text
     return text
 
 
 def _is_letter(gold: str) -> bool:
-    return gold.strip("() .") in set("ABCDEFGH")
+    return gold.strip("() .") in set(_LETTERS)
 
 
 def _gold_options(gold: str, options: Options) -> frozenset[int]:
-    """The options that gold names: by its words first (gold may be an option's text), then by letter."""
+    """Return the options that gold names: by its words first, then by letter."""
     gold = clean_response(gold)
     same = [index for index, text in enumerate(options.texts) if text == gold.strip()]
     if not same:
         index = option_of(gold, options)
         same = [] if index is None else [index]
-    equal = {
-        index
-        for first in same
-        for index, text in enumerate(options.texts)
-        if text == options.texts[first]
-    }
-    return frozenset(equal)
+    named = {options.texts[index] for index in same}
+    return frozenset(index for index, text in enumerate(options.texts) if text in named)
 
 
 def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdict:
     found, where = _find(task.response, options, None)
     if found is None:
         return Verdict("no_answer", None, where or "no_option_named")
-    same = options.labels.index(found) in wanted
-    return Verdict(
-        "match" if same else "mismatch", found, "same_option" if same else "different_option", where
-    )
+    if options.labels.index(found) in wanted:
+        return Verdict("match", found, "same_option", where)
+    return Verdict("mismatch", found, "different_option", where)
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:
@@ -253,27 +240,23 @@ def check_one(
     Args:
         gold: the right answer: a value, an option's letter or an option's text.
         response: the response as generated, or the bare answer.
-        question_type: `multi_choice` or `free_form`, if known.
-        answer_type: number, choice, expression, text, set, integer, float or list, if known.
+        question_type: see `find_answer`.
+        answer_type: see `find_answer`.
         choices: the options, as a list or a JSON list.
         unit: the unit that the problem asks for.
         precision: digits after the point to which a float counts.
         timeout_s: wall-clock limit for SymPy.
         memory_mb: memory cap for SymPy's process.
-
-    Returns:
-        The verdict with its explanation.
     """
     task = Task(gold, response, question_type, answer_type, parse_choices(choices), unit, precision)
-    result = judge(task)
-    by = "rules"
+    result, by = judge(task), "rules"
     if isinstance(result, Pending):
         by = "Math-Verify"
         result = settle(result, _shared_sandbox(timeout_s, memory_mb).decide([result.question])[0])
-    lines = [
-        f"verdict: {result.state} ({result.reason.replace('_', ' ')}, decided by {by})",
-        f"gold:    {gold.strip()}",
-        f"found:   {result.found if result.found is not None else 'nothing'}"
-        + (f"  (in: {result.explain})" if result.explain else ""),
-    ]
-    return Verdict(result.state, result.found, result.reason, "\n".join(lines))
+    found = "nothing" if result.found is None else result.found
+    explain = (
+        f"verdict: {result.state} ({result.reason.replace('_', ' ')}, decided by {by})\n"
+        f"gold:    {gold.strip()}\n"
+        f"found:   {found}" + (f"  (in: {result.explain})" if result.explain else "")
+    )
+    return replace(result, explain=explain)

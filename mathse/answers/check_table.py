@@ -1,10 +1,10 @@
-"""Check a whole table of responses: rules first, Math-Verify for the rest, every distinct row once."""
+"""Check a table of responses: rules first, Math-Verify for the rest, every distinct row once."""
 
 from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices, settle
 from mathse.answers.rules_worker import judge_chunks
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REQUIRED = ("gold", "response")
 OPTIONAL = ("question_type", "answer_type", "choices", "unit", "precision")
+_TEXT_COLUMNS = ("gold", "response", "question_type", "answer_type", "unit")
 
 
 def check_rows(
@@ -26,8 +27,7 @@ def check_rows(
     Args:
         df: columns gold and response; where known question_type, answer_type, choices (a JSON list
             or a list of strings), unit, precision. Other columns are kept.
-        workers: processes to use, one per core by default; none but this one for a small table that
-            rules decide.
+        workers: processes to use, one per core by default; a small table takes only this one.
         timeout_s: wall-clock limit for one comparison by Math-Verify.
         memory_mb: cap on the address space of one such process.
 
@@ -37,48 +37,45 @@ def check_rows(
     Raises:
         DataError: if gold or response is missing as a column.
     """
-    import polars as pl  # here, since a process that judges by rules is ready sooner without
+    import polars as pl  # not above: a process that judges by rules starts sooner without it
 
     missing = [name for name in REQUIRED if name not in df.columns]
     if missing:
         raise DataError(
             f"the table to check lacks the column {missing[0]}; it has {', '.join(df.columns)}",
             rule="gold and response are needed",
-            fix="rename the columns that hold the right answer and the model's text to gold and response",
+            fix="rename the column of the right answer to gold, of the model's text to response",
         )
-    columns = [
-        df[name].to_list() if name in df.columns else [None] * df.height
-        for name in REQUIRED + OPTIONAL
-    ]
-    tasks = [_task(*cells) for cells in zip(*columns, strict=True)]
+    rows = df.select(
+        name if name in df.columns else pl.lit(None).alias(name) for name in REQUIRED + OPTIONAL
+    )
+    tasks = [_task(row) for row in rows.iter_rows(named=True)]
     distinct = list(dict.fromkeys(task for task in tasks if task is not None))
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
-        ahead = _Ahead(sandbox)
+        background = _BackgroundSympy(sandbox)
         judged: dict[Task, Verdict | Pending] = {}
 
-        def done(task: Task, item: Verdict | Pending) -> None:
+        def record(task: Task, item: Verdict | Pending) -> None:
             judged[task] = item
             if isinstance(item, Pending):
-                ahead.ask(item.question)
+                background.ask(item.question)
 
         try:
-            judge_chunks(distinct, sandbox.workers, done)
+            judge_chunks(distinct, sandbox.workers, record)
         finally:
-            ahead.stop()
-        replies = ahead.replies()
-    verdicts = [
-        Verdict("error", None, "gold_empty") if task is None else _final(judged[task], replies)
-        for task in tasks
-    ]
+            background.stop()
+        replies = background.replies()
+    final: dict[Task | None, Verdict] = {None: Verdict("error", None, "gold_empty")}
+    for task, item in judged.items():
+        final[task] = settle(item, replies[item.question]) if isinstance(item, Pending) else item
     return df.with_columns(
-        pl.Series("state", [verdict.state for verdict in verdicts], dtype=pl.String),
-        pl.Series("found", [verdict.found for verdict in verdicts], dtype=pl.String),
-        pl.Series("reason", [verdict.reason for verdict in verdicts], dtype=pl.String),
+        pl.Series(name, [getattr(final[task], name) for task in tasks], dtype=pl.String)
+        for name in ("state", "found", "reason")
     )
 
 
-class _Ahead:
-    """Has open questions decided, one after the other, while further tasks are still judged by rules."""
+class _BackgroundSympy:
+    """Asks SymPy open questions, one after the other, while rules judge further tasks."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -105,14 +102,14 @@ class _Ahead:
             self._failure = failure
 
     def stop(self) -> None:
-        """Finish the question at hand, and begin no other."""
+        """Finish the current question and start no other."""
         self._stop = True
         if self._thread is not None:
             self._waiting.put(None)
             self._thread.join()
 
     def replies(self) -> dict[Question, Reply]:
-        """After `stop`: have what is left decided by all workers, and return everything."""
+        """Return all replies; call after `stop`. All workers decide what is still open."""
         if self._failure is not None:
             raise self._failure
         left = [question for question, reply in self._asked.items() if reply is None]
@@ -120,35 +117,14 @@ class _Ahead:
         return found | dict(zip(left, self._sandbox.decide(left), strict=True))
 
 
-def _task(
-    gold: object,
-    response: object,
-    question_type: object,
-    answer_type: object,
-    choices: object,
-    unit: object,
-    precision: object,
-) -> Task | None:
-    if gold is None:
+def _task(row: dict[str, Any]) -> Task | None:
+    """Return the task of a row, None without gold. A precision that is no number is ignored."""
+    text = {name: None if row[name] is None else str(row[name]) for name in _TEXT_COLUMNS}
+    if text["gold"] is None:
         return None
-    return Task(
-        str(gold),
-        "" if response is None else str(response),
-        None if question_type is None else str(question_type),
-        None if answer_type is None else str(answer_type),
-        parse_choices(choices),  # type: ignore[arg-type]
-        None if unit is None else str(unit),
-        _whole(precision),
-    )
-
-
-def _whole(precision: object) -> int | None:
-    """A precision as a whole number; one that is none counts as not given."""
     try:
-        return None if precision is None else int(float(str(precision)))
+        precision = None if row["precision"] is None else int(float(str(row["precision"])))
     except (ValueError, OverflowError):
-        return None
-
-
-def _final(item: Verdict | Pending, replies: dict[Question, Reply]) -> Verdict:
-    return settle(item, replies[item.question]) if isinstance(item, Pending) else item
+        precision = None
+    text["response"] = text["response"] or ""
+    return Task(**text, choices=parse_choices(row["choices"]), precision=precision)  # type: ignore[arg-type]

@@ -233,7 +233,7 @@ def _compare_values(
 
 
 def _half_unit(decimals: int) -> float:
-    """Half a unit of the last decimal place, with room for the rounding of floats."""
+    """Half a unit of the last decimal span, with room for the rounding of floats."""
     return 0.5 * 10.0**-decimals * (1 + 1e-9)
 
 
@@ -337,7 +337,7 @@ _MATH_WORDS = {
 
 
 def _no_single_number(text: str) -> bool:
-    """Tell whether what could not be read as a quantity cannot be one: infinity, or words around no number or several.
+    """Return True if what could not be read as a quantity cannot be one: infinity, or words around no number or several.
 
     `from 13 to 20` is no number, and SymPy would take the last it sees. Words beside one number,
     however it is written (`1/2 of the pizza`), and words of arithmetic leave the question open.

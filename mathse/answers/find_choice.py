@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from mathse.answers import markers
-from mathse.answers.markers import Place
+from mathse.answers.markers import Span
 from mathse.answers.mentions import by_polarity, by_value, labels_in, mentioned, yes_or_no
 from mathse.answers.normalize import plain_math
 from mathse.answers.options import Options, option_by_text
@@ -67,7 +67,7 @@ def _after_a(text: str, options: Options) -> int | None:
 
 
 def _several_labels(text: str, options: Options) -> bool:
-    """Tell whether a text answers with a list of labels, as in `(A), (C) and (E)`."""
+    """Return True if a text answers with a list of labels, as in `(A), (C) and (E)`."""
     letter = f"[(]?[{''.join(options.labels)}][)]?"
     return (
         re.match(rf"^{letter}\s*(?:,|and|or|&|和|或)\s*(?:and|or)?\s*{letter}(?![\w'])", text)
@@ -89,7 +89,7 @@ def _letter_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(rf"{lead}(?:[(\[]\s*({letter})\s*[)\]]|({letter})\s*{ends})")
 
 
-def find_option(text: str, options: Options) -> Place | None:
+def find_option(text: str, options: Options) -> Span | None:
     """Find the option that a response chooses.
 
     Args:
@@ -97,14 +97,14 @@ def find_option(text: str, options: Options) -> Place | None:
         options: the options of the problem.
 
     Returns:
-        A place whose text is the option's label, or None.
+        A span whose text is the option's label, or None.
     """
     if not text or not options.labels or _only_lists_options(text):
         return None
     if len(text) <= 80 and "\n" not in text and "boxed" not in text and not _stated_later(text):
         whole = option_of(text, options)
         if whole is not None:
-            return Place(0, options.labels[whole], "whole")
+            return Span(0, options.labels[whole], "whole")
     stated = _stated(text, options)
     if stated is not None:
         return stated
@@ -112,26 +112,26 @@ def find_option(text: str, options: Options) -> Place | None:
 
 
 def _stated_later(text: str) -> bool:
-    return any(place.start > 0 for place in markers.markers(text))
+    return any(span.start > 0 for span in markers.markers(text))
 
 
 def _only_lists_options(text: str) -> bool:
-    """Tell whether a response does nothing but list labelled options, as weak models do."""
+    """Return True if a response does nothing but list labelled options, as weak models do."""
     lines = [line for line in text.split("\n") if line.strip()]
     listed = sum(_LIST_LINE.match(line) is not None for line in lines)
     return listed > 1 and listed >= len(lines) - 1 and not markers.markers(text)
 
 
-def _stated(text: str, options: Options) -> Place | None:
+def _stated(text: str, options: Options) -> Span | None:
     """The last box or "answer is" that names an option."""
-    places = list(markers.markers(text))
+    spans = list(markers.markers(text))
     box = markers.last_boxed(text) if "box" in text else None
     if box is not None:
-        places = [*(place for place in places if "boxed" not in place.text), box]
-    for place in sorted(places, key=lambda place: place.start, reverse=True):
-        index = _in_snippet(place.text, options)
+        spans = [*(span for span in spans if "boxed" not in span.text), box]
+    for span in sorted(spans, key=lambda span: span.start, reverse=True):
+        index = _in_snippet(span.text, options)
         if index is not None:
-            return Place(place.start, options.labels[index], place.rule)
+            return Span(span.start, options.labels[index], span.rule)
     return None
 
 
@@ -153,15 +153,15 @@ def _in_snippet(snippet: str, options: Options) -> int | None:
     return mentioned(snippet, options)
 
 
-def _concluded(text: str, options: Options) -> Place | None:
+def _concluded(text: str, options: Options) -> Span | None:
     """Without a statement: an opening yes or no, a last line that is a letter, then the sentences that conclude."""
     index = yes_or_no(text, options)
     if index is not None:
-        return Place(0, options.labels[index], "first")
+        return Span(0, options.labels[index], "first")
     last_line = text.rsplit("\n", 1)[-1]
     match = _letter_pattern(options.labels).match(_bare(last_line))
     if match is not None and len(last_line) <= 4:
-        return Place(len(text) - len(last_line), (match.group(1) or match.group(2)).upper(), "last")
+        return Span(len(text) - len(last_line), (match.group(1) or match.group(2)).upper(), "last")
     parts = markers.sentences(text)
     if not parts:
         return None
@@ -170,11 +170,11 @@ def _concluded(text: str, options: Options) -> Place | None:
     if len(named) == 1 and not any(
         mentioned(part.text, options) is not None for part in conclusions
     ):
-        return Place(0, options.labels[named.pop()], "only")
+        return Span(0, options.labels[named.pop()], "only")
     for part in [*reversed(conclusions[-2:]), parts[0], parts[-1]]:
         labels = labels_in(part.text, options)
         if len(labels) == 1:
-            return Place(part.start, options.labels[labels.pop()], "conclusion")
+            return Span(part.start, options.labels[labels.pop()], "conclusion")
         index = mentioned(part.text, options)
         if index is None:
             index = mentioned(
@@ -184,12 +184,12 @@ def _concluded(text: str, options: Options) -> Place | None:
         if index is None:
             index = by_value(part.text, options)
         if index is not None:
-            return Place(part.start, options.labels[index], "conclusion")
+            return Span(part.start, options.labels[index], "conclusion")
     opening = _letter_pattern(options.labels).match(_bare(parts[0].text))
     if opening is not None and len(labels_in(text, options)) <= 1:
-        return Place(0, (opening.group(1) or opening.group(2)).upper(), "first")
+        return Span(0, (opening.group(1) or opening.group(2)).upper(), "first")
     index = mentioned(text, options) if len(parts) <= MAX_LOOSE_SENTENCES else None
     if index is not None:
-        return Place(0, options.labels[index], "only")
+        return Span(0, options.labels[index], "only")
     index = by_polarity(text, parts, options)
-    return None if index is None else Place(0, options.labels[index], "polarity")
+    return None if index is None else Span(0, options.labels[index], "polarity")

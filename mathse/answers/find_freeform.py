@@ -6,7 +6,7 @@ import re
 
 from mathse.answers import markers
 from mathse.answers.compare import compare
-from mathse.answers.markers import Place
+from mathse.answers.markers import Span
 from mathse.answers.normalize import plain_math
 from mathse.answers.quantities import NUMBER_WORD, read_quantity
 from mathse.answers.units import read_unit
@@ -69,7 +69,7 @@ _BESIDE = re.compile(r"(?:\W|(?:so|thus|hence|therefore|the|our|my|final|correct
 _SPAN = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
-def find_free_form(text: str, *, wants_number: bool) -> Place | None:
+def find_free_form(text: str, *, wants_number: bool) -> Span | None:
     """Find the final answer.
 
     Args:
@@ -91,23 +91,23 @@ def find_free_form(text: str, *, wants_number: bool) -> Place | None:
     return _concluded(text, wants_number)
 
 
-def _short(text: str, wants_number: bool) -> Place | None:
+def _short(text: str, wants_number: bool) -> Span | None:
     if "boxed" in text or any(marker.rule == "marker" for marker in markers.markers(text)):
         return None
     if read_quantity(text) is not None or re.fullmatch(r"[-+]?\d+,\d+\.?", text):
-        return Place(0, text.strip(" *").rstrip("."), "whole")
+        return Span(0, text.strip(" *").rstrip("."), "whole")
     if (
         not wants_number
         and _MATH_SPAN.search(text)
         and re.search(r"[a-zA-Z]{2}", _MATH_SPAN.sub("", text))
     ):
-        return Place(0, _value_said(text), "whole")
+        return Span(0, _value_said(text), "whole")
     if not wants_number and not re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text):
-        return Place(0, text.strip(), "whole")
+        return Span(0, text.strip(), "whole")
     return None
 
 
-def _stated(text: str, wants_number: bool) -> Place | None:
+def _stated(text: str, wants_number: bool) -> Span | None:
     """The last box or the last "answer is", whichever comes later and holds an answer."""
     box = markers.last_boxed(text) if "box" in text else None
     for marker in reversed(markers.markers(text)):
@@ -120,8 +120,8 @@ def _stated(text: str, wants_number: bool) -> Place | None:
         answer = _from_snippet(marker.text, wants_number)
         if answer is not None:
             if box is not None and _contradicts(text, box, marker, answer):
-                return Place(marker.start, "", "several_answers")
-            return Place(marker.start, answer, "marker")
+                return Span(marker.start, "", "several_answers")
+            return Span(marker.start, answer, "marker")
     if box is not None:
         content = box.text.strip()
         if wants_number and read_quantity(content) is None:
@@ -129,13 +129,13 @@ def _stated(text: str, wants_number: bool) -> Place | None:
             simple = number is not None and not re.search(
                 r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]", plain_math(content)
             )
-            return Place(box.start, number if simple and number is not None else content, "boxed")
-        return Place(box.start, content, "boxed")
+            return Span(box.start, number if simple and number is not None else content, "boxed")
+        return Span(box.start, content, "boxed")
     return None
 
 
-def _contradicts(text: str, box: Place, marker: Place, answer: str) -> bool:
-    """Tell whether one number is boxed and right after it another is stated: there is no single answer.
+def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
+    """Return True if one number is boxed and right after it another is stated: there is no single answer.
 
     A box with further steps after it may hold a result on the way.
     """
@@ -169,7 +169,7 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
     return snippet.strip(" .*\"'") or None
 
 
-def _concluded(text: str, wants_number: bool) -> Place | None:
+def _concluded(text: str, wants_number: bool) -> Span | None:
     """Without a statement: the last conclusion, then the sentence that holds the only number, then the last number."""
     parts = [part for part in markers.sentences(text) if not _PLEASANTRY.match(part.text)]
     conclusions = [part for part in parts if markers.concludes(part.text)]
@@ -181,12 +181,12 @@ def _concluded(text: str, wants_number: bool) -> Place | None:
         last = next(
             (part for part in reversed(parts) if re.search(r"[\w\\]", part.text)), parts[-1]
         )
-        return Place(last.start, _value_said(last.text), "last")
+        return Span(last.start, _value_said(last.text), "last")
     bold = {match.group(1): match.start() for match in _BOLD.finditer(text)}
     if len(bold) == 1 and not conclusions:
         emphasised = number_in(next(iter(bold)), last=True)
         if emphasised is not None:
-            return Place(next(iter(bold.values())), emphasised, "bold")
+            return Span(next(iter(bold.values())), emphasised, "bold")
     if not conclusions and (
         _CUT_OFF.search(text) or len(_LISTED.findall(text)) > max(3, len(parts) // 2)
     ):
@@ -197,7 +197,7 @@ def _concluded(text: str, wants_number: bool) -> Place | None:
             continue
         number = number_in(part.text, last=True)
         if number is not None:
-            return Place(part.start, number, "conclusion" if part in conclusions else "sentence")
+            return Span(part.start, number, "conclusion" if part in conclusions else "sentence")
     return None
 
 
@@ -301,7 +301,7 @@ def _runs(text: str) -> list[str]:
 
 
 def _is_unit(tail: str, after: str) -> bool:
-    """Tell whether the words after a number are its unit; `in` and single letters only at the end of a clause."""
+    """Return True if the words after a number are its unit; `in` and single letters only at the end of a clause."""
     word = tail.lstrip("%°").strip()
     if not word:
         return True

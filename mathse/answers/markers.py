@@ -9,7 +9,7 @@ from functools import lru_cache
 
 
 @dataclass(frozen=True)
-class Place:
+class Span:
     """A part of a response that states an answer.
 
     Attributes:
@@ -55,12 +55,12 @@ _ABBREVIATION = re.compile(
 _NOTHING = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
 
 
-def boxed(text: str) -> list[Place]:
+def boxed(text: str) -> list[Span]:
     r"""Return the contents of all `\boxed{…}`, with balanced braces; an unclosed last box runs to its line's end."""
-    places = []
+    spans = []
     for match in list(_BOXED.finditer(text))[-MAX_BOXES:]:
         if match.group("bare"):
-            places.append(Place(match.start(), match.group("bare"), "boxed"))
+            spans.append(Span(match.start(), match.group("bare"), "boxed"))
             continue
         begin = match.end()
         end = _closing_brace(text, begin)
@@ -68,8 +68,8 @@ def boxed(text: str) -> list[Place]:
             text[begin + 1 : end] if end > 0 else text[begin + 1 :].split("\n", 1)[0].rstrip(" $.*")
         )
         if not _NOTHING.match(content):
-            places.append(Place(match.start(), content, "boxed"))
-    return places
+            spans.append(Span(match.start(), content, "boxed"))
+    return spans
 
 
 def _closing_brace(text: str, begin: int) -> int:
@@ -92,15 +92,15 @@ def _closing_brace(text: str, begin: int) -> int:
 _LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(?:and|or)\s*\})*")
 
 
-def last_boxed(text: str) -> Place | None:
+def last_boxed(text: str) -> Span | None:
     """Return the last box; boxes joined by nothing but `and`, `or`, a comma make one list."""
-    places = boxed(text)
-    if not places:
+    spans = boxed(text)
+    if not spans:
         return None
-    first = len(places) - 1
-    ends = {place.start: text.find(place.text, place.start) + len(place.text) for place in places}
+    first = len(spans) - 1
+    ends = {span.start: text.find(span.text, span.start) + len(span.text) for span in spans}
     while first > 0:
-        between = text[ends[places[first - 1].start] + 1 : places[first].start]
+        between = text[ends[spans[first - 1].start] + 1 : spans[first].start]
         if (
             len(between) > 40
             or not re.search(r"and|or|,|、|和|或", between)
@@ -108,9 +108,9 @@ def last_boxed(text: str) -> Place | None:
         ):
             break
         first -= 1
-    if first == len(places) - 1:
-        return places[-1]
-    return Place(places[first].start, ", ".join(place.text for place in places[first:]), "boxed")
+    if first == len(spans) - 1:
+        return spans[-1]
+    return Span(spans[first].start, ", ".join(span.text for span in spans[first:]), "boxed")
 
 
 _MARKER_WORDS = ("ans", "solution", "result", "choice", "option", "###")
@@ -140,14 +140,14 @@ def _marker_matches(text: str) -> Iterator[re.Match[str]]:
 
 
 @lru_cache(maxsize=64)
-def markers(text: str) -> tuple[Place, ...]:
+def markers(text: str) -> tuple[Span, ...]:
     """Return what follows each "the answer is", "Answer:", "答案是", … up to the end of its sentence.
 
-    The rule of a place is `marker`, or `option` where the words were "the option is" and the like,
+    The rule of a span is `marker`, or `option` where the words were "the option is" and the like,
     which state an answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is"
     state none.
     """
-    places = []
+    spans = []
     matches = list(_marker_matches(text))
     if not text.isascii():
         matches += _MARKER_CHINESE.finditer(text)
@@ -175,10 +175,10 @@ def markers(text: str) -> tuple[Place, ...]:
         )
         if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
             continue
-        places.append(
-            Place(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker")
+        spans.append(
+            Span(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker")
         )
-    return tuple(places)
+    return tuple(spans)
 
 
 MAX_SET_OFF = 40
@@ -214,19 +214,19 @@ def sentence_end(text: str, start: int = 0) -> int:
     return stop
 
 
-def sentences(text: str) -> list[Place]:
+def sentences(text: str) -> list[Span]:
     """Cut a text into sentences."""
-    places: list[Place] = []
+    spans: list[Span] = []
     position = 0
-    while position < len(text) and len(places) < 4000:
+    while position < len(text) and len(spans) < 4000:
         end = max(position + 1, sentence_end(text, position))
         piece = text[position:end]
         if not _NOTHING.match(piece):
-            places.append(Place(position, piece.strip(), "sentence"))
+            spans.append(Span(position, piece.strip(), "sentence"))
         position = end
         while position < len(text) and text[position] in ".!?。！？\n \t":
             position += 1
-    return places
+    return spans
 
 
 _CONCLUSION_PARTS = (
@@ -249,7 +249,7 @@ _CONCLUSION_PARTS = (
 
 
 def concludes(sentence: str) -> bool:
-    """Tell whether a sentence says that it draws a conclusion."""
+    """Return True if a sentence says that it draws a conclusion."""
     low = sentence.lower()
     return (
         any(part in low for part in _CONCLUSION_PARTS) and _CONCLUSION.search(sentence) is not None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from mathse.answers.find_freeform import REFUSAL, number_in
-from mathse.answers.markers import Place
+from mathse.answers.markers import Span
 from mathse.answers.normalize import plain_math
 from mathse.answers.options import Options, option_by_text, plain_text
 from mathse.answers.quantities import read_quantity
@@ -180,7 +180,7 @@ _ASSERTS = re.compile(r"\b(?:is|are|was|were|has|have|does|do|can|intersects?)\b
 _DENIES = re.compile(r"\b(?:not|no|never|none|neither|false|cannot|incorrect|untrue)\b|n't\b", re.I)
 
 
-def by_polarity(text: str, parts: list[Place], options: Options) -> int | None:
+def by_polarity(text: str, parts: list[Span], options: Options) -> int | None:
     """Yes or no from a first sentence that affirms or denies what was asked: `X is not the maximum`."""
     plain = [plain_text(option) for option in options.texts]
     if set(plain) != {"yes", "no"} or len(parts) > 5:

@@ -1,4 +1,4 @@
-"""Judge a large table by rules in more than one process: this module is both the parent's side and the child's."""
+"""Judge a large table by rules in several processes: the parent's side and the child's."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ MIN_TASKS = 3_000
 """Below this, a further process costs more than it saves."""
 
 CHUNK = 250
-"""Tasks handed over at a time: few enough that all processes end together."""
+"""Tasks per message: few enough that all processes end together."""
 
 Judged = Verdict | Pending
 _DIED = (OSError, EOFError, pickle.UnpicklingError)
 Chunks = SimpleQueue[Sequence[Task]]
 
 
-class Helper:
-    """A child process that takes chunks from a queue and judges them by rules while the caller takes others.
+class RuleWorker:
+    """A child process that judges chunks of a queue, which the caller drains too.
 
     Args:
-        chunks: what is left to judge; shared with the caller.
-        done: called with each judged chunk, in a thread of this helper.
+        chunks: what is left to judge.
+        record: called with each judged chunk, in a thread of this worker.
     """
 
     def __init__(
-        self, chunks: Chunks, done: Callable[[Sequence[Task], Sequence[Judged]], None]
+        self, chunks: Chunks, record: Callable[[Sequence[Task], Sequence[Judged]], None]
     ) -> None:
-        self._chunks, self._done = chunks, done
+        self._chunks, self._record = chunks, record
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "mathse.answers.rules_worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder),
+            },
         )
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
@@ -56,12 +59,12 @@ class Helper:
                     self._process.stdin.flush()
                     judged: list[Judged] = pickle.load(self._process.stdout)
                 except _DIED:
-                    self._chunks.put(tasks)  # for the caller, or another helper
+                    self._chunks.put(tasks)  # for the caller, or another worker
                     return
-                self._done(tasks, judged)
+                self._record(tasks, judged)
 
     def join(self) -> None:
-        """Wait until the helper finds nothing left."""
+        """Wait until the worker finds nothing left."""
         self._thread.join()
 
     def kill(self) -> None:
@@ -82,34 +85,35 @@ def judge_chunks(
 
     Args:
         tasks: what to judge.
-        processes: this one included.
-        done: called with each task and what became of it, from one thread at a time, in no order.
+        processes: their number, this one included.
+        done: called with each task and its result, from one thread at a time, in no order.
     """
     chunks: Chunks = SimpleQueue()
     for start in range(0, len(tasks), CHUNK):
         chunks.put(tasks[start : start + CHUNK])
     lock = threading.Lock()
 
-    def told(chunk: Sequence[Task], judged: Sequence[Judged]) -> None:
+    def record(chunk: Sequence[Task], judged: Sequence[Judged]) -> None:
         with lock:
             for task, item in zip(chunk, judged, strict=True):
                 done(task, item)
 
-    def work_off() -> None:
+    def drain() -> None:
         with contextlib.suppress(Empty):
             while True:
                 chunk = chunks.get_nowait()
-                told(chunk, [judge(task) for task in chunk])
+                record(chunk, [judge(task) for task in chunk])
 
-    helpers = [Helper(chunks, told) for _ in range(processes - 1 if len(tasks) >= MIN_TASKS else 0)]
+    count = processes - 1 if len(tasks) >= MIN_TASKS else 0
+    workers = [RuleWorker(chunks, record) for _ in range(count)]
     try:
-        work_off()
-        for helper in helpers:
-            helper.join()
-        work_off()  # what a dead helper left
+        drain()
+        for worker in workers:
+            worker.join()
+        drain()  # what a dead worker left
     finally:
-        for helper in helpers:
-            helper.kill()
+        for worker in workers:
+            worker.kill()
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Worker processes for Math-Verify that can be killed: a wall-clock limit per question, a memory cap per process."""
+"""Killable worker processes for Math-Verify: a time limit per question, a memory cap each."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 from mathse.core.errors import MathseError
 
 START_LIMIT_S = 120.0
-PATIENCE = 4
-"""On a busy machine a worker that got less CPU than `timeout_s` is given more time, up to this many times the limit."""
-HELP_AFTER_S = 1.0
-"""A further worker is started only if questions are left after this time: loading SymPy takes longer."""
+MAX_TIMEOUT_FACTOR = 4
+"""A worker that got less CPU time than `timeout_s` gets more time, up to this many times the limit."""
+SPAWN_AFTER_S = 1.0
+"""Further workers start only if questions are left after this time: loading SymPy takes longer."""
+_FATAL_REASONS = ("worker_died", "memory_cap")
 REQUESTS_PER_WORKER = 2_000
 """A worker is replaced after so many questions: SymPy's caches only grow."""
 
@@ -38,7 +38,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a worker said, or what became of it: state match, mismatch, timeout or error."""
+    """A worker's answer, or how it failed: state match, mismatch, timeout or error."""
 
     state: str
     reason: str
@@ -48,9 +48,9 @@ class _Worker:
     """One child process and its pipes."""
 
     def __init__(self, memory_mb: int) -> None:
-        path = Path(__file__).with_name("sympy_worker.py")
+        script = Path(__file__).with_name("sympy_worker.py")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", str(path), str(memory_mb)],
+            [sys.executable, "-P", str(script), str(memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -67,7 +67,8 @@ class _Worker:
         if not self.ready and self.read(START_LIMIT_S) is None:
             self.kill()
             raise MathseError(
-                f"the answer checker's worker did not start under a memory cap of {self.memory_mb} MB.\n"
+                "the answer checker's worker did not start "
+                f"under a memory cap of {self.memory_mb} MB.\n"
                 "  fix: raise memory_mb (512 is enough on Linux), or check that math-verify imports"
             )
         self.ready = True
@@ -87,7 +88,10 @@ class _Worker:
         while answer is None and not self.ended:
             used = self._cpu_s() - spent
             left = timeout_s - used if used == used else 0.0
-            if left < 0.1 * timeout_s or time.monotonic() - begun > (PATIENCE - 1) * timeout_s:
+            if (
+                left < 0.1 * timeout_s
+                or time.monotonic() - begun > (MAX_TIMEOUT_FACTOR - 1) * timeout_s
+            ):
                 break
             answer = self.read(left)
         if answer is None:
@@ -95,7 +99,7 @@ class _Worker:
         return Reply(str(answer["state"]), str(answer["reason"]))
 
     def _cpu_s(self) -> float:
-        """CPU seconds used so far; infinite where the system does not tell, so that wall time alone counts."""
+        """Return the CPU seconds used so far; infinite if unknown, so that wall time alone counts."""
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -112,11 +116,11 @@ class _Worker:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([descriptor], [], [], left)[0]:
                 return None
-            piece = os.read(descriptor, 65536)
-            if not piece:
+            data = os.read(descriptor, 65536)
+            if not data:
                 self.ended = True
                 return None
-            self.buffer += piece
+            self.buffer += data
         line, _, self.buffer = self.buffer.partition(b"\n")
         return dict(json.loads(line))
 
@@ -130,12 +134,11 @@ class _Worker:
 
 
 class Sandbox:
-    """A pool of workers, started when the first question comes, each killed and replaced when it overruns.
+    """A pool of workers, started on the first question, each killed and replaced when it overruns.
 
     Args:
         workers: number of processes; None for one per available core.
-        timeout_s: limit for one question in seconds; at most `PATIENCE` times as much where the
-            machine is busy.
+        timeout_s: limit for one question; up to `MAX_TIMEOUT_FACTOR` times that on a busy machine.
         memory_mb: cap on each process's address space.
     """
 
@@ -149,31 +152,33 @@ class Sandbox:
         self._lock = threading.Lock()
 
     def decide(self, questions: Sequence[Question]) -> list[Reply]:
-        """Answer all questions, in the order given; the result does not depend on the number of workers."""
+        """Answer all questions, in the order given, with the same result for any number of workers."""
         if not questions:
             return []
         replies: list[Reply | None] = [None] * len(questions)
         waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for position in range(len(questions)):
-            waiting.put(position)
+        for index in range(len(questions)):
+            waiting.put(index)
         failures: list[BaseException] = []
-
         done = threading.Event()
+
+        # One thread per worker: each takes the next question, and replaces a worker that broke.
 
         def serve(first: bool) -> None:
             worker: _Worker | None = None
             if not first and not self._idle:
-                done.wait(HELP_AFTER_S)
+                done.wait(SPAWN_AFTER_S)
             try:
                 while not failures:
                     try:
-                        position = waiting.get_nowait()
+                        index = waiting.get_nowait()
                     except queue.Empty:
                         done.set()
                         break
                     worker = worker or self._start()
-                    replies[position] = worker.ask(questions[position], self.timeout_s)
-                    if self._spent(worker, replies[position]):
+                    replies[index] = reply = worker.ask(questions[index], self.timeout_s)
+                    broken = reply.state == "timeout" or reply.reason in _FATAL_REASONS
+                    if broken or worker.served >= REQUESTS_PER_WORKER:
                         worker.kill()
                         worker = None
             except BaseException as failure:
@@ -201,26 +206,15 @@ class Sandbox:
                 return self._idle.pop()
         return _Worker(self.memory_mb)
 
-    @staticmethod
-    def _spent(worker: _Worker, reply: Reply | None) -> bool:
-        assert reply is not None
-        broken = reply.state == "timeout" or reply.reason in ("worker_died", "memory_cap")
-        return broken or worker.served >= REQUESTS_PER_WORKER
-
     def close(self) -> None:
         """Kill all workers."""
         while self._idle:
             self._idle.pop().kill()
 
     def __enter__(self) -> Sandbox:
-        """Return the pool itself; no process is started yet."""
+        """Return the pool; no process is started yet."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Kill all workers."""
         self.close()

@@ -1,7 +1,7 @@
-"""The process in which Math-Verify (SymPy) runs: one JSON line in, one JSON line out, under a memory cap.
+"""The process in which Math-Verify (SymPy) runs under a memory cap: one JSON line in, one out.
 
-It is started by path with `python -P sympy_worker.py MEMORY_MB` and imports nothing of this package, so
-that a fresh one is ready quickly. It does not limit its own time: the parent kills it.
+It is started by file name, `python -P sympy_worker.py MEMORY_MB`, and imports nothing of this
+package, so that it is ready quickly. It does not limit its own time: the parent kills it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,7 @@ from typing import Any
 
 
 def main(memory_mb: int) -> None:
-    """Answer requests until the input ends.
-
-    Args:
-        memory_mb: cap on the address space, in MiB.
-    """
+    """Answer requests until the input ends, with a cap on the address space in MiB."""
     cap = memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -30,7 +26,7 @@ def main(memory_mb: int) -> None:
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(2_000)
-    import math_verify  # type: ignore[import-untyped]  # noqa: F401  (slow, so before the first request is timed)
+    import math_verify  # type: ignore[import-untyped]  # noqa: F401  (slow: before any timing)
 
     _reply(replies, {"ready": True})
     for line in sys.stdin:
@@ -47,12 +43,7 @@ def main(memory_mb: int) -> None:
 
 
 def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
-    """Compare two answers with Math-Verify, gold first.
-
-    Args:
-        gold: the right answer, as LaTeX without delimiters.
-        found: the answer found, likewise.
-        digits: digits to which floats are rounded.
+    """Compare two answers (LaTeX without delimiters) with Math-Verify, floats rounded to `digits`.
 
     Returns:
         `state` (match, mismatch or error) and `reason`.
@@ -74,10 +65,9 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
         allow_set_relation_comp=True,
         timeout_seconds=None,
     )
-    return {
-        "state": "match" if equal else "mismatch",
-        "reason": "sympy_equal" if equal else "sympy_different",
-    }
+    if equal:
+        return {"state": "match", "reason": "sympy_equal"}
+    return {"state": "mismatch", "reason": "sympy_different"}
 
 
 def _reply(stream: Any, message: dict[str, Any]) -> None:
