@@ -59,7 +59,7 @@ def rational(tree: Tree) -> Fraction | None:
 
 @lru_cache(maxsize=8192)
 def polynomial(tree: Tree) -> Polynomial | None:
-    """Expand a tree to a polynomial with rational coefficients, or None if it is none or too large."""
+    """Expand a tree to a polynomial with rational coefficients; None if impossible or too large."""
     try:
         return _expand(tree)
     except (_NotPolynomial, ZeroDivisionError, OverflowError, RecursionError):
@@ -247,7 +247,7 @@ _FUNCTIONS = {
 
 
 def equal(left: Tree, right: Tree) -> bool | None:
-    """Return whether two expressions are the same for every value of their letters, None if unsure."""
+    """Return whether two expressions are equal for all values of their letters, None if unsure."""
     if left == right:
         return True
     first, second = polynomial(left), polynomial(right)
@@ -275,7 +275,7 @@ def equal(left: Tree, right: Tree) -> bool | None:
 
 
 def proportional(left: Tree, right: Tree) -> bool | None:
-    """Return whether two polynomials differ by a constant factor only, None if one is no polynomial."""
+    """Return whether two polynomials differ by a constant factor only; None for anything else."""
     first, second = polynomial(left), polynomial(right)
     if first is None or second is None:
         return None

@@ -137,7 +137,7 @@ def _find_in(text: str, options: Options | None, answer_type: str | None) -> tup
 
 
 def judge(task: Task) -> Verdict | Pending:
-    """Judge by rules alone; what they cannot decide is `Pending`, what they choke on is an error."""
+    """Judge by rules alone: `Pending` if they cannot decide, an error if they fail on the input."""
     try:
         return _judge(task)
     except (RecursionError, ArithmeticError, ValueError) as problem:
@@ -176,7 +176,7 @@ def _judge(task: Task) -> Verdict | Pending:
 
 
 def gold_value(gold: str) -> str:
-    """Return the answer that gold states: its box, or the answer of a gold that is a whole solution."""
+    """Return the answer that gold states: its box, or the answer of a whole solution."""
     text = clean_response(gold)
     box = last_boxed(text) if "boxed" in text else None
     if box is not None:

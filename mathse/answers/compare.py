@@ -1,4 +1,4 @@
-"""Compare a found answer with gold, by the kind of answer. What these rules cannot decide is left to SymPy."""
+"""Compare a found answer with gold by its kind. What these rules cannot decide is for SymPy."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ class Outcome:
 
 
 UNDECIDED = Outcome(None, "undecided")
+# `4:30`, `4:30 p.m.`, `4:30 o'clock`
 _CLOCK = re.compile(
     r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I
 )
 _RATIO = re.compile(r"^([^:]+):([^:]+)$")
+# `x_1=`, `f(x) =`, `AB=`, `\angle ABC =`, `(x,y)=`, `area of the square: `, `x\in`
 _NAME = re.compile(
-    r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}|"
-    r"\|[A-Z]{2}\||(?:\\angle|\\triangle|\\overline|\\vec|S_|V_|m\s*\\angle)\s*\{?\s*[A-Za-z]{1,4}\s*\}?|"
-    r"S_\{[^{}]*\}\s*:\s*S|\\frac\s*\{[A-Z]{1,2}\}\s*\{[A-Z]{1,2}\}|[A-Z]\s*:\s*[A-Z]|"
-    r"\([a-z](?:\s*,\s*[a-z])+\)|[a-zA-Z][a-zA-Z ]{2,40})\s*(?:=(?!=)|\\in(?![a-zA-Z])|:\s*(?=[-\d\\]))\s*"
+    r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}"
+    r"|\|[A-Z]{2}\||(?:\\angle|\\triangle|\\overline|\\vec|S_|V_|m\s*\\angle)"
+    r"\s*\{?\s*[A-Za-z]{1,4}\s*\}?|S_\{[^{}]*\}\s*:\s*S|\\frac\s*\{[A-Z]{1,2}\}\s*\{[A-Z]{1,2}\}"
+    r"|[A-Z]\s*:\s*[A-Z]|\([a-z](?:\s*,\s*[a-z])+\)|[a-zA-Z][a-zA-Z ]{2,40})"
+    r"\s*(?:=(?!=)|\\in(?![a-zA-Z])|:\s*(?=[-\d\\]))\s*"
 )
+# `the left one`
 _ONLY_WORDS = re.compile(r"^[^\W\d_][^\d\\=+*/^<>]*$")
 
 
@@ -55,52 +59,48 @@ def compare(
         precision: digits after the point to which a float counts.
 
     Returns:
-        The outcome; `equal` is None where only SymPy can tell.
+        The outcome; `equal` is None if only SymPy can decide.
     """
+    # The same text, clock times, and declared text.
     left, right = _tidy(gold), _tidy(found)
     if not right:
         return Outcome(False, "empty")
-    if left == right or (
-        _squeeze(left) == _squeeze(right) and not _SPACED_DIGITS.search(left + "|" + right)
-    ):
+    joined = left.replace(" ", "") == right.replace(" ", "")
+    if left == right or (joined and not _SPACED_DIGITS.search(left + "|" + right)):
         return Outcome(True, "same_text")
     clock = _compare_clock(left, right)
     if clock is not None:
         return clock
     if kind == "text":
         return _compare_text(left, right)
+    # Relations, then single numbers.
     named_left, named_right = _value_of(left), _value_of(right)
     if named_left is None or named_right is None:
         return _compare_relations(left, right, unit, precision)
-    left, right = named_left[1], named_right[1]
-    a, b = _ratio(read_quantity(left), left, right), _ratio(read_quantity(right), right, left)
+    (first_name, left), (second_name, right) = named_left, named_right
+    a, b = _quantity_or_ratio(left), _quantity_or_ratio(right)
     if a is not None and b is not None:
-        if (
-            named_left[0]
-            and named_right[0]
-            and named_left[0] != named_right[0]
-            and len(named_left[0]) == 1
-        ):
+        if len(first_name) == 1 and second_name and first_name != second_name:
             return Outcome(False, "different_name")
-        return _compare_quantities(a, b, left, right, unit, precision)
+        return _compare_quantities(a, b, unit, precision)
+    # Lists; `3,14` may be a decimal number instead.
     first, second = read_collection(left), read_collection(right)
-    if first is not None and second is not None:
-        comma = _decimal_comma(a, b, left, right)
-        return comma or _compare_collections(first, second, kind, unit, precision)
+    both_math = _may_be_math(left) and _may_be_math(right)
     if first is not None or second is not None:
         comma = _decimal_comma(a, b, left, right)
         if comma is not None:
             return comma
+        if first is not None and second is not None:
+            return _compare_collections(first, second, kind, unit, precision)
         if (first is not None and b is not None) or (second is not None and a is not None):
             return Outcome(False, "different_count")
-        return (
-            UNDECIDED if _may_be_math(left) and _may_be_math(right) else Outcome(False, "different")
-        )
+        return UNDECIDED if both_math else Outcome(False, "different")
+    # A number against anything else, words, expressions.
     if (a is not None and _no_single_number(right)) or (b is not None and _no_single_number(left)):
         return Outcome(False, "different")
     if _ONLY_WORDS.match(left) or _ONLY_WORDS.match(right):
         words = _compare_text(left, right)
-        if words.equal or not (_may_be_math(left) and _may_be_math(right)):
+        if words.equal or not both_math:
             return words
     return _compare_expressions(left, right)
 
@@ -109,41 +109,27 @@ _SPACED_DIGITS = re.compile(r"\d\s+\d")
 """Here a space counts: 2 1/3 is not 21/3."""
 
 
-def _squeeze(text: str) -> str:
-    return text.replace(" ", "")
-
-
 def _tidy(text: str) -> str:
     text = plain_math(text).strip().rstrip(" .")
-    if text.startswith("\\boxed"):
-        text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text)
-    text = text.strip()
-    return text.lstrip(" ;,:").rstrip(" .;,:")
+    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text)
+    return text.strip().lstrip(" ;,:").rstrip(" .;,:")
 
 
 def _value_of(text: str) -> tuple[str, str] | None:
     """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
-    text = (
-        re.split(r"\\approx", text)[0]
-        if "=" in text.split("\\approx")[0]
-        else text.lstrip().removeprefix("\\approx")
-    )
-    name = ""
+    exact = text.split("\\approx")[0]
+    text, name = exact if "=" in exact else text.lstrip().removeprefix("\\approx"), ""
     match = _NAME.match(text)
     if match is not None and match.end() < len(text):
         name = text[: match.end()].strip().rstrip("=:").strip().removesuffix("\\in").strip()
         text = text[match.end() :]
     if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
         sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
-        last = sides[-1] if sides else text
-        if (
-            len(sides) > 1
-            and (name or read_quantity(sides[0]) is not None)
-            and read_quantity(last) is not None
-        ):
-            text = last
-        else:
+        if len(sides) < 2 or read_quantity(sides[-1]) is None:
             return None
+        if not name and read_quantity(sides[0]) is None:
+            return None
+        text = sides[-1]
     if re.search(r"[<>]|\\(?:le|ge|ne|equiv|sim|mid|subset|cong|perp|parallel)(?![a-zA-Z])", text):
         return None
     return name, text.strip()
@@ -158,20 +144,18 @@ def _compare_clock(left: str, right: str) -> Outcome | None:
     halves = [(match.group(3) or "").lower() for match in (first, second)]
     if all(halves) and halves[0] != halves[1]:
         return Outcome(False, "different_time")
-    for position, half in enumerate(halves):
-        if half and (hours[1 - position] > 12 or hours[1 - position] == 0):
-            hours[position] = hours[position] % 12 + (12 if half == "p" else 0)
+    for index, half in enumerate(halves):
+        if half and (hours[1 - index] > 12 or hours[1 - index] == 0):
+            hours[index] = hours[index] % 12 + (12 if half == "p" else 0)
     equal = same_minutes and hours[0] == hours[1]
     return Outcome(equal, "same_time" if equal else "different_time")
 
 
-def _ratio(quantity: Quantity | None, text: str, other: str) -> Quantity | None:
-    """Read `7:32` as the fraction 7/32, unless both sides are clock times."""
-    if quantity is not None:
+def _quantity_or_ratio(text: str) -> Quantity | None:
+    """Read a quantity, or `7:32` as the fraction 7/32."""
+    quantity, match = read_quantity(text), _RATIO.match(text)
+    if quantity is not None or match is None:
         return quantity
-    match = _RATIO.match(text)
-    if match is None:
-        return None
     above, below = read_quantity(match.group(1)), read_quantity(match.group(2))
     if above is None or below is None or not below.value:
         return None
@@ -180,13 +164,11 @@ def _ratio(quantity: Quantity | None, text: str, other: str) -> Quantity | None:
 
 
 def _compare_quantities(
-    gold: Quantity, found: Quantity, left: str, right: str, unit: str | None, precision: int | None
+    gold: Quantity, found: Quantity, unit: str | None, precision: int | None
 ) -> Outcome:
     wanted = gold.unit or (read_unit(unit) if unit else None)
     scale = Fraction(1)
-    percents = [
-        given is not None and given.dimension == "percent" for given in (wanted, found.unit)
-    ]
+    percents = [part is not None and part.dimension == "percent" for part in (wanted, found.unit)]
     if wanted is not None and found.unit is not None and not any(percents):
         if wanted.dimension != found.unit.dimension:
             return Outcome(False, "unit_contradicts")
@@ -194,8 +176,7 @@ def _compare_quantities(
     outcome = _compare_values(gold, found, scale, precision)
     if not outcome.equal and percents[0] != percents[1]:
         scale = Fraction(1, 100) if percents[1] else Fraction(100)
-        scaled = _compare_values(gold, found, scale, precision)
-        if scaled.equal:
+        if _compare_values(gold, found, scale, precision).equal:
             return Outcome(True, "same_percent")
     return outcome
 
@@ -203,13 +184,13 @@ def _compare_quantities(
 def _compare_values(
     gold: Quantity, found: Quantity, scale: Fraction, precision: int | None
 ) -> Outcome:
+    # The same value, exactly or to eleven digits.
     exact = None if found.exact is None else found.exact * scale
     if gold.exact is not None and exact is not None:
         if gold.exact == exact:
             return Outcome(True, "same_number")
-        difference = (
-            float(abs(gold.exact - exact)) if abs(gold.exact - exact) < 10**300 else float("inf")
-        )
+        distance = abs(gold.exact - exact)
+        difference = float(distance) if distance < 10**300 else float("inf")
     else:
         value = found.value * float(scale)
         difference = abs(gold.value - value)
@@ -218,17 +199,14 @@ def _compare_values(
     if precision is not None:
         same = difference <= _half_unit(precision)
         return Outcome(same, "same_rounded" if same else "different_number")
-    written, said = gold.decimals, found.decimals
-    if (
-        written is not None
-        and written >= 2
-        and (said is None or said > written)
-        and difference <= _half_unit(written)
-    ):
-        return Outcome(True, "rounds_to_gold")
-    endless = written is None and not _terminates(gold.exact)
-    if said is not None and said >= 2 and endless and difference <= _half_unit(said) * float(scale):
-        return Outcome(True, "gold_rounds_to_it")
+    # One is the other, rounded to two digits or more.
+    wanted, given = gold.decimals, found.decimals
+    if wanted is not None and wanted >= 2 and (given is None or given > wanted):
+        if difference <= _half_unit(wanted):
+            return Outcome(True, "rounds_to_gold")
+    elif given is not None and given >= 2 and wanted is None and not _terminates(gold.exact):
+        if difference <= _half_unit(given) * float(scale):
+            return Outcome(True, "gold_rounds_to_it")
     return Outcome(False, "different_number")
 
 
@@ -260,7 +238,7 @@ def _decimal_comma(a: Quantity | None, b: Quantity | None, left: str, right: str
 def _compare_collections(
     gold: Collection, found: Collection, kind: str | None, unit: str | None, precision: int | None
 ) -> Outcome:
-    """Compare lists strictly: as many items, each with its partner; in order where a bracket says that order counts."""
+    """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
     if len(gold.items) != len(found.items):
         return Outcome(False, "different_count")
     both = gold.brackets and found.brackets and "{" not in gold.brackets + found.brackets
@@ -268,27 +246,21 @@ def _compare_collections(
         return Outcome(False, "different_brackets")
     undecided = False
     remaining = list(found.items)
-    ordered = gold.ordered or found.ordered
     for item in gold.items:
-        candidates = remaining[:1] if ordered else list(remaining)
-        maybe = None
-        for candidate in candidates:
+        for candidate in remaining[:1] if gold.ordered or found.ordered else remaining:
             outcome = compare(item, candidate, unit=unit, precision=precision)
             if outcome.equal:
-                maybe = candidate
+                remaining.remove(candidate)
                 break
             undecided = undecided or outcome.equal is None
-        if maybe is None:
+        else:
             return UNDECIDED if undecided else Outcome(False, "different_items")
-        remaining.remove(maybe)
     return Outcome(True, "same_items")
 
 
 def _compare_text(left: str, right: str) -> Outcome:
-    first, second = plain_text(left), plain_text(right)
-    same = first == second or first.replace(" ", "").replace("-", "") == second.replace(
-        " ", ""
-    ).replace("-", "")
+    first, second = (re.sub("[ -]", "", plain_text(text)) for text in (left, right))
+    same = first == second
     if not same:
         a, b = read_quantity(left), read_quantity(right)
         same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
@@ -303,106 +275,72 @@ def _may_be_math(text: str) -> bool:
 
 _NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
-_MATH_WORDS = {
-    "sqrt",
-    "frac",
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "log",
-    "exp",
-    "abs",
-    "arcsin",
-    "arccos",
-    "arctan",
-    "pow",
-    "mod",
-    "gcd",
-    "lcm",
-    "max",
-    "min",
-    "times",
-    "plus",
-    "minus",
-    "over",
-    "divided",
-    "squared",
-    "cubed",
-    "root",
-    "power",
-}
+_MATH_WORDS = set(
+    (
+        "sqrt frac sin cos tan cot sec csc log exp abs arcsin arccos arctan pow mod gcd lcm max min "
+        "times plus minus over divided squared cubed root power"
+    ).split()
+)
 
 
 def _no_single_number(text: str) -> bool:
-    """Return True if what could not be read as a quantity cannot be one: infinity, or words around no number or several.
+    """Return True for infinity, and for words around no number or several, as in `from 13 to 20`.
 
-    `from 13 to 20` is no number, and SymPy would take the last it sees. Words beside one number,
-    however it is written (`1/2 of the pizza`), and words of arithmetic leave the question open.
+    SymPy would take the last number that it sees. Words beside one number (`1/2 of the pizza`), and
+    words of arithmetic leave the question open.
     """
     if _NO_NUMBER.match(text):
         return True
-    pieces, start = [], 0
+    parts, start = [], 0
     for word in _WORD.finditer(text):
         name = word.group().lower()
         if name not in _MATH_WORDS and read_unit(name) is None:
-            pieces.append(text[start : word.start()])
+            parts.append(text[start : word.start()])
             start = word.end()
-    numbers = sum(re.search(r"\d", piece) is not None for piece in [*pieces, text[start:]])
-    return bool(pieces) and (numbers > 1 or (numbers == 0 and "\\" not in text))
+    numbers = sum(re.search(r"\d", part) is not None for part in [*parts, text[start:]])
+    return bool(parts) and (numbers > 1 or (numbers == 0 and "\\" not in text))
 
 
 def _compare_expressions(left: str, right: str) -> Outcome:
     first, second = read_expression(left), read_expression(right)
     if first is not None and second is not None:
-        equal = algebra.equal(first, second)
-        if equal is None:
-            return UNDECIDED
-        return Outcome(equal, "same_expression" if equal else "different_expression")
+        return _outcome(algebra.equal(first, second), "expression")
     if not (_may_be_math(left) and _may_be_math(right)):
         return Outcome(False, "different")
     return UNDECIDED
 
 
-def _compare_relations(left: str, right: str, unit: str | None, precision: int | None) -> Outcome:
-    """Compare an equation with another, or with a number, by rules; other relations are left to SymPy.
+def _outcome(equal: bool | None, noun: str) -> Outcome:
+    if equal is None:
+        return UNDECIDED
+    return Outcome(equal, f"same_{noun}" if equal else f"different_{noun}")
 
-    Two equations are compared where their sides are polynomials. A number differs from an equation
-    of which no side is that number.
-    """
+
+def _compare_relations(left: str, right: str, unit: str | None, precision: int | None) -> Outcome:
+    """Compare an equation with another, or with a number; other relations are left to SymPy."""
+    both = left + right
     sides = [
-        [side for side in re.split(r"(?<![<>!])=", text) if side.strip()] for text in (left, right)
+        [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
+        for text in (left, right)
     ]
-    equations = not re.search(
-        r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", left + right
-    )
-    if equations and sorted(len(pair) > 1 for pair in sides) == [False, True]:
-        pairs = [
-            (read_quantity(a.strip()), read_quantity(b.strip()), a, b)
-            for a in sides[0]
-            for b in sides[1]
-        ]
-        number = read_quantity(left if len(sides[0]) == 1 else right)
-        if number is not None and not any(
-            a is not None
-            and b is not None
-            and _compare_quantities(a, b, first, second, unit, precision).equal
-            for a, b, first, second in pairs
-        ):
-            return Outcome(False, "different")
-    if all(len(pair) == 2 for pair in sides) and not re.search(
-        r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", left + right
-    ):
-        trees = [[read_expression(side.strip()) for side in pair] for pair in sides]
-        if all(tree is not None for pair in trees for tree in pair):
+    a, b = read_quantity(left), read_quantity(right)
+    # A number differs from an equation of which no side is that number.
+    if not re.search(r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", both):
+        number = a if len(sides[0]) == 1 else b
+        if number is not None and sorted(len(part) > 1 for part in sides) == [False, True]:
+            pairs = [(read_quantity(x), read_quantity(y)) for x in sides[0] for y in sides[1]]
+            if not any(
+                x and y and _compare_quantities(x, y, unit, precision).equal for x, y in pairs
+            ):
+                return Outcome(False, "different")
+    # Two equations with polynomials on all sides.
+    if not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", both) and len(sides[0] + sides[1]) == 4:
+        trees = [[read_expression(side) for side in part] for part in sides]
+        if all(len(pair) == 2 and None not in pair for pair in trees):
             differences = [("+", pair[0], ("-", pair[1])) for pair in trees]
             same = algebra.proportional(differences[0], differences[1])  # type: ignore[arg-type]
             if same is not None:
-                return Outcome(same, "same_equation" if same else "different_equation")
-    if (read_quantity(left) is not None or read_quantity(right) is not None) and not all(
-        _may_be_math(text) for text in (left, right)
-    ):
+                return _outcome(same, "equation")
+    if (a is not None or b is not None) and not (_may_be_math(left) and _may_be_math(right)):
         return Outcome(False, "different")
     return UNDECIDED

@@ -1,4 +1,4 @@
-"""Text as models write it, brought to one plain form: full-width letters, LaTeX spacing, control characters."""
+"""One plain form for what models write: full-width letters, LaTeX spacing, control characters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 MAX_RESPONSE_CHARS = 20_000
 """Longer responses keep their first tenth and their end: an answer stands at one of the two."""
 
-_TABLE: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_TABLE: dict[int, str | int | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _TABLE.update(dict.fromkeys([*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F], None))
 _TABLE.update(dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F)], None))
 _TABLE.update(dict.fromkeys([0xA0, 0x2002, 0x2003, 0x2009, 0x200A, 0x202F, 0x205F, 0x3000], " "))
@@ -22,7 +22,9 @@ _TABLE.update({ord("℃"): "°C"})
 
 _NEEDS_TABLE = re.compile(r"[^\t\n\x20-\x7e]")
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
+# `</s>`, `<|im_end|>`
 _END_TOKEN = re.compile(r"</s>|<\|im_(?:start|end)\|>|<\|end(?:oftext|_of_text)?\|>|<\|eot_id\|>")
+# `\n### Next question:`
 _NEXT_PROBLEM = re.compile(
     r"\n[\s#*]*(?:next )?(?:question|problem|hint|human|user|solution to problem)\b[^\n]{0,12}:",
     re.I,
@@ -31,7 +33,7 @@ _SPACES = re.compile(r"[ \t]+")
 
 
 def clean_response(text: str) -> str:
-    """Bring a response to plain form and drop what is not part of it; see `split_response`."""
+    """Return the first part of `split_response`."""
     return split_response(text)[0]
 
 
@@ -41,12 +43,8 @@ def split_response(text: str) -> tuple[str, str]:
     Control characters, hidden thinking and end tokens are dropped. A response longer than
     `MAX_RESPONSE_CHARS` keeps its start and its end.
 
-    Args:
-        text: the response as generated.
-
     Returns:
-        The text to search for an answer, and what follows a heading such as "Question:" (usually
-        nothing).
+        The text to search for an answer, and what follows a heading such as "Question:", if any.
     """
     if len(text) > MAX_RESPONSE_CHARS:
         head = MAX_RESPONSE_CHARS // 10
@@ -72,18 +70,24 @@ def plain_characters(text: str) -> str:
     return text.translate(_TABLE)
 
 
+# `\text{cm}`, `\mathrm {kg}`
 _WRAPPED = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mathsf|mbox|operatorname|rm|bf|bm|boldsymbol|emph)"
-    r"\s*\*?\s*\{([^{}]*)\}"
+    r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mathsf|mbox|operatorname"
+    r"|rm|bf|bm|boldsymbol|emph)\s*\*?\s*\{([^{}]*)\}"
 )
+# `\(`, `$$`, `\displaystyle`
 _DELIMITERS = re.compile(
     r"\\[()\[\]]|\$\$?|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])"
 )
+# `\left`, `\Big.`
 _SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])\s*\.?")
+# `\,`, `\quad`, `\hspace{2em}`
 _THIN = re.compile(
     r"\\[,;:! ]|~|\\q?quad(?![a-zA-Z])|\\(?:hspace|vspace|phantom|hfill)\*?(?:\{[^{}]*\})?"
 )
+# `^\circ`, `^{\circ}`, `\degree`
 _DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])|\{\s*\\circ\s*\}|\^\{?°\}?")
+# `\\frac` with its backslash escaped twice
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(\[])")
 _SIMPLE = [
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
@@ -106,6 +110,7 @@ _SIMPLE = [
     (re.compile(r"\*\s*°"), "°"),
     (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
 ]
+# the separator in `1{,}234` and `1,\!234`
 _THOUSANDS_GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s*)(?=\d{3})")
 
 
@@ -119,12 +124,6 @@ def plain_math(text: str) -> str:
 
     `$\dfrac { 20 } { 3 }\,\text{cm}$` becomes `\frac { 20 } { 3 }cm`; spacing commands, delimiters
     and text wrappers go, `\times` becomes `*`, degrees become `°`.
-
-    Args:
-        text: an answer, not a whole response.
-
-    Returns:
-        The same answer in fewer spellings.
     """
     text = plain_characters(text).strip()
     if _SPECIAL.search(text) is None:
@@ -133,13 +132,8 @@ def plain_math(text: str) -> str:
         text = _THOUSANDS_GROUP.sub("", text)
         if "\\begin" not in text:
             text = _DOUBLED.sub(r"\\", text)
-        text = (
-            text.replace("\\%", "%")
-            .replace("\\$", "")
-            .replace("\\{", "{")
-            .replace("\\}", "}")
-            .replace("\\_", "_")
-        )
+        for char in "%${}_":
+            text = text.replace("\\" + char, "" if char == "$" else char)
         text = _DELIMITERS.sub(" ", text)
         text = _SIZES.sub("", text)
         text = _DEGREE.sub("°", text)
@@ -150,11 +144,8 @@ def plain_math(text: str) -> str:
                 break
     elif "{,}" in text:
         text = _THOUSANDS_GROUP.sub("", text)
-    text = (
-        text.replace("$", " ")
-        .replace("**", "^" if re.search(r"\w\*\*\d", text) else "")
-        .replace("`", "")
-    )
+    power = "^" if re.search(r"\w\*\*\d", text) else ""  # `x**2`, but not `**bold**`
+    text = text.replace("$", " ").replace("**", power).replace("`", "")
     text = _DEGREE.sub("°", text) if "°" in text else text
     for pattern, replacement in _SIMPLE:
         text = pattern.sub(replacement, text)

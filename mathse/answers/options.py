@@ -1,4 +1,4 @@
-"""The options of a multiple-choice problem: their labels, their words, and which one a short text equals."""
+"""The options of a multiple-choice problem, and which one a short text equals."""
 
 from __future__ import annotations
 
@@ -26,31 +26,20 @@ _LABELLED = re.compile(r"^\s*[(]?([A-Ha-h])\s*[).:、]\s*(?=\S)")
 
 @lru_cache(maxsize=4096)
 def read_options(choices: tuple[str, ...]) -> Options:
-    """Label the options: A, B, C … by position, unless the options are letters of their own."""
+    """Label the options A, B, C …, unless they are letters (`F`) or bring labels (`A. red`)."""
     texts = tuple(plain_characters(choice).strip() for choice in choices)
-    letters = [text.strip("() .") for text in texts]
-    if (
-        texts
-        and all(re.fullmatch(r"[A-Z]", letter) for letter in letters)
-        and len(set(letters)) == len(letters)
-    ):
-        return Options(tuple(letters), texts)
-    labelled = [_LABELLED.match(text) for text in texts]
-    if (
-        texts
-        and all(labelled)
-        and len({match.group(1).upper() for match in labelled if match}) == len(texts)
-    ):
-        return Options(
-            tuple(match.group(1).upper() for match in labelled if match),
-            tuple(_LABELLED.sub("", text) for text in texts),
-        )
+    letters = tuple(text.strip("() .") for text in texts)
+    if len(set(letters)) == len(texts) and all(re.fullmatch("[A-Z]", part) for part in letters):
+        return Options(letters, texts)
+    labels = tuple(match[1].upper() for text in texts if (match := _LABELLED.match(text)))
+    if len(set(labels)) == len(texts):
+        return Options(labels, tuple(_LABELLED.sub("", text) for text in texts))
     return Options(tuple(string.ascii_uppercase[: len(texts)]), texts)
 
 
 @lru_cache(maxsize=16384)
 def plain_text(text: str) -> str:
-    """Reduce words to what counts in a comparison: lower case, no articles, no punctuation at the edges."""
+    """Reduce words for a comparison: lower case, no articles, no punctuation at the edges."""
     text = plain_math(text).lower().replace("_", " ")
     text = re.sub(r"^(?:the|an|a)\s+", "", text.strip(" .;:,!?\"'*()"))
     return re.sub(r"[\s\"'`*]+", " ", text).strip(" .;:,!?")
@@ -63,12 +52,8 @@ def option_by_text(text: str, options: Options) -> int | None:
         return None
     same = [index for index, option in enumerate(options.texts) if plain_text(option) == plain]
     if not same:
-        squeezed = plain.replace(" ", "")
-        same = [
-            index
-            for index, option in enumerate(options.texts)
-            if plain_text(option).replace(" ", "") == squeezed
-        ]
+        joined = [plain_text(option).replace(" ", "") for option in options.texts]
+        same = [index for index, option in enumerate(joined) if option == plain.replace(" ", "")]
     if not same:
         same = [index for index, option in enumerate(options.texts) if _same_value(text, option)]
     return same[0] if same and len({options.texts[index] for index in same}) == 1 else None
@@ -78,11 +63,7 @@ def option_by_text(text: str, options: Options) -> int | None:
 def _same_value(text: str, option: str) -> bool:
     left, right = read_quantity(text), read_quantity(option)
     if left is not None and right is not None:
-        if (
-            left.unit is not None
-            and right.unit is not None
-            and left.unit.dimension != right.unit.dimension
-        ):
+        if left.unit and right.unit and left.unit.dimension != right.unit.dimension:
             return False
         if left.exact is not None and right.exact is not None:
             return left.exact == right.exact

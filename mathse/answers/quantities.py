@@ -18,13 +18,12 @@ class Quantity:
     """A constant with its unit.
 
     Attributes:
-        exact: the exact value, where it is rational.
-        value: the value as a float, for surds, π and the like (and for rational ones too).
+        exact: the exact value, if it is rational.
+        value: the value as a float.
         tree: the expression it was read from.
         decimals: digits after the point if it is written as a decimal number, 0 for a written
             integer, else None.
         unit: the unit, if one is named.
-        noun: the counted thing, if one is named and is no unit.
     """
 
     exact: Fraction | None
@@ -32,118 +31,84 @@ class Quantity:
     tree: Tree
     decimals: int | None
     unit: Unit | None = None
-    noun: str = ""
 
 
-_SMALL = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
-_SMALL += ["thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-_TENS = dict(
-    zip(
-        ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"],
-        range(20, 100, 10),
-        strict=True,
-    )
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve "
+    "thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
 )
-_WORDS = {word: value for value, word in enumerate(_SMALL)} | _TENS
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS = {word: value for value, word in enumerate(_SMALL.split())}
+_WORDS |= {word: 10 * ten for ten, word in enumerate(_TENS.split(), start=2)}
 _SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_PARTS = {
-    "half": 2,
-    "halves": 2,
-    "third": 3,
-    "quarter": 4,
-    "fourth": 4,
-    "fifth": 5,
-    "sixth": 6,
-    "seventh": 7,
-    "eighth": 8,
-    "ninth": 9,
-    "tenth": 10,
-}
+_ORDINALS = "half third fourth fifth sixth seventh eighth ninth tenth"
+_PARTS = {word: value for value, word in enumerate(_ORDINALS.split(), start=2)}
+_PARTS |= {"halves": 2, "quarter": 4}
 NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
-_CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "两": 2,
-}
+_CHINESE_DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")}
+_CHINESE_DIGITS |= {"〇": 0, "两": 2}
 _CHINESE_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 
+# `-12`, `3.`, `.5`
 _PLAIN_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)$")
+# `1,234,567`, `1 234`
 _THOUSANDS = re.compile(
     r"(?<![\d.])([1-9]\d{0,2}(?:,\d{3})+)(?![\d,])|(?<![\d.])([1-9]\d{0,2}(?: \d{3})+)(?![\d ])"
 )
+# `e-3` of `1.5e-3`
 _SCIENTIFIC = re.compile(r"(?<=\d)[eE]\s*([-+]?\d+)$")
+# `3 million`, `20K`
 _SCALED = re.compile(
     r"^(.*\d)\s*(hundred|thousand|million|billion|trillion|万|亿|[KMB](?=$|\s))\s*(.*)$"
 )
+# `$5`, `-US$ 5`, `5€`
 _CURRENCY = re.compile(r"^\s*([-+]?)\s*([$€£¥]|US\$|USD|RMB|Rs\.?)\s*(?=[\d.\\-])|\s*([€£¥])$")
+# `cm` of `5 cm`, `square inches`, `km per hour`, `m^{2}`
 _NAMED_UNIT = re.compile(
     r"(?:(?<=[\d)}%°|])|(?<=\s)|(?<=\bpi))\s*"
-    r"(?P<unit>(?:(?:square|sq|cubic|cu)\.?\s*)?(?:[^\W\d_]|[%°$])[^\W\d_.°]*(?:\s*\^\s*\{?\s*[23]\s*\}?)?"
-    r"(?:\s*(?:/|\bper\b)\s*[^\W\d_]+(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?(?:\s+squared|\s+cubed)?)\s*\.?$"
+    r"(?P<unit>(?:(?:square|sq|cubic|cu)\.?\s*)?(?:[^\W\d_]|[%°$])[^\W\d_.°]*"
+    r"(?:\s*\^\s*\{?\s*[23]\s*\}?)?(?:\s*(?:/|\bper\b)\s*[^\W\d_]+(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?(?:\s+squared|\s+cubed)?)\s*\.?$"
 )
+# `5{cm}`
 _BRACED_UNIT = re.compile(r"\{\s*([A-Za-z][A-Za-z. ]*[A-Za-z])\s*\}$")
-_NOT_NOUNS = {"sin", "cos", "tan", "log", "sqrt", "frac", "and", "pi"}
+_FUNCTIONS = ("sin", "cos", "tan", "log", "sqrt", "pi")
+# `about 5`, `≈5`
 _APPROXIMATELY = re.compile(
-    r"^(?:about|approximately|around|roughly|nearly|exactly|only|just|approx\.?|约为?|大约|\\approx|≈|~)\s*",
+    r"^(?:about|approximately|around|roughly|nearly|exactly|only|just|approx\.?"
+    r"|约为?|大约|\\approx|≈|~)\s*",
     re.I,
 )
 
 
 @lru_cache(maxsize=16384)
 def read_quantity(text: str) -> Quantity | None:
-    """Read a constant: integer, decimal, fraction, mixed number, percent, surd, number word, with or without unit.
+    """Read a constant in LaTeX or plain text, with or without unit; None if it is not one constant.
 
-    Args:
-        text: the answer alone, LaTeX or plain.
-
-    Returns:
-        The quantity, or None if the text is not one constant.
+    Integers, decimals, fractions, mixed numbers, percents, surds and number words are constants.
     """
     if _PLAIN_NUMBER.match(text):
-        return _decimal(text, None, "")
+        return _decimal(text, None)
     body = plain_math(text).strip(" .;:,\"'*")
     body = _APPROXIMATELY.sub("", body)
     if not body or len(body) > 400:
         return None
+    # A currency before or after the number.
     unit: Unit | None = None
-    noun = ""
     currency = _CURRENCY.search(body)
     if currency is not None:
-        unit = read_unit(
-            (currency.group(2) or currency.group(3) or "").replace("US", "").replace("Rs.", "Rs")
-        )
+        name = currency.group(2) or currency.group(3) or ""
+        unit = read_unit(name.replace("US", "").replace("Rs.", "Rs"))
         body = _CURRENCY.sub(lambda match: match.group(1) or "", body)
-    elif (
-        "$" in text
-        and re.search(r"\\?\$\s*\d", text)
-        and text.count("$") % 2 == 1
-        and text.lstrip(" -\\")[:1] == "$"
-    ):
+    elif text.count("$") % 2 and text.lstrip(" -\\")[:1] == "$" and re.search(r"\$\s*\d", text):
         unit = read_unit("$")
     body = ungroup(body)
     words = number_from_words(body)
     if words is not None:
-        return Quantity(
-            words, float(words), ("n", words), 0 if words.denominator == 1 else None, unit, noun
-        )
-    if (
-        body.endswith("}")
-        and (braced := _BRACED_UNIT.search(body)) is not None
-        and read_unit(braced.group(1))
-    ):
+        decimals = 0 if words.denominator == 1 else None
+        return Quantity(words, float(words), ("n", words), decimals, unit)
+    # A unit or a counted thing after the number.
+    braced = _BRACED_UNIT.search(body) if body.endswith("}") else None
+    if braced is not None and read_unit(braced.group(1)):
         body = f"{body[: braced.start()]} {braced.group(1)}"
     match = _NAMED_UNIT.search(body)
     if match is not None and match.start() > 0:
@@ -153,15 +118,9 @@ def read_quantity(text: str) -> Quantity | None:
         letters_only = re.fullmatch(r"[a-zA-Z]+", name) is not None
         if known is not None and not (len(name) == 1 and letters_only and attached):
             body, unit = body[: match.start("unit")].strip(), known
-        elif (
-            known is None
-            and len(name) > 3
-            and name.split()[0].lower() not in _NOT_NOUNS
-            and not (name.lower() in _SCALES or re.match(r"(?:sqrt|sin|cos|tan|log|pi)", name))
-        ):
-            body, noun = body[: match.start("unit")].strip(), name.lower()
-            if noun.startswith(("unit", "square unit", "sq")):
-                noun = ""
+        elif known is None and len(name) > 3 and not _is_math_word(name):
+            body = body[: match.start("unit")].strip()
+    # A scale, as in `3 million`.
     scaled = _SCALED.match(body)
     scale = Fraction(1)
     if scaled is not None and (not scaled.group(3) or read_unit(scaled.group(3)) is not None):
@@ -169,9 +128,10 @@ def read_quantity(text: str) -> Quantity | None:
         scale = Fraction(factor[scaled.group(2)])
         body = scaled.group(1).strip()
         unit = unit or read_unit(scaled.group(3))
+    # What is left must be one constant expression.
     body = body.strip(" ,")
     if _PLAIN_NUMBER.match(body) and scale == 1:
-        return _decimal(body, unit, noun)
+        return _decimal(body, unit)
     body = _SCIENTIFIC.sub(r"*10^{\1}", body)
     tree = read_expression(body)
     if tree is None or algebra.letters(tree):
@@ -182,21 +142,28 @@ def read_quantity(text: str) -> Quantity | None:
     value = float(exact) if exact is not None and abs(exact) < 10**300 else algebra.number(tree)
     if value is None:
         return None
-    return Quantity(exact, value, tree, None, unit, noun)
+    return Quantity(exact, value, tree, None, unit)
 
 
-def _decimal(text: str, unit: Unit | None, noun: str) -> Quantity | None:
-    if len(text) > 300:
-        return None
-    exact = Fraction(text if not text.endswith(".") else text[:-1])
-    decimals = len(text.partition(".")[2])
-    return Quantity(
-        exact, float(exact) if abs(exact) < 10**300 else 0.0, ("n", exact), decimals, unit, noun
+def _is_math_word(name: str) -> bool:
+    first = name.split()[0].lower()
+    return (
+        first in ("frac", "and", *_FUNCTIONS)
+        or name.lower() in _SCALES
+        or name.startswith(_FUNCTIONS)
     )
 
 
+def _decimal(text: str, unit: Unit | None) -> Quantity | None:
+    if len(text) > 300:
+        return None
+    exact = Fraction(text.removesuffix("."))
+    value = float(exact) if abs(exact) < 10**300 else 0.0
+    return Quantity(exact, value, ("n", exact), len(text.partition(".")[2]), unit)
+
+
 def ungroup(text: str) -> str:
-    """Remove thousands separators: `1,234,567` and `1 234`; a comma before other than three digits stays."""
+    """Remove the thousands separators of `1,234,567` and `1 234`, but not the comma of `3,14`."""
     if "," not in text and " " not in text:
         return text
     return _THOUSANDS.sub(lambda match: re.sub(r"[ ,]", "", match.group(0)), text)

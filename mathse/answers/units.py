@@ -83,6 +83,7 @@ _UNITS = {
 _POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
 _JOINED_POWER = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
 """`squareinches`: LaTeX drops the space in mathematics."""
+# `cm^2`, `°C`
 _PART = re.compile(
     r"^(?P<name>[^\W\d_]+|°[CFcf]?|[%$€£¥])\s*(?:\^?\s*\{?\s*(?P<power>[23])\s*\}?)?$"
 )
@@ -90,20 +91,13 @@ _PART = re.compile(
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """Read a unit such as `cm`, `square inches`, `squareinches`, `cm^2`, `km/h`, `米`.
-
-    Args:
-        text: the words that follow a number.
-
-    Returns:
-        The unit, or None if the words name none (a counted thing such as apples is no unit).
-    """
+    """Read a unit such as `cm`, `square inches`, `cm^2`, `km/h`, `米`; None for other words."""
     text = text.strip().rstrip(".").replace("{", "").replace("}", "").strip()
     if not text or len(text) > 40:
         return None
-    pieces = re.split(r"\s*/\s*|\s+per\s+|\s+an?\s+hour$", text)
-    if len(pieces) == 2:
-        above, below = read_unit(pieces[0]), read_unit(pieces[1])
+    parts = re.split(r"\s*/\s*|\s+per\s+|\s+an?\s+hour$", text)
+    if len(parts) == 2:
+        above, below = (read_unit(part) for part in parts)
         if above is None or below is None:
             return None
         return Unit(f"{above.dimension}/{below.dimension}", above.size / below.size)
