@@ -201,17 +201,17 @@ def _compare_values(
         return Outcome(same, "same_rounded" if same else "different_number")
     # One is the other, rounded to two digits or more.
     wanted, given = gold.decimals, found.decimals
-    if wanted is not None and wanted >= 2 and (given is None or given > wanted):
-        if difference <= _half_unit(wanted):
-            return Outcome(True, "rounds_to_gold")
-    elif given is not None and given >= 2 and wanted is None and not _terminates(gold.exact):
-        if difference <= _half_unit(given) * float(scale):
-            return Outcome(True, "gold_rounds_to_it")
+    longer = wanted is not None and wanted >= 2 and (given is None or given > wanted)
+    if longer and difference <= _half_unit(wanted or 0):
+        return Outcome(True, "rounds_to_gold")
+    endless = wanted is None and not _terminates(gold.exact)
+    if endless and given is not None and given >= 2 and difference <= _half_unit(given) * scale:
+        return Outcome(True, "gold_rounds_to_it")
     return Outcome(False, "different_number")
 
 
 def _half_unit(decimals: int) -> float:
-    """Half a unit of the last decimal span, with room for the rounding of floats."""
+    """Return half a unit of the last decimal, and a little more for the rounding of floats."""
     return 0.5 * 10.0**-decimals * (1 + 1e-9)
 
 
@@ -275,12 +275,11 @@ def _may_be_math(text: str) -> bool:
 
 _NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
-_MATH_WORDS = set(
-    (
-        "sqrt frac sin cos tan cot sec csc log exp abs arcsin arccos arctan pow mod gcd lcm max min "
-        "times plus minus over divided squared cubed root power"
-    ).split()
+_MATH_NAMES = (
+    "sqrt frac sin cos tan cot sec csc log exp abs arcsin arccos arctan pow mod gcd lcm max min"
+    " times plus minus over divided squared cubed root power"
 )
+_MATH_WORDS = set(_MATH_NAMES.split())
 
 
 def _no_single_number(text: str) -> bool:

@@ -1,9 +1,8 @@
 r"""Read one mathematical expression, LaTeX or plain, into a tree.
 
-The grammar covers what school answers are made of: numbers, letters, the four operations, powers,
-roots, fractions, factorials, absolute values and the elementary functions. It does not cover
-relations, sets, matrices, sums or
-integrals: those are for SymPy. Reading is linear in the length of the text and bounded in depth.
+The grammar: numbers, letters, the four operations, powers, roots, fractions, factorials, absolute
+values, elementary functions. Relations, sets, matrices, sums and integrals are for SymPy. Reading
+is linear in the length of the text and bounded in depth.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Union
 Tree = Union[  # noqa: UP007  (a recursive alias cannot be written with | at run time)
     tuple[str, Fraction], tuple[str, str], tuple[str, "Tree"], tuple[str, "Tree", "Tree"]
 ]
-"""`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)`, likewise `*`, `/`, `^`; functions as `("sin", a)`."""
+"""`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)` (or `*`, `/`, `^`), `("sin", a)`."""
 
 MAX_CHARS = 600
 MAX_DEPTH = 40
@@ -25,31 +24,18 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?|\.\d+)|(?P<command>\\[a-zA-Z]+)|(?P<word>[a-zA-Z]+)"
     r"|(?P<op>\*\*|[-+*/^_!%°(){}\[\]|']))"
 )
-_FUNCTIONS = {
-    "sin",
-    "cos",
-    "tan",
-    "cot",
-    "sec",
-    "csc",
-    "ln",
-    "log",
-    "lg",
-    "exp",
-    "arcsin",
-    "arccos",
-    "arctan",
-}
-_GREEK = set(
-    re.findall(
-        r"\w+",
-        "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho sigma tau phi "
-        "varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega",
-    )
+_FUNCTION_NAMES = "sin cos tan cot sec csc ln log lg exp arcsin arccos arctan"
+_FUNCTIONS = set(_FUNCTION_NAMES.split())
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho"
+    " sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
 )
+_GREEK = set(_GREEK_NAMES.split())
+# `2\frac{1}{3}`
 _MIXED_LATEX = re.compile(
     r"(?<![\d.^{_])(\d+)\s*\\frac\s*(?:\{\s*(\d+)\s*\}|(\d))\s*(?:\{\s*(\d+)\s*\}|(\d))"
 )
+# `2 1/3`, `2 and 1/3`
 _MIXED_PLAIN = re.compile(r"(?<![\d.^/])(\d+)(?:\s+|\s*and\s*)(\d+)\s*/\s*(\d+)(?![\d.])")
 
 
@@ -59,14 +45,7 @@ class Unreadable(ValueError):
 
 @lru_cache(maxsize=8192)
 def read_expression(text: str) -> Tree | None:
-    """Read an expression.
-
-    Args:
-        text: an expression as `normal.plain_math` returns it.
-
-    Returns:
-        Its tree, or None if the grammar does not cover it.
-    """
+    """Return the tree of an expression in `plain_math` form, or None outside the grammar."""
     if not text or len(text) > MAX_CHARS:
         return None
     text = _MIXED_LATEX.sub(_mixed, text)
@@ -78,8 +57,7 @@ def read_expression(text: str) -> Tree | None:
 
 
 def _mixed(match: re.Match[str]) -> str:
-    whole, *parts = [group for group in match.groups() if group is not None]
-    above, below = parts
+    whole, above, below = [group for group in match.groups() if group is not None]
     if int(above) >= int(below):
         return match.group(0)
     return f"({whole}+{above}/{below})"
@@ -87,13 +65,12 @@ def _mixed(match: re.Match[str]) -> str:
 
 def _tokens(text: str) -> list[str]:
     tokens: list[str] = []
-    position = 0
-    text = text.rstrip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
+    index, text = 0, text.rstrip()
+    while index < len(text):
+        match = _TOKEN.match(text, index)
         if match is None:
-            raise Unreadable(text[position:])
-        position = match.end()
+            raise Unreadable(text[index:])
+        index = match.end()
         token = match.group(match.lastgroup or 0)
         if match.lastgroup == "word":
             tokens.extend(_split_word(token))
@@ -103,7 +80,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _split_word(word: str) -> list[str]:
-    """Letters are variables, except where they spell a function, pi or sqrt."""
+    """Split a word into variables of one letter, unless it spells a function, pi or sqrt."""
     if word in _FUNCTIONS or word in ("pi", "sqrt"):
         return ["\\" + word]
     if len(word) <= 3:
@@ -123,33 +100,36 @@ class _Reader:
 
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens
-        self.at = 0
+        self.index = 0
         self.depth = 0
 
     def whole(self) -> Tree:
         tree = self.sum()
-        if self.at != len(self.tokens):
-            raise Unreadable(self.tokens[self.at])
+        if self.index != len(self.tokens):
+            raise Unreadable(self.tokens[self.index])
         return tree
 
     def peek(self) -> str:
-        return self.tokens[self.at] if self.at < len(self.tokens) else ""
+        return self.tokens[self.index] if self.index < len(self.tokens) else ""
 
     def take(self) -> str:
         token = self.peek()
         if not token:
             raise Unreadable("end")
-        self.at += 1
+        self.index += 1
         return token
 
     def expect(self, token: str) -> None:
         if self.take() != token:
             raise Unreadable(token)
 
-    def sum(self) -> Tree:
+    def deeper(self) -> None:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise Unreadable("depth")
+
+    def sum(self) -> Tree:
+        self.deeper()
         tree = self.product()
         while self.peek() in ("+", "-"):
             sign = self.take()
@@ -166,7 +146,11 @@ class _Reader:
                 self.take()
                 tree = (token, tree, self.signed())
             elif token and token not in ("\\pm", "\\mp") and _STARTS_ATOM.match(token):
-                if token[0].isdigit() and self.at > 0 and self.tokens[self.at - 1][-1].isdigit():
+                if (
+                    token[0].isdigit()
+                    and self.index > 0
+                    and self.tokens[self.index - 1][-1].isdigit()
+                ):
                     raise Unreadable("two numbers in a row")
                 tree = ("*", tree, self.power())
             else:
@@ -200,7 +184,7 @@ class _Reader:
                 return base
 
     def exponent(self) -> Tree:
-        """Powers associate to the right; a sign may follow the caret."""
+        """Read what follows a caret, perhaps with a sign; powers associate to the right."""
         if self.peek() in ("-", "+"):
             minus = self.take() == "-"
             tree = self.exponent()
@@ -208,19 +192,17 @@ class _Reader:
         base = self.argument() if self.peek()[:1].isdigit() else self.atom()
         if self.peek() == "^":
             self.take()
-            self.depth += 1
-            if self.depth > MAX_DEPTH:
-                raise Unreadable("depth")
+            self.deeper()
             return ("^", base, self.exponent())
         return base
 
     def argument(self) -> Tree:
-        r"""Read the argument of a LaTeX command: a group, or one character (`\frac12` is one half)."""
+        r"""Read an argument of a LaTeX command: a group, or one character (`\frac12` is 1/2)."""
         token = self.peek()
         if token[:1].isdigit() and "." not in token:
-            after_caret = self.at > 0 and self.tokens[self.at - 1] == "^"
+            after_caret = self.index > 0 and self.tokens[self.index - 1] == "^"
             if len(token) > 1 and not after_caret:
-                self.tokens[self.at] = token[1:]
+                self.tokens[self.index] = token[1:]
                 return ("n", Fraction(token[0]))
             self.take()
             return ("n", Fraction(token))
@@ -266,6 +248,7 @@ class _Reader:
         raise Unreadable(name)
 
     def function(self, name: str) -> Tree:
+        # Powers and bases before the argument, as in `\\sin^2 x` and `\\log_2 x`.
         base: Tree | None = None
         outer: Tree | None = None
         while self.peek() in ("^", "_"):
@@ -277,18 +260,14 @@ class _Reader:
             name, base = "log", ("n", Fraction(10))
         if name == "log" and base is None:
             raise Unreadable("log without a base")
+        # The argument goes on, as in `\\sin 2x`, up to a bracket or another function.
         inner = self.signed() if self.peek() in ("-", "+") else self.power()
-        while (
-            _STARTS_ATOM.match(self.peek())
-            and self.peek()[:1] not in ("(", "{")
-            and not self._is_function()
-        ):
+        while (token := self.peek()) and _STARTS_ATOM.match(token) and token[0] not in "({":
+            if token[0] == "\\" and token[1:] in _FUNCTIONS:
+                break
             inner = ("*", inner, self.power())
         tree: Tree = (name, inner) if base is None else ("/", ("ln", inner), ("ln", base))
         return tree if outer is None else ("^", tree, outer)
-
-    def _is_function(self) -> bool:
-        return self.peek()[:1] == "\\" and self.peek()[1:] in _FUNCTIONS
 
     def subscript(self) -> str:
         name = ""

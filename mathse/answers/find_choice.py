@@ -17,6 +17,7 @@ MAX_LOOSE_SENTENCES = 3
 _CIRCLED = {char: index for index, char in enumerate("①②③④⑤⑥⑦⑧")}
 
 
+# `A) red`, `(B). blue`
 _LIST_LINE = re.compile(r"^\s*\(?[A-Z]{1,2}\s*[).:]\s*\S")
 
 
@@ -27,41 +28,31 @@ def option_of(text: str, options: Options) -> int | None:
     The letter wins over other words beside it, except yes and no: `A) no` says no.
     """
     text = text.strip()
-    exact = [index for index, option in enumerate(options.texts) if option == text]
-    if exact:
-        return exact[0]
+    if text in options.texts:
+        return options.texts.index(text)
     bare = _bare(text)
+    # A as the answer's heading, not as a label.
     if bare.startswith("A:"):
         answered = _after_a(bare[2:].strip(), options)
         if answered is not None:
             return answered
+    # A label that opens the text.
     match = _letter_pattern(options.labels).match(bare)
     if match is not None:
         if _several_labels(bare, options):
             return None
         named = yes_or_no(bare[match.end() :].lstrip(" ).:,;-*_\"'}]"), options)
-        return (
-            options.labels.index((match.group(1) or match.group(2)).upper())
-            if named is None
-            else named
-        )
-    if (
-        len(text) == 1
-        and text in _CIRCLED
-        and not any(set(option) & set(_CIRCLED) for option in options.texts)
-    ):
+        return options.labels.index(_label(match)) if named is None else named
+    # A circled number, unless the options have some of their own.
+    if text in _CIRCLED and not any(set(option) & set(_CIRCLED) for option in options.texts):
         return _CIRCLED[text] if _CIRCLED[text] < len(options.labels) else None
     return option_by_text(text, options)
 
 
 def _after_a(text: str, options: Options) -> int | None:
-    """The option that the words after "A:" give, where A stands for answer: `A: No`, `A: it is 0.8`."""
-    for index in (
-        yes_or_no(text, options),
-        option_by_text(text, options),
-        mentioned(text, options),
-    ):
-        if index is not None:
+    """Return the option that the words after "A:" give: `A: No`, `A: it is 0.8`."""
+    for find in (yes_or_no, option_by_text, mentioned):
+        if (index := find(text, options)) is not None:
             return index
     return by_value(text, options) if len(text.split()) > 1 else None
 
@@ -69,10 +60,8 @@ def _after_a(text: str, options: Options) -> int | None:
 def _several_labels(text: str, options: Options) -> bool:
     """Return True if a text answers with a list of labels, as in `(A), (C) and (E)`."""
     letter = f"[(]?[{''.join(options.labels)}][)]?"
-    return (
-        re.match(rf"^{letter}\s*(?:,|and|or|&|和|或)\s*(?:and|or)?\s*{letter}(?![\w'])", text)
-        is not None
-    )
+    several = rf"^{letter}\s*(?:,|and|or|&|和|或)\s*(?:and|or)?\s*{letter}(?![\w'])"
+    return re.match(several, text) is not None
 
 
 def _bare(text: str) -> str:
@@ -82,48 +71,40 @@ def _bare(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def _letter_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
-    """A label that opens a text: `C`, `(C)`, `C.`, `C) 12`, `option C`, `{C}`."""
+    """Return the pattern of a label that opens a text: `C`, `(C)`, `C) 12`, `option C`, `{C}`."""
     letter = f"[{''.join(labels)}{''.join(labels).lower()}]"
-    lead = r"^(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|letter|answer|image|figure|选项|选)\s*:?\s*)?[\"'*_{$\s]*"
+    noun = "option|choice|letter|answer|image|figure|选项|选"
+    lead = rf"^(?:(?:the\s+)?(?:correct\s+)?(?:{noun})\s*:?\s*)?[\"'*_{{$\s]*"
     ends = r"(?=[).:,;、}\]*\"']|\s*$|\s+-\s|\s*\()"
     return re.compile(rf"{lead}(?:[(\[]\s*({letter})\s*[)\]]|({letter})\s*{ends})")
 
 
 def find_option(text: str, options: Options) -> Span | None:
-    """Find the option that a response chooses.
+    """Return a span whose text is the label of the option that a response chooses, or None.
 
     Args:
-        text: a response that went through `normal.clean_response`.
+        text: a response that went through `clean_response`.
         options: the options of the problem.
-
-    Returns:
-        A span whose text is the option's label, or None.
     """
     if not text or not options.labels or _only_lists_options(text):
         return None
-    if len(text) <= 80 and "\n" not in text and "boxed" not in text and not _stated_later(text):
+    stated_later = any(span.start > 0 for span in markers.markers(text))
+    if len(text) <= 80 and "\n" not in text and "boxed" not in text and not stated_later:
         whole = option_of(text, options)
         if whole is not None:
             return Span(0, options.labels[whole], "whole")
-    stated = _stated(text, options)
-    if stated is not None:
-        return stated
-    return _concluded(text, options)
-
-
-def _stated_later(text: str) -> bool:
-    return any(span.start > 0 for span in markers.markers(text))
+    return _stated(text, options) or _concluded(text, options)
 
 
 def _only_lists_options(text: str) -> bool:
-    """Return True if a response does nothing but list labelled options, as weak models do."""
+    """Return True if a response only lists labelled options, as weak models do."""
     lines = [line for line in text.split("\n") if line.strip()]
     listed = sum(_LIST_LINE.match(line) is not None for line in lines)
     return listed > 1 and listed >= len(lines) - 1 and not markers.markers(text)
 
 
 def _stated(text: str, options: Options) -> Span | None:
-    """The last box or "answer is" that names an option."""
+    """Return the last box or "answer is" that names an option."""
     spans = list(markers.markers(text))
     box = markers.last_boxed(text) if "box" in text else None
     if box is not None:
@@ -136,7 +117,7 @@ def _stated(text: str, options: Options) -> Span | None:
 
 
 def _in_snippet(snippet: str, options: Options) -> int | None:
-    """Resolve what follows "the answer is": its opening label, its whole words, a label in brackets, a mention."""
+    """Resolve what follows "the answer is": a label, the option's words, or a mention of it."""
     index = option_of(snippet, options)
     if index is not None:
         return index
@@ -148,48 +129,54 @@ def _in_snippet(snippet: str, options: Options) -> int | None:
     if len(labels) > 2:
         return None
     yes = yes_or_no(snippet, options)
-    if yes is not None:
-        return yes
-    return mentioned(snippet, options)
+    return mentioned(snippet, options) if yes is None else yes
 
 
 def _concluded(text: str, options: Options) -> Span | None:
-    """Without a statement: an opening yes or no, a last line that is a letter, then the sentences that conclude."""
+    """Find the option of a response without a statement of the answer."""
+    # An opening yes or no, and a last line that is a label.
     index = yes_or_no(text, options)
     if index is not None:
         return Span(0, options.labels[index], "first")
     last_line = text.rsplit("\n", 1)[-1]
     match = _letter_pattern(options.labels).match(_bare(last_line))
     if match is not None and len(last_line) <= 4:
-        return Span(len(text) - len(last_line), (match.group(1) or match.group(2)).upper(), "last")
+        return Span(len(text) - len(last_line), _label(match), "last")
+    # The only label that is named, unless a conclusion names an option by its words.
     parts = markers.sentences(text)
     if not parts:
         return None
     conclusions = [part for part in parts if markers.concludes(part.text)]
     named = labels_in(text, options)
-    if len(named) == 1 and not any(
-        mentioned(part.text, options) is not None for part in conclusions
-    ):
+    by_words = [part for part in conclusions if mentioned(part.text, options) is not None]
+    if len(named) == 1 and not by_words:
         return Span(0, options.labels[named.pop()], "only")
+    # What the conclusions, the first and the last sentence name.
     for part in [*reversed(conclusions[-2:]), parts[0], parts[-1]]:
-        labels = labels_in(part.text, options)
-        if len(labels) == 1:
-            return Span(part.start, options.labels[labels.pop()], "conclusion")
-        index = mentioned(part.text, options)
-        if index is None:
-            index = mentioned(
-                re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", part.text)[0],
-                options,
-            )
-        if index is None:
-            index = by_value(part.text, options)
+        index = _named_in(part.text, options)
         if index is not None:
             return Span(part.start, options.labels[index], "conclusion")
+    # A label that opens the text, a mention in a short text, a yes or no by its sense.
     opening = _letter_pattern(options.labels).match(_bare(parts[0].text))
     if opening is not None and len(labels_in(text, options)) <= 1:
-        return Span(0, (opening.group(1) or opening.group(2)).upper(), "first")
+        return Span(0, _label(opening), "first")
     index = mentioned(text, options) if len(parts) <= MAX_LOOSE_SENTENCES else None
     if index is not None:
         return Span(0, options.labels[index], "only")
     index = by_polarity(text, parts, options)
     return None if index is None else Span(0, options.labels[index], "polarity")
+
+
+def _named_in(sentence: str, options: Options) -> int | None:
+    labels = labels_in(sentence, options)
+    if len(labels) == 1:
+        return labels.pop()
+    main_clause = re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", sentence)[0]
+    for find, text in ((mentioned, sentence), (mentioned, main_clause), (by_value, sentence)):
+        if (index := find(text, options)) is not None:
+            return index
+    return None
+
+
+def _label(match: re.Match[str]) -> str:
+    return (match.group(1) or match.group(2)).upper()

@@ -1,4 +1,4 @@
-"""Where in a response the answer stands: closing sentences, boxes, conclusions; English and Chinese."""
+"""Find spans that state an answer: boxes, markers, conclusions; English and Chinese."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a response that states an answer.
-
-    Attributes:
-        start: where it begins in the response.
-        text: the part itself.
-        rule: how it was recognised: boxed, marker, conclusion, whole, first, last.
-    """
+    """A part of a response that states an answer: its start, its text, and the rule that found it."""
 
     start: int
     text: str
@@ -28,11 +22,13 @@ MAX_BOXES = 24
 
 MAX_MARKERS = 40
 
+# `\boxed{5}`, `\fbox{5}`, `\boxed 5`
 _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
+# `the answer to the question is`, `**Answer:**`, `#### ` before a number
 _MARKER = re.compile(
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
-    r"(?P<middle>[^\n:.=]{0,90}?)"
-    r"(?:\*\*|__)?[ \t]*(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
+    r"(?P<middle>[^\n:.=]{0,90}?)(?:\*\*|__)?[ \t]*"
+    r"(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
     r"(?:\*\*|__)?[ \t]*:?[ \t]*(?:\*\*|__)?"
     r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
@@ -46,49 +42,45 @@ _CONCLUSION = re.compile(
     r"we (?:get|find|have|obtain)|it follows|this means|conclude)\b|所以|因此|故|综上|∴|\\therefore)",
     re.I,
 )
+# the points of `It is 3.5. So` but the one inside the number; `!` after a word; a line's end
 _SENTENCE_END = re.compile(
-    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$\\])|(?<=[a-z\s])!(?=\s|$)|[?。！？]|\n"
+    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$\\])"
+    r"|(?<=[a-z\s])!(?=\s|$)|[?。！？]|\n"
 )
+# `e.g`, `sq`, a letter, a number that opens the text
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|approx|sq|cu|ft|in|vs|Mr|Mrs|Dr|No|St|[A-Z])|^\s*\d)$"
 )
-_NOTHING = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
+# `** :`
+_EMPTY = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
 
 
 def boxed(text: str) -> list[Span]:
-    r"""Return the contents of all `\boxed{…}`, with balanced braces; an unclosed last box runs to its line's end."""
+    r"""Return the contents of all `\boxed{…}`; an unclosed last box runs to its line's end."""
     spans = []
     for match in list(_BOXED.finditer(text))[-MAX_BOXES:]:
-        if match.group("bare"):
-            spans.append(Span(match.start(), match.group("bare"), "boxed"))
-            continue
-        begin = match.end()
-        end = _closing_brace(text, begin)
-        content = (
-            text[begin + 1 : end] if end > 0 else text[begin + 1 :].split("\n", 1)[0].rstrip(" $.*")
-        )
-        if not _NOTHING.match(content):
+        start, content = match.end(), match.group("bare")
+        if not content:
+            end = _closing_brace(text, start)
+            rest = text[start + 1 : end if end > 0 else None]
+            content = rest if end > 0 else rest.split("\n", 1)[0].rstrip(" $.*")
+        if match.group("bare") or not _EMPTY.match(content):
             spans.append(Span(match.start(), content, "boxed"))
     return spans
 
 
-def _closing_brace(text: str, begin: int) -> int:
+def _closing_brace(text: str, start: int) -> int:
     depth = 0
-    for position in range(begin, min(len(text), begin + 4000)):
-        char = text[position]
-        if char == "\\":
-            continue
-        if char in "{}" and text[position - 1] == "\\":
-            continue
-        if char == "{":
-            depth += 1
-        elif char == "}":
-            depth -= 1
-            if depth == 0:
-                return position
+    for index in range(start, min(len(text), start + 4000)):
+        char = text[index]
+        if char in "{}" and text[index - 1] != "\\":
+            depth += 1 if char == "{" else -1
+            if depth == 0 and char == "}":
+                return index
     return -1
 
 
+# ` and `, `, `, `\text{ or }` between two boxes
 _LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(?:and|or)\s*\})*")
 
 
@@ -98,14 +90,12 @@ def last_boxed(text: str) -> Span | None:
     if not spans:
         return None
     first = len(spans) - 1
-    ends = {span.start: text.find(span.text, span.start) + len(span.text) for span in spans}
     while first > 0:
-        between = text[ends[spans[first - 1].start] + 1 : spans[first].start]
-        if (
-            len(between) > 40
-            or not re.search(r"and|or|,|、|和|或", between)
-            or not _LINK.fullmatch(between)
-        ):
+        before = spans[first - 1]
+        end = text.find(before.text, before.start) + len(before.text)
+        between = text[end + 1 : spans[first].start]
+        joined = len(between) <= 40 and re.search(r"and|or|,|、|和|或", between)
+        if not (joined and _LINK.fullmatch(between)):
             break
         first -= 1
     if first == len(spans) - 1:
@@ -114,7 +104,7 @@ def last_boxed(text: str) -> Span | None:
 
 
 _MARKER_WORDS = ("ans", "solution", "result", "choice", "option", "###")
-"""A marker holds one of these, and they are found far sooner than the pattern, which tries at every word."""
+"""Each marker contains one of these; finding them is far faster than the pattern alone."""
 
 
 def _marker_matches(text: str) -> Iterator[re.Match[str]]:
@@ -125,13 +115,13 @@ def _marker_matches(text: str) -> Iterator[re.Match[str]]:
         return
     starts = set()
     for word in _MARKER_WORDS:
-        at = low.find(word)
-        while at >= 0:
+        index = low.find(word)
+        while index >= 0:
             if word == "###":
-                while at and text[at - 1] in " \t":
-                    at -= 1
-            starts.add(at)
-            at = low.find(word, low.find(word, at) + 1)
+                while index and text[index - 1] in " \t":
+                    index -= 1
+            starts.add(index)
+            index = low.find(word, low.find(word, index) + 1)
     end = 0
     for start in sorted(starts):
         if start >= end and (match := _MARKER.match(text, start)) is not None:
@@ -143,9 +133,8 @@ def _marker_matches(text: str) -> Iterator[re.Match[str]]:
 def markers(text: str) -> tuple[Span, ...]:
     """Return what follows each "the answer is", "Answer:", "答案是", … up to the end of its sentence.
 
-    The rule of a span is `marker`, or `option` where the words were "the option is" and the like,
-    which state an answer in multiple choice only. "Option (B) is wrong" and "the answer for (A) is"
-    state none.
+    The rule of a span is `option` after "the option is" and the like, which state an answer in
+    multiple choice only, else `marker`. "Option (B) is wrong", "the answer for (A) is" state none.
     """
     spans = []
     matches = list(_marker_matches(text))
@@ -153,40 +142,36 @@ def markers(text: str) -> tuple[Span, ...]:
         matches += _MARKER_CHINESE.finditer(text)
         matches.sort(key=re.Match.start)
     for match in matches[-MAX_MARKERS:]:
+        # The sentence after the marker, perhaps on the next line.
         rest = text[match.end() : match.end() + 600]
         skipped = re.match(r"[\s*_:$]*\n\s*", rest)
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        if (
-            _NOTHING.match(sentence)
-            or _DENIED.match(sentence)
-            or _LABEL_INSIDE.search(match.group("middle") or "")
-        ):
+        # Leave out what states no answer: denials, other options, whole solutions.
+        if _EMPTY.match(sentence) or _DENIED.match(sentence):
+            continue
+        if _LABEL_INSIDE.search(match.group("middle") or ""):
             continue
         if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
             continue
         if _OTHERS.search(text[max(0, match.start() - 12) : match.end()]):
             continue
-        word = (
-            match.group(0)[: match.start("middle") - match.start()].lower()
-            if match.group("middle") is not None
-            else ""
-        )
+        word = text[match.start() : max(match.start(), match.start("middle"))].lower()
         if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
             continue
-        spans.append(
-            Span(match.start(), sentence, "option" if word.endswith(_OPTION_WORDS) else "marker")
-        )
+        rule = "option" if word.endswith(("option", "options", "choice", "choices")) else "marker"
+        spans.append(Span(match.start(), sentence, rule))
     return tuple(spans)
 
 
 MAX_SET_OFF = 40
-"""An answer on a line of its own, after "the answer is:", is no longer than this; what is longer is a solution."""
+"""An answer on the line after "the answer is:" is no longer than this; a solution is."""
 
-_OPTION_WORDS = ("option", "options", "choice", "choices")
+# `the other options`, `choices are`
 _OTHERS = re.compile(
-    r"\b(?:other|wrong|remaining|available|answer)\s+(?:answer\s+)?(?:choices|options|answers)\b|\b(?:choices|options)\s+are\b",
+    r"\b(?:other|wrong|remaining|available|answer)\s+(?:answer\s+)?(?:choices|options|answers)\b"
+    r"|\b(?:choices|options)\s+are\b",
     re.I,
 )
 _DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false because)", re.I)
@@ -198,59 +183,38 @@ _NOTHING_MORE = re.compile(r".\s*\Z")
 
 
 def sentence_end(text: str, start: int = 0) -> int:
-    """Return where the sentence that begins at `start` ends; a point inside a number or an abbreviation ends none."""
+    """Return where the sentence from `start` ends; not inside a number or at an abbreviation."""
     stop = min(len(text), start + MAX_SENTENCE_CHARS)
     for match in _SENTENCE_END.finditer(text, start, stop):
-        at = match.start()
-        if at == start:
-            continue
-        if (
-            text[at] == "."
-            and _ABBREVIATION.search(text[max(start, at - 8) : at])
-            and not _NOTHING_MORE.match(text, at, stop)
-        ):
-            continue
-        return at
+        end = match.start()
+        short = text[end] == "." and _ABBREVIATION.search(text[max(start, end - 8) : end])
+        if end != start and (not short or _NOTHING_MORE.match(text, end, stop)):
+            return end
     return stop
 
 
 def sentences(text: str) -> list[Span]:
     """Cut a text into sentences."""
     spans: list[Span] = []
-    position = 0
-    while position < len(text) and len(spans) < 4000:
-        end = max(position + 1, sentence_end(text, position))
-        piece = text[position:end]
-        if not _NOTHING.match(piece):
-            spans.append(Span(position, piece.strip(), "sentence"))
-        position = end
-        while position < len(text) and text[position] in ".!?。！？\n \t":
-            position += 1
+    start = 0
+    while start < len(text) and len(spans) < 4000:
+        end = max(start + 1, sentence_end(text, start))
+        sentence = text[start:end]
+        if not _EMPTY.match(sentence):
+            spans.append(Span(start, sentence.strip(), "sentence"))
+        start = end
+        while start < len(text) and text[start] in ".!?。！？\n \t":
+            start += 1
     return spans
 
 
 _CONCLUSION_PARTS = (
-    "so",
-    "therefore",
-    "thus",
-    "hence",
-    "conclu",
-    "in summary",
-    "finally",
-    "we ",
-    "it follows",
-    "this means",
-    "所以",
-    "因此",
-    "故",
-    "综上",
-    "∴",
-)
+    "so|therefore|thus|hence|conclu|in summary|finally|we |it follows|this means|所以|因此|故|综上|∴"
+).split("|")
 
 
 def concludes(sentence: str) -> bool:
-    """Return True if a sentence says that it draws a conclusion."""
+    """Return True if a sentence has a word such as "therefore"."""
     low = sentence.lower()
-    return (
-        any(part in low for part in _CONCLUSION_PARTS) and _CONCLUSION.search(sentence) is not None
-    )
+    possible = any(part in low for part in _CONCLUSION_PARTS)
+    return possible and _CONCLUSION.search(sentence) is not None

@@ -1,4 +1,4 @@
-"""Ways in which a sentence points to an option: a label, yes or no, the option's words, its value, an assertion."""
+"""Ways to point to an option: its label, yes or no, its words, its value, an assertion."""
 
 from __future__ import annotations
 
@@ -12,19 +12,11 @@ from mathse.answers.normalize import plain_math
 from mathse.answers.options import Options, option_by_text, plain_text
 from mathse.answers.quantities import read_quantity
 
+# `Yes, it is`, `- false`
 _YES_NO = re.compile(r"^\W*(yes|no|true|false|是的?|不是|否|对|错)\b", re.I)
 
-
-_SAME_AS = {
-    "true": "yes",
-    "false": "no",
-    "是": "yes",
-    "是的": "yes",
-    "对": "yes",
-    "不是": "no",
-    "否": "no",
-    "错": "no",
-}
+_SAME_AS = dict.fromkeys(("true", "是", "是的", "对"), "yes")
+_SAME_AS |= dict.fromkeys(("false", "不是", "否", "错"), "no")
 
 
 def yes_or_no(text: str, options: Options) -> int | None:
@@ -41,7 +33,7 @@ def yes_or_no(text: str, options: Options) -> int | None:
 
 
 def labels_in(text: str, options: Options) -> set[int]:
-    """The options whose labels stand in brackets or after words such as option and figure."""
+    """Return the options whose labels stand in brackets or after words such as "option"."""
     bracketed, named = _label_patterns(options.labels)
     found = set()
     if "(" in text or "[" in text:
@@ -50,12 +42,11 @@ def labels_in(text: str, options: Options) -> set[int]:
     if not any(word in low for word in _LABEL_WORDS):
         return found
     for *labels, pictured in named.findall(text):
-        own = [
-            index
-            for index, option in enumerate(options.texts)
-            if pictured and option.strip("() .").upper() == pictured
-        ]
-        found.add(own[0] if own else options.labels.index("".join([*labels, pictured])))
+        letters = [option.strip("() .").upper() for option in options.texts]
+        if pictured and pictured in letters:
+            found.add(letters.index(pictured))
+        else:
+            found.add(options.labels.index("".join([*labels, pictured])))
     return found
 
 
@@ -66,52 +57,49 @@ _LABEL_WORDS = ("option", "choice", "letter", "选", "figure", "graph", "picture
 def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns of labels in brackets, and of labels after one of `_LABEL_WORDS`."""
     letters = "".join(labels)
-    return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(
-        rf"\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
+    named = (
+        rf"\b(?i:option|choice|letter)(?:\s+|\s*:\s*)([{letters}])(?![a-zA-Z])"
+        rf"|选项?\s*:?\s*([{letters}])(?![a-zA-Z])"
         rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
     )
+    return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(named)
 
 
 _NO_ALONE = re.compile(r"\bno\s*(?:[.,;:!)*\"']|$)")
 """The answer no, not the no of "no information"."""
 
+# `, ` and ` - ` between words
 _JOINTS = re.compile(r"[^\w%°./^\\{}+*=:]+")
-
-
+# `If the sun shines, `
 _CONDITION = re.compile(r"^\s*(?:if|when|since|because|as)\b[^,]*,\s")
-
-
+# `Based on the map, the `
 _OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|an?)?\s*")
 
 
 @lru_cache(maxsize=16384)
 def _words_of(option: str) -> str:
-    """The words of an option by which a sentence mentions it; none for an option that is a single letter."""
+    """Return the words by which a sentence mentions an option; none for a single letter."""
     words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
     return "" if len(words) == 1 and words.isalpha() else words
 
 
 def _occurrences(words: str, text: str) -> Iterator[tuple[int, int]]:
-    """Yield where words stand in a text by themselves, perhaps in the plural: start and end.
+    """Yield start and end of each mention of words that is no part of a longer word; plurals count.
 
-    Written out, since a pattern would have to be compiled for every option of every problem.
+    No pattern: it would have to be compiled for every option of every problem.
     """
+    endings = ("es", "s", "") if words[-1].isalpha() else ("",)
     start = text.find(words)
     while start >= 0:
-        end = start + len(words)
-        before = text[start - 1 : start] if start else ""
+        next_start, before = start + 1, text[start - 1 : start] if start else ""
         if not _inside_word(before) and before not in _BEFORE:
-            endings = ("es", "s", "") if words[-1].isalpha() else ("",)
             for ending in endings:
-                if text.startswith(ending, end) and _ends_word(text, end + len(ending)):
-                    end += len(ending)
+                end = start + len(words) + len(ending)
+                if text.startswith(words + ending, start) and _ends_word(text, end):
+                    next_start = end
                     yield start, end
                     break
-            else:
-                end = start + 1
-        else:
-            end = start + 1
-        start = text.find(words, end)
+        start = text.find(words, next_start)
 
 
 _BEFORE = (".", "^", "/", "\\")
@@ -122,13 +110,11 @@ def _inside_word(char: str) -> bool:
     return char.isalnum() or char == "_"
 
 
-def _ends_word(text: str, at: int) -> bool:
-    after = text[at : at + 1]
-    return not (
-        _inside_word(after)
-        or after in _AFTER
-        or (after == "." and text[at + 1 : at + 2].isdecimal())
-    )
+def _ends_word(text: str, end: int) -> bool:
+    after = text[end : end + 1]
+    if after == ".":
+        return not text[end + 1 : end + 2].isdecimal()
+    return not _inside_word(after) and after not in _AFTER
 
 
 def mentioned(text: str, options: Options) -> int | None:
@@ -137,19 +123,20 @@ def mentioned(text: str, options: Options) -> int | None:
     A mention inside a longer option's mention does not count. In a comparison ("the sun is larger
     than the moon") the option that opens the sentence is meant.
     """
+    # The text without conditions, hedges and punctuation.
     text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
     plain = " " + _JOINTS.sub(" ", text) + " "
     if any(word in plain for word in ("likely", "probably", "also", "then")):
         plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
     plain = plain.replace(". ", "  ").replace(": ", "  ")
+    # Where each option is mentioned.
     spans: list[tuple[int, int, int]] = []
     for index, option in enumerate(options.texts):
         words = _words_of(option)
-        if not words or words not in plain:
-            continue
-        if words == "no" and _NO_ALONE.search(text) is None:
-            continue
-        spans += [(start, end, index) for start, end in _occurrences(words, plain)]
+        no_answer = words == "no" and _NO_ALONE.search(text) is None
+        if words and words in plain and not no_answer:
+            spans += [(start, end, index) for start, end in _occurrences(words, plain)]
+    # One option that is mentioned, or the one that opens a comparison.
     outer = sorted(
         (start, index)
         for start, end, index in spans
@@ -157,17 +144,12 @@ def mentioned(text: str, options: Options) -> int | None:
     )
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]
-    if (
-        outer
-        and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
-        and _OPENS.fullmatch(plain[: outer[0][0]])
-    ):
-        return outer[0][1]
-    return None
+    compares = outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
+    return outer[0][1] if compares and _OPENS.fullmatch(plain[: outer[0][0]]) else None
 
 
 def by_value(sentence: str, options: Options) -> int | None:
-    """The option with the value of the number that a sentence states, where the options are numbers."""
+    """Return the option whose value a sentence states, if the options are numbers."""
     if sum(read_quantity(option) is not None for option in options.texts) < 2:
         return None
     number = number_in(sentence, last=True)
@@ -176,22 +158,18 @@ def by_value(sentence: str, options: Options) -> int | None:
 
 _ASSERTS = re.compile(r"\b(?:is|are|was|were|has|have|does|do|can|intersects?)\b", re.I)
 
-
 _DENIES = re.compile(r"\b(?:not|no|never|none|neither|false|cannot|incorrect|untrue)\b|n't\b", re.I)
 
 
 def by_polarity(text: str, parts: list[Span], options: Options) -> int | None:
-    """Yes or no from a first sentence that affirms or denies what was asked: `X is not the maximum`."""
+    """Return yes or no by a first sentence that affirms or denies: `X is not the maximum`."""
     plain = [plain_text(option) for option in options.texts]
     if set(plain) != {"yes", "no"} or len(parts) > 5:
         return None
     sentence = parts[0].text
-    if (
-        REFUSAL.search(" ".join(part.text for part in parts))
-        or not _ASSERTS.search(sentence)
-        or f"{sentence}?" in text
-        or sentence[0] in "(["
-    ):
+    if not _ASSERTS.search(sentence) or f"{sentence}?" in text or sentence[0] in "([":
+        return None
+    if REFUSAL.search(" ".join(part.text for part in parts)):
         return None
     if _DENIES.search(sentence):
         return plain.index("no")
