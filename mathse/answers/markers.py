@@ -10,7 +10,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Span:
-    """A part of a response that states an answer: its start, its text, and the rule that found it."""
+    """A part of a response that states an answer: start, text, and the rule that found it."""
 
     start: int
     text: str
@@ -28,7 +28,7 @@ _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbo
 _MARKER = re.compile(
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
     r"(?P<middle>[^\n:.=]{0,90}?)(?:\*\*|__)?[ \t]*"
-    r"(?::|=|\b(?:is|are|was|would be|will be|must be|should be|be)\b(?!\s+(?:not|given by)\b))"
+    r"(?::|=|\b(?:is|are|was|(?:(?:would|will|must|should) )?be)\b(?!\s+(?:not|given by)\b))"
     r"(?:\*\*|__)?[ \t]*:?[ \t]*(?:\*\*|__)?"
     r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
@@ -38,8 +38,9 @@ _MARKER_CHINESE = re.compile(
     r"|选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
 )
 _CONCLUSION = re.compile(
-    r"(?:\b(?:therefore|thus|hence|(?<!and )(?<![a-z] )so(?! on\b)|in conclusion|in summary|finally|"
-    r"we (?:get|find|have|obtain)|it follows|this means|conclude)\b|所以|因此|故|综上|∴|\\therefore)",
+    r"(?:\b(?:therefore|thus|hence|(?<!and )(?<![a-z] )so(?! on\b)|in conclusion|in summary"
+    r"|finally|we (?:get|find|have|obtain)|it follows|this means|conclude)\b"
+    r"|所以|因此|故|综上|∴|\\therefore)",
     re.I,
 )
 # the points of `It is 3.5. So` but the one inside the number; `!` after a word; a line's end
@@ -131,7 +132,7 @@ def _marker_matches(text: str) -> Iterator[re.Match[str]]:
 
 @lru_cache(maxsize=64)
 def markers(text: str) -> tuple[Span, ...]:
-    """Return what follows each "the answer is", "Answer:", "答案是", … up to the end of its sentence.
+    """Return what follows each "the answer is", "Answer:", "答案是", … up to its sentence's end.
 
     The rule of a span is `option` after "the option is" and the like, which state an answer in
     multiple choice only, else `marker`. "Option (B) is wrong", "the answer for (A) is" state none.
@@ -208,13 +209,14 @@ def sentences(text: str) -> list[Span]:
     return spans
 
 
-_CONCLUSION_PARTS = (
-    "so|therefore|thus|hence|conclu|in summary|finally|we |it follows|this means|所以|因此|故|综上|∴"
-).split("|")
+_CONCLUSION_PARTS = re.compile(
+    "so|therefore|thus|hence|conclu|in summary|finally|we |it follows|this means"
+    "|所以|因此|故|综上|∴"
+)
 
 
 def concludes(sentence: str) -> bool:
     """Return True if a sentence has a word such as "therefore"."""
-    low = sentence.lower()
-    possible = any(part in low for part in _CONCLUSION_PARTS)
-    return possible and _CONCLUSION.search(sentence) is not None
+    if _CONCLUSION_PARTS.search(sentence.lower()) is None:
+        return False
+    return _CONCLUSION.search(sentence) is not None

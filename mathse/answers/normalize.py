@@ -38,7 +38,7 @@ def clean_response(text: str) -> str:
 
 
 def split_response(text: str) -> tuple[str, str]:
-    """Bring a response to plain form, and split off a next problem that the model went on to invent.
+    """Bring a response to plain form, and split off a next problem that the model invented.
 
     Control characters, hidden thinking and end tokens are dropped. A response longer than
     `MAX_RESPONSE_CHARS` keeps its start and its end.

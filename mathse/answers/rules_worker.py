@@ -117,7 +117,7 @@ def judge_chunks(
 
 
 def main() -> None:
-    """Read pickled chunks of tasks from the parent and write the pickled results, until the input ends."""
+    """Read pickled chunks of tasks and write the pickled results, until the input ends."""
     with contextlib.suppress(EOFError):
         while True:
             tasks = pickle.load(sys.stdin.buffer)

@@ -19,7 +19,7 @@ from mathse.core.errors import MathseError
 
 START_LIMIT_S = 120.0
 MAX_TIMEOUT_FACTOR = 4
-"""A worker that got less CPU time than `timeout_s` gets more time, up to this many times the limit."""
+"""A worker with less CPU time than `timeout_s` gets more time, up to this many times the limit."""
 SPAWN_AFTER_S = 1.0
 """Further workers start only if questions are left after this time: loading SymPy takes longer."""
 _FATAL_REASONS = ("worker_died", "memory_cap")
@@ -99,7 +99,7 @@ class _Worker:
         return Reply(str(answer["state"]), str(answer["reason"]))
 
     def _cpu_s(self) -> float:
-        """Return the CPU seconds used so far; infinite if unknown, so that wall time alone counts."""
+        """Return the CPU seconds used; infinite if unknown, so that wall time alone counts."""
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         except OSError:
@@ -152,7 +152,7 @@ class Sandbox:
         self._lock = threading.Lock()
 
     def decide(self, questions: Sequence[Question]) -> list[Reply]:
-        """Answer all questions, in the order given, with the same result for any number of workers."""
+        """Answer all questions in order; the number of workers does not change the result."""
         if not questions:
             return []
         replies: list[Reply | None] = [None] * len(questions)

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: its dimension (`length2` is an area), and its size in the base unit of that dimension."""
+    """A unit: its dimension (`length2` is an area), and its size in that dimension's base unit."""
 
     dimension: str
     size: Fraction
