@@ -40,7 +40,6 @@ def train_student(
     checks.held_out_stay_out(rows, everything.filter(pl.col("split") != "train"), file=str(train))
     from mathse.training import Example
     from mathse.training.launch import train as fit
-    from stages.fitting import train_config
 
     known = by_id(pool)
     examples = []
@@ -57,7 +56,10 @@ def train_student(
         processes=settings.finetune.processes,
         init=init,
         out=out.model,
-        config=train_config(settings.finetune, seed=settings.seed, steps=steps),
+        config=settings.finetune.model_copy(update={"steps": steps}),
+        seed=settings.seed,
+        micro_batch_size=settings.finetune.micro_batch_size,
+        save_every_steps=settings.finetune.save_every_steps,
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints(round_name),
         curve=out.curve,

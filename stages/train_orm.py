@@ -30,7 +30,6 @@ def train_orm(layout: Layout) -> None:
     checks.known_problem_ids(train, pool, file=str(layout.orm.rows))
     from mathse.training import Example
     from mathse.training.launch import train as fit
-    from stages.fitting import train_config
 
     known = by_id(pool)
     stepwise = section.form == "stepwise"
@@ -74,9 +73,10 @@ def train_orm(layout: Layout) -> None:
         processes=section.processes,
         init=settings.orm.base,
         out=layout.orm.model,
-        config=train_config(
-            section, seed=settings.seed, steps=section.steps, emphasis_weight=section.span_weight
-        ),
+        config=section,
+        seed=settings.seed,
+        micro_batch_size=section.micro_batch_size,
+        save_every_steps=section.save_every_steps,
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints("orm"),
         curve=layout.orm.curve,

@@ -92,20 +92,29 @@ class OrmData(Sampled):
     teacher_share: float = Field(ge=0, le=1)
 
 
-class Training(Section):
-    """A fine-tuning run; see `mathse.training.TrainConfig`."""
+class TrainConfig(Section):
+    """How a model is fine-tuned: everything that the trained weights depend on, the seed apart."""
 
-    learning_rate: float = Field(gt=0)
-    warmup_ratio: float = Field(ge=0, le=1)
-    weight_decay: float = Field(ge=0)
+    learning_rate: float = Field(gt=0)  # the highest, reached after the warm-up
+    warmup_ratio: float = Field(ge=0, le=1)  # share of the steps
+    weight_decay: float = Field(ge=0)  # of matrices; norms and biases have none
+    max_grad_norm: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(ge=1)  # rows per optimizer step over all processes
+    steps: int | None = Field(default=None, ge=1)  # None: as many as `epochs` take
+    epochs: float = Field(default=1.0, gt=0)
+    max_tokens: int = Field(ge=1)  # a row with more (prompt, images, target) is left out
+    precision: Literal["bf16", "fp32"] = "bf16"  # of the computation; weights train in fp32
+    frozen: tuple[str, ...] = ()  # parts of the names of parameters that are not trained
+    span_weight: float = Field(default=1.0, gt=0)  # see `Example.weighted_span`
+    attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    save_dtype: Literal["bfloat16", "float32"] = "bfloat16"  # of the weights that are written
+
+
+class Training(TrainConfig):
+    """A section of fine-tuning: its configuration, and how it runs."""
+
     processes: int = Field(ge=1)
-    batch_size: int = Field(ge=1)
     micro_batch_size: int = Field(ge=0)
-    steps: int | None = Field(default=None, ge=1)
-    epochs: float = Field(gt=0)
-    max_tokens: int = Field(ge=1)
-    precision: Literal["bf16", "fp32"]
-    frozen: list[str]
     save_every_steps: int = Field(ge=0)
 
 
@@ -120,7 +129,6 @@ class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
     form: Literal["stepwise", "diagnostic", "binary"]
-    span_weight: float = Field(gt=0)
     solve_repeats: int = Field(ge=1)
 
 

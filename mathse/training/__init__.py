@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mathse.training.config import TrainConfig, TrainReport
+from mathse.core.params import TrainConfig
 from mathse.training.examples import Example
+from mathse.training.report import TrainReport
 
 __all__ = ["Example", "TrainConfig", "TrainReport"]

@@ -28,18 +28,18 @@ class Batch:
     Attributes:
         inputs: prompts padded on the left, targets on the right: [B, S].
         labels_BT: target tokens, -100 where there are none.
-        emphasis_BT: True for tokens that count more.
+        span_BT: True for tokens of the weighted spans.
     """
 
     inputs: Features
     labels_BT: Tensor
-    emphasis_BT: Tensor
+    span_BT: Tensor
 
 
 def plan_batches(
     rows: Sequence[Row], *, batch_size: int, steps: int | None, epochs: float, seed: int
 ) -> list[list[int]]:
-    """Lay out all batches of a run beforehand, so that a run can go on from any step.
+    """Plan all batches of a run beforehand, so that a run can go on from any step.
 
     Each epoch is shuffled. Rows of like length are put together within windows of some batches; a
     batch holds rows with images or rows without, never both. What does not fill a batch moves to
@@ -54,46 +54,41 @@ def plan_batches(
         seed: of all shuffling.
 
     Returns:
-        For each step the numbers of its rows, longest first.
+        For each step the indices of its rows, longest first.
     """
     wanted = steps or max(1, math.ceil(len(rows) * epochs / batch_size))
-    rng = random.Random(seed)
+    whole_epochs = math.ceil(wanted * batch_size / len(rows) if steps else epochs)
     kinds = [
-        numbers
+        [index for index, row in enumerate(rows) if bool(row.image_ids) == with_images]
         for with_images in (False, True)
-        if (numbers := [n for n, row in enumerate(rows) if bool(row.image_ids) == with_images])
     ]
-    whole_epochs = (
-        math.ceil(epochs) if steps is None else math.ceil(wanted * batch_size / len(rows))
-    )
-    left: list[list[int]] = [[] for _ in kinds]
+    rng = random.Random(seed)
+    left: dict[int, list[int]] = {}
     plan: list[list[int]] = []
     for epoch in range(whole_epochs):
         batches: list[list[int]] = []
-        for kind, numbers in enumerate(kinds):
-            pool = left[kind] + rng.sample(numbers, len(numbers))
+        for kind, indices in enumerate(kinds):
+            pool = left.get(kind, []) + rng.sample(indices, len(indices))
             if epoch == whole_epochs - 1:
                 while len(pool) % batch_size:
-                    pool += rng.sample(numbers, min(len(numbers), -len(pool) % batch_size))
+                    pool += rng.sample(indices, min(len(indices), -len(pool) % batch_size))
             full = len(pool) - len(pool) % batch_size
             left[kind] = pool[full:]
             batches += _cut(rows, pool[:full], batch_size)
         rng.shuffle(batches)
         plan += batches
-    if steps is None and epochs == whole_epochs:
-        return plan
-    return plan[:wanted]
+    return plan if steps is None and epochs == whole_epochs else plan[:wanted]
 
 
 def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list[int]]:
     """Sort by length within windows and cut into batches."""
     batches = []
     window = batch_size * _WINDOW_BATCHES
-    for start in range(0, len(pool), window):
+    for first in range(0, len(pool), window):
         part = sorted(
-            pool[start : start + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens)
+            pool[first : first + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens)
         )
-        batches += [part[at : at + batch_size] for at in range(0, len(part), batch_size)]
+        batches += [part[start : start + batch_size] for start in range(0, len(part), batch_size)]
     return batches
 
 
@@ -104,20 +99,21 @@ def make_batch(rows: Sequence[Row], builder: InputBuilder) -> Batch:
         DataError: if a row has no target tokens.
     """
     inputs = builder.batch([row.text for row in rows], [row.image_ids for row in rows])
-    for row in rows:
-        if not row.target_ids:
-            raise DataError(
-                f"Training row {row.key} has no target tokens.",
-                rule="the loss is taken on something",
-            )
     longest = max(len(row.target_ids) for row in rows)
     labels_BT = torch.full((len(rows), longest), IGNORED)
-    for number, row in enumerate(rows):
-        labels_BT[number, : len(row.target_ids)] = torch.tensor(row.target_ids)
+    for index, row in enumerate(rows):
+        if not row.target_ids:
+            raise DataError(
+                f"Training row {row.key} has no target tokens.", rule="a target is not empty"
+            )
+        labels_BT[index, : len(row.target_ids)] = torch.tensor(row.target_ids)
     known_BT = labels_BT != IGNORED
     tokens_BT = labels_BT.masked_fill(~known_BT, builder.tokenizer.pad_token_id)
-    place_T = torch.arange(longest)
-    emphasis_BT = torch.stack(
-        [(place_T >= row.emphasis[0]) & (place_T < row.emphasis[1]) for row in rows]
+    position_T = torch.arange(longest)
+    spans = [
+        (first <= position_T) & (position_T < last)
+        for first, last in (r.weighted_span for r in rows)
+    ]
+    return Batch(
+        append_tokens(inputs, tokens_BT, known_BT), labels_BT, torch.stack(spans) & known_BT
     )
-    return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT, emphasis_BT & known_BT)

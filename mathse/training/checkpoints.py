@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from safetensors import SafetensorError
+
+from mathse.core.errors import DataError
+from mathse.core.ids import content_id
 
 _STATE = "run.json"
-_PREFIX = "step-"
+_STEP = "step-"
 _PART = "part-"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,84 +34,109 @@ class Progress:
 
 
 class Checkpoints:
-    """Reads and writes the checkpoints of one run in one folder.
+    """Reads and writes the checkpoints of one run.
+
+    They lie in `<folder>/<hash of the run>/step-<n>`. Those of other runs are left as they are, so
+    that a run whose settings come back goes on where it was.
 
     Args:
-        folder: nothing else may lie there.
-        key: hash of everything that the run depends on.
+        folder: of all runs of a stage.
+        run: everything that the trained weights depend on, by name.
         accelerator: knows model, optimizer and random states.
     """
 
-    def __init__(self, folder: Path, *, key: str, accelerator: Accelerator) -> None:
-        self.folder = folder
-        self.key = key
+    def __init__(self, folder: Path, *, run: Mapping[str, Any], accelerator: Accelerator) -> None:
+        self.run = dict(run)
+        self.folder = folder / content_id(self.run)
         self.accelerator = accelerator
 
     def resume(self) -> Progress:
-        """Bring back the last checkpoint of this run; remove those of other runs and unfinished ones."""
-        found: list[tuple[int, Path]] = []
-        for path in sorted(self.folder.iterdir()) if self.folder.is_dir() else []:
-            state = _read(path)
-            if state is not None and state["key"] == self.key:
-                found.append((int(state["step"]), path))
-            elif self.accelerator.is_main_process:
-                _remove(path)
+        """Bring back the last checkpoint of this run; report those of other runs."""
+        if self.accelerator.is_main_process:
+            for path in self.folder.glob(f"{_PART}*"):
+                shutil.rmtree(path)  # a run died while it wrote this one
+            for path in sorted(self.folder.parent.glob(f"*/{_STEP}*")):
+                if path.parent != self.folder:
+                    log.warning(self._explain(path))
         self.accelerator.wait_for_everyone()
-        if not found:
+        paths = sorted(self.folder.glob(f"{_STEP}*"))
+        if not paths:
             return Progress(0, [])
-        step, path = max(found)
-        state = _read(path)
-        assert state is not None
-        self.accelerator.load_state(str(path))
-        return Progress(step, [float(loss) for loss in state["losses"]])
+        try:
+            state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
+            self.accelerator.load_state(str(paths[-1]))
+            return Progress(int(state["step"]), [float(loss) for loss in state["losses"]])
+        except Exception as error:
+            raise DataError(
+                f"This checkpoint cannot be read: {type(error).__name__}: {error}",
+                file=paths[-1],
+                rule="a checkpoint is whole",
+                fix="delete its folder; the run then starts from the beginning",
+            ) from error
 
     def save(self, progress: Progress) -> None:
         """Write a checkpoint, then remove the one before."""
         part = self.folder / f"{_PART}{progress.step:08d}"
-        final = self.folder / f"{_PREFIX}{progress.step:08d}"
-        if self.accelerator.is_main_process:
-            _remove(part)
-            part.mkdir(parents=True)
-        self.accelerator.wait_for_everyone()
-        self.accelerator.save_state(str(part))
-        self.accelerator.wait_for_everyone()
-        if not self.accelerator.is_main_process:
-            return
-        state = {"key": self.key, "step": progress.step, "losses": progress.losses}
-        (part / _STATE).write_text(json.dumps(state), encoding="utf-8")
-        for file in part.rglob("*"):
-            if file.is_file():
-                _sync(file)
-        _remove(final)
-        part.rename(final)
-        _sync(self.folder)
+        final = self.folder / f"{_STEP}{progress.step:08d}"
+        main = self.accelerator.is_main_process
+        with writing(part):
+            if main:
+                part.mkdir(parents=True)
+            self.accelerator.wait_for_everyone()
+            self.accelerator.save_state(str(part))
+            self.accelerator.wait_for_everyone()
+            if not main:
+                return
+            state = {"run": self.run, "step": progress.step, "losses": progress.losses}
+            (part / _STATE).write_text(json.dumps(state), encoding="utf-8")
+            for file in part.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            part.rename(final)
+            _sync(self.folder)
         for path in self.folder.iterdir():
             if path != final:
-                _remove(path)
+                shutil.rmtree(path)
 
     def remove(self) -> None:
-        """Remove the folder: the run is over."""
+        """Remove this run's checkpoints: its model is written."""
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            _remove(self.folder)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
+                self.folder.parent.rmdir()
+
+    def _explain(self, path: Path) -> str:
+        """Return a line about a checkpoint of another run: what differs, and what to do with it."""
+        try:
+            run = json.loads((path / _STATE).read_text(encoding="utf-8"))["run"]
+            ours = json.loads(json.dumps(self.run))
+            names = [name for name in ours | run if ours.get(name) != run.get(name)]
+        except (OSError, ValueError, LookupError, TypeError):
+            names = [_STATE]
+        return (
+            f"{path} is of another run (different: {', '.join(names)}): it is kept and not used. "
+            "Delete it if that run is not to go on."
+        )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    """Return a finished checkpoint's state, or None."""
-    if not path.name.startswith(_PREFIX):
-        return None
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failed write (disk full, read-only folder) into an error that says what to do.
+
+    Raises:
+        DataError: naming the file.
+    """
     try:
-        state = json.loads((path / _STATE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return state if isinstance(state, dict) and {"key", "step", "losses"} <= state.keys() else None
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:  # torch raises RuntimeError
+        raise DataError(
+            f"This folder cannot be written: {error}",
+            file=path,
+            rule="there is space for a model and for two checkpoints (weights and optimizer)",
+            fix="free disk space or make the folder writable, and run it again: it goes on from "
+            "the last checkpoint",
+        ) from error
 
 
 def _sync(path: Path) -> None:

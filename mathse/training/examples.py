@@ -1,10 +1,10 @@
-"""A training example, and the row that it becomes once its tokens are counted."""
+"""Training examples, and the rows that they become once their tokens are counted."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
 from mathse.core.errors import DataError
@@ -20,17 +20,16 @@ EMPTY_TARGET = "empty target"
 
 @dataclass(frozen=True)
 class Example:
-    """A chat and what the assistant should say.
+    """A chat and the assistant's reply.
 
     Attributes:
         key: names the row in messages.
         messages: the chat, one `{"type": "image"}` part for each image.
         image_ids: ids in the order of the image parts.
-        target: the assistant's reply after the prefix; the loss is taken on it alone.
+        target: the reply after the prefix; the loss is taken on it alone.
         prefix: how the reply begins, given and not learnt, as generation forces it.
-        emphasis: the part of the target, from one character up to another, whose tokens count
-            `TrainConfig.emphasis_weight` times as much: what decides among many tokens that are
-            easy.
+        weighted_span: from which character of the target to which its tokens count
+            `TrainConfig.span_weight` times as much: the few that decide among many easy ones.
     """
 
     key: str
@@ -38,19 +37,19 @@ class Example:
     image_ids: tuple[str, ...]
     target: str
     prefix: str = ""
-    emphasis: tuple[int, int] = (0, 0)
+    weighted_span: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Row:
-    """An example as tokens: the rendered prompt, its length with images, the target's tokens, which are emphasised."""
+    """An example as tokens: the prompt's text and length (images included), the target's tokens."""
 
     key: str
     text: str
     image_ids: tuple[str, ...]
     target_ids: tuple[int, ...]
     prompt_tokens: int
-    emphasis: tuple[int, int] = (0, 0)
+    weighted_span: tuple[int, int] = (0, 0)
 
     @property
     def tokens(self) -> int:
@@ -60,18 +59,13 @@ class Row:
 
 def examples_digest(examples: Sequence[Example]) -> str:
     """Return a hash of the examples and their order."""
-    return content_id(
-        [
-            [e.key, list(e.messages), list(e.image_ids), e.target, e.prefix, e.emphasis]
-            for e in examples
-        ]
-    )
+    return content_id([astuple(example) for example in examples])
 
 
 def make_rows(
     examples: Sequence[Example], builder: InputBuilder, *, max_tokens: int
 ) -> tuple[list[Row], dict[str, list[str]]]:
-    """Count tokens; leave out what is too long or empty. Nothing is ever cut off: half an image breaks the model.
+    """Count tokens; leave out rows that are too long or empty, whole: half an image breaks a model.
 
     Args:
         examples: in any order, which is kept.
@@ -95,35 +89,32 @@ def make_rows(
         try:
             prompt_tokens = builder.prompt_tokens(text, example.image_ids)
         except DataError as error:
-            raise DataError(
-                f"Training row {example.key}: {error.message}", rule=error.rule, fix=error.fix
-            ) from error
-        emphasis = _token_span(builder, text, example)
-        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, emphasis)
+            message = f"Training row {example.key}: {error.message}"
+            raise DataError(message, rule=error.rule, fix=error.fix) from error
+        span = _token_span(builder, text, example)
+        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, span)
         if row.tokens > max_tokens:
             dropped[TOO_LONG].append(example.key)
         else:
             rows.append(row)
     if not rows:
-        counts = (
-            ", ".join(f"{len(keys)} {reason}" for reason, keys in dropped.items())
-            or "none were given"
-        )
+        reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
+        counts = ", ".join(reasons) or "none were given"
         raise DataError(
             f"There is nothing to train on: of {len(examples)} rows, {counts}.",
             rule="a training set is not empty",
-            fix="raise max_tokens if the rows are too long, or look at why none were accepted",
+            fix="raise max_tokens if the rows are too long, or see why none were accepted",
         )
     return rows, dict(dropped)
 
 
 def _token_span(builder: InputBuilder, text: str, example: Example) -> tuple[int, int]:
-    """Return the emphasised part of the target in tokens."""
-    first, last = example.emphasis
+    """Return the weighted span of the target in tokens."""
+    first, last = example.weighted_span
     if first >= last:
         return 0, 0
     ending = len(builder.target_ids(text, ""))
     start, end = (
-        len(builder.target_ids(text, example.target[:place])) - ending for place in (first, last)
+        len(builder.target_ids(text, example.target[:char])) - ending for char in (first, last)
     )
     return start, max(end, start + 1)

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from mathse.core.processes import worker_pool
-from mathse.training.config import TrainReport
 from mathse.training.examples import Example
+from mathse.training.report import TrainReport
 
 
 def train(examples: Sequence[Example], *, processes: int, **options: Any) -> TrainReport:
-    """Call `mathse.training.loop.finetune` in one process or in several that share each step's rows.
+    """Call `mathse.training.loop.finetune` in one process, or in several that share each batch.
 
     Args:
         examples: see there.
@@ -35,9 +35,9 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
 
         return finetune(examples, **options)
     with tempfile.TemporaryDirectory(prefix="mathse-") as folder, worker_pool(processes) as pool:
-        meeting = Path(folder) / "meeting"
+        rendezvous = Path(folder) / "rendezvous"
         ranks = [
-            pool.submit(_rank, rank, processes, meeting, examples, options)
+            pool.submit(_train_rank, rank, processes, rendezvous, examples, options)
             for rank in range(processes)
         ]
         wait(ranks, return_when=FIRST_EXCEPTION)
@@ -45,10 +45,14 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
         return (failed or ranks)[0].result()
 
 
-def _rank(
-    rank: int, processes: int, meeting: Path, examples: Sequence[Example], options: dict[str, Any]
+def _train_rank(
+    rank: int,
+    processes: int,
+    rendezvous: Path,
+    examples: Sequence[Example],
+    options: dict[str, Any],
 ) -> TrainReport:
-    """Train as one of several processes, which meet by a file. The end of one, whatever the reason, ends the others."""
+    """Train as one of several processes. When one ends, for whatever reason, the others end too."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -58,15 +62,14 @@ def _rank(
         "TORCH_CPP_LOG_LEVEL": "ERROR",
     }
     if sys.platform == "linux":
-        os.environ["GLOO_SOCKET_IFNAME"] = (
-            "lo"  # the host's name may resolve to an interface that is down
-        )
+        # The host's name may resolve to an interface that is down.
+        os.environ["GLOO_SOCKET_IFNAME"] = "lo"
     from torch import distributed
 
     from mathse.training.loop import finetune
 
     distributed.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=processes
+        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=processes
     )
     try:
         return finetune(examples, **{**options, "cpu": True})

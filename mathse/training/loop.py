@@ -1,4 +1,4 @@
-"""The training loop: accelerate, AdamW, a cosine, checkpoints. Full fine-tuning; adapters are not covered."""
+"""The training loop: accelerate, AdamW, a cosine, checkpoints. Full fine-tuning, no adapters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +20,20 @@ from torch import Tensor
 from torch.nn import functional
 
 from mathse.core.errors import DataError, ParamError
-from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
+from mathse.core.params import TrainConfig
 from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
-from mathse.training.checkpoints import Checkpoints, Progress
-from mathse.training.config import TrainConfig, TrainReport
+from mathse.training.checkpoints import Checkpoints, Progress, writing
 from mathse.training.examples import Example, Row, examples_digest, make_rows
+from mathse.training.report import TrainReport
 from mathse.training.weights import load_model, parameter_groups, save_model
 
 LOOP_VERSION = 3  # raise it when the same inputs train to other weights
 BETAS = (0.9, 0.95)
+CURVE_EVERY_STEPS = 10
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,13 @@ def finetune(
     init: str | Path,
     out: Path,
     config: TrainConfig,
+    seed: int,
     images: ImageStore | None,
     checkpoints: Path,
     curve: Path | None = None,
     label: str = "finetune",
+    micro_batch_size: int = 0,
+    save_every_steps: int = 0,
     trust_remote_code: bool = False,
     cpu: bool = False,
 ) -> TrainReport:
@@ -61,12 +64,15 @@ def finetune(
         examples: in an order that does not change between calls.
         init: the model to start from, a folder or a Hub id.
         out: where the trained model goes; replaced if it is there.
-        config: how to train.
+        config: everything else that the weights depend on.
+        seed: of the order of the rows and of any dropout.
         images: where image ids lead; None for text alone.
-        checkpoints: a folder for checkpoints alone; removed in the end.
+        checkpoints: a folder for checkpoints; this run's are removed once the model is written.
         curve: where the loss curve goes (step, loss, learning_rate): tab-separated for *.tsv, else
             commas.
         label: names the run in the progress.
+        micro_batch_size: rows per forward pass and process; 0: the whole batch at once.
+        save_every_steps: how often a checkpoint is written; 0: never.
         trust_remote_code: run code that comes with the model.
         cpu: stay on the CPU though there is a GPU.
 
@@ -74,57 +80,52 @@ def finetune(
         The report.
 
     Raises:
-        DataError: if there is nothing to train on, or an image is missing.
+        DataError: if there is nothing to train on, an image is missing, the model is damaged, the
+            loss is not finite, or nothing can be written.
         ParamError: if batch sizes and processes do not divide.
     """
     init, out = str(init), Path(out)
-    AcceleratorState._reset_state()  # an earlier run in this process may have computed in another precision
+    # An earlier run in this process may have computed in another precision.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(
         cpu=cpu or not torch.cuda.is_available(),
         mixed_precision="bf16" if config.precision == "bf16" else "no",
-        # batches without images leave the vision part without gradients
+        # Batches without images leave the vision part without gradients.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    micro = _micro_batch(config, accelerator.num_processes)
-    set_seed(config.seed)
+    micro = _micro_batch(config.batch_size, micro_batch_size, accelerator.num_processes)
+    set_seed(seed)
+
+    # Rows, and the plan of all batches.
     pixels = torch.bfloat16 if config.precision == "bf16" else torch.float32
     builder = InputBuilder.load(
         init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels
     )
     rows, dropped = make_rows(examples, builder, max_tokens=config.max_tokens)
-    plan = plan_batches(
-        rows,
-        batch_size=config.batch_size,
-        steps=config.steps,
-        epochs=config.epochs,
-        seed=config.seed,
-    )
     for reason, keys in sorted(dropped.items()):
-        log.warning(
-            "%s: left out %d of %d rows, %s: %s",
-            label,
-            len(keys),
-            len(examples),
-            reason,
-            ", ".join(keys[:5]),
-        )
+        some = f"{len(keys)} of {len(examples)} rows, {reason}: {', '.join(keys[:5])}"
+        log.warning("%s: left out %s", label, some)
+    plan = plan_batches(
+        rows, batch_size=config.batch_size, steps=config.steps, epochs=config.epochs, seed=seed
+    )
 
+    # Model and optimizer, where the last checkpoint left them.
     model = load_model(init, config, accelerator, trust_remote_code)
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True
     )
     model, optimizer = accelerator.prepare(model, optimizer)
     model.train()
-    identity = {
-        "loop": LOOP_VERSION,
+    settings = config.model_dump(mode="json", include=set(TrainConfig.model_fields))
+    record = {
         "contract": builder.input_fingerprint,
         "init": model_digest(init),
+        "examples": examples_digest(examples),
+        "train": settings | {"seed": seed},
+        "steps": len(plan),
     }
-    identity |= {"examples": examples_digest(examples), "config": config.identity()}
     kept = Checkpoints(
-        Path(checkpoints),
-        key=content_id(identity, accelerator.num_processes),
-        accelerator=accelerator,
+        Path(checkpoints), run={**record, "loop": LOOP_VERSION}, accelerator=accelerator
     )
     start = kept.resume()
     if start.step:
@@ -132,50 +133,35 @@ def finetune(
     elif accelerator.is_main_process:
         _show_labels(rows[plan[0][0]], builder)
 
+    # The steps.
     losses = list(start.losses)
-    todo = _micro_batches(rows, plan[start.step :], builder, accelerator, micro)
-    steps = range(start.step, len(plan))
-    shown = (
-        track(steps, total=len(steps), label=label, unit="steps")
-        if accelerator.is_main_process
-        else steps
-    )
-    keep_logits = (
-        "logits_to_keep" in inspect.signature(accelerator.unwrap_model(model).forward).parameters
-    )
-    for step in shown:
+    batches = _micro_batches(rows, plan[start.step :], builder, accelerator, micro)
+    steps: Any = range(start.step, len(plan))
+    if accelerator.is_main_process:
+        steps = track(steps, total=len(steps), label=label, unit="steps")
+    forward = inspect.signature(accelerator.unwrap_model(model).forward)
+    keep_logits = "logits_to_keep" in forward.parameters
+    for step in steps:
         rate = config.learning_rate * _schedule(step, len(plan), config.warmup_ratio)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses.append(_train_step(model, optimizer, accelerator, next(todo), config, keep_logits))
-        if not math.isfinite(losses[-1]):
-            raise DataError(
-                f"The loss of step {step + 1} is {losses[-1]}.",
-                rule="the loss is a finite number",
-                fix="lower the learning rate, or set precision to fp32",
-            )
-        if (
-            config.save_every_steps
-            and (step + 1) % config.save_every_steps == 0
-            and step + 1 < len(plan)
-        ):
-            kept.save(Progress(step + 1, losses))
+        loss, norm = _train_step(model, optimizer, accelerator, next(batches), config, keep_logits)
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise _not_finite(loss, norm, step, [rows[index].key for index in plan[step]], init)
+        losses.append(loss)
+        done = step + 1
+        if save_every_steps and done % save_every_steps == 0 and done < len(plan):
+            kept.save(Progress(done, losses))
 
-    record = {
-        "contract": builder.input_fingerprint,
-        "init": identity["init"],
-        "examples": identity["examples"],
-    }
-    save_model(
-        accelerator,
-        model,
-        builder,
-        out,
-        config,
-        {**record, "train": asdict(config), "steps": len(plan)},
-    )
+    # Everything is in its folder before the checkpoints go.
+    weight = settings.pop("span_weight")
+    old = settings | {"seed": seed, "emphasis_weight": weight}
+    old |= {"log_every_steps": 10, "save_every_steps": save_every_steps}
+    record["train"] = old | {"micro_batch_size": micro_batch_size}  # as models have it up to now
+    save_model(accelerator, model, builder, out, config, record)
     if curve is not None and accelerator.is_main_process:
-        _write_curve(Path(curve), losses, config)
+        with writing(curve):
+            _write_curve(Path(curve), losses, config)
     kept.remove()
     tenth = max(1, len(losses) // 10)
     return TrainReport(
@@ -185,17 +171,18 @@ def finetune(
         dropped=dropped,
         first_loss=sum(losses[:tenth]) / tenth,
         final_loss=sum(losses[-tenth:]) / tenth,
-        target_tokens=sum(len(rows[number].target_ids) for batch in plan for number in batch),
+        target_tokens=sum(len(rows[index].target_ids) for batch in plan for index in batch),
         resumed_from=start.step,
     )
 
 
-def _micro_batch(config: TrainConfig, processes: int) -> int:
+def _micro_batch(batch_size: int, micro_batch_size: int, processes: int) -> int:
     """Return the rows per forward pass and process."""
-    micro = config.micro_batch_size or max(1, config.batch_size // processes)
-    if config.batch_size % (micro * processes):
+    micro = micro_batch_size or max(1, batch_size // processes)
+    if batch_size % (micro * processes):
         raise ParamError(
-            f"batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} times {processes} processes"
+            f"batch_size {batch_size} is not a multiple of micro_batch_size {micro} times "
+            f"{processes} processes"
         )
     return micro
 
@@ -207,19 +194,19 @@ def _micro_batches(
     accelerator: Accelerator,
     micro: int,
 ) -> Iterator[list[Batch]]:
-    """Yield each step's batches for this process; a thread prepares the next step while this one trains."""
+    """Yield each step's batches for this process; a thread prepares them one step ahead."""
     rank, processes = accelerator.process_index, accelerator.num_processes
 
-    def prepare(numbers: Sequence[int]) -> list[Batch]:
-        mine = [rows[number] for number in numbers[rank::processes]]
-        return [make_batch(mine[at : at + micro], builder) for at in range(0, len(mine), micro)]
+    def prepare(indices: Sequence[int]) -> list[Batch]:
+        part = [rows[index] for index in indices[rank::processes]]
+        starts = range(0, len(part), micro)
+        return [make_batch(part[start : start + micro], builder) for start in starts]
 
     with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(prepare, plan[0]) if plan else None
-        for following in [*plan[1:], None]:
-            assert ahead is not None
-            ready = ahead.result()
-            ahead = pool.submit(prepare, following) if following is not None else None
+        ahead = [pool.submit(prepare, indices) for indices in plan[:1]]
+        for step in range(len(plan)):
+            ready = ahead.pop().result()
+            ahead = [pool.submit(prepare, indices) for indices in plan[step + 1 : step + 2]]
             yield ready
 
 
@@ -229,41 +216,43 @@ def _train_step(
     accelerator: Accelerator,
     batches: Sequence[Batch],
     config: TrainConfig,
-    keep: bool,
-) -> float:
-    """Take one optimizer step; return the mean loss per target token over all processes."""
-    weight = config.emphasis_weight
+    keep_logits: bool,
+) -> tuple[float, float]:
+    """Take an optimizer step; return the mean loss per target token and the gradients' norm."""
+    weight = config.span_weight
     counted = torch.tensor(
-        sum(float(_weights(b, weight).sum()) for b in batches), device=accelerator.device
+        sum(float(_weights(batch, weight).sum()) for batch in batches), device=accelerator.device
     )
     total_weight = float(accelerator.reduce(counted, "sum"))
-    assert total_weight > 0, "a batch without target tokens"
     loss_sum = torch.zeros((), device=accelerator.device)
-    for place, batch in enumerate(batches):
-        last = place == len(batches) - 1
+    for index, batch in enumerate(batches):
+        last = index == len(batches) - 1
         with nullcontext() if last else accelerator.no_sync(model):
-            loss = _loss(model, batch, accelerator.device, keep, weight)
-            # Gradients are averaged over processes; the loss is a mean over all tokens of the step.
+            loss = _loss(model, batch, accelerator.device, keep_logits, weight)
+            # Gradients are averaged over processes; the loss is a mean over all tokens of a step.
             accelerator.backward(loss * (accelerator.num_processes / total_weight))
         loss_sum += loss.detach()
-    accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+    norm = accelerator.clip_grad_norm_(model.parameters(), config.max_grad_norm)
     optimizer.step()
     optimizer.zero_grad()
-    return float(accelerator.reduce(loss_sum, "sum")) / total_weight
+    return float(accelerator.reduce(loss_sum, "sum")) / total_weight, float(norm)
 
 
-def _weights(batch: Batch, emphasis: float) -> Tensor:
-    """Return how much each target token counts (B, T): nothing where there is none."""
+def _weights(batch: Batch, span_weight: float) -> Tensor:
+    """Return the weight of each target token, 0 where there is none: [B, T]."""
     weights_BT = (batch.labels_BT != IGNORED).float()
-    return torch.where(batch.emphasis_BT, emphasis * weights_BT, weights_BT)
+    return torch.where(batch.span_BT, span_weight * weights_BT, weights_BT)
 
 
-def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, emphasis: float) -> Tensor:
-    """Return the summed cross-entropy of the target tokens. The token at t is predicted from what is before t."""
+def _loss(
+    model: Any, batch: Batch, device: torch.device, keep_logits: bool, span_weight: float
+) -> Tensor:
+    """Return the weighted sum of the target tokens' cross-entropy."""
     targets = batch.labels_BT.shape[1]
     inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.inputs.items()}
-    if keep:
+    if keep_logits:
         inputs["logits_to_keep"] = targets + 1
+    # The logits at a position predict the token after it.
     logits_BTV = model(**inputs, use_cache=False).logits[:, -targets - 1 : -1]
     losses_N = functional.cross_entropy(
         logits_BTV.float().flatten(0, 1),
@@ -271,37 +260,44 @@ def _loss(model: Any, batch: Batch, device: torch.device, keep: bool, emphasis: 
         ignore_index=IGNORED,
         reduction="none",
     )
-    return (losses_N * _weights(batch, emphasis).to(device).flatten()).sum()
+    return (losses_N * _weights(batch, span_weight).to(device).flatten()).sum()
 
 
 def _schedule(step: int, steps: int, warmup_ratio: float) -> float:
-    """Return the share of the learning rate at a step: a linear rise, then a cosine down to zero."""
+    """Return the share of the learning rate: a linear rise, then a cosine down to zero."""
     warmup = math.ceil(steps * warmup_ratio)
     if step < warmup:
         return (step + 1) / warmup
     return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
 
 
-def _show_labels(row: Row, builder: InputBuilder) -> None:
-    """Log what the loss is taken on, so that a wrong mask is seen at once."""
-    log.info("first prompt: %r", row.text)
-    log.info(
-        "first labels: %r",
-        builder.tokenizer.decode(list(row.target_ids), skip_special_tokens=False),
+def _not_finite(loss: float, norm: float, step: int, keys: Sequence[str], init: str) -> DataError:
+    return DataError(
+        f"The loss of step {step + 1} is {loss}, the norm of its gradients {norm}; its rows: "
+        f"{', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}.",
+        file=init,
+        rule="loss and gradients are finite numbers",
+        fix="lower the learning rate, or set precision to fp32; in step 1: the model to start from "
+        "is damaged",
     )
 
 
+def _show_labels(row: Row, builder: InputBuilder) -> None:
+    """Log a prompt and its labels, so that a wrong mask is seen at once."""
+    labels = builder.tokenizer.decode(list(row.target_ids), skip_special_tokens=False)
+    log.info("first prompt: %r", row.text)
+    log.info("first labels: %r", labels)
+
+
 def _write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:
-    """Write a row for every `log_every_steps`: the mean loss since the row before."""
+    """Write a row for every `CURVE_EVERY_STEPS`: the mean loss since the row before."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(
-            file, delimiter="\t" if path.suffix == ".tsv" else ",", lineterminator="\n"
-        )
+        delimiter = "\t" if path.suffix == ".tsv" else ","
+        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         writer.writerow(["step", "loss", "learning_rate"])
-        for end in sorted(
-            {*range(config.log_every_steps, len(losses), config.log_every_steps), len(losses)}
-        ):
-            since = losses[(end - 1) // config.log_every_steps * config.log_every_steps : end]
+        for start in range(0, len(losses), CURVE_EVERY_STEPS):
+            part = losses[start : start + CURVE_EVERY_STEPS]
+            end = start + len(part)
             rate = config.learning_rate * _schedule(end - 1, len(losses), config.warmup_ratio)
-            writer.writerow([end, f"{sum(since) / len(since):.6f}", f"{rate:.6g}"])
+            writer.writerow([end, f"{sum(part) / len(part):.6f}", f"{rate:.6g}"])

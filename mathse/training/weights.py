@@ -1,7 +1,8 @@
-"""The model of a training run: loading it, choosing what is trained, writing it as a Hub folder."""
+"""The model of a training run: load it, choose what is trained, write it as a Hub folder."""
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -9,39 +10,68 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText
 
-from mathse.core.errors import ParamError
+from mathse.core.errors import DataError, ParamError
+from mathse.core.params import TrainConfig
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
-from mathse.training.config import TrainConfig
+from mathse.training.checkpoints import writing
+
+log = logging.getLogger(__name__)
 
 
 def load_model(
     init: str, config: TrainConfig, accelerator: Accelerator, trust_remote_code: bool
 ) -> Any:
-    """Load the weights in fp32, which they are trained in, with the attention that suits the device."""
-    chosen = {} if config.attention == "auto" else {"attn_implementation": config.attention}
-    model = AutoModelForImageTextToText.from_pretrained(
-        init,
-        dtype=torch.float32,
-        use_safetensors=True,
-        trust_remote_code=trust_remote_code,
-        **chosen,
-    )
-    if (
-        config.attention == "auto"
-        and accelerator.device.type == "cpu"
-        and not use_grouped_attention(model)
-    ):
+    """Load the weights in fp32, in which they are trained, with the attention for the device.
+
+    Raises:
+        DataError: if the weights are damaged or incomplete.
+    """
+    options = {} if config.attention == "auto" else {"attn_implementation": config.attention}
+    try:
+        model, info = AutoModelForImageTextToText.from_pretrained(
+            init,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            output_loading_info=True,
+            **options,
+        )
+    except (SafetensorError, RuntimeError, OSError) as error:
+        raise _damaged(init, str(error)) from error
+    if missing := sorted(info["missing_keys"]):
+        raise _damaged(init, f"{len(missing)} parameters are missing, the first is {missing[0]}")
+    on_cpu = accelerator.device.type == "cpu"
+    if config.attention == "auto" and on_cpu and not use_grouped_attention(model):
         model.set_attn_implementation("eager")  # sdpa's backward pass is slow on CPU
+    if config.precision == "bf16" and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        log.warning(
+            "This CPU computes bf16 in software, several times slower than fp32: set "
+            "finetune.precision and train_orm.precision to fp32 (the weights then differ slightly)."
+        )
     model.config.use_cache = False
     return model
 
 
+def _damaged(init: str, reason: str) -> DataError:
+    return DataError(
+        f"The weights of this model cannot be loaded: {reason}",
+        file=init,
+        rule="*.safetensors are whole and hold every parameter",
+        fix="download the model again; if a stage wrote it, delete the folder and run `dvc repro`",
+    )
+
+
 def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
-    """Freeze what is to be frozen; decay matrices only."""
+    """Freeze the parameters of `config.frozen`; apply weight decay to matrices only.
+
+    Raises:
+        ParamError: if a pattern of `config.frozen` fits no parameter, or all of them.
+    """
     named = list(model.named_parameters())
     for pattern in config.frozen:
         if not any(pattern in name for name, _ in named):
@@ -67,23 +97,27 @@ def save_model(
     config: TrainConfig,
     record: dict[str, Any],
 ) -> None:
-    """Write weights, processor and record beside `out`, then put them in its place."""
+    """Write weights, processor and record beside `out`, then move them there.
+
+    Raises:
+        DataError: if they cannot be written.
+    """
     state = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
-        part = out.with_name(f".{out.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
         plain = accelerator.unwrap_model(model)
         plain.config.use_cache = True
-        dtype = getattr(torch, config.save_dtype)
-        plain.config.dtype = dtype
+        plain.config.dtype = dtype = getattr(torch, config.save_dtype)
         cast = {
             name: value.to(dtype) if value.is_floating_point() else value
             for name, value in state.items()
         }
-        plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
-        builder.save(part)
-        write_record(part, record)
-        shutil.rmtree(out, ignore_errors=True)
-        os.replace(part, out)
+        part = out.with_name(f".{out.name}.part")
+        with writing(out):
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir(parents=True)
+            plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
+            builder.save(part)
+            write_record(part, record)
+            shutil.rmtree(out, ignore_errors=True)
+            os.replace(part, out)
     accelerator.wait_for_everyone()

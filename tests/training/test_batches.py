@@ -65,7 +65,7 @@ def test_the_seed_fixes_the_order() -> None:
     rows = [row(n, image=True, tokens=n) for n in range(50)]
     plans = [plan_batches(rows, batch_size=5, steps=30, epochs=1, seed=seed) for seed in (0, 0, 1)]
     assert plans[0] == plans[1] != plans[2]
-    assert plans[0][:10] != plans[0][10:20]  # each epoch is shuffled anew
+    assert plans[0][:10] != plans[0][10:20]  # each epoch has its own order
 
 
 def test_rows_of_like_length_stand_together() -> None:
@@ -118,13 +118,16 @@ def test_labels_are_the_target_and_nothing_else(builder: InputBuilder, n_images:
         assert torch.equal(batch.inputs["attention_mask"][number, -targets:].bool(), known)
 
 
-@pytest.mark.parametrize("emphasis", [1.0, 10.0])
+@pytest.mark.parametrize("span_weight", [1.0, 10.0])
 def test_the_loss_is_that_of_each_row_alone(
-    tiny: Path, builder: InputBuilder, emphasis: float
+    tiny: Path, builder: InputBuilder, span_weight: float
 ) -> None:
-    """Padding, batching and the cut of the logits must not move the loss by a token; emphasised ones count as told."""
+    """Padding, batching and the cut of the logits change nothing; spans have their weight."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
-    rows = [replace(row, emphasis=(place % 2, 2)) for place, row in enumerate(some_rows(builder))]
+    rows = [
+        replace(row, weighted_span=(index % 2, 2))
+        for index, row in enumerate(some_rows(builder))
+    ]
     wanted = 0.0
     for r in rows:
         inputs = dict(builder.features(r.text, r.image_ids))
@@ -134,10 +137,11 @@ def test_the_loss_is_that_of_each_row_alone(
             logits = model(**inputs).logits[0]
         predicted = logits[r.prompt_tokens - 1 : -1]
         each = functional.cross_entropy(predicted, torch.tensor(r.target_ids), reduction="none")
-        wanted += float(each.sum() + (emphasis - 1) * each[slice(*r.emphasis)].sum())
+        wanted += float(each.sum() + (span_weight - 1) * each[slice(*r.weighted_span)].sum())
     for keep in (True, False):
         with torch.no_grad():
-            loss = _loss(model, make_batch(rows, builder), torch.device("cpu"), keep, emphasis)
+            batch = make_batch(rows, builder)
+            loss = _loss(model, batch, torch.device("cpu"), keep, span_weight)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 

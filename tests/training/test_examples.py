@@ -43,7 +43,7 @@ def test_too_long_and_empty_rows_are_left_out_whole_and_named(builder: InputBuil
     assert dropped == {TOO_LONG: ["long target", "long prompt"], EMPTY_TARGET: ["empty"]}
 
 
-def test_nothing_to_train_on_tells_why(builder: InputBuilder) -> None:
+def test_an_empty_training_set_says_why(builder: InputBuilder) -> None:
     with pytest.raises(DataError, match="of 2 rows, 1 over max_tokens, 1 empty target") as error:
         make_rows([example("a", "2"), example("b", "")], builder, max_tokens=3)
     assert "raise max_tokens" in str(error.value)
@@ -65,15 +65,17 @@ def test_the_digest_follows_every_field_and_the_order() -> None:
     assert examples_digest([a, b]) == examples_digest([example("a", "2"), example("b", "2")])
 
 
-def test_the_emphasised_part_is_told_in_tokens(builder: InputBuilder) -> None:
+def test_the_weighted_span_is_counted_in_tokens(builder: InputBuilder) -> None:
     target = "There are 2 wrong ones."
     first, last = target.index(" 2"), target.index(" ones")
     [row], _ = make_rows(
-        [replace(example("a", target), emphasis=(first, last))], builder, max_tokens=500
+        [replace(example("a", target), weighted_span=(first, last))], builder, max_tokens=500
     )
-    assert builder.tokenizer.decode(list(row.target_ids)[slice(*row.emphasis)]) == " 2 wrong"
+    assert (
+        builder.tokenizer.decode(list(row.target_ids)[slice(*row.weighted_span)]) == " 2 wrong"
+    )
     [plain], _ = make_rows([example("a", target)], builder, max_tokens=500)
-    assert plain.emphasis == (0, 0) and plain.target_ids == row.target_ids
+    assert plain.weighted_span == (0, 0) and plain.target_ids == row.target_ids
     assert examples_digest([example("a", target)]) != examples_digest(
-        [replace(example("a", target), emphasis=(0, 3))]
+        [replace(example("a", target), weighted_span=(0, 3))]
     )
