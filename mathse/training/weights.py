@@ -31,9 +31,12 @@ def load_model(
     Raises:
         DataError: if the weights are damaged or incomplete.
     """
-    options = {} if config.attention == "auto" else {"attn_implementation": config.attention}
+    options: dict[str, str] = (
+        {} if config.attention == "auto" else {"attn_implementation": config.attention}
+    )
+    load: Any = AutoModelForImageTextToText.from_pretrained
     try:
-        model, info = AutoModelForImageTextToText.from_pretrained(
+        model, info = load(
             init,
             dtype=torch.float32,
             use_safetensors=True,

@@ -125,8 +125,7 @@ def test_the_loss_is_that_of_each_row_alone(
     """Padding, batching and the cut of the logits change nothing; spans have their weight."""
     model: Any = AutoModelForImageTextToText.from_pretrained(tiny, dtype=torch.float32).eval()
     rows = [
-        replace(row, weighted_span=(index % 2, 2))
-        for index, row in enumerate(some_rows(builder))
+        replace(row, weighted_span=(index % 2, 2)) for index, row in enumerate(some_rows(builder))
     ]
     wanted = 0.0
     for r in rows:

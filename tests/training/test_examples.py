@@ -71,9 +71,7 @@ def test_the_weighted_span_is_counted_in_tokens(builder: InputBuilder) -> None:
     [row], _ = make_rows(
         [replace(example("a", target), weighted_span=(first, last))], builder, max_tokens=500
     )
-    assert (
-        builder.tokenizer.decode(list(row.target_ids)[slice(*row.weighted_span)]) == " 2 wrong"
-    )
+    assert builder.tokenizer.decode(list(row.target_ids)[slice(*row.weighted_span)]) == " 2 wrong"
     [plain], _ = make_rows([example("a", target)], builder, max_tokens=500)
     assert plain.weighted_span == (0, 0) and plain.target_ids == row.target_ids
     assert examples_digest([example("a", target)]) != examples_digest(
