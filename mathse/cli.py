@@ -2,100 +2,143 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from mathse.core.errors import MathseError
-
-DATA = Path("data")
-QUERIES = Path("queries")
-PROJECT = Path(__file__).resolve().parents[1]
-MAX_CELL_CHARS = 60
-
-
-class PlainErrors(TyperGroup):
-    """A command group that shows an expected error as one message, without a traceback."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command; what goes wrong on purpose ends with exit status 1."""
-        try:
-            return super().invoke(ctx)
-        except MathseError as error:
-            typer.echo(f"mathse: {error}", err=True)
-            raise typer.Exit(1) from None
-
+from mathse.core.commands import NegativeAnswers, PlainErrors, examples, name_project, project_root
+from mathse.core.text import printable
+from mathse.datasets import commands as dataset_commands
 
 app = typer.Typer(
     cls=PlainErrors,
-    help="A vision-language model that learns mathematics from its own judged and corrected solutions.",
+    help="A vision-language model that learns mathematics from its own judged and corrected "
+    "solutions. `dvc repro` runs the rounds; these commands show and prepare them.",
+    epilog=examples("mathse show", "mathse profile paper --diff", "mathse sql -h"),
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+CODE = Path(__file__).resolve().parents[1]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="The data folder; else data/ of the project.")
+]
 
-DataOption = Annotated[Path, typer.Option("--data", help="The data folder.")]
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"mathse {version('mathse')}")
+        raise typer.Exit
 
 
-@app.command()
+def _complete_profile(incomplete: str) -> list[str]:
+    from mathse.profiles import list_profiles
+
+    return [name for name in list_profiles(project_root()) if name.startswith(incomplete)]
+
+
+def _complete_query(incomplete: str) -> list[str]:
+    names = [file.stem for file in (project_root() / "queries").glob("*.sql")]
+    return [name for name in sorted(names) if name.startswith(incomplete)]
+
+
+@app.callback()
+def main(
+    project: Annotated[
+        Path | None, typer.Option(help="The project's folder; else this folder or one above it.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    """Set what holds for all commands."""
+    name_project(project)
+
+
+@app.command(
+    epilog=examples(
+        "mathse sql                     list tables and stored queries",
+        "mathse sql rejected            run queries/rejected.sql",
+        'mathse sql "SELECT round, count(*) FROM train GROUP BY ALL" --csv',
+    )
+)
 def sql(
     query: Annotated[
-        str, typer.Argument(help="SQL, a .sql file, or a query in queries/; none lists these.")
+        str,
+        typer.Argument(
+            help="SQL, a .sql file, or a query of queries/.", autocompletion=_complete_query
+        ),
     ] = "",
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    data: DataOption = DATA,
+    data: DataOption = None,
     queries: Annotated[
-        Path | None, typer.Option("--queries", help="Folder of named queries.")
+        Path | None, typer.Option("--queries", help="Folder of stored queries.")
     ] = None,
 ) -> None:
-    """Ask the tables of all rounds a question in SQL."""
+    """Query the tables of all rounds in SQL."""
     from mathse.report import sql as tables
+    from mathse.report.text_tables import cell, print_table
 
-    folder = queries or (QUERIES if QUERIES.is_dir() else PROJECT / "queries")
+    data = _data(data)
+    folder = queries or (data.parent if (data.parent / "queries").is_dir() else CODE) / "queries"
     if csv and as_json:
         raise typer.BadParameter("give --csv or --json, not both")
     if not query:
-        listed = tables.list_queries(folder)
-        made = [name for name in tables.VIEWS if tables.files_of(data, name)]
-        typer.echo(f"Tables: {', '.join(made) or 'none yet'}\nQueries in {folder}:")
-        typer.echo("\n".join(f"  {name:<24} {question}" for name, question in listed) or "  none")
+        existing = [name for name in tables.VIEWS if tables.files_of(data, name)]
+        typer.echo(f"Tables: {', '.join(existing) or 'none yet'}\nQueries in {folder}:")
+        for name, question in tables.list_queries(folder):
+            typer.echo(f"  {name:<24} {question}")
         return
     result = tables.query(data, tables.resolve_query(query, folder))
     if csv:
-        typer.echo(result.as_csv(), nl=False)
+        sys.stdout.write(result.as_csv())  # echo would remove escape sequences
     elif as_json:
         typer.echo(result.as_json())
     elif result.columns:
-        _print_table(result.columns, [[_shorten(cell) for cell in row] for row in result.rows])
+        print_table(
+            result.columns, [[cell(value) for value in row] for row in result.rows], sys.stdout
+        )
 
 
-@app.command()
-def show(data: DataOption = DATA) -> None:
-    """Show what each round reached, how it compares, what became of the problems, and each benchmark by name."""
+@app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))
+def show(data: DataOption = None) -> None:
+    """Show accuracy by round, problems by state, benchmarks."""
     from mathse.core.params import load_params
     from mathse.report.benchmark_tables import render_benchmarks
     from mathse.report.control import control_is_outdated
     from mathse.report.summary import render, summarize
 
+    data = _data(data)
     params = data.parent / "params.yaml"
     rounds = list(load_params(params).rounds) if params.is_file() else None
     render(summarize(data, rounds), sys.stdout)
     if rounds is not None and control_is_outdated(data.parent):
-        typer.echo("The control belongs to other data or params: `make control` makes it anew.")
+        typer.echo("The control belongs to other data or params: `make control` runs it again.")
     render_benchmarks(data, sys.stdout, rounds)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "mathse profile                 list profiles, and which are applied",
+        "mathse profile paper --diff    show what it would change",
+        "mathse profile paper           change params.yaml",
+        "mathse profile --undo          take the last one back",
+        "mathse profile smoke --copy build/smoke",
+    )
+)
 def profile(
     name: Annotated[
-        str, typer.Argument(help="A file of profiles/, without .yaml; none lists these.")
+        str,
+        typer.Argument(
+            help="A file of profiles/, without .yaml.", autocompletion=_complete_profile
+        ),
     ] = "",
     copy: Annotated[
         Path | None, typer.Option(help="Apply it in a copy of the pipeline: a new folder.")
@@ -103,15 +146,19 @@ def profile(
     diff: Annotated[bool, typer.Option("--diff", help="Show what it would change.")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Take back the last one.")] = False,
 ) -> None:
-    """Apply a profile to params.yaml, here or in a copy of the pipeline."""
+    """Apply a profile to params.yaml, or list profiles.
+
+    With --copy it is applied in a copy of the pipeline.
+    Profiles of different kinds add up; one replaces another of its kind, such as another model's.
+    """
     from mathse import profiles
     from mathse.copies import copy_pipeline
 
-    root = Path()
+    root = project_root()
     if (name and undo) or (diff and (copy or not name)) or (copy and not name):
         raise typer.BadParameter("give NAME, NAME --diff, NAME --copy FOLDER, or --undo alone")
     if undo:
-        typer.echo(f"params.yaml is as it was before profile {profiles.undo_profile(root)}.")
+        typer.echo(f"Profile {profiles.undo_profile(root)} is taken back.")
     elif not name:
         applied = [entry.name for entry in profiles.applied_profiles(root)]
         typer.echo(f"Applied: {', '.join(applied) or 'none'}\nProfiles:")
@@ -130,52 +177,67 @@ def profile(
             typer.echo(f"params.yaml now has the values of profile {name}.")
 
 
-@app.command()
-def path(
-    name: Annotated[str, typer.Argument(help="A problem_id or trajectory_id, or how one begins.")],
-    data: DataOption = DATA,
+@app.command(epilog=examples("mathse trace 3f2a", "mathse sql hardest   lists problem ids"))
+def trace(
+    name: Annotated[str, typer.Argument(metavar="ID", help="A problem_id or trajectory_id.")],
+    data: DataOption = None,
 ) -> None:
-    """Show everything about one problem or path: steps, verdicts, corrections, its fate in each round."""
-    from mathse.report.trace import tell
+    """Show all about one problem or trajectory.
 
-    typer.echo(tell(data, name), nl=False)
+    The first characters of an id are enough.
+    """
+    from mathse.report.trace import render_trace
+
+    typer.echo(render_trace(_data(data), name), nl=False)
 
 
-@app.command()
+@app.command(epilog=examples("mathse suspects", "mathse suspects --out review.csv"))
 def suspects(
-    min_paths: Annotated[int, typer.Option(help="Fewest paths that agree.")] = 3,
+    min_trajectories: Annotated[int, typer.Option(help="Fewest trajectories that agree.")] = 3,
     min_share: Annotated[
-        float, typer.Option(help="Least share of a problem's paths that agree.")
+        float, typer.Option(help="Least share of a problem's trajectories that agree.")
     ] = 0.5,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")
     ] = None,
-    data: DataOption = DATA,
+    data: DataOption = None,
 ) -> None:
-    """List gold answers that may be wrong: paths agree on another, and the ORM calls them correct."""
-    from mathse.report.suspects import find_suspects, to_review
+    """List gold answers that may be wrong.
 
-    found = find_suspects(data, min_paths=min_paths, min_share=min_share)
+    Trajectories agree on another answer, and the ORM calls them correct.
+    """
+    from mathse.report.suspects import find_suspects, to_review
+    from mathse.report.text_tables import cell, print_table
+
+    found = find_suspects(_data(data), min_trajectories=min_trajectories, min_share=min_share)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         to_review(found).write_csv(out)
-        typer.echo(
-            f"{out} lists {found.height} problems: keep and correct the rows where gold is wrong."
-        )
+        typer.echo(f"{out} lists {found.height} problems: keep the rows where gold is wrong.")
     elif found.is_empty():
         typer.echo("No gold answer is suspicious.")
     else:
-        _print_table(found.columns, [[_shorten(cell) for cell in row] for row in found.rows()])
+        print_table(
+            found.columns, [[cell(value) for value in row] for row in found.rows()], sys.stdout
+        )
 
 
-@app.command()
+@app.command(
+    cls=NegativeAnswers,
+    epilog=examples(
+        "mathse check 5 -5              exit status 1: they differ",
+        "mathse check 1/2 'The answer is 0.5.' --answer-type number",
+        'mathse check B 15 --choices \'["12", "15"]\'',
+        "mathse check --rows answers.csv --out checked.csv",
+    ),
+)
 def check(
     gold: Annotated[str | None, typer.Argument(help="The right answer.")] = None,
     answer: Annotated[str | None, typer.Argument(help="A response or a bare answer.")] = None,
     rows: Annotated[
         Path | None, typer.Option("--rows", help="Table with gold and response.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Where the checked table goes.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The checked table.")] = None,
     answer_type: Annotated[
         str | None, typer.Option(help="number, choice, expression, text or set.")
     ] = None,
@@ -185,41 +247,38 @@ def check(
         int | None, typer.Option(help="Digits after the point that count.")
     ] = None,
 ) -> None:
-    """Compare one answer with gold and say why, or check a table (Parquet, CSV or JSON lines)."""
-    if rows is not None:
-        if gold is not None or out is None:
-            raise typer.BadParameter("give GOLD and ANSWER, or --rows with --out")
-        _check_table(rows, out)
-        return
-    if gold is None or answer is None:
-        raise typer.BadParameter("give GOLD and ANSWER, or --rows with --out")
-    from mathse.answers import check_one
+    """Compare an answer with gold, or a table of answers.
 
+    The exit status is 1 if the answer does not match. Tables are Parquet, CSV or JSON lines.
+    """
+    from mathse.answers import check_one, check_rows
+    from mathse.core.table_files import read_any, write_any
+
+    if (rows is None) != (out is None) or (rows is None) != (answer is not None):
+        raise typer.BadParameter("give GOLD and ANSWER, or --rows with --out")
+    if rows is not None and out is not None:
+        checked = check_rows(read_any(rows))
+        write_any(checked, out)
+        counts = checked["state"].value_counts().sort("state")
+        typer.echo(", ".join(f"{state}: {n}" for state, n in counts.iter_rows()) or "no rows")
+        return
+    listed = _read_choices(choices)
     verdict = check_one(
-        gold,
-        answer,
+        str(gold),
+        str(answer),
         answer_type=answer_type,
-        choices=_read_choices(choices),
+        choices=listed,
         unit=unit,
         precision=precision,
     )
-    typer.echo(verdict.explain)
-
-
-def _check_table(rows: Path, out: Path) -> None:
-    from mathse.answers import check_rows
-
-    checked = check_rows(_read_rows(rows))
-    _write_rows(checked, out)
-    counts = checked["state"].value_counts().sort("state")
-    typer.echo(", ".join(f"{state}: {count}" for state, count in counts.iter_rows()) or "no rows")
+    typer.echo(printable(verdict.explain))
+    if verdict.state != "match":
+        raise typer.Exit(1)
 
 
 def _read_choices(choices: str | None) -> list[str]:
-    if choices is None:
-        return []
     try:
-        listed = json.loads(choices)
+        listed = json.loads(choices or "[]")
     except ValueError:
         listed = None
     if not isinstance(listed, list):
@@ -227,66 +286,11 @@ def _read_choices(choices: str | None) -> list[str]:
     return [str(choice) for choice in listed]
 
 
-def _read_rows(file: Path) -> Any:
-    import polars as pl
-
-    from mathse.core.errors import DataError
-    from mathse.core.tables import read_table
-
-    readers: dict[str, Any] = {
-        ".csv": _read_csv,
-        ".jsonl": pl.read_ndjson,
-        ".ndjson": pl.read_ndjson,
-    }
-    if file.suffix not in readers:
-        return read_table(file)
-    try:
-        return readers[file.suffix](file)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"This table cannot be read: {error}", file=file) from error
+def _data(named: Path | None) -> Path:
+    return named or project_root() / "data"
 
 
-def _read_csv(file: Path) -> Any:
-    """Read CSV with every cell as text: an answer such as 007 or 1.50 keeps its form."""
-    import polars as pl
+dataset_commands.register(app)
 
-    return pl.read_csv(file, infer_schema=False)
-
-
-def _write_rows(df: Any, file: Path) -> None:
-    from mathse.core.tables import write_parquet
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.suffix == ".csv":
-        df.write_csv(file)
-    elif file.suffix in (".jsonl", ".ndjson"):
-        df.write_ndjson(file)
-    elif file.suffix == ".parquet":
-        write_parquet(df, file)
-    else:
-        raise typer.BadParameter(f"--out {file}: the name ends in .parquet, .csv or .jsonl")
-
-
-def _print_table(header: list[str], lines: list[list[str]]) -> None:
-    from mathse.report.summary import print_table
-
-    print_table(header, lines, sys.stdout)
-
-
-def _shorten(cell: object) -> str:
-    text = "" if cell is None else f"{cell:.6g}" if isinstance(cell, float) else str(cell)
-    text = text.replace("\n", "⏎")
-    return text if len(text) <= MAX_CELL_CHARS else f"{text[: MAX_CELL_CHARS - 1]}…"
-
-
-def _add_sources() -> None:
-    """Add the commands that bring data sets in and out, where that room is there."""
-    if (
-        importlib.util.find_spec("mathse.datasets") is None
-        or importlib.util.find_spec("mathse.datasets.commands") is None
-    ):
-        return
-    importlib.import_module("mathse.datasets.commands").register(app)
-
-
-_add_sources()
+if __name__ == "__main__":
+    app()

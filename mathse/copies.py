@@ -12,7 +12,7 @@ from mathse.core.errors import ParamError
 from mathse.profiles import RECORD, apply_profile, plan_profile
 
 MARKER = Path(".mathse/copy.json")
-"""Written into each copy, with the project that it was copied from. No other folder is written to."""
+"""Written into each copy, with the project it comes from. No other folder is written to."""
 PARTS = (
     "mathse",
     "schemas",
@@ -119,7 +119,7 @@ def _replace(source: Path, copy: Path) -> None:
 
 
 def _write_settings(target: Path) -> None:
-    """Make the copy a DVC project and, where Git is installed, a Git repository: `dvc exp` needs it."""
+    """Make the copy a DVC project and, if Git is installed, a repository: `dvc exp` needs it."""
     has_git = shutil.which("git") is not None
     if has_git and not (target / ".git").exists():
         _git(target, "-c", "init.defaultBranch=main", "init", "--quiet")

@@ -42,7 +42,7 @@ class Applied:
 
 @dataclass(frozen=True)
 class Plan:
-    """What applying or undoing profiles does: the new text, the new record, and what is replaced."""
+    """The text of `params.yaml` after a change, the record, and the profiles that are replaced."""
 
     text: str
     applied: list[Applied]

@@ -1,5 +1,5 @@
--- How many paths of each origin were written, matched gold, passed the ORM and were accepted, by round?
-SELECT t.round, t.origin, count(*) AS paths,
+-- How many trajectories matched gold, passed the ORM and were accepted, by round and origin?
+SELECT t.round, t.origin, count(*) AS trajectories,
        count(*) FILTER (v.answer_state = 'match') AS matched,
        count(*) FILTER (v.orm_status = 'correct') AS passed_orm,
        count(*) FILTER (v.accepted) AS accepted,

@@ -1,5 +1,5 @@
--- Why were paths not accepted, by round and origin?
-SELECT t.round, t.origin, v.reason, count(*) AS paths
+-- Why were trajectories not accepted, by round and origin?
+SELECT t.round, t.origin, v.reason, count(*) AS trajectories
 FROM trajectories t JOIN verdicts v USING (trajectory_id)
 WHERE NOT v.accepted
-GROUP BY ALL ORDER BY t.round, t.origin, paths DESC;
+GROUP BY ALL ORDER BY t.round, t.origin, trajectories DESC;

@@ -1,4 +1,4 @@
-"""Text from models and data, made safe to show: nothing in it can move the cursor or hide a word."""
+"""Text from models and data, made safe to show: it can neither move the cursor nor hide a word."""
 
 from __future__ import annotations
 

@@ -7,16 +7,23 @@ from typing import Annotated
 
 import typer
 
-IMPORTS = Path("data/import")
-DATA = Path("data")
-
-app = typer.Typer()
+from mathse.core.commands import examples, project_root
+from mathse.core.text import printable
 
 
 def register(main: typer.Typer) -> None:
     """Add the commands to a Typer application."""
-    main.command("import")(import_command)
-    main.command("export")(export_command)
+    imports = examples(
+        "mathse import list",
+        "mathse import tabmwp downloads/tabmwp --limit 300",
+        "mathse import math-vision downloads/math-v --out data/import/hard",
+    )
+    exports = examples(
+        "mathse export trl --out build/trl",
+        "mathse export llama-factory --round r2 --out build/llama-factory",
+    )
+    main.command("import", epilog=imports)(import_command)
+    main.command("export", epilog=exports)(export_command)
 
 
 def import_command(
@@ -35,7 +42,7 @@ def import_command(
         Path | None, typer.Option("--images", help="A further folder of images.")
     ] = None,
 ) -> None:
-    """Turn a data set or benchmark into problem and image tables; `mathse import list` names them."""
+    """Turn a data set or benchmark into tables; `list` names them."""
     from mathse.datasets.importing import import_source
 
     if name == "list" and path is None:
@@ -45,14 +52,14 @@ def import_command(
         raise typer.BadParameter(
             f"PATH is missing: where does {name} lie? `mathse import list` says what is expected"
         )
-    folder = out or IMPORTS / name
+    folder = out or project_root() / "data" / "import" / name
     counts = import_source(name, path, folder, limit=limit, splits=split or None, images=images)
     typer.echo(
         f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + {counts['quarantined']} quarantined "
         f"+ {counts['duplicates']} duplicates; {counts['images']} images"
     )
     for rule, count in counts["rules"].items():
-        typer.echo(f"  {count} quarantined: {rule}")
+        typer.echo(f"  {count} quarantined: {printable(rule)}")
     if counts["rules"]:
         typer.echo(f"  each with file, row, field and reason in {folder / 'quarantine.parquet'}")
 
@@ -61,16 +68,16 @@ def export_command(
     form: Annotated[str, typer.Argument(metavar="FORMAT", help="llama-factory, ms-swift or trl.")],
     out: Annotated[Path, typer.Option("--out", help="An empty or new folder.")],
     data: Annotated[
-        Path, typer.Option("--data", help="The data folder, or the folder of an import.")
-    ] = DATA,
+        Path | None, typer.Option("--data", help="The data folder, or the folder of an import.")
+    ] = None,
     round_name: Annotated[
         str | None, typer.Option("--round", help="Training rows of this round; the last.")
     ] = None,
 ) -> None:
-    """Write training rows so that LLaMA-Factory, ms-swift or TRL can train on them."""
+    """Write training rows for LLaMA-Factory, ms-swift or TRL."""
     from mathse.datasets.exporting import export_rows
 
-    counts = export_rows(form, data, out, round_name=round_name)
+    counts = export_rows(form, data or project_root() / "data", out, round_name=round_name)
     typer.echo(f"{out}: {counts['rows']} rows, {counts['images']} images")
 
 
@@ -89,6 +96,3 @@ def describe_sources() -> str:
         lines += [f"  note     {source.note}"] if source.note else []
         parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
-
-
-register(app)

@@ -1,1 +1,1 @@
-"""Questions to the tables of all rounds: SQL, the summary of a run, and the story of one problem."""
+"""Reports on a run: SQL over all rounds, the summary, the trace of one problem, suspicious gold."""

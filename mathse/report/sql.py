@@ -1,4 +1,4 @@
-"""SQL over the tables of all rounds: in-memory DuckDB views on the Parquet files, no database file."""
+"""SQL over the tables of all rounds: views of an in-memory DuckDB on the Parquet files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 
 from mathse.core.errors import DataError
+from mathse.core.text import printable
 
-_ROUND_IN_PATH = {"rounds": r"rounds/([^/]+)/[^/]+$", "eval": r"eval/([^/]+)/[^/]+$"}
-_MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")
+_ROUND = r"regexp_extract(filename, '(?:rounds|eval)/([^/]+)/[^/]+$', 1)"
+_MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")  # DuckDB's message
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,9 @@ VIEWS: dict[str, View] = {
     "accuracy": View((("eval/*/accuracy.parquet", "*"),), "eval"),
     "transitions": View((("eval/*/transitions.parquet", "*, {round} AS round"),), "eval"),
 }
-"""All views. In `train`, `round` is the round whose training table a row is in and `added_in` the one that
-added it. In `verdicts`, `stage` tells the teacher's paths (distill), the student's (score) and
-reflections (reflect) apart."""
+"""All views. In `train`, `round` names the training table that a row is in, `added_in` the round
+that added it. In `verdicts`, `stage` is distill for the teacher's trajectories, score for the
+student's and reflect for reflections."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,9 @@ class Result:
         return out.getvalue()
 
     def as_json(self) -> str:
-        """Return a JSON list of one object per row."""
-        return json.dumps(self.as_dicts(), ensure_ascii=False, indent=2, default=str)
+        """Return a JSON list of one object per row; what steers a terminal is escaped."""
+        text = json.dumps(self.as_dicts(), ensure_ascii=False, indent=2, default=str)
+        return printable(text)
 
 
 def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
@@ -187,25 +189,16 @@ def list_queries(folder: str | Path) -> list[tuple[str, str]]:
 
 
 def _selects(root: Path, view: View) -> list[str]:
+    """Return a SELECT for each pattern of a view that has files."""
     parts = []
     for pattern, columns in view.sources:
-        files = sorted(root.glob(pattern))
-        if files:
+        if files := sorted(root.glob(pattern)):
             names = ", ".join(_quoted(file.as_posix()) for file in files)
-            listed = columns
-            if "{round}" in columns:
-                in_path = _ROUND_IN_PATH[pattern.split("/")[0]]
-                listed = columns.replace(
-                    "{round}", f"regexp_extract(filename, {_quoted(in_path)}, 1)"
-                )
-                listed = listed.replace("* RENAME", "* EXCLUDE (filename) RENAME").replace(
-                    "*,", "* EXCLUDE (filename),"
-                )
-            named = "true" if listed != columns else "false"
-            parts.append(
-                f"SELECT {listed} FROM read_parquet([{names}], union_by_name=true, filename={named}, "
-                "hive_partitioning=false)"
-            )
+            listed = columns.replace("{round}", _ROUND)
+            if listed != columns:  # DuckDB then adds the column `filename` to *
+                listed = listed.replace("*", "* EXCLUDE (filename)", 1)
+            options = f"union_by_name=true, filename={listed != columns}, hive_partitioning=false"
+            parts.append(f"SELECT {listed} FROM read_parquet([{names}], {options})")
     return parts
 
 

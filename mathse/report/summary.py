@@ -1,8 +1,8 @@
-"""The table at the end of a run: what each round reached, and what the loop did with the problems."""
+"""The table at the end of a run: what each round reached, and what became of the problems."""
 
 from __future__ import annotations
 
-import io
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +13,11 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.tables import read_table
+from mathse.core.text import one_line
 from mathse.curation.ledger import count_states
 from mathse.evaluation.accuracy import wilson
 from mathse.evaluation.paired import Comparison, compare
+from mathse.report.text_tables import print_table
 
 FIRST_ROUND = "r0"
 BASE, CONTROL = "base", "control"
@@ -55,7 +57,7 @@ class Summary:
     Attributes:
         rounds: all rounds in order.
         contrasts: the last round compared with those that matter: (last, name, split, result).
-        left_out: evaluated rounds that the parameters no longer name.
+        left_out: evaluated rounds that `params.yaml` no longer names.
     """
 
     rounds: list[RoundSummary]
@@ -64,7 +66,7 @@ class Summary:
 
 
 def is_current(name: str, rounds: Sequence[str] | None) -> bool:
-    """Tell whether an evaluated model belongs to a run of these rounds: base, r0 and the controls always do."""
+    """Return True if a model belongs to these rounds; base, r0 and controls always do."""
     return rounds is None or name in (BASE, FIRST_ROUND, *rounds) or name.startswith(CONTROL)
 
 
@@ -76,16 +78,15 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
 
     Args:
         data: the data folder.
-        rounds: the rounds to tell of, in the order of `params.yaml`; None: all that left an
+        rounds: the rounds to show, in the order of `params.yaml`; None: all that left an
             evaluation, by name.
 
     Raises:
         DataError: if nothing was evaluated yet.
     """
     root = Path(data)
-    found = sort_rounds(
-        (file.parent.name for file in root.glob("eval/*/graded.parquet")), rounds or ()
-    )
+    files = root.glob("eval/*/graded.parquet")
+    found = sort_rounds((file.parent.name for file in files), rounds or ())
     names = [name for name in found if is_current(name, rounds)]
     if not names:
         raise DataError(
@@ -95,16 +96,15 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
         )
     graded = {name: read_table(root / "eval" / name / "graded.parquet") for name in names}
     loop = [name for name in names if not name.startswith(CONTROL)]
-    told = []
+    previous = {name: earlier for earlier, name in itertools.pairwise(loop)}
+    lines = []
     for name in names:
-        place = loop.index(name) if name in loop else 0
-        change = _changes(graded[loop[place - 1]], graded[name]) if place else {}
-        folder = root / "rounds" / name
-        states = (
-            count_states(read_table(folder / "ledger.parquet")) if _has(folder, "ledger") else {}
-        )
-        rows = read_table(folder / "train.parquet").height if _has(folder, "train") else None
-        told.append(RoundSummary(name, _count(graded[name]), change, states, rows))
+        change = _changes(graded[previous[name]], graded[name]) if name in previous else {}
+        ledger = root / "rounds" / name / "ledger.parquet"
+        states = count_states(read_table(ledger)) if ledger.is_file() else {}
+        train = root / "rounds" / name / "train.parquet"
+        rows = read_table(train).height if train.is_file() else None
+        lines.append(RoundSummary(name, _count(graded[name]), change, states, rows))
     others = [name for name in names if name in (BASE, FIRST_ROUND) or name.startswith(CONTROL)]
     contrasts = [
         (loop[-1], name, split, result)
@@ -112,99 +112,64 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
         if loop and name != loop[-1]
         for split, result in _changes(graded[name], graded[loop[-1]]).items()
     ]
-    return Summary(told, contrasts, [name for name in found if name not in names])
+    return Summary(lines, contrasts, [name for name in found if name not in names])
 
 
 def sort_rounds(names: Iterable[str], order: Sequence[str] = ()) -> list[str]:
-    """Order rounds as they come: base, r0, those of `order`, others (r2, r10, final), then controls."""
+    """Sort rounds: base, r0, those of `order`, others (r2, r10, final), then controls."""
     known = {name: number for number, name in enumerate([FIRST_ROUND, *order])}
 
-    def place(name: str) -> tuple[int, int, bool, list[tuple[int, str]]]:
+    def key(name: str) -> tuple[int, int, bool, list[tuple[int, str]]]:
         group = 0 if name == BASE else 2 if name.startswith(CONTROL) else 1
-        parts = [
-            (int(part), "") if part.isdecimal() else (-1, part)
-            for part in re.findall(r"\d+|\D+", name)
-        ]
-        unnumbered = group == 1 and not re.search(r"\d", name)
-        return group, known.get(name, len(known)), unnumbered, parts
+        parts = re.findall(r"\d+|\D+", name)  # "r10b" gives r, 10, b
+        numbered = [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
+        has_no_number = group == 1 and not re.search(r"\d", name)
+        return group, known.get(name, len(known)), has_no_number, numbered
 
-    return sorted(names, key=place)
+    return sorted(names, key=key)
 
 
-def lay_out(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
-    """Return a summary as text: the header, a row of cells for each round, and the lines below the table."""
-    splits = _splits(summary)
+def to_table(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
+    """Return a summary as text: header, a row of cells for each round, and lines for below."""
+    splits = sorted(
+        {split for line in summary.rounds for split in line.correct},
+        key=lambda split: (split != MAIN_SPLIT, split),
+    )
     sizes = {
         split: {line.correct[split][1] for line in summary.rounds if split in line.correct}
         for split in splits
     }
-    one_size = {split: len(found) == 1 for split, found in sizes.items()}
-    header = ["round"]
-    header += [
-        f"{split} (n = {next(iter(sizes[split]))})" if one_size[split] else split
-        for split in splits
-    ]
-    states = {name: title for name, title in _STATES.items() if _any_count(summary, name)}
+    same_n = {split: len(found) == 1 for split, found in sizes.items()}
+    states = {name: title for name, title in _STATES.items() if _has_column(summary, name)}
     has_rows = any(line.train_rows is not None for line in summary.rounds)
-    header += [f"change on {splits[0]}", *states.values(), *(["train rows"] if has_rows else [])]
+    header = ["round"]
+    header += [f"{name} (n = {min(sizes[name])})" if same_n[name] else name for name in splits]
+    header += [f"change on {splits[0]}", *states.values(), *["train rows"] * has_rows]
     lines = []
     for line in summary.rounds:
-        cells = [
-            line.name,
-            *(accuracy_cell(line.correct.get(split), one_size=one_size[split]) for split in splits),
-        ]
-        cells.append(_change(line.change[splits[0]]) if splits[0] in line.change else "")
+        cells = [line.name]
+        cells += [accuracy_cell(line.correct.get(name), show_n=not same_n[name]) for name in splits]
+        cells.append(_render_change(line.change[splits[0]]) if splits[0] in line.change else "")
         cells += [str(line.states[name]) if line.states else "" for name in states]
-        cells += [("" if line.train_rows is None else str(line.train_rows))] * has_rows
+        cells += ["" if line.train_rows is None else str(line.train_rows)] * has_rows
         lines.append(cells)
     return header, lines, _notes(summary)
 
 
 def render(summary: Summary, out: TextIO) -> None:
-    """Write the summary: a drawn table on a terminal, aligned plain text anywhere else."""
-    header, lines, notes = lay_out(summary)
+    """Write the summary: a table and the lines below it."""
+    header, lines, notes = to_table(summary)
     print_table(header, lines, out)
-    out.write("".join(f"{note}\n" for note in notes))
+    out.write("".join(f"{one_line(note)}\n" for note in notes))
 
 
-def as_text(summary: Summary) -> str:
-    """Return the summary as plain text."""
-    out = io.StringIO()
-    render(summary, out)
-    return out.getvalue()
-
-
-def plain_table(header: list[str], lines: list[list[str]]) -> str:
-    """Align columns with two blanks between them and a rule below the header; numbers stand right."""
-    places = range(len(header))
-    widths = [max(len(row[place]) for row in [header, *lines]) for place in places]
-    right = [_is_numeric(lines, place) for place in places]
-    rows = [header, ["-" * width for width in widths], *lines]
-    text = ""
-    for row in rows:
-        cells = [
-            row[place].rjust(widths[place]) if right[place] else row[place].ljust(widths[place])
-            for place in places
-        ]
-        text += "  ".join(cells).rstrip() + "\n"
-    return text
-
-
-def print_table(header: list[str], lines: list[list[str]], out: TextIO) -> None:
-    """Write a table: drawn on a terminal, aligned plain text anywhere else."""
-    if not out.isatty():
-        out.write(plain_table(header, lines))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table()
-    for place, name in enumerate(header):
-        table.add_column(name, justify="right" if _is_numeric(lines, place) else "left")
-    for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    Console(file=out).print(table)
+def accuracy_cell(counts: tuple[int, int] | None, *, show_n: bool) -> str:
+    """Return (right answers, problems) as a percentage with its interval."""
+    if counts is None:
+        return ""
+    low, high = wilson(*counts)
+    size = f" n={counts[1]}" if show_n else ""
+    return f"{100 * counts[0] / counts[1]:.1f} [{100 * low:.1f}, {100 * high:.1f}]{size}"
 
 
 def _changes(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Comparison | None]:
@@ -212,9 +177,7 @@ def _changes(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Comparison 
     changes: dict[str, Comparison | None] = {}
     for split in sorted(set(before["split"]) & set(after["split"])):
         try:
-            changes[split] = compare(
-                *(rows.filter(pl.col("split") == split) for rows in (before, after))
-            )
+            changes[split] = compare(*(rows.filter(split=split) for rows in (before, after)))
         except DataError:
             changes[split] = None
     return changes
@@ -225,63 +188,36 @@ def _count(graded: pl.DataFrame) -> dict[str, tuple[int, int]]:
     return {split: (int(hits), int(n)) for split, hits, n in counts.iter_rows()}
 
 
-def _splits(summary: Summary) -> list[str]:
-    found = {split for line in summary.rounds for split in line.correct}
-    return sorted(found, key=lambda split: (split != MAIN_SPLIT, split))
-
-
-def _any_count(summary: Summary, state: str) -> bool:
-    """Tell whether a state is worth a column; problems never tried are shown only where there are any."""
+def _has_column(summary: Summary, state: str) -> bool:
+    """Return True if a state has a column; problems never tried only where there are any."""
     counts = [line.states[state] for line in summary.rounds if line.states]
     return any(counts) if state == "remaining" else bool(counts)
 
 
 def _notes(summary: Summary) -> list[str]:
     notes = [
-        "Accuracy in % with its 95% Wilson interval; change from the round before in points, with its 95% "
-        "paired bootstrap interval and the p of McNemar's exact test."
+        "Accuracy in % with its 95% Wilson interval; change from the round before in points, with "
+        "its 95% paired bootstrap interval and the p of McNemar's exact test."
     ]
     states = next((line.states for line in summary.rounds if line.states), None)
     if states:
-        kept_out = states["quarantined"] + states["contaminated"]
         notes.append(
-            f"Training pool: {sum(states.values())} problems, {states['distilled']} with a teacher's "
-            f"solution, {kept_out} kept out."
+            f"Training pool: {sum(states.values())} problems, {states['distilled']} with a "
+            f"teacher's solution, {states['quarantined'] + states['contaminated']} kept out."
         )
     for last, name, split, found in summary.contrasts:
-        notes.append(f"{last} against {name} on {split}: {_change(found)}")
+        notes.append(f"{last} against {name} on {split}: {_render_change(found)}")
     if summary.left_out:
+        names = ", ".join(summary.left_out)
         notes.append(
-            f"Left out: {', '.join(summary.left_out)}, evaluated before, but not among the rounds of params.yaml."
+            f"Left out: {names}, evaluated before, but not among the rounds of params.yaml."
         )
     return notes
 
 
-def accuracy_cell(counts: tuple[int, int] | None, *, one_size: bool) -> str:
-    """Return right answers of all as a percentage with its interval, and n where it is not told elsewhere."""
-    if counts is None:
-        return ""
-    low, high = wilson(*counts)
-    size = "" if one_size else f" n={counts[1]}"
-    return f"{100 * counts[0] / counts[1]:.1f} [{100 * low:.1f}, {100 * high:.1f}]{size}"
-
-
-def _change(found: Comparison | None) -> str:
+def _render_change(found: Comparison | None) -> str:
     if found is None:
         return "other problems"
     p_value = "p<0.001" if found.p_value < 0.001 else f"p={found.p_value:.3f}"
-    return (
-        f"{100 * found.difference:+.1f} [{100 * found.low:+.1f}, {100 * found.high:+.1f}] {p_value}"
-    )
-
-
-def _is_numeric(lines: list[list[str]], place: int) -> bool:
-    """Tell whether a column holds numbers and blanks alone."""
-    return bool(lines) and all(
-        not line[place] or re.fullmatch(r"[-+]?\d[\d.,]*(e[-+]?\d+)?", line[place])
-        for line in lines
-    )
-
-
-def _has(folder: Path, table: str) -> bool:
-    return (folder / f"{table}.parquet").is_file()
+    low, high = 100 * found.low, 100 * found.high
+    return f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}] {p_value}"

@@ -60,7 +60,7 @@ def test_expected_errors_are_one_message_without_traceback(data, tmp_path):
         ("sql", "SELECT * FROM orm_rows", "--data", data),
         ("sql", "SELEC", "--data", data),
         ("show", "--data", tmp_path),
-        ("path", "zzzz", "--data", data),
+        ("trace", "zzzz", "--data", data),
         ("check", "--rows", tmp_path / "none.parquet", "--out", tmp_path / "out.parquet"),
     ):
         done = call(*arguments)
@@ -77,7 +77,7 @@ def test_show_prints_the_summary(data):
     assert done.exit_code == 0 and "r1 against control on eval" in done.output
 
 
-def test_show_tells_of_the_rounds_that_the_parameters_name(data, tmp_path):
+def test_show_shows_the_rounds_that_the_parameters_name(data, tmp_path):
     shutil.copytree(data, tmp_path / "data")
     text = Path("params.yaml").read_text(encoding="utf-8")
     (tmp_path / "params.yaml").write_text(
@@ -95,21 +95,39 @@ def test_show_tells_of_the_rounds_that_the_parameters_name(data, tmp_path):
     (tmp_path / "control/dvc.lock").write_text(
         "stages: {finetune: {deps: [], params: {params.yaml: {seed: 77}}}}"
     )
-    assert "`make control` makes it anew" in call("show", "--data", tmp_path / "data").output
+    assert "`make control` runs it again" in call("show", "--data", tmp_path / "data").output
 
 
-def test_path_tells_a_problem(data):
-    done = call("path", problem_id(2), "--data", data)
+def test_trace_shows_a_problem(data):
+    done = call("trace", problem_id(2), "--data", data)
     assert done.exit_code == 0 and "Question 2?" in done.output
 
 
-def test_check_one_answer():
-    assert "verdict: match" in call("check", "7", "The answer to this problem is 7.").output
-    assert "verdict: mismatch" in call("check", "7", "The answer to this problem is 8.").output
-    done = call("check", "B", "The answer to this problem is B.", "--choices", '["3", "4"]')
-    assert "verdict: match" in done.output
-    assert call("check", "7").exit_code == 2
-    assert call("check", "B", "B", "--choices", "3,4").exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "state"),
+    [
+        (("7", "The answer to this problem is 7."), "match"),
+        (("7", "The answer to this problem is 8."), "mismatch"),
+        (("B", "The answer to this problem is B.", "--choices", '["3", "4"]'), "match"),
+        (("5", "-5"), "mismatch"),
+        (("-5", "-5"), "match"),
+        (("-h/2", "-h/2", "--answer-type", "expression"), "match"),
+        (("--answer-type=number", "-.5", "--", "-0.5"), "match"),
+        (("--precision", "1", "-x+3", "-x+3"), "match"),
+    ],
+)
+def test_check_one_answer(arguments, state):
+    done = call("check", *arguments)
+    assert f"verdict: {state} " in done.output
+    assert done.exit_code == (0 if state == "match" else 1)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("7",), ("B", "B", "--choices", "3,4"), ("7", "7", "--rows", "x.csv"), ("7", "7", "--odd")],
+)
+def test_check_needs_two_answers_or_a_table(arguments):
+    assert call("check", *arguments).exit_code == 2
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "csv", "jsonl"])
@@ -149,5 +167,105 @@ def test_help_is_quick_and_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
-    for command in ("sql", "show", "path", "check"):
+    for command in ("sql", "show", "trace", "check"):
         assert f" {command} " in done.stdout
+
+
+def test_every_command_has_examples_and_short_help():
+    for command in ("sql", "show", "profile", "trace", "suspects", "check", "import", "export"):
+        text = call(command, "-h").output
+        assert "Examples:" in text and f"mathse {command}" in text, command
+    assert "--install-completion" in call("-h").output
+
+
+def test_version_and_module():
+    assert re.fullmatch(r"mathse \d+\.\d+.*\n", call("--version").output)
+    for module in ("mathse", "mathse.cli"):
+        done = subprocess.run(
+            [sys.executable, "-m", module, "show", "--data", "none"], capture_output=True, text=True
+        )
+        assert done.returncode == 1 and "No round was evaluated yet" in done.stderr
+
+
+def test_the_project_is_found_from_a_subfolder(data, tmp_path, monkeypatch):
+    root = tmp_path / "project"
+    shutil.copytree(data, root / "data")
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(name, root)
+    shutil.copytree("profiles", root / "profiles")
+    (root / "deep" / "er").mkdir(parents=True)
+    for folder, options in ((root / "deep" / "er", []), (tmp_path, ["--project", "project"])):
+        monkeypatch.chdir(folder)
+        assert call(*options, "sql", "SELECT count(*) FROM ledger", "--csv").output.endswith("10\n")
+        assert "smoke" in call(*options, "profile").output
+        assert "Question 2?" in call(*options, "trace", problem_id(2)).output
+    monkeypatch.chdir(tmp_path)
+    done = call("show")
+    assert done.exit_code == 1 and "lies in no MathSE project" in done.stderr
+    done = call("--project", "deep", "show")
+    assert done.exit_code == 1 and "deep is no MathSE project" in done.stderr
+
+
+def test_profile_lists_shows_applies_and_takes_back(tmp_path, monkeypatch):
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copy(name, tmp_path)
+    shutil.copytree("profiles", tmp_path / "profiles")
+    monkeypatch.chdir(tmp_path)
+    text = Path("params.yaml").read_text()
+    assert "Applied: none" in call("profile").output
+    assert 'score.accept: "both" -> "orm"' in call("profile", "paper", "--diff").output
+    assert Path("params.yaml").read_text() == text
+    assert call("profile", "paper").exit_code == 0
+    assert "Applied: paper" in call("profile").output and Path("params.yaml").read_text() != text
+    assert call("profile", "--undo").exit_code == 0
+    assert Path("params.yaml").read_text() == text
+    assert "No profile is applied" in call("profile", "--undo").stderr
+    for arguments in (
+        ["--diff"],
+        ["paper", "--undo"],
+        ["--copy", "x"],
+        ["x", "--diff", "--copy", "x"],
+    ):
+        assert call("profile", *arguments).exit_code == 2
+    assert "There is no profile 'odd'; there are:" in call("profile", "odd").stderr
+
+
+def test_a_file_that_cannot_be_written_is_named(data, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = call("suspects", "--data", data, "--out", tmp_path / "file" / "out.csv")
+    assert done.exit_code == 1 and "file" in done.stderr and "Traceback" not in done.stderr
+
+
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\u202e\x9b7\r"
+
+
+def test_hostile_text_is_shown_escaped_everywhere(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    for file, columns in (
+        ("problems/problems.parquet", ["question", "family"]),
+        ("rounds/r1/trajectories.parquet", ["response"]),
+        ("rounds/r1/verdicts.parquet", ["error_analysis", "predicted_answer"]),
+    ):
+        table = pl.read_parquet(copy / file)
+        table = table.with_columns(pl.format("{}" + HOSTILE, name).alias(name) for name in columns)
+        if "response" in columns:
+            table = table.with_columns(pl.col("steps").list.eval(pl.element() + HOSTILE))
+        table.write_parquet(copy / file)
+    shown = [
+        call("sql", "SELECT * FROM problems", "--data", copy),
+        call("sql", "SELECT question FROM problems", "--json", "--data", copy),
+        call("trace", problem_id(2), "--data", copy),
+        call("show", "--data", copy),
+        call("check", HOSTILE, HOSTILE),
+        call("trace", HOSTILE, "--data", copy),
+        call("sql", HOSTILE, "--data", copy),
+        call("profile", HOSTILE),
+    ]
+    for done in shown:
+        text = done.output + done.stderr
+        assert not set(text) & set("\x1b\x07\u202e\x9b\r"), text
+    assert "\\u001b[2J" in shown[0].output and "\\u001b]0;owned\\u0007" in shown[2].output
+    csv = call("sql", "SELECT question FROM problems LIMIT 1", "--csv", "--data", copy)
+    assert HOSTILE[:-1] in csv.output
+    question = json.loads(shown[1].output)[0]["question"]
+    assert question.endswith(HOSTILE)

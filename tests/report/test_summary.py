@@ -14,8 +14,15 @@ from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import wilson
 from mathse.evaluation.benchmark_rules import ALL
 from mathse.report.benchmark_tables import render_benchmarks
-from mathse.report.summary import as_text, lay_out, plain_table, render, sort_rounds, summarize
+from mathse.report.summary import render, sort_rounds, summarize, to_table
+from mathse.report.text_tables import plain_table, print_table
 from tests.report.world import CORRECT, N_EVAL, build, graded
+
+
+def as_text(summary) -> str:
+    out = io.StringIO()
+    render(summary, out)
+    return out.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -71,22 +78,22 @@ def test_the_text_shows_accuracy_interval_n_change_and_counts(data):
     assert "\x1b" not in text
 
 
-def test_other_problems_are_said_not_compared(data, tmp_path):
+def test_other_problems_are_named_not_compared(data, tmp_path):
     copy = shutil.copytree(data, tmp_path / "data")
     few = graded("r0").filter(pl.int_range(pl.len()).over("split") > 0)
     write_table(few, copy / "eval/r0/graded.parquet", sort_by=["problem_id"])
-    header, lines, _ = lay_out(summarize(copy))
+    header, lines, _ = to_table(summarize(copy))
     assert "eval" in header and "n=39" in lines[1][1] and "other problems" in lines[2]
 
 
 def test_a_run_without_ledger_still_has_a_table(data, tmp_path):
     shutil.copytree(data / "eval", tmp_path / "eval")
-    header, lines, notes = lay_out(summarize(tmp_path))
+    header, lines, notes = to_table(summarize(tmp_path))
     assert header == ["round", "eval (n = 40)", "eval_hard (n = 20)", "change on eval"]
     assert len(lines) == 4 and not any("pool" in note for note in notes)
 
 
-def test_a_round_that_the_parameters_no_longer_name_is_left_out_and_told(data):
+def test_a_round_that_the_parameters_no_longer_name_is_left_out_and_named(data):
     summary = summarize(data, ["r2"])
     assert [line.name for line in summary.rounds] == ["base", "r0", "control"]
     assert {last for last, *_ in summary.contrasts} == {"r0"}
@@ -125,7 +132,7 @@ def test_rounds_come_as_the_parameters_name_them(data, tmp_path):
     assert summary.rounds[3].change["eval"].difference == 0
 
 
-def test_benchmarks_are_told_of_the_same_rounds_in_the_same_order(tmp_path):
+def test_benchmarks_are_shown_for_the_same_rounds_in_the_same_order(tmp_path):
     for name in ("r0", "r1", "final", "old"):
         row = {
             "round": name,
@@ -159,3 +166,15 @@ def test_plain_tables_align():
     text = plain_table(["name", "n"], [["a", "5"], ["long one", "1000"]])
     assert text == "name         n\n--------  ----\na            5\nlong one  1000\n"
     assert plain_table(["a"], []) == "a\n-\n"
+
+
+def test_cells_cannot_steer_the_terminal():
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    for out in (io.StringIO(), Terminal()):
+        print_table(["a\x1b]0;t\x07", "[red]b"], [["\x1b[2J\u202e7", "x\ny"]], out)
+        text = out.getvalue()
+        assert "\\u001b[2J\\u202e7" in text and "x⏎y" in text and "[red]b" in text
+        assert not set(text) & set("\x07\u202e") and "\x1b[2J" not in text and "\x1b]0" not in text

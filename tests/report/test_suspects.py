@@ -68,7 +68,7 @@ def test_agreement_against_gold_that_the_orm_backs_is_listed_over_all_rounds(
         [*judged(0, 3, "9"), *judged(0, 5, "8", orm="wrong")],
         [*judged(0, 2, "9"), *judged(0, 2, "8")],
     ],
-    ids=["more paths match gold", "most paths say otherwise", "too few agree"],
+    ids=["more paths match gold", "most trajectories give otherwise", "too few agree"],
 )
 def test_what_speaks_for_gold_or_for_chance_is_not_listed(
     tmp_path: Path, rows: list[dict[str, Any]]
@@ -88,12 +88,14 @@ def test_the_list_is_a_file_to_review(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["suspects", "--data", str(data), "--out", str(file)])
     assert done.exit_code == 0 and "1 problems" in done.output
     answer, note = read_overrides(file)[problem_id(0)]
-    assert answer == "9" and note == "REVIEW: gold 7, 3 of 3 paths say 9"
+    assert answer == "9" and note == "REVIEW: gold 7, 3 of 3 trajectories give 9"
     shown = CliRunner().invoke(app, ["suspects", "--data", str(data)])
     assert problem_id(0) in shown.output
     assert (
         "No gold"
-        in CliRunner().invoke(app, ["suspects", "--data", str(data), "--min-paths", "4"]).output
+        in CliRunner()
+        .invoke(app, ["suspects", "--data", str(data), "--min-trajectories", "4"])
+        .output
     )
 
 
@@ -101,5 +103,5 @@ def test_wrong_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="judged"):
         find_suspects(tmp_path)
     with pytest.raises(ParamError, match="at least 2"):
-        find_suspects(tmp_path, min_paths=1)
+        find_suspects(tmp_path, min_trajectories=1)
     assert to_review(pl.DataFrame(schema=SUSPECTS)).is_empty()

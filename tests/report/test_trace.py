@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mathse.core.errors import DataError
-from mathse.report.trace import tell
+from mathse.report.trace import render_trace
 from tests.judge.trajectories import problem_id
 from tests.report.world import CORRECTION, HARD, MISTAKE, OWN, SAME, build
 
@@ -15,8 +15,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("run") / "data")
 
 
-def test_a_problem_is_told_from_question_to_training_row(data):
-    text = tell(data, problem_id(2))
+def test_a_problem_is_traced_from_question_to_training_row(data):
+    text = render_trace(data, problem_id(2))
     for part in (
         "Question 2?",
         "answer: 7 (number)",
@@ -30,33 +30,35 @@ def test_a_problem_is_told_from_question_to_training_row(data):
         "r1 evaluation (eval): match, found 7",
     ):
         assert part in text, part
-    assert text.index(MISTAKE["trajectory_id"]) < text.index(f"path {CORRECTION['trajectory_id']}")
+    assert text.index(MISTAKE["trajectory_id"]) < text.index(
+        f"trajectory {CORRECTION['trajectory_id']}"
+    )
 
 
-def test_a_path_is_told_with_what_corrects_it(data):
-    text = tell(data, MISTAKE["trajectory_id"])
+def test_a_trajectory_is_shown_with_what_corrects_it(data):
+    text = render_trace(data, MISTAKE["trajectory_id"])
     assert MISTAKE["trajectory_id"] in text and CORRECTION["trajectory_id"] in text
-    alone = tell(data, OWN["trajectory_id"])
+    alone = render_trace(data, OWN["trajectory_id"])
     assert OWN["trajectory_id"] in alone and SAME["trajectory_id"] not in alone
 
 
-def test_why_an_accepted_path_is_not_in_the_training_rows(data):
-    text = tell(data, SAME["trajectory_id"])
+def test_why_an_accepted_trajectory_is_not_in_the_training_rows(data):
+    text = render_trace(data, SAME["trajectory_id"])
     assert "accepted, but left out of the training rows: near_identical" in text
-    assert "ended by length" in tell(data, HARD["trajectory_id"])
+    assert "ended by length" in render_trace(data, HARD["trajectory_id"])
 
 
 def test_choices_are_shown_with_letters(data):
-    assert "A. 6\n  B. 7" in tell(data, problem_id(1))
+    assert "A. 6\n  B. 7" in render_trace(data, problem_id(1))
 
 
 def test_the_start_of_an_id_is_enough_and_must_be_one(data):
-    assert tell(data, problem_id(2)[:10]) == tell(data, problem_id(2))
+    assert render_trace(data, problem_id(2)[:10]) == render_trace(data, problem_id(2))
     with pytest.raises(DataError, match="give more characters"):
-        tell(data, "")
+        render_trace(data, "")
     with pytest.raises(DataError, match="begins with 'zzz'"):
-        tell(data, "zzz")
+        render_trace(data, "zzz")
 
 
 def test_a_problem_that_was_never_tried(data):
-    assert "No path was written for it." in tell(data, problem_id(4))
+    assert "No trajectory was written for it." in render_trace(data, problem_id(4))

@@ -1,0 +1,90 @@
+"""What all commands share: the project they are about, plain errors, examples in their help."""
+
+from __future__ import annotations
+
+import errno
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from mathse.core.errors import MathseError, ParamError
+from mathse.core.text import printable
+
+_NAMED: ContextVar[Path | None] = ContextVar("project", default=None)
+
+
+def name_project(folder: Path | None) -> None:
+    """Set the folder that `--project` names; None: look for the project around this folder."""
+    _NAMED.set(folder)
+
+
+def project_root() -> Path:
+    """Return the project's folder: the named one, else this folder or the nearest one above it.
+
+    Raises:
+        ParamError: if there is none.
+    """
+    named = _NAMED.get()
+    here = Path.cwd()
+    for folder in [here, *here.parents] if named is None else [named]:
+        if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
+            return Path() if folder == here else folder
+    where = (
+        f"{here} lies in no MathSE project" if named is None else f"{named} is no MathSE project"
+    )
+    raise ParamError(
+        f"{where}: there is no params.yaml beside a dvc.yaml.\n"
+        "  fix: go to the project's folder, or name it: `mathse --project FOLDER …`"
+    )
+
+
+class PlainErrors(TyperGroup):
+    """A command group that shows an expected error as one message, without a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; an expected error ends with exit status 1."""
+        try:
+            return super().invoke(ctx)
+        except MathseError as error:
+            message = str(error)
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # `mathse sql … | head`
+                raise
+            message = f"{error.filename or 'the file'}: {error.strerror or error}"
+        typer.echo(f"mathse: {printable(message)}", err=True)
+        raise typer.Exit(1)
+
+
+class NegativeAnswers(TyperCommand):
+    """A command that takes what begins with a dash, such as -5 or -h/2, for an argument."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put arguments that are no option of this command behind `--`."""
+        takes_value = {
+            name: not getattr(param, "is_flag", False)
+            for param in self.get_params(ctx)
+            for name in param.opts
+            if name.startswith("-")
+        }
+        options: list[str] = []
+        answers: list[str] = []
+        rest = list(args)
+        while rest:
+            word = rest.pop(0)
+            if word == "--":
+                answers, rest = answers + rest, []
+            elif word.startswith("--") or word in takes_value:
+                options.append(word)
+                if takes_value.get(word) and rest:
+                    options.append(rest.pop(0))
+            else:
+                answers.append(word)
+        return super().parse_args(ctx, [*options, "--", *answers])
+
+
+def examples(*lines: str) -> str:
+    r"""Return the end of a help text; "\b" keeps its lines as they are."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
