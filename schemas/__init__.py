@@ -1,47 +1,30 @@
-"""The contracts of all tables: one model a table, and the ways to hold a frame to it.
+"""The contracts of all tables: one model a table, and the ways to check a frame against it.
 
     df = schemas.validate(df, schemas.Problem, file="data/problems/problems.parquet")
 
-Rules between tables are in `schemas.checks`.
+Rules between tables are in `schemas.checks`, the values of columns in `schemas.enums`.
 """
 
-from schemas.enums import (
-    ANSWER_STATES,
-    ANSWER_TYPES,
-    DROP_REASONS,
-    ERROR_KINDS,
-    FINISH_REASONS,
-    IMAGE_FORMATS,
-    LEDGER_STATES,
-    LETTERS,
-    MATCH_RULES,
-    ORIGINS,
-    ORM_PARTS,
-    ORM_STATUSES,
-    REJECT_REASONS,
-    FinishReason,
-)
-from schemas.graded import Graded
-from schemas.image import Image
-from schemas.ledger_row import LedgerRow
-from schemas.match import Match
-from schemas.orm_row import OrmRow
-from schemas.prediction import Prediction
-from schemas.problem import Problem
-from schemas.quarantine import Quarantine
-from schemas.table import Table
-from schemas.train_row import TrainRow
-from schemas.trajectory import Trajectory
-from schemas.validation import (
-    ContractError,
-    Rule,
-    column_types,
-    quarantine_rows,
-    rules,
-    split_bad,
-    validate,
-)
-from schemas.verdict import Verdict
+from schemas.enums import *  # noqa: F403
+from schemas.graded import Graded as Graded
+from schemas.image import Image as Image
+from schemas.ledger_row import LedgerRow as LedgerRow
+from schemas.match import Match as Match
+from schemas.orm_row import OrmRow as OrmRow
+from schemas.prediction import Prediction as Prediction
+from schemas.problem import Problem as Problem
+from schemas.quarantine import Quarantine as Quarantine
+from schemas.table import Table as Table
+from schemas.train_row import TrainRow as TrainRow
+from schemas.trajectory import Trajectory as Trajectory
+from schemas.validation import ContractError as ContractError
+from schemas.validation import Rule as Rule
+from schemas.validation import column_types as column_types
+from schemas.validation import quarantine_rows as quarantine_rows
+from schemas.validation import rules as rules
+from schemas.validation import split_bad as split_bad
+from schemas.validation import validate as validate
+from schemas.verdict import Verdict as Verdict
 
 TABLES: tuple[type[Table], ...] = (
     Problem,
@@ -56,40 +39,3 @@ TABLES: tuple[type[Table], ...] = (
     Quarantine,
     Match,
 )
-
-__all__ = [
-    "ANSWER_STATES",
-    "ANSWER_TYPES",
-    "DROP_REASONS",
-    "ERROR_KINDS",
-    "FINISH_REASONS",
-    "IMAGE_FORMATS",
-    "LEDGER_STATES",
-    "LETTERS",
-    "MATCH_RULES",
-    "ORIGINS",
-    "ORM_PARTS",
-    "ORM_STATUSES",
-    "REJECT_REASONS",
-    "TABLES",
-    "ContractError",
-    "FinishReason",
-    "Graded",
-    "Image",
-    "LedgerRow",
-    "Match",
-    "OrmRow",
-    "Prediction",
-    "Problem",
-    "Quarantine",
-    "Rule",
-    "Table",
-    "TrainRow",
-    "Trajectory",
-    "Verdict",
-    "column_types",
-    "quarantine_rows",
-    "rules",
-    "split_bad",
-    "validate",
-]

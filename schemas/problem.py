@@ -4,97 +4,74 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import pandera.polars as pa
 import polars as pl
 
 from schemas.enums import ANSWER_TYPES, LETTERS
 from schemas.table import (
+    LANGUAGE_CODE,
     SHA256,
     Table,
-    at_least,
-    is_content_id,
+    content_id,
+    field,
     is_json_object,
-    is_short_name,
-    matches,
-    not_empty,
     one_of,
     rule,
+    short_name,
+    text,
     unique,
 )
 
 _N_CHOICES = pl.col("choices").list.len()
 _N_IMAGES = pl.col("image_ids").list.len()
-_NUMBERED = pl.col("question").str.extract_all(r"<image[ _]?\d+>")
+_NUMBERED = pl.col("question").str.extract_all(r"<image[ _]?\d+>")  # <image1>, <image 2>
 _UNNUMBERED = pl.col("question").str.count_matches(r"<image>")
-_HIGHEST = (
-    _NUMBERED.list.eval(pl.element().str.extract(r"(\d+)").cast(pl.Int64)).list.max().fill_null(0)
-)
+_NUMBERS = _NUMBERED.list.eval(pl.element().str.extract(r"(\d+)").cast(pl.Int64))
 _LETTER = pl.col("answer").str.strip_chars()
-_LETTER_PLACE = pl.lit(LETTERS).str.find(_LETTER, literal=True)
+_LETTER_INDEX = pl.lit(LETTERS).str.find(_LETTER, literal=True)
 _NAMES_A_CHOICE = (
-    (_LETTER.str.len_chars() == 1) & (_LETTER_PLACE < _N_CHOICES).fill_null(False)
+    (_LETTER.str.len_chars() == 1) & (_LETTER_INDEX < _N_CHOICES).fill_null(False)
 ) | pl.col("choices").list.contains(pl.col("answer"))
 
 
 class Problem(Table):
     """One problem. `problem_id` is the content id of question, choices, answer and image ids."""
 
-    problem_id: pl.String = pa.Field(
-        description="content id of question, choices, answer and image ids"
+    problem_id: pl.String = content_id("content id of question, choices, answer and image ids")
+    source: pl.String = text(
+        "data set it comes from: figures for the built-in ones, else a name of `mathse import list`"
     )
-    source: pl.String = pa.Field(
-        description="data set it comes from: figures for the built-in ones, else a name of `mathse import list`"
+    split: pl.String = short_name("what it is used for: train, orm, orm_test, eval, eval_hard")
+    subject: pl.String = text("area of mathematics or kind of task, as the source names it")
+    level: pl.Int64 = field(
+        "difficulty or school grade, as the source counts it; 0: not given", ge=0
     )
-    split: pl.String = pa.Field(
-        description="what it is used for: train, orm, orm_test, eval, eval_hard"
+    family: pl.String = text("family of built-in problems, or a finer subject", nullable=True)
+    question: pl.String = text(
+        "the question; `<image>` or `<image1>` stand where an image is meant"
     )
-    subject: pl.String = pa.Field(
-        description="area of mathematics or kind of task, as the source names it"
+    choices: Annotated[pl.List, pl.String()] = field(
+        "texts of the choices in order; empty where the answer is free"
     )
-    level: pl.Int64 = pa.Field(
-        description="difficulty or school grade, as the source counts it; 0: not told"
+    answer: pl.String = text("gold answer: a value, or the letter or text of a choice")
+    answer_type: pl.String = one_of(ANSWER_TYPES, "{}")
+    unit: pl.String = text("unit of the answer, where the question asks for one", nullable=True)
+    precision: pl.Int64 = field("decimal places that count", nullable=True, ge=0)
+    image_ids: Annotated[pl.List, pl.String()] = field("images in the order shown; ids of `Image`")
+    language: pl.String = field(
+        "language code of the question, such as en or zh", str_matches=LANGUAGE_CODE
     )
-    family: pl.String = pa.Field(
-        nullable=True, description="family of built-in problems, or a finer subject"
-    )
-    question: pl.String = pa.Field(
-        description="the question; `<image>` or `<image1>` stand where an image is meant"
-    )
-    choices: Annotated[pl.List, pl.String()] = pa.Field(
-        description="texts of the choices in order; empty where the answer is free"
-    )
-    answer: pl.String = pa.Field(
-        description="gold answer: a value, or the letter or text of a choice"
-    )
-    answer_type: pl.String = pa.Field(description="number, choice, expression, text or set")
-    unit: pl.String = pa.Field(
-        nullable=True, description="unit of the answer, where the question asks for one"
-    )
-    precision: pl.Int64 = pa.Field(nullable=True, description="decimal places that count")
-    image_ids: Annotated[pl.List, pl.String()] = pa.Field(
-        description="images in the order shown; ids of `Image`"
-    )
-    language: pl.String = pa.Field(description="language code of the question, such as en or zh")
-    solution: pl.String = pa.Field(
-        nullable=True, description="worked solution that the source brings"
-    )
-    meta: pl.String = pa.Field(
-        nullable=True,
-        description="JSON object: what else the source tells, such as a benchmark's question type or problem version",
+    solution: pl.String = text("worked solution that the source brings", nullable=True)
+    meta: pl.String = field(
+        "JSON object: what else the source has, such as a benchmark's question type", nullable=True
     )
 
-    id_form = is_content_id("problem_id")
     id_unique = unique("problem_id")
-    source_given = not_empty("source")
-    split_name = is_short_name("split")
-    subject_given = not_empty("subject")
-    level_range = at_least("level", 0)
-    family_given = not_empty("family")
-    question_given = not_empty("question")
     placeholders_fit = rule(
         "image placeholders fit the images",
         "question",
-        (_HIGHEST <= _N_IMAGES) & (_UNNUMBERED <= _N_IMAGES),
+        (_NUMBERS.list.max().fill_null(0) <= _N_IMAGES)
+        & (_NUMBERS.list.min().fill_null(1) >= 1)
+        & (_UNNUMBERED <= _N_IMAGES),
     )
     choices_given = rule(
         "choices are not empty",
@@ -109,15 +86,11 @@ class Problem(Table):
     choices_differ = rule(
         "choices differ", "choices", pl.col("choices").list.n_unique() == _N_CHOICES
     )
-    answer_given = not_empty("answer")
-    answer_type_known = one_of("answer_type", ANSWER_TYPES)
     letter_exists = rule(
         "choice letter exists",
         "answer",
         (pl.col("answer_type") != "choice") | pl.col("answer").is_null() | _NAMES_A_CHOICE,
     )
-    unit_given = not_empty("unit")
-    precision_range = at_least("precision", 0)
     image_ids_form = rule(
         "image_ids are SHA-256 digests",
         "image_ids",
@@ -125,6 +98,4 @@ class Problem(Table):
         .list.eval(pl.element().str.contains(SHA256).fill_null(False))
         .list.all(),
     )
-    language_code = matches("language", r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$", "a language code")
-    solution_given = not_empty("solution")
     meta_json = is_json_object("meta")

@@ -1,27 +1,35 @@
-"""Check a table against its model: stop with an error people can act on, or set the bad rows aside.
+"""Check a table against its model: raise an error that says what to do, or part off the bad rows.
 
-pandera checks no values of a LazyFrame, only its columns. So everything here works on collected
-frames.
+pandera checks no values of a LazyFrame, only its columns, and polars panics where pandera collects
+failure cases of bytes. So frames are collected, and their bytes described in words, before pandera
+sees them.
 """
 
 from __future__ import annotations
 
+import copy
+import hashlib
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import polars as pl
-from pandera.config import ValidationDepth, config_context
-from pandera.errors import SchemaErrorReason, SchemaErrors
-from pandera.polars import Check
+from pandera.constants import CHECK_OUTPUT_KEY
+from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
+from pandera.polars import DataFrameSchema
 
 from schemas.quarantine import MAX_VALUE_CHARS, Quarantine
-from schemas.table import Table
+from schemas.table import CONTENT_ID, HEX_16, LANGUAGE_CODE, NOT_EMPTY, SHA256, SHORT_NAME, Table
 
 SHOWN_ROWS = 5
 
-_COLUMN_RULES = {
-    SchemaErrorReason.COLUMN_NOT_IN_DATAFRAME: "all columns are there",
-    SchemaErrorReason.COLUMN_NOT_IN_SCHEMA: "no other columns",
-    SchemaErrorReason.WRONG_DATATYPE: "columns have their types",
+_FORMS = {
+    CONTENT_ID: "a content id",
+    HEX_16: "16 hex digits",
+    SHA256: "a SHA-256 digest",
+    SHORT_NAME: "a short name",
+    LANGUAGE_CODE: "a language code",
+    NOT_EMPTY: "not empty",
 }
 _COLUMN_FIX = (
     "run the stage that writes this table again; a table from elsewhere comes in by an import"
@@ -66,17 +74,11 @@ class Rule:
     field: str
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A rule and, for each row of the table, whether the row keeps it."""
-
-    rule: Rule
-    held: pl.Series
-
-
 def rules(model: type[Table]) -> list[Rule]:
-    """List the value rules of a table: columns that may not be null, then the declared rules."""
-    return _not_null(model) + [_rule_of(check) for check in model.to_schema().checks]
+    """List the value rules of a table."""
+    columns = _value_schema(model).columns.items()
+    not_null = [_not_null(name) for name, column in columns if not column.nullable]
+    return not_null + [_rule(name, check) for name, column in columns for check in column.checks]
 
 
 def column_types(model: type[Table], *names: str) -> pl.Schema:
@@ -86,23 +88,21 @@ def column_types(model: type[Table], *names: str) -> pl.Schema:
 
 
 def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> pl.DataFrame:
-    """Return the table as it is if it keeps every rule.
+    """Return the table as it is if it keeps every rule; a lazy one is collected.
 
     Args:
-        df: the table; a lazy one is collected first.
+        df: the table.
         model: what the table must be.
         file: how to call the table in an error.
 
     Raises:
         ContractError: naming each broken rule, its first failing rows and what to do.
     """
-    df = df.collect() if isinstance(df, pl.LazyFrame) else df
-    failures = _value_failures(df, model, file)
+    df = df.lazy().collect()
+    shown, failures = _failures(df, model, file)
     if failures:
-        names = tuple(failure.rule.name for failure in failures)
-        raise ContractError(
-            file, names, tuple(_describe(df, failure) for failure in failures), _VALUE_FIX
-        )
+        details = tuple(_describe(shown, rule, passed) for rule, passed in failures.items())
+        raise ContractError(file, tuple(rule.name for rule in failures), details, _VALUE_FIX)
     return df
 
 
@@ -110,11 +110,6 @@ def split_bad(
     df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows that keep every rule from those that do not.
-
-    Args:
-        df: the table; a lazy one is collected first.
-        model: what the table must be.
-        file: how to call the table in the quarantine.
 
     Returns:
         The good rows in their order, and `Quarantine` rows: one for each broken rule of each bad
@@ -124,130 +119,151 @@ def split_bad(
         ContractError: if columns are missing, too many or of another type: then no row can be
             trusted.
     """
-    df = df.collect() if isinstance(df, pl.LazyFrame) else df
+    df = df.lazy().collect()
+    shown, failures = _failures(df, model, file)
     good = pl.repeat(True, df.height, eager=True)
     parts = [pl.DataFrame(schema=column_types(Quarantine))]
-    for failure in _value_failures(df, model, file):
-        good = good & failure.held
-        parts.append(quarantine_rows(df, ~failure.held, rule=failure.rule, file=file))
+    for rule, passed in failures.items():
+        good &= passed
+        parts.append(quarantine_rows(shown, ~passed, rule=rule, file=file))
     return df.filter(good), pl.concat(parts).sort("row", maintain_order=True)
 
 
 def quarantine_rows(
     df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = ""
 ) -> pl.DataFrame:
-    """Make `Quarantine` rows of the rows marked bad.
-
-    Args:
-        df: the table.
-        bad: true for each row to set aside.
-        rule: the rule that they break, and the column whose value to show.
-        file: how to call the table.
-        reason: what is wrong, if the rule's name does not say it all.
-    """
-    places = bad.arg_true()
-    values = [_shorten(value, MAX_VALUE_CHARS) for value in df[rule.field].gather(places)]
+    """Make `Quarantine` rows of the rows marked bad; without a reason, the rule is the reason."""
+    rows = bad.arg_true()
+    values = [_shorten(value, MAX_VALUE_CHARS) for value in df[rule.field].gather(rows)]
     return pl.DataFrame(
         {
-            "file": [file] * len(values),
-            "row": places.cast(pl.Int64),
-            "rule": [rule.name] * len(values),
-            "field": [rule.field] * len(values),
+            "file": pl.repeat(file, len(rows), eager=True),
+            "row": rows.cast(pl.Int64),
+            "rule": pl.repeat(rule.name, len(rows), eager=True),
+            "field": pl.repeat(rule.field, len(rows), eager=True),
             "value": values,
-            "reason": [reason or f"broken rule: {rule.name}"] * len(values),
+            "reason": pl.repeat(reason or f"broken rule: {rule.name}", len(rows), eager=True),
         },
         schema=column_types(Quarantine),
     )
 
 
-def broken(df: pl.DataFrame, held: pl.Series, *, rule: Rule, file: str, fix: str) -> None:
-    """Raise the error for a rule checked elsewhere if any row breaks it.
+def require(df: pl.DataFrame, passed: pl.Series, *, rule: Rule, file: str, fix: str) -> None:
+    """Raise the error for a rule that was checked elsewhere if any row breaks it.
 
     Raises:
         ContractError: naming the rule and the first failing rows.
     """
-    if not held.all():
-        raise ContractError(file, (rule.name,), (_describe(df, Failure(rule, held)),), fix)
+    if not passed.all():
+        raise ContractError(file, (rule.name,), (_describe(df, rule, passed),), fix)
 
 
-def _value_failures(df: pl.DataFrame, model: type[Table], file: str) -> list[Failure]:
-    """Return the broken value rules; broken columns raise at once.
+def describe_bytes(value: bytes | None) -> str | None:
+    """Return size, start and SHA-256 of bytes, as rules and messages see them."""
+    if value is None:
+        return None
+    return f"{len(value)} bytes: {value[:16].hex()}, SHA-256 {hashlib.sha256(value).hexdigest()}"
 
-    pandera checks the columns. Its checks of values are called one by one, because the way it
-    gathers failure cases ends in a panic of polars where a table holds bytes.
+
+def _failures(
+    df: pl.DataFrame, model: type[Table], file: str
+) -> tuple[pl.DataFrame, dict[Rule, pl.Series]]:
+    """Return the frame as pandera sees it, and for each broken rule which rows keep it.
+
+    Raises:
+        ContractError: if the columns are not those of the model.
+        SchemaErrors: if a rule cannot be evaluated.
     """
     _check_columns(df, model, file)
-    failures = [Failure(rule, df[rule.field].is_not_null()) for rule in _not_null(model)]
-    for check in model.to_schema().checks:
-        held = check(df.lazy()).check_output.collect().to_series()
-        failures.append(Failure(_rule_of(check), held))
-    return [failure for failure in failures if not failure.held.all()]
+    described = [
+        pl.Series(name, map(describe_bytes, df[name]), dtype=pl.String)
+        for name, dtype in df.schema.items()
+        if dtype == pl.Binary
+    ]
+    df = df.with_columns(described)
+    try:
+        _value_schema(model).validate(df, lazy=True)
+    except SchemaErrors as errors:
+        if any(one.reason_code == SchemaErrorReason.CHECK_ERROR for one in errors.schema_errors):
+            raise
+        outputs = [one.check_output[CHECK_OUTPUT_KEY] for one in errors.schema_errors]
+        broken = map(_broken_rule, errors.schema_errors)
+        return df, {rule: out.fill_null(True) for rule, out in zip(broken, outputs, strict=True)}
+    return df, {}
+
+
+@cache
+def _value_schema(model: type[Table]) -> DataFrameSchema:
+    """Return the model's schema for frames whose bytes are described in words."""
+    schema = copy.deepcopy(model.to_schema())
+    for name, dtype in column_types(model).items():
+        if dtype == pl.Binary:
+            schema = schema.update_column(name, dtype=pl.String)
+    return schema
 
 
 def _check_columns(df: pl.DataFrame, model: type[Table], file: str) -> None:
-    try:
-        with config_context(validation_depth=ValidationDepth.SCHEMA_ONLY):
-            model.validate(df, lazy=True)
-    except SchemaErrors as errors:
-        found = [error.reason_code for error in errors.schema_errors]
-        if not all(reason in _COLUMN_RULES for reason in found):
-            raise
-        names = tuple(dict.fromkeys(_COLUMN_RULES[reason] for reason in found))
-        raise ContractError(file, names, _describe_columns(df, model), _COLUMN_FIX) from None
-
-
-def _not_null(model: type[Table]) -> list[Rule]:
-    columns = model.to_schema().columns.items()
-    return [Rule(f"{name} is not null", name) for name, column in columns if not column.nullable]
-
-
-def _rule_of(check: Check) -> Rule:
-    return Rule(str(check.name), str(check.title))
-
-
-def _describe(df: pl.DataFrame, failure: Failure) -> str:
-    places = (~failure.held).arg_true()
-    lines = [f"  {failure.rule.name}: broken by {len(places)} of {df.height} rows"]
-    for row in places.head(SHOWN_ROWS):
-        value = _shorten(df[failure.rule.field][row], 80, quoted=True)
-        lines.append(f"    row {row}: {failure.rule.field} = {value}")
-    if len(places) > SHOWN_ROWS:
-        lines.append("    ...")
-    return "\n".join(lines)
-
-
-def _describe_columns(df: pl.DataFrame, model: type[Table]) -> tuple[str, ...]:
     wanted = column_types(model)
-    missing = [
-        f"  column {name} ({dtype}) is missing"
-        for name, dtype in wanted.items()
-        if name not in df.columns
-    ]
-    extra = [
-        f"  column {name} does not belong to {model.__name__}"
-        for name in df.columns
-        if name not in wanted
-    ]
-    wrong = [
-        f"  column {name} is {dtype}, not {wanted[name]}"
-        for name, dtype in df.schema.items()
-        if name in wanted and dtype != wanted[name]
-    ]
-    return (*missing, *extra, *wrong)
+    found = {
+        "all columns are there": [
+            f"  column {name} ({dtype}) is missing"
+            for name, dtype in wanted.items()
+            if name not in df.columns
+        ],
+        "no other columns": [
+            f"  column {name} does not belong to {model.__name__}"
+            for name in df.columns
+            if name not in wanted
+        ],
+        "columns have their types": [
+            f"  column {name} is {dtype}, not {wanted[name]}"
+            for name, dtype in df.schema.items()
+            if name in wanted and dtype != wanted[name]
+        ],
+    }
+    if any(found.values()):
+        names = tuple(rule for rule, lines in found.items() if lines)
+        raise ContractError(file, names, tuple(sum(found.values(), [])), _COLUMN_FIX)
 
 
-def _shorten(value: object, limit: int, *, quoted: bool = False) -> str:
-    """Write a value for people; text in quotes where an empty one must show."""
+def _broken_rule(error: SchemaError) -> Rule:
+    if error.reason_code == SchemaErrorReason.SERIES_CONTAINS_NULLS:
+        return _not_null(error.schema.name)
+    return _rule(error.schema.name, error.check)
+
+
+def _not_null(column: str) -> Rule:
+    return Rule(f"{column} is not null", column)
+
+
+def _rule(column: str, check: Any) -> Rule:
+    """Name a check: those of pandera by what they ask for, others have their names."""
+    match check.name, check.statistics or {}:
+        case "isin", {"allowed_values": values}:
+            name = f"{column} is one of {', '.join(values)}"
+        case "greater_than_or_equal_to", {"min_value": lowest}:
+            name = f"{column} is at least {lowest}"
+        case "in_range", {"min_value": lowest, "max_value": highest}:
+            name = f"{column} is from {lowest} to {highest}"
+        case "str_matches" | "str_contains", {"pattern": pattern}:
+            name = f"{column} is {_FORMS[pattern]}"
+        case _:
+            name = check.name
+    return Rule(name, column)
+
+
+def _describe(df: pl.DataFrame, rule: Rule, passed: pl.Series) -> str:
+    rows = (~passed).arg_true()
+    lines = [f"  {rule.name}: broken by {len(rows)} of {df.height} rows"]
+    for row in rows.head(SHOWN_ROWS):
+        value = df[rule.field][row]
+        value = repr(value) if isinstance(value, str) else value
+        lines.append(f"    row {row}: {rule.field} = {_shorten(value, 80)}")
+    return "\n".join([*lines, *(["    ..."] if len(rows) > SHOWN_ROWS else [])])
+
+
+def _shorten(value: object, limit: int) -> str:
     if isinstance(value, pl.Series):
         value = value.to_list()
-    if isinstance(value, bytes):
-        text = f"{len(value)} bytes: {value[:16].hex()}"
-    else:
-        text = (
-            value
-            if isinstance(value, str) and not quoted
-            else "null"
-            if value is None
-            else repr(value)
-        )
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    text = value if isinstance(value, str) else "null" if value is None else repr(value)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

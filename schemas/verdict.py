@@ -1,91 +1,54 @@
-"""Verdicts: what the answer check and the ORM say of each trajectory, and whether it is accepted."""
+"""Verdicts: answer check and ORM's judgement of each trajectory, and whether it is accepted."""
 
 from __future__ import annotations
 
-import pandera.polars as pa
 import polars as pl
 
 from schemas.enums import ANSWER_STATES, ERROR_KINDS, ORM_STATUSES
-from schemas.table import (
-    Table,
-    at_least,
-    is_content_id,
-    is_short_name,
-    not_empty,
-    one_of,
-    rule,
-    unique,
-)
+from schemas.graded import ANSWER_GIVEN
+from schemas.table import Table, content_id, field, one_of, rule, short_name, text, unique
 
 _NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind").is_null())
 
 
 class Verdict(Table):
-    """One verdict. `reason` says by name why a path is not accepted."""
+    """One verdict. `reason` names why a trajectory is not accepted."""
 
-    trajectory_id: pl.String = pa.Field(description="the path that is judged; in `Trajectory`")
-    problem_id: pl.String = pa.Field(description="its problem; in `Problem`")
-    round: pl.String = pa.Field(description="round of the path")
-    answer_state: pl.String = pa.Field(
-        description="the answer check: match, mismatch, no_answer, timeout or error"
+    trajectory_id: pl.String = content_id("the judged trajectory; in `Trajectory`")
+    problem_id: pl.String = content_id("its problem; in `Problem`")
+    round: pl.String = short_name("round of the trajectory")
+    answer_state: pl.String = one_of(ANSWER_STATES, "the answer check: {}")
+    predicted_answer: pl.String = field("answer found in the response", nullable=True)
+    orm_status: pl.String = one_of(
+        ORM_STATUSES, "the ORM's judgement: {} (skipped: it was not asked)"
     )
-    predicted_answer: pl.String = pa.Field(
-        nullable=True, description="answer found in the response"
-    )
-    orm_status: pl.String = pa.Field(
-        description="the ORM's word: correct, wrong, unparseable; skipped where it was not asked"
-    )
-    p_correct: pl.Float64 = pa.Field(
-        nullable=True, description="the ORM's probability of correct, from 0 to 1"
-    )
-    error_step: pl.Int64 = pa.Field(
-        nullable=True, description="first faulty step that the ORM names, counted from 1"
-    )
-    error_analysis: pl.String = pa.Field(
-        nullable=True, description="what the ORM says is wrong there"
-    )
-    error_kind: pl.String = pa.Field(
+    p_correct: pl.Float64 = field(
+        "the ORM's probability of correct, from 0 to 1",
         nullable=True,
-        description="kind of the error: vision, question, knowledge, reasoning or calculation",
+        in_range={"min_value": 0, "max_value": 1},
     )
-    accepted: pl.Boolean = pa.Field(description="whether the path may become a training row")
-    reason: pl.String = pa.Field(
-        nullable=True, description="why not, by name; null for an accepted path"
+    error_step: pl.Int64 = field(
+        "first faulty step that the ORM names, counted from 1", nullable=True, ge=1
     )
+    error_analysis: pl.String = text("what is wrong there, by the ORM", nullable=True)
+    error_kind: pl.String = one_of(ERROR_KINDS, "kind of the error: {}", nullable=True)
+    accepted: pl.Boolean = field("whether the trajectory may become a training row")
+    reason: pl.String = text("why not, by name; null for an accepted trajectory", nullable=True)
 
-    id_form = is_content_id("trajectory_id")
     id_unique = unique("trajectory_id")
-    problem_id_form = is_content_id("problem_id")
-    round_name = is_short_name("round")
-    answer_state_known = one_of("answer_state", ANSWER_STATES)
-    answer_found = rule(
-        "a compared answer is given",
-        "predicted_answer",
-        ~pl.col("answer_state").is_in(("match", "mismatch"))
-        | pl.col("predicted_answer").is_not_null(),
-    )
-    orm_status_known = one_of("orm_status", ORM_STATUSES)
-    p_correct_range = rule(
-        "p_correct is from 0 to 1",
-        "p_correct",
-        pl.col("p_correct").is_between(0, 1) & ~pl.col("p_correct").is_nan(),
-    )
-    error_step_range = at_least("error_step", 1)
-    error_analysis_given = not_empty("error_analysis")
-    error_kind_known = one_of("error_kind", ERROR_KINDS)
+    answer_found = rule("a compared answer is given", "predicted_answer", ANSWER_GIVEN)
     feedback_fits = rule(
-        "only wrong paths have feedback",
+        "only wrong trajectories have feedback",
         "orm_status",
         (pl.col("orm_status") == "wrong") | _NO_FEEDBACK,
     )
-    reason_given = not_empty("reason")
     reason_fits = rule(
-        "rejected paths and only they have a reason",
+        "rejected trajectories and only they have a reason",
         "reason",
         pl.col("accepted") == pl.col("reason").is_null(),
     )
     accepted_passed = rule(
-        "an accepted path passed a check",
+        "an accepted trajectory passed a check",
         "accepted",
         ~pl.col("accepted")
         | (pl.col("answer_state") == "match")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 import schemas
-from docs.dictionary import KEYS, TABLE_OF, TARGET, dictionary, places
+from schemas.dictionary import KEYS, TABLE_OF, TARGET, dictionary, written_tables
 
 
 def test_the_dictionary_is_up_to_date() -> None:
-    assert TARGET.read_text(encoding="utf-8") == dictionary(), "run `python -m docs.dictionary`"
+    assert TARGET.read_text(encoding="utf-8") == dictionary(), "run `python -m schemas.dictionary`"
 
 
 @pytest.mark.parametrize("model", schemas.TABLES, ids=lambda model: model.__name__)
@@ -29,7 +29,7 @@ def test_keys_are_what_a_rule_holds_to() -> None:
 
 
 def test_every_table_lies_somewhere() -> None:
-    stems = {Path(file).stem for _, file in places()}
+    stems = {Path(file).stem for _, file in written_tables()}
     assert set(TABLE_OF) <= stems and set(TABLE_OF.values()) == {
         model.__name__ for model in schemas.TABLES
     }
@@ -40,4 +40,4 @@ def test_an_output_that_is_not_described_is_told(tmp_path: Path) -> None:
         "stages:\n  odd:\n    outs:\n      - data/odd.parquet\n", encoding="utf-8"
     )
     with pytest.raises(ValueError, match=r"odd writes data/odd\.parquet: add it to"):
-        places(tmp_path)
+        written_tables(tmp_path)

@@ -1,6 +1,6 @@
-"""Write docs/data-dictionary.md: `python -m docs.dictionary`.
+"""Write docs/data-dictionary.md: `python -m schemas.dictionary`.
 
-Columns, types, meanings and rules come from `schemas`, places from dvc.yaml.
+Columns, types, meanings and rules come from the models, files from dvc.yaml.
 `tests/schemas/test_dictionary.py` checks that the file is up to date. What a column holds inside
 (the JSON objects `meta` and `sampling`) is not covered.
 """
@@ -27,7 +27,7 @@ FOLDERS = {
     "data/distill": ("trajectories.parquet", "verdicts.parquet"),
     "data/orm/data": ("rows.parquet", "trajectories.parquet"),
 }
-"""What lies in the outputs of dvc.yaml that are folders."""
+"""The tables in those outputs of dvc.yaml that are folders."""
 TABLE_OF = {
     "problems": "Problem",
     "matches": "Match",
@@ -58,8 +58,8 @@ KEYS = {
     "Quarantine": "none: a row may break several rules",
 }
 OTHERS = {
-    "mistakes": "wrong paths to reflect on: parent_id (the path), problem_id, sample_idx, response, the ORM's feedback",
-    "dropped": "accepted paths that did not become training rows, with the reason",
+    "mistakes": "wrong trajectories to reflect on: parent_id (the trajectory), problem_id, sample_idx, response, the ORM's feedback",
+    "dropped": "accepted trajectories that did not become training rows, with the reason",
     "judgements": "what the ORM says of its test rows",
     "accuracy": "by round, split, source, by and group (`by` names what is grouped by; all: the source as a whole): "
     "n, correct, accuracy with its 95% interval (low, high), found (share of responses with an answer)",
@@ -69,7 +69,7 @@ OTHERS = {
 HEAD = """# Data dictionary
 
 Every table that the pipeline writes: what its columns mean, what it is keyed by, which rules it
-keeps, where it lies. This file is written by `python -m docs.dictionary` from `schemas` and
+keeps, where it lies. This file is written by `python -m schemas.dictionary` from `schemas` and
 `dvc.yaml`; a test keeps it up to date.
 
 All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
@@ -81,77 +81,68 @@ Each row leads back by ids: `TrainRow` → `Trajectory` → `Verdict` (same traj
 """
 
 
-def places(root: Path = ROOT) -> list[tuple[str, str]]:
+def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
     """Return stage and path of each table that dvc.yaml writes, in its order.
 
     Raises:
         ValueError: if an output is not known here.
     """
     found = []
-    for name, stage in yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))[
-        "stages"
-    ].items():
+    stages = yaml.safe_load((root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for name, stage in stages.items():
         for out in stage.get("do", stage).get("outs", []):
             path = out if isinstance(out, str) else next(iter(out))
             if path.endswith("/model"):
                 continue
-            inside = [f"{path}/{part}" for part in FOLDERS[path]] if path in FOLDERS else [path]
-            for file in inside:
+            files = [f"{path}/{part}" for part in FOLDERS[path]] if path in FOLDERS else [path]
+            for file in files:
                 if Path(file).stem not in TABLE_OF | OTHERS:
                     raise ValueError(
                         f"dvc.yaml: {name} writes {file}: add it to FOLDERS, TABLE_OF or OTHERS"
                     )
-            found += [(name, file.replace("${key}", "<round>")) for file in inside]
+            found += [(name, file.replace("${key}", "<round>")) for file in files]
     return found
 
 
 def dictionary(root: Path = ROOT) -> str:
     """Return the whole text."""
-    written = places(root)
-    parts = [HEAD, *(section(model, written) for model in schemas.TABLES), others(written)]
-    return "\n".join(parts)
+    written = written_tables(root)
+    return "\n".join(
+        [HEAD, *(_section(model, written) for model in schemas.TABLES), _others(written)]
+    )
 
 
-def section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
-    """Return what is to be said of one table."""
+def _section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
     name = model.__name__
-    lines = [
-        f"## {name}",
-        "",
-        " ".join((model.__doc__ or "").split()),
-        "",
-        f"Key: {KEYS[name]}.",
-        "",
-    ]
-    lines += [
-        f"- {place}"
-        for place in _by_path(written, {stem for stem, table in TABLE_OF.items() if table == name})
-    ]
-    lines += ["", "| column | type | may be null | meaning |", "|---|---|---|---|"]
+    about = " ".join((model.__doc__ or "").split())
+    files = _files(written, {stem for stem, table in TABLE_OF.items() if table == name})
     columns: Mapping[str, Any] = model.to_schema().columns
-    for column, dtype in schemas.column_types(model).items():
-        about = columns[column]
-        nulls = "yes" if about.nullable else "no"
-        lines.append(f"| {column} | {_type(dtype)} | {nulls} | {about.description or ''} |")
-    told = [rule.name for rule in schemas.rules(model) if not rule.name.endswith(" is not null")]
-    lines += ["", *_wrap("Rules: " + "; ".join(told) + "."), ""]
-    return "\n".join(lines)
-
-
-def others(written: list[tuple[str, str]]) -> str:
-    """Return the tables without a contract."""
-    lines = [
-        "## Tables without a contract of their own",
-        "",
-        "| table | written by, to | what it holds |",
-        "|---|---|---|",
+    rows = [
+        f"| {column} | {_type(dtype)} | {'yes' if columns[column].nullable else 'no'} "
+        f"| {columns[column].description or ''} |"
+        for column, dtype in schemas.column_types(model).items()
     ]
+    rules = [rule.name for rule in schemas.rules(model) if not rule.name.endswith(" is not null")]
+    return "\n".join(
+        [
+            *(f"## {name}", "", about, "", f"Key: {KEYS[name]}.", ""),
+            *(f"- {file}" for file in files),
+            *("", "| column | type | may be null | meaning |", "|---|---|---|---|", *rows, ""),
+            *_wrap("Rules: " + "; ".join(rules) + "."),
+            "",
+        ]
+    )
+
+
+def _others(written: list[tuple[str, str]]) -> str:
+    lines = ["## Tables without a contract of their own", ""]
+    lines += ["| table | written by, to | what it holds |", "|---|---|---|"]
     for stem, about in OTHERS.items():
-        lines.append(f"| {stem} | {'; '.join(_by_path(written, {stem}))} | {about} |")
+        lines.append(f"| {stem} | {'; '.join(_files(written, {stem}))} | {about} |")
     return "\n".join([*lines, ""])
 
 
-def _by_path(written: list[tuple[str, str]], stems: set[str]) -> Iterator[str]:
+def _files(written: list[tuple[str, str]], stems: set[str]) -> Iterator[str]:
     for stage, file in written:
         if Path(file).stem in stems:
             yield f"{stage} → `{file}{'' if Path(file).suffix else '/*.parquet'}`"
