@@ -1,0 +1,1 @@
+"""How the documents are made: tables from `results/`, included files, pictures."""

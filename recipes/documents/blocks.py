@@ -1,0 +1,144 @@
+"""Fill the marked blocks of the documents: `python -m recipes.documents.blocks [--check]`.
+
+A block stands between `<!-- begin KIND NAME -->` and `<!-- end -->`. KIND is one of
+
+- `table`: the table of results/NAME.json,
+- `result`: the three lines of the default run (no NAME),
+- `file`: the file NAME as code, or one function of it: `file mathse/loop.py#run_round`,
+- `index`: the headings of the document, as links.
+
+So no figure is typed by hand, and no quoted file can drift from its source. A results file has one
+table: its origin (source, command, commit, seed, date, machine), columns with their number formats,
+rows, and perhaps a note. A list [value, low, high] is a value with its 95% interval.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+# Example: "<!-- begin table default-rounds -->\n| … |\n<!-- end -->"
+BLOCK = re.compile(r"(<!-- begin (\w+) ?(\S*) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
+
+
+def documents() -> list[Path]:
+    """Return the documents that may hold blocks."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return the content of results/NAME.json."""
+    content: dict[str, Any] = json.loads(
+        (ROOT / "results" / f"{name}.json").read_text(encoding="utf-8")
+    )
+    return content
+
+
+def fill(text: str) -> str:
+    """Return a document with all blocks made again."""
+    return BLOCK.sub(lambda match: match[1] + render(match[2], match[3], text) + match[5], text)
+
+
+def render(kind: str, name: str, text: str = "") -> str:
+    """Return the content of one block of the document `text`, with a newline at its end."""
+    if kind == "table":
+        return table(load(name))
+    if kind == "result":
+        return result_lines(load("default-rounds"), load("default-contrasts"))
+    if kind == "file":
+        return quote(*name.partition("#")[::2])
+    if kind == "index":
+        titles = re.findall(r"^## (.*)", text, re.MULTILINE)
+        return "".join(f"- [{title}](#{anchor(title)})\n" for title in titles)
+    raise ValueError(f"A block is of kind table, result, file or index, not {kind!r}.")
+
+
+def quote(name: str, function: str) -> str:
+    """Return a file, or one of its functions without its docstring, as a block of code."""
+    text = (ROOT / name).read_text(encoding="utf-8").rstrip()
+    if function:
+        nodes = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
+        found, lines = nodes[function], text.splitlines()
+        docstring = found.body[0] if ast.get_docstring(found) else None
+        start, stop = (docstring.lineno, docstring.end_lineno) if docstring else (1, 0)
+        kept = [
+            line
+            for number, line in enumerate(lines, 1)
+            if found.lineno <= number <= found.end_lineno and not start <= number <= stop
+        ]
+        text = "\n".join(kept)
+    return f"```{LANGUAGES.get(Path(name).suffix, 'text')}\n{text}\n```\n"
+
+
+def anchor(title: str) -> str:
+    """Return the anchor of a heading: "2.5 points? Yes" is "25-points-yes"."""
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def table(content: dict[str, Any]) -> str:
+    """Return the table of a results file in Markdown."""
+    columns = content["columns"]
+    head = [column["name"] for column in columns]
+    lines = [head, ["---"] * len(head)]
+    for row in content["rows"]:
+        formats = (column.get("format", "") for column in columns)
+        lines.append([cell(value, form) for value, form in zip(row, formats, strict=True)])
+    note = f"\n{content['note']}\n" if "note" in content else ""
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + note
+
+
+def cell(value: Any, form: str) -> str:
+    """Return a cell as text: [80.47, 77.2, 83.4] with ".1f" is "80.5 [77.2, 83.4]"."""
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        low, high = (format(number, form.lstrip("+")) for number in value[1:])
+        return f"{format(value[0], form)} [{low}, {high}]"
+    if form == "p":
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return format(value, form) if isinstance(value, int | float) else str(value)
+
+
+def result_lines(rounds: dict[str, Any], contrasts: dict[str, Any]) -> str:
+    """Return the result of the default run in three lines."""
+    by_model = {row[0]: row for row in rounds["rows"]}
+    last = contrasts["rows"][0][0]
+    points = {(row[1], row[2]): cell(row[3], "+.1f") for row in contrasts["rows"]}
+
+    def steps(split: int) -> str:
+        names = [name for name in by_model if re.fullmatch(r"base|r\d+", name)]
+        return " → ".join(f"{by_model[name][split][0]:.1f}" for name in names)
+
+    def against(split: str) -> str:
+        names = [name for name in ("r0", "control") if (name, split) in points]
+        return ", ".join(f"{points[name, split]} against {name}" for name in names)
+
+    models = " → ".join(name for name in by_model if re.fullmatch(r"base|r\d+", name))
+    return (
+        f"- {models}, accuracy in %: {steps(1)} on `eval`, {steps(2)} on `eval_hard`.\n"
+        f"- {last} on `eval`, in points with 95% intervals: {against('eval')}.\n"
+        f"- {last} on `eval_hard`: {against('eval_hard')}.\n"
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents anew, or with --check only name those that differ."""
+    stale = []
+    for file in documents():
+        text = file.read_text(encoding="utf-8")
+        if fill(text) != text:
+            stale.append(file.relative_to(ROOT))
+            if "--check" not in arguments:
+                file.write_text(fill(text), encoding="utf-8")
+    print("".join(f"{name}: blocks made again\n" for name in stale), end="")
+    return int(bool(stale) and "--check" in arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

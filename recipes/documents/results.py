@@ -1,0 +1,131 @@
+"""Write results/default-*.json from the run in this folder: `python -m recipes.documents.results`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mathse.core.params import load_params
+from mathse.evaluation.accuracy import wilson
+from mathse.evaluation.paired import Comparison
+from mathse.report.summary import RoundSummary, summarize
+from recipes.documents.blocks import ROOT
+
+SPLITS = ("eval", "eval_hard")
+STATES = ("accepted", "reflected", "hard", "remaining")
+
+
+def write(name: str, content: dict[str, Any]) -> None:
+    """Write results/NAME.json with one line for each fact, column and row."""
+    lines = []
+    for key, value in content.items():
+        text = json.dumps(value, ensure_ascii=False)
+        if key in ("columns", "rows"):
+            inner = ",\n".join(f"    {json.dumps(item, ensure_ascii=False)}" for item in value)
+            text = f"[\n{inner}\n  ]"
+        lines.append(f'  "{key}": {text}')
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    (ROOT / "results" / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def origin(seed: int) -> dict[str, Any]:
+    """Return command, commit, seed, date and machine of a run that was made here and now."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return {
+        "source": "written from data/ and metrics/ by `make results`",
+        "command": "make repro control",
+        "commit": commit,
+        "seed": seed,
+        "date": datetime.now(tz=UTC).date().isoformat(),
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """Return processor and number of cores."""
+    try:
+        found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    except OSError:
+        found = None
+    return f"{found[1] if found else 'unknown processor'}, {os.cpu_count()} cores"
+
+
+def percent(value: float, low: float, high: float) -> list[float]:
+    """Return a share with its interval in percent."""
+    return [100 * value, 100 * low, 100 * high]
+
+
+def round_row(line: RoundSummary) -> list[Any]:
+    """Return a row of default-rounds: accuracies, change on eval, problems by state, rows."""
+    accuracies = [
+        percent(line.correct[split][0] / line.correct[split][1], *wilson(*line.correct[split]))
+        for split in SPLITS
+    ]
+    change = line.change.get("eval")
+    return [
+        line.name,
+        *accuracies,
+        points(change) if change else None,
+        change.p_value if change else None,
+        *(line.states.get(state) for state in STATES),
+        line.train_rows,
+    ]
+
+
+def points(found: Comparison) -> list[float]:
+    """Return a difference with its interval in points."""
+    return percent(found.difference, found.low, found.high)
+
+
+def orm_rows() -> list[list[Any]]:
+    """Return the ORM's figures on its test trajectories."""
+    orm = json.loads((ROOT / "metrics/eval_orm.json").read_text(encoding="utf-8"))["orm"]
+    shares = {
+        "overall right": "overall_accuracy",
+        "correct ones passed": "positive_accuracy",
+        "wrong ones caught": "negative_accuracy",
+        "wrong ones passed": "wrong_passed",
+        "faulty step exact": "error_step_exact",
+        "unparseable": "unparseable",
+    }
+    found = [(title, orm[name]) for title, name in shares.items()]
+    rows = [
+        [title, percent(share["value"], share["low"], share["high"]), share["n"]]
+        for title, share in found
+    ]
+    return [*rows, ["ROC AUC × 100", 100 * orm["roc_auc"], orm["n"]]]
+
+
+def main() -> None:
+    """Write default-rounds, default-contrasts and default-orm."""
+    params = load_params(ROOT / "params.yaml")
+    summary = summarize(ROOT / "data", list(params.rounds))
+    sizes = {split: summary.rounds[0].correct[split][1] for split in SPLITS}
+    about = origin(params.seed)
+    named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]
+    change = [{"name": "change on eval, points", "format": "+.1f"}, {"name": "p", "format": "p"}]
+    counts = ("solved", "by reflection", "still hard", "untried", "training rows")
+    columns = [{"name": "model"}, *named, *change, *({"name": count} for count in counts)]
+    rows = [round_row(line) for line in summary.rounds]
+    write("default-rounds", {**about, "columns": columns, "rows": rows})
+    columns = [{"name": name} for name in ("model", "against", "split")]
+    columns += [{"name": "points", "format": "+.1f"}, {"name": "p", "format": "p"}, {"name": "n"}]
+    rows = [
+        [last, name, split, points(found), found.p_value, found.n]
+        for last, name, split, found in summary.contrasts
+        if found
+    ]
+    write("default-contrasts", {**about, "columns": columns, "rows": rows})
+    columns = [{"name": "ORM"}, {"name": "%", "format": ".1f"}, {"name": "n"}]
+    write("default-orm", {**about, "columns": columns, "rows": orm_rows()})
+
+
+if __name__ == "__main__":
+    main()
