@@ -1,4 +1,4 @@
-"""Write results/default-*.json from the run in this folder: `python -m recipes.documents.results`."""
+"""Write results/default-*.json from a run: `python -m recipes.documents.results`."""
 
 from __future__ import annotations
 
