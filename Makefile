@@ -3,12 +3,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-DATA ?= ../shared/data
+# Published data sets for `make real`, bench and some tests; MATHSE_DATA names another folder.
+DATA ?= $(or $(MATHSE_DATA),$(wildcard ../shared/data))
 export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test check smoke real tiny-base bench-answers bench-curate clean
+.PHONY: help repro show control test check smoke real tiny-base bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -44,6 +45,7 @@ smoke: $(READY)  ## the whole pipeline on very little, in a copy
 	cd build/smoke && dvc repro && mathse show
 
 real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folder-with-tabmwp-and-math-v
+	@test -d "$(DATA)/tabmwp" || { echo "No data: make real DATA=folder with tabmwp and math-v"; exit 1; }
 	mathse profile real --copy build/real
 	mathse import tabmwp $(DATA)/tabmwp --out build/real/data/import/tabmwp
 	mathse import math-vision $(DATA)/math-v --out build/real/data/import/math-vision
@@ -62,6 +64,14 @@ bench-curate: $(READY)  ## merge of 10 million trajectories beside pandas and da
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	python -m bench.curate
 	python -m bench.import_memory
+
+results: $(READY)  ## write results/default-*.json from the run, and every table of the documents
+	python -m recipes.documents.results
+	python -m recipes.documents.blocks
+
+pictures: $(READY)  ## draw docs/images from the run and from results/
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]'
+	python -m recipes.documents.pictures
 
 clean:  ## remove what tests and copies leave behind
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache

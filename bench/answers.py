@@ -5,7 +5,7 @@
     one that differs python -m bench.answers speed [--rows N]        the same rows by this checker
     and by Math-Verify alone, in one run
 
-It does not cover answers in images, nor proofs. The data lie beside the repository in shared/data.
+It does not cover answers in images, nor proofs. `MATHSE_DATA` names the folder with the data.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import polars as pl
 import typer
 
+from bench.data import need
 from mathse.answers import check_one, check_rows
 from mathse.evaluation.benchmark_rules import MATH_VISION_PRECISION
 
-SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 app = typer.Typer(add_completion=False)
 
 
@@ -40,9 +40,7 @@ def figures(rows: pl.DataFrame) -> dict[str, float]:
 def official(out: Path | None = None, workers: int = 2) -> None:
     """Compare with the official verdicts."""
     start = time.monotonic()
-    rows = check_rows(
-        pl.read_parquet(SHARED / "verdicts" / "official_verdicts.parquet"), workers=workers
-    )
+    rows = check_rows(pl.read_parquet(need("verdicts/official_verdicts.parquet")), workers=workers)
     typer.echo(f"{rows.height} rows in {time.monotonic() - start:.1f} s")
     groups = [("clean", rows.filter("clean")), ("all", rows)]
     for (dataset, kind), part in sorted(
@@ -69,7 +67,7 @@ def official(out: Path | None = None, workers: int = 2) -> None:
 @app.command()
 def pairs() -> None:
     """Compare with the equivalence pairs of public test suites."""
-    lines = (SHARED / "equivalence" / "pairs.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = need("equivalence/pairs.jsonl").read_text(encoding="utf-8").splitlines()
     different = []
     for number, line in enumerate(lines):
         pair = json.loads(line)
@@ -96,7 +94,7 @@ def pairs() -> None:
 @app.command()
 def speed(rows: int | None = None, workers: int = 2) -> None:
     """Time this checker, start-up included, and Math-Verify called in a loop on the same rows."""
-    table = pl.read_parquet(SHARED / "verdicts" / "official_verdicts.parquet")
+    table = pl.read_parquet(need("verdicts/official_verdicts.parquet"))
     table = table if rows is None else table.sample(rows, seed=3)
     start = time.monotonic()
     check_rows(table, workers=workers)

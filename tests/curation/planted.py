@@ -21,6 +21,7 @@ from typing import Any
 import polars as pl
 import typer
 
+from bench.data import need
 from mathse.core.ids import content_id
 from mathse.core.params import load_params
 from mathse.curation.contamination import find_matches
@@ -29,7 +30,6 @@ from tests.closure import ROOT
 from tests.curation.pictures import CHANGES
 from tests.curation.rewording import reworded, with_other_numbers
 
-DATA = ROOT.parent / "shared" / "data"
 SCHEMA = {
     "problem_id": pl.String,
     "split": pl.String,
@@ -144,7 +144,7 @@ def summary(found: dict[str, tuple[int, int]]) -> tuple[float, float]:
 
 def main(problems: int = 100) -> None:
     """Print the figures."""
-    found = measure(plant(DATA, problems))
+    found = measure(plant(need("math-v").parent, problems))
     for kind, (listed, total) in found.items():
         typer.echo(f"{kind:42s} {listed:4d} of {total:4d}")
     precision, recall = summary(found)

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.curation.planted import DATA, measure, plant, summary
+from bench.data import DATA, missing
+from tests.curation.planted import measure, plant, summary
 
 
 @pytest.mark.skipif(
-    not (DATA / "math-v").is_dir() or not (DATA / "tabmwp").is_dir(), reason="needs the real data"
+    not (DATA / "math-v").is_dir() or not (DATA / "tabmwp").is_dir(), reason=missing("math-v")
 )
 def test_copies_planted_among_real_problems_are_found_and_nothing_else() -> None:
     found = measure(plant(DATA, 24))

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.data import DATA, missing
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.datasets.registry import SOURCES
 from tests.datasets.made import bring, hub_image, parquet, picture, put
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def tabmwp_row(**other: Any) -> dict[str, Any]:
@@ -74,9 +73,9 @@ def test_tabmwp_in_the_original_layout(tmp_path: Path) -> None:
     assert bring("tabmwp", root, tmp_path, splits=["test"]).counts["splits"] == {"test": 1}
 
 
-@pytest.mark.skipif(not (SHARED / "tabmwp").is_dir(), reason="the shared data are not here")
+@pytest.mark.skipif(not (DATA / "tabmwp").is_dir(), reason=missing("tabmwp"))
 def test_tabmwp_on_real_rows(tmp_path: Path) -> None:
-    found = bring("tabmwp", SHARED / "tabmwp", tmp_path)
+    found = bring("tabmwp", DATA / "tabmwp", tmp_path)
     assert found.counts["splits"] == {"dev": 300, "test": 300} and found.counts["quarantined"] == 0
     assert set(found.problems["answer_type"]) == {"number", "choice"}
     assert found.problems["solution"].null_count() == 0
@@ -108,9 +107,9 @@ def test_math_vision(tmp_path: Path) -> None:
     assert (which["answer"], which["answer_type"]) == ("G", "choice"), "letters need not be places"
 
 
-@pytest.mark.skipif(not (SHARED / "math-v").is_dir(), reason="the shared data are not here")
+@pytest.mark.skipif(not (DATA / "math-v").is_dir(), reason=missing("math-v"))
 def test_math_vision_on_real_rows(tmp_path: Path) -> None:
-    found = bring("math-vision", SHARED / "math-v", tmp_path)
+    found = bring("math-vision", DATA / "math-v", tmp_path)
     assert found.counts["rows"] == 576 and found.counts["problems"] >= 575
     assert set(found.aside["rule"]) <= {"choices differ"}, "one of the rows names a choice twice"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from bench.data import DATA, missing
 from mathse.answers import check_rows
 from mathse.core.errors import DataError
 from mathse.core.tables import read_table
@@ -23,8 +24,6 @@ from mathse.evaluation.benchmark_rules import (
     title_of,
 )
 from tests.evaluation.benchmarks import bring_benchmarks, read_benchmarks, said
-
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +181,9 @@ def table(problems: pl.DataFrame, source: str) -> list[dict[str, object]]:
     return merged.to_dicts()
 
 
-@pytest.mark.skipif(not (SHARED / "math-v").is_dir(), reason="the shared data are not here")
+@pytest.mark.skipif(not (DATA / "math-v").is_dir(), reason=missing("math-v"))
 def test_real_math_vision_rows_by_subject_and_level(tmp_path: Path) -> None:
-    import_source("math-vision", SHARED / "math-v", tmp_path / "out")
+    import_source("math-vision", DATA / "math-v", tmp_path / "out")
     own = read_table(tmp_path / "out" / "problems.parquet")
     answers = own.select("problem_id", response=pl.format("The answer is {}.", "answer"))
     checked = check(scoring_rules(own), answers)
