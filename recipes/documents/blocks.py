@@ -29,7 +29,7 @@ LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
 
 def documents() -> list[Path]:
     """Return the documents that may hold blocks."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def load(name: str) -> dict[str, Any]:
