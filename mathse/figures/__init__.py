@@ -1,4 +1,4 @@
-"""The built-in problem source: drawn K-12 figure problems with worked solutions, and the teacher that knows them.
+"""The built-in problem source: drawn K-12 problems with worked solutions, and their teacher.
 
 Not covered: photographs, handwriting, proofs. Real data comes in through `mathse.datasets`.
 """

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, see, work
+from mathse.figures.items import Facts, Family, Step, Worked, one_of, see, work
 
 
 class Balance(Family):
@@ -28,7 +28,7 @@ class Balance(Family):
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         added, weight = facts["added"], facts["weight"]
-        question = rng.choice(("How heavy is x?", "The pans balance. Find x."))
+        question = one_of(rng, "How heavy is x?", "The pans balance. Find x.")
         steps = (
             see(f"The balance shows x+{added}={weight}.", "the weights on the balance"),
             Step(f"x={weight}-{added}.", "reasoning", "how x is found"),
@@ -51,7 +51,7 @@ def draw_balance(pen: Pen, one: str, other: str) -> None:
         pen.draw.rectangle(
             (centre - half, y - 2 - height, centre + half, y - 2), outline=pen.ink, fill=pen.tint()
         )
-        pen.text((centre, y - 2 - height / 2), label, size=min(pen.text_size, 15))
+        pen.text((centre, y - 2 - height / 2), label, at_most=15)
 
 
 class Machine(Family):
@@ -93,8 +93,8 @@ class Machine(Family):
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         start, times, plus = facts["start"], facts["times"], facts["plus"]
-        question = rng.choice(
-            ("What comes out of the machine?", "Which result does the machine give?")
+        question = one_of(
+            rng, "What comes out of the machine?", "Which result does the machine give?"
         )
         seen = see(
             f"The machine takes {start}, times {times}, plus {plus}.", "the numbers on the machine"
@@ -139,7 +139,7 @@ class Sequence(Family):
                     fill=pen.tint(),
                     width=pen.stroke,
                 )
-            pen.text((x, height), label, size=min(pen.text_size, 15))
+            pen.text((x, height), label, at_most=15)
 
     def describe(self, facts: Facts) -> str:
         return f"A sequence: {self._shown(facts)}, ?."
@@ -155,12 +155,12 @@ class Sequence(Family):
         found = Step(f"{second}-{first}={gap}.", "reasoning", "the difference")
         steps: tuple[Step, ...] = (seen, found, work(f"{third}+{gap}={third + gap}."))
         if rng.random() < 0.6:
-            question = rng.choice(
-                ("Which number comes next?", "What is the number at the question mark?")
+            question = one_of(
+                rng, "Which number comes next?", "What is the number at the question mark?"
             )
             return Worked(question, steps, str(third + gap))
-        question = rng.choice(
-            ("What is the fifth number?", "Which number follows the one at the question mark?")
+        question = one_of(
+            rng, "What is the fifth number?", "Which number follows the one at the question mark?"
         )
         return Worked(
             question,

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import SIZE, Pen, Point, scatter
-from mathse.figures.items import Facts, Family, Step, Worked, plural, see, total, work
+from mathse.figures.items import Facts, Family, Step, Worked, one_of, plural, see, total, work
 
 SHAPES = ("circle", "square", "triangle")
 TICKS = 7
@@ -59,27 +59,25 @@ class Shapes(Family):
         counts = dict(zip(SHAPES, facts["counts"], strict=True))
         one, two = rng.sample(SHAPES, 2)
         if rng.random() < 0.35:
-            question = rng.choice(("How many shapes are there in all?", "Count all the shapes."))
+            question = one_of(rng, "How many shapes are there in all?", "Count all the shapes.")
             parts = [plural(count, kind) for kind, count in counts.items()]
             seen = see("There are " + ", ".join(parts) + ".", "the numbers of shapes")
             return Worked(question, (seen, *total(*facts["counts"])), str(sum(facts["counts"])))
         if rng.random() < 0.5 or counts[one] == counts[two]:
-            question = rng.choice(
-                (
-                    f"How many {one}s and {two}s are there together?",
-                    f"Count the {one}s and the {two}s.",
-                )
+            question = one_of(
+                rng,
+                f"How many {one}s and {two}s are there together?",
+                f"Count the {one}s and the {two}s.",
             )
             steps: tuple[Step, ...] = tuple(total(counts[one], counts[two]))
             answer = counts[one] + counts[two]
         else:
             if counts[one] < counts[two]:
                 one, two = two, one
-            question = rng.choice(
-                (
-                    f"How many more {one}s than {two}s are there?",
-                    f"By how many do the {one}s outnumber the {two}s?",
-                )
+            question = one_of(
+                rng,
+                f"How many more {one}s than {two}s are there?",
+                f"By how many do the {one}s outnumber the {two}s?",
             )
             answer = counts[one] - counts[two]
             steps = (work(f"{counts[one]}-{counts[two]}={answer}."),)
@@ -110,7 +108,7 @@ class Coins(Family):
             coins, scatter(rng, len(coins), columns=3, rows=3, margin=8), strict=True
         ):
             pen.disc(at, radius, fill=fill)
-            pen.text(at, str(coin), size=min(pen.text_size, 15))
+            pen.text(at, str(coin), at_most=15)
 
     def describe(self, facts: Facts) -> str:
         return "Coins: " + ", ".join(str(c) for c in facts["coins"]) + "."
@@ -120,8 +118,10 @@ class Coins(Family):
         seen = see("The coins are " + ", ".join(str(c) for c in coins) + ".", "the coins")
         whole = sum(coins)
         if rng.random() < 0.5 or whole < 6:
-            question = rng.choice(
-                ("How much money is this in all?", "Anna has these coins. How much does she have?")
+            question = one_of(
+                rng,
+                "How much money is this in all?",
+                "Anna has these coins. How much does she have?",
             )
             return Worked(question, (seen, *total(*coins)), str(whole))
         spent = rng.randint(2, min(whole - 1, 30))
@@ -230,12 +230,12 @@ class NumberLine(Family):
             tall = 3 if tick % 2 else 6
             pen.line([at(tick, -tall), at(tick, tall)], width=1)
             if tick % 2 == 0:
-                pen.text(at(tick, 16), str(start + tick * pitch), size=min(pen.text_size, 15))
+                pen.text(at(tick, 16), str(start + tick * pitch), at_most=15)
         fill = pen.named(rng.choice(("red", "blue", "green")))
         for name in ("p", "q"):
             tick = (facts[name] - start) / pitch
             pen.disc(at(tick, 0), 4, fill=fill)
-            pen.text(at(tick, -15), name.upper(), size=min(pen.text_size, 15))
+            pen.text(at(tick, -15), name.upper(), at_most=15)
 
     def describe(self, facts: Facts) -> str:
         end = facts["start"] + (TICKS - 1) * facts["pitch"]
@@ -247,10 +247,10 @@ class NumberLine(Family):
         p, q = facts["p"], facts["q"]
         seen = see(f"P is {p} and Q is {q}.", "the points P and Q")
         if rng.random() < 0.5:
-            question = rng.choice(
-                ("How far apart are P and Q?", "What is the distance from P to Q?")
+            question = one_of(
+                rng, "How far apart are P and Q?", "What is the distance from P to Q?"
             )
             high, low = max(p, q), min(p, q)
             return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
-        question = rng.choice(("What is the sum of P and Q?", "Add the numbers at P and Q."))
+        question = one_of(rng, "What is the sum of P and Q?", "Add the numbers at P and Q.")
         return Worked(question, (seen, *total(p, q)), str(p + q))

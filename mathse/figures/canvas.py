@@ -1,8 +1,7 @@
-"""A small drawing board with a random style.
+"""A small canvas with a random style.
 
-Everything that a reader of a figure should not rely on varies here: colours, stroke, font size,
-position. Families (`mathse.figures.geometry` and its neighbours) decide what is drawn; the pen
-decides how it looks.
+Families decide what is drawn. The pen varies what a reader must not rely on: colours, stroke, font
+size, position.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 
 SIZE = 112
-"""Width and height of every figure in pixels: the embedded model's image size, so nothing is ever rescaled."""
+"""Width and height of every figure in pixels: the embedded model's, so nothing is rescaled."""
 
 Point = tuple[float, float]
+Box = tuple[float, float, float, float]
 Colour = tuple[int, int, int]
 
 PALETTE: dict[str, Colour] = {
@@ -27,7 +27,7 @@ PALETTE: dict[str, Colour] = {
     "green": (38, 160, 80),
     "yellow": (244, 196, 48),
 }
-"""Colours that problems name. Style colours are drawn at random and never named."""
+"""Colours that problems name. The colours of the style are random and never named."""
 
 MARKS = {
     "circle": "●",
@@ -40,7 +40,7 @@ MARKS = {
     "hour hand": "↑",
     "minute hand": "↟",
 }
-"""What `Pen.mark` notes for a thing that is drawn and not written."""
+"""What `Pen.mark` records for a thing that is drawn, not written."""
 
 
 @functools.lru_cache(maxsize=32)
@@ -55,10 +55,10 @@ def _shift(rng: random.Random, colour: Colour, spread: int) -> Colour:
 
 
 class Pen:
-    """One figure being drawn, with a style drawn from `rng`.
+    """One figure being drawn, with a random style.
 
     Attributes:
-        glyphs: every character written so far and every thing marked, with its centre in pixels.
+        glyphs: every character written and every thing marked, with its centre in pixels.
     """
 
     def __init__(self, rng: random.Random) -> None:
@@ -80,36 +80,39 @@ class Pen:
         """Return a shade of a named colour."""
         return _shift(self.rng, PALETTE[colour], 18)
 
-    def text(self, at: Point, text: str, *, size: int | None = None, clear: bool = False) -> None:
-        """Write `text` centred at `at`, kept inside the figure; `clear` wipes the paper below it first."""
-        face = font(size or self.text_size)
+    def text(
+        self, centre: Point, text: str, *, size: int | None = None, at_most: int = SIZE
+    ) -> None:
+        """Write `text` about `centre`, kept inside the figure, in a given size or this style's."""
+        face = font(size or min(self.text_size, at_most))
         left, top, right, bottom = self.draw.textbbox((0, 0), text, font=face, anchor="mm")
-        x = min(max(at[0], 1 - left), SIZE - 1 - right)
-        y = min(max(at[1], 1 - top), SIZE - 1 - bottom)
-        if clear:
-            self.draw.rectangle(
-                (x + left - 1, y + top - 1, x + right + 1, y + bottom + 1), fill=self.paper
-            )
+        x = min(max(centre[0], 1 - left), SIZE - 1 - right)
+        y = min(max(centre[1], 1 - top), SIZE - 1 - bottom)
         self.draw.text((x, y), text, font=face, fill=self.ink, anchor="mm")
         start = x - face.getlength(text) / 2
-        for place, character in enumerate(text):
-            middle = (face.getlength(text[:place]) + face.getlength(text[: place + 1])) / 2
+        for index, character in enumerate(text):
+            middle = (face.getlength(text[:index]) + face.getlength(text[: index + 1])) / 2
             self.glyphs.append((character, start + middle, y))
 
-    def mark(self, at: Point, thing: str) -> None:
-        """Note that a thing of `MARKS` is drawn at `at`; nothing is drawn."""
-        self.glyphs.append((MARKS[thing], *at))
+    def mark(self, centre: Point, thing: str) -> None:
+        """Record that a thing of `MARKS` is drawn about `centre`; draw nothing."""
+        self.glyphs.append((MARKS[thing], *centre))
 
     def line(self, points: Sequence[Point], *, width: int | None = None) -> None:
         """Draw connected line segments."""
         self.draw.line(list(points), fill=self.ink, width=width or self.stroke)
 
     def polygon(self, points: Sequence[Point], *, fill: Colour | None = None) -> None:
-        """Draw a closed polygon, filled with a light tint half of the time unless `fill` is given."""
+        """Draw a closed polygon, tinted half of the time unless `fill` is given."""
         if fill is None and self.rng.random() < 0.5:
             fill = self.tint()
         self.draw.polygon(list(points), fill=fill)
         self.line([*points, points[0]])
+
+    def box(self, corners: Box, *, fill: Colour | None = None, width: int | None = None) -> None:
+        """Draw a rectangle (left, top, right, bottom), tinted unless `fill` is given."""
+        fill, width = fill or self.tint(), self.stroke if width is None else width
+        self.draw.rectangle(corners, outline=self.ink, fill=fill, width=width)
 
     def disc(self, centre: Point, radius: float, *, fill: Colour | None = None) -> None:
         """Draw a circle."""
@@ -136,8 +139,13 @@ def rotate(points: Sequence[Point], angle: float, centre: Point) -> list[Point]:
     ]
 
 
+def polar(centre: Point, distance: float, angle: float) -> Point:
+    """Return the point at `distance` from `centre` in the direction `angle`, in radians."""
+    return centre[0] + distance * math.cos(angle), centre[1] + distance * math.sin(angle)
+
+
 def outside(a: Point, b: Point, centre: Point, distance: float) -> Point:
-    """Return the point `distance` pixels off the middle of the side a–b, on the side away from `centre`."""
+    """Return the point `distance` pixels off the middle of a–b, away from `centre`."""
     middle = ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
     dx, dy = middle[0] - centre[0], middle[1] - centre[1]
     length = math.hypot(dx, dy) or 1.0

@@ -1,8 +1,7 @@
 """All families, and reproducible streams of problems for every split.
 
-Splits are made by content: the facts of a figure decide by their hash on which side they fall, so
-that no figure of an evaluation split shows the same facts as one that anything was trained on,
-however it is drawn.
+Splits are made by content: a hash of a figure's facts decides its side of the split, so that no
+figure of an evaluation split shows the same facts as a figure for training.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from mathse.figures.algebra import Balance, Machine, Sequence
@@ -24,32 +24,14 @@ from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
 from mathse.figures.items import Family, Step, Worked
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
 
-FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (
-        Rectangle(),
-        Triangle(),
-        SplitAngle(),
-        Polygon(),
-        Bars(),
-        Pictograph(),
-        Prices(),
-        Shapes(),
-        Coins(),
-        Clock(),
-        NumberLine(),
-        Balance(),
-        Machine(),
-        Sequence(),
-        Spinner(),
-        Marbles(),
-    )
-}
+_TRAINED: tuple[type[Family], ...] = (
+    *(Rectangle, Triangle, SplitAngle, Polygon, Bars, Pictograph, Prices, Shapes),
+    *(Coins, Clock, NumberLine, Balance, Machine, Sequence, Spinner, Marbles),
+)
+FAMILIES: dict[str, Family] = {kind.name: kind() for kind in _TRAINED}
 """Families that models are trained on, by name."""
 
-UNSEEN: dict[str, Family] = {
-    family.name: family for family in (DoubleBalance(), Cuboid(), JoinedBars())
-}
+UNSEEN: dict[str, Family] = {kind.name: kind() for kind in (DoubleBalance, Cuboid, JoinedBars)}
 """Families that appear in `eval_hard` only."""
 
 LETTERS = "ABCD"
@@ -76,7 +58,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class FigureProblem:
-    """A figure with a question, perhaps choices, and the worked solution that ends in the gold answer."""
+    """A figure with a question, perhaps choices, and the worked solution of the gold answer."""
 
     figure: Figure
     subject: str
@@ -85,19 +67,14 @@ class FigureProblem:
 
 
 def family(name: str) -> Family:
-    """Return a family by name.
-
-    Raises:
-        KeyError: if there is no such family.
-    """
+    """Return a family by name; raise KeyError if there is none."""
     return FAMILIES.get(name) or UNSEEN[name]
 
 
 def bucket(name: str, facts: dict[str, Any]) -> int:
     """Return in which hundredth the content of a figure falls, from 0 to 99."""
-    content = json.dumps(
-        [name, {key: value for key, value in facts.items() if key != "level"}], sort_keys=True
-    )
+    shown = {key: value for key, value in facts.items() if key != "level"}
+    content = json.dumps([name, shown], sort_keys=True)
     return int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
 
 
@@ -108,22 +85,21 @@ def side(name: str, facts: dict[str, Any]) -> str:
 
 
 def draw_figure(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> Figure:
-    """Draw a random figure of a family whose content lies on `wanted_side` (None: on any side)."""
+    """Draw a random figure of a family, with content of `wanted_side` (None: of any side)."""
     kind = family(name)
-    while True:
+    facts = kind.facts(rng, level)
+    while wanted_side is not None and side(name, facts) != wanted_side:
         facts = kind.facts(rng, level)
-        if wanted_side is None or side(name, facts) == wanted_side:
-            break
     pen = Pen(rng)
     kind.draw(facts, pen)
     return Figure(name, level, facts, pen.png(), tuple(pen.glyphs))
 
 
-def distractors(answer: str, rng: random.Random, count: int = 3) -> list[str]:
+def distractors(answer: str, rng: random.Random) -> list[str]:
     """Return wrong answers that look like the right one: one of its numbers is changed a little."""
     numbers = list(re.finditer(r"\d+", answer))
     found: list[str] = []
-    while len(found) < count:
+    while len(found) < len(LETTERS) - 1:
         number = rng.choice(numbers)
         value = int(number.group())
         changed = value + rng.choice((-10, -5, -3, -2, -1, 1, 2, 3, 5, 10))
@@ -137,7 +113,7 @@ def distractors(answer: str, rng: random.Random, count: int = 3) -> list[str]:
 
 
 def with_choices(worked: Worked, rng: random.Random) -> tuple[Worked, tuple[str, ...]]:
-    """Turn a problem into a multiple-choice one: the solution gains the step that names the letter."""
+    """Turn a problem into a multiple-choice one, with a last step that names the letter."""
     options = [worked.answer, *distractors(worked.answer, rng)]
     rng.shuffle(options)
     letter = LETTERS[options.index(worked.answer)]
@@ -165,10 +141,9 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
             stream of its own on the training side.
         seed: the seed of the whole source.
     """
-    wanted: str | None = split if split in HELD_OUT_BUCKETS else "train"
+    wanted = split if split in HELD_OUT_BUCKETS else "train"
     names = [*FAMILIES]
-    index = 0
-    while True:
+    for index in count():
         rng = random.Random(f"{seed}/{split}/{index}")
         if split == "eval_hard":
             unseen = index % 2 == 1
@@ -176,7 +151,5 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
             name, level = pool[(index // 2) % len(pool)], 3
             yield make_problem(rng, name, level, wanted_side=None if unseen else "eval")
         else:
-            yield make_problem(
-                rng, names[index % len(names)], rng.choice((1, 2)), wanted_side=wanted
-            )
-        index += 1
+            name = names[index % len(names)]
+            yield make_problem(rng, name, rng.choice((1, 2)), wanted_side=wanted)

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 from mathse.figures.canvas import PALETTE, Pen, Point, scatter
-from mathse.figures.items import Facts, Family, Worked, listing, see, total, work
+from mathse.figures.items import Facts, Family, Worked, listing, one_of, see, total, work
 
 COLOURS = tuple(PALETTE)
 
@@ -82,11 +82,10 @@ class Spinner(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = self._counts(facts)
         colour = rng.choice([*counts])
-        question = rng.choice(
-            (
-                f"What is the probability of {colour}?",
-                f"How likely does the spinner stop on {colour}?",
-            )
+        question = one_of(
+            rng,
+            f"What is the probability of {colour}?",
+            f"How likely does the spinner stop on {colour}?",
         )
         return chance_of(question, counts, colour, "sectors")
 
@@ -130,10 +129,9 @@ class Marbles(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = dict(zip(facts["colours"], facts["counts"], strict=True))
         colour = rng.choice(facts["colours"])
-        question = rng.choice(
-            (
-                f"You draw one marble. How likely is it {colour}?",
-                f"What is the probability to draw {colour}?",
-            )
+        question = one_of(
+            rng,
+            f"You draw one marble. How likely is it {colour}?",
+            f"What is the probability to draw {colour}?",
         )
         return chance_of(question, counts, colour, "marbles")

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Worked, listing, plural, see, total, work
+from mathse.figures.items import Facts, Family, Worked, listing, one_of, plural, see, total, work
 
 GOODS = ("pen", "cup", "hat", "bag", "key", "fan")
 
@@ -39,7 +39,7 @@ class Bars(Family):
             pen.text(
                 (x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13)
             )
-            pen.text((x, bottom + 9), "ABCDE"[index], size=min(pen.text_size, 14))
+            pen.text((x, bottom + 9), "ABCDE"[index], at_most=14)
 
     def describe(self, facts: Facts) -> str:
         return (
@@ -52,11 +52,10 @@ class Bars(Family):
         values = dict(zip("ABCDE", facts["values"], strict=False))
         form = rng.choice(("sum", "difference", "spread"))
         if form == "spread":
-            question = rng.choice(
-                (
-                    "How much more is the highest bar than the lowest?",
-                    "What is the difference between the highest and the lowest bar?",
-                )
+            question = one_of(
+                rng,
+                "How much more is the highest bar than the lowest?",
+                "What is the difference between the highest and the lowest bar?",
             )
             order = sorted(values, key=lambda name: values[name], reverse=True)
             seen = see(
@@ -72,14 +71,14 @@ class Bars(Family):
             f"{one} is {values[one]} and {two} is {values[two]}.", f"the bars {one} and {two}"
         )
         if form == "sum":
-            question = rng.choice(
-                (f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}.")
+            question = one_of(
+                rng, f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}."
             )
             return Worked(
                 question, (seen, *total(values[one], values[two])), str(values[one] + values[two])
             )
-        question = rng.choice(
-            (f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?")
+        question = one_of(
+            rng, f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?"
         )
         gap = values[one] - values[two]
         return Worked(question, (seen, work(f"{values[one]}-{values[two]}={gap}.")), str(gap))
@@ -120,17 +119,16 @@ class Pictograph(Family):
         rows, each = dict(zip("ABCD", facts["rows"], strict=False)), facts["each"]
         one, two = rng.sample(sorted(rows), 2)
         if rng.random() < 0.5:
-            question = rng.choice(
-                (f"How many does {one} have?", f"What number does row {one} stand for?")
+            question = one_of(
+                rng, f"How many does {one} have?", f"What number does row {one} stand for?"
             )
             seen = see(f"{one} has {plural(rows[one], 'dot')}, each is {each}.", f"row {one}")
             value = rows[one] * each
             return Worked(question, (seen, work(f"{rows[one]}*{each}={value}.")), str(value))
-        question = rng.choice(
-            (
-                f"How many do {one} and {two} have together?",
-                f"What is the total of rows {one} and {two}?",
-            )
+        question = one_of(
+            rng,
+            f"How many do {one} and {two} have together?",
+            f"What is the total of rows {one} and {two}?",
         )
         dots = rows[one] + rows[two]
         seen = see(
@@ -181,17 +179,16 @@ class Prices(Family):
         prices = dict(zip(facts["goods"], facts["prices"], strict=True))
         one, two = rng.sample(facts["goods"], 2)
         times = rng.randint(2, 4)
-        form = rng.choice(("pair", "several", "change"))
+        form = one_of(rng, "pair", "several", "change")
         both = see(
             f"A {one} costs {prices[one]} and a {two} costs {prices[two]}.",
             f"the prices of {listing([one, two])}",
         )
         if form == "pair":
-            question = rng.choice(
-                (
-                    f"What do a {one} and a {two} cost?",
-                    f"Ben buys a {one} and a {two}. How much does he pay?",
-                )
+            question = one_of(
+                rng,
+                f"What do a {one} and a {two} cost?",
+                f"Ben buys a {one} and a {two}. How much does he pay?",
             )
             return Worked(
                 question, (both, *total(prices[one], prices[two])), str(prices[one] + prices[two])

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import Pen, Point, outside, rotate
-from mathse.figures.items import Facts, Family, Step, Worked, rule, see, total, work
+from mathse.figures.items import Facts, Family, Step, Worked, one_of, rule, see, total, work
 
 
 class Rectangle(Family):
@@ -44,13 +44,15 @@ class Rectangle(Family):
         width, height = facts["width"], facts["height"]
         seen = see(f"The width is {width} and the height is {height}.", "the width and the height")
         if max(width, height) <= 12 and rng.random() < 0.5:
-            question = rng.choice(
-                ("What is the area of the rectangle?", "Find the area of this rectangle.")
+            question = one_of(
+                rng, "What is the area of the rectangle?", "Find the area of this rectangle."
             )
             area = (seen, rule(f"{width}*{height}={width * height}.", "the area"))
             return Worked(question, area, str(width * height))
-        question = rng.choice(
-            ("What is the perimeter of the rectangle?", "How long is the way around the rectangle?")
+        question = one_of(
+            rng,
+            "What is the perimeter of the rectangle?",
+            "How long is the way around the rectangle?",
         )
         around = 2 * (width + height)
         steps = (
@@ -91,11 +93,7 @@ class Triangle(Family):
         rng.shuffle(labels)
         middle = (sum(x for x, _ in corners) / 3, sum(y for _, y in corners) / 3)
         for (x, y), label in zip(corners, labels, strict=True):
-            pen.text(
-                (x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5),
-                label,
-                size=min(pen.text_size, 15),
-            )
+            pen.text((x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5), label, at_most=15)
 
     def describe(self, facts: Facts) -> str:
         a, b = facts["angles"]
@@ -103,11 +101,10 @@ class Triangle(Family):
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b = facts["angles"]
-        question = rng.choice(
-            (
-                "How many degrees is the angle marked with ?",
-                "Find the missing angle of the triangle.",
-            )
+        question = one_of(
+            rng,
+            "How many degrees is the angle marked with ?",
+            "Find the missing angle of the triangle.",
         )
         steps = (
             see(f"The known angles are {a} and {b}.", "the known angles"),
@@ -176,11 +173,10 @@ class SplitAngle(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         whole, known = facts["whole"], facts["known"]
         name = "straight" if whole == 180 else "right"
-        question = rng.choice(
-            (
-                "How many degrees is the angle marked with ?",
-                "Find the angle with the question mark.",
-            )
+        question = one_of(
+            rng,
+            "How many degrees is the angle marked with ?",
+            "Find the angle with the question mark.",
         )
         steps: list[Step] = [
             see(
@@ -235,11 +231,10 @@ class Polygon(Family):
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         letter, count, numbers = facts["letter"], facts["letters"], facts["numbers"]
-        question = rng.choice(
-            (
-                f"Write the perimeter of the figure with {letter}.",
-                f"Which expression in {letter} gives the perimeter?",
-            )
+        question = one_of(
+            rng,
+            f"Write the perimeter of the figure with {letter}.",
+            f"Which expression in {letter} gives the perimeter?",
         )
         front = letter if count == 1 else f"{count}{letter}"
         steps: list[Step] = [see(f"The sides are {self._sides(facts)}.", "the sides")]

@@ -1,10 +1,10 @@
-"""What a family of figure problems is made of: facts, a drawing, a description and a worked solution."""
+"""The parts of a family of figure problems: facts, drawing, description, worked solution."""
 
 from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,21 +55,26 @@ class Worked:
     answer_type: str = "number"
     unit: str | None = None
 
-    def path(self) -> list[str]:
+    def lines(self) -> list[str]:
         """Return the numbered lines of the solution, the closing sentence last."""
-        lines = [f"{number}. {step.text}" for number, step in enumerate(self.steps, start=1)]
-        return [*lines, f"{CLOSING} {self.answer}."]
+        return worked_lines(self.steps, self.answer)
+
+
+def worked_lines(steps: Iterable[Step], answer: str) -> list[str]:
+    """Return the numbered lines of worked steps, with the closing sentence."""
+    lines = [f"{number}. {step.text}" for number, step in enumerate(steps, start=1)]
+    return [*lines, f"{CLOSING} {answer}."]
 
 
 class Family(ABC):
-    """A kind of figure problem. Subclasses hold no state: everything comes from the random generator handed in."""
+    """A kind of figure problem, without state: all choices come from the random generator."""
 
     name: str
     subject: str
 
     @abstractmethod
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        """Choose what the figure shows. Levels 1 and 2 are for training, 3 is harder."""
+        """Choose what the figure shows, at level 1 or 2 (training) or 3 (harder)."""
 
     @abstractmethod
     def draw(self, facts: Facts, pen: Pen) -> None:
@@ -77,11 +82,16 @@ class Family(ABC):
 
     @abstractmethod
     def describe(self, facts: Facts) -> str:
-        """Say everything that the figure shows, in one canonical sentence."""
+        """Return everything that the figure shows, as one canonical sentence."""
 
     @abstractmethod
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        """Ask something about the figure and solve it."""
+        """Return a question about the figure with its worked solution."""
+
+
+def one_of(rng: random.Random, *texts: str) -> str:
+    """Return one of the texts at random."""
+    return rng.choice(texts)
 
 
 def total(first: int, *others: int) -> list[Step]:

@@ -23,12 +23,10 @@ SOURCE = "figures"
 def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Draw the problems of every split.
 
-    A problem that a split already has, or that an earlier split has, is drawn anew: no two splits
-    share a problem.
+    A problem that this or an earlier split has already is skipped: no two splits share one.
 
     Args:
-        counts: how many problems each split gets; see `mathse.figures.catalogue.stream` for what
-            their names mean.
+        counts: problems per split; `mathse.figures.catalogue.stream` explains their names.
         seed: of everything drawn.
 
     Returns:
@@ -40,11 +38,9 @@ def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame,
     for split, count in counts.items():
         drawn = stream(split, seed)
         for _ in track(range(count), total=count, label=f"draw {split}", unit="problems"):
-            while True:
-                item = next(drawn)
-                problem, image = rows_of(item, split)
-                if problem["problem_id"] not in seen:
-                    break
+            problem, image = rows_of(next(drawn), split)
+            while problem["problem_id"] in seen:
+                problem, image = rows_of(next(drawn), split)
             seen.add(problem["problem_id"])
             problems.append(problem)
             images[image["image_id"]] = image
@@ -77,7 +73,7 @@ def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, 
         "precision": None,
         "image_ids": [image_id],
         "language": "en",
-        "solution": "\n".join(worked.path()),
+        "solution": "\n".join(worked.lines()),
         "meta": json.dumps(meta, sort_keys=True),
     }
     image = {

@@ -1,7 +1,7 @@
-"""The built-in teacher: it knows the worked solution, and plays the part that GPT-4o plays in the paper.
+"""The built-in teacher: it knows the worked solutions, and takes GPT-4o's roles of the paper.
 
-It solves (the distilled paths), annotates wrong paths, and writes reflections. It speaks through
-the same `Engine` protocol as a model, so any other engine can take its place.
+It solves (for distillation), annotates wrong trajectories, and writes reflections. It is an
+`Engine` like a model, so any other engine can replace it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.steps import diff_steps, split_steps, step_tokens
 from mathse.engines.protocol import Completion, Request, SamplingParams
-from mathse.figures.items import Step
-from mathse.prompts import CLOSING, prompts_digest
+from mathse.figures.items import Step, worked_lines
+from mathse.prompts import prompts_digest
 
 VERSION = 4
-"""Raise it when the teacher writes anything differently: the journal and the trajectories carry it."""
+"""Raise it when the teacher's texts change: journals and trajectories are keyed by it."""
 
 ANALYSES = {
     "vision": "{about} are not read as the figure shows.",
@@ -30,14 +30,17 @@ ANALYSES = {
     "reasoning": "This does not follow from the steps before.",
     "calculation": "The calculation is wrong.",
 }
+# `2. `
 _NUMBERED = re.compile(r"^\d+\.\s+")
+# `7+4=`
 _SUM = re.compile(r"(\d+)([+*])(\d+)=")
+# `6/8=3/4.`
 _EQUATION = re.compile(r"^(-?\d+)([-+*/])(-?\d+)=(-?\d+(?:/\d+)?)\.?$")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """The first faulty step of a path: its 1-based number, the kind of error, the analysis, and the right step."""
+    """The first faulty step of a trajectory (from 1), the kind of error, analysis and right step."""
 
     step: int
     kind: str
@@ -85,61 +88,42 @@ class FiguresTeacher:
             text = _verdict(first_fault(str(request.context["response"]), steps, answer), figure)
         elif request.task == "reflect":
             step = request.context.get("error_step")
-            text = reflect(
-                str(request.context["response"]),
-                step if isinstance(step, int) else None,
-                steps,
-                answer,
-            )
+            step = step if isinstance(step, int) else None
+            text = reflect(str(request.context["response"]), step, steps, answer)
         else:
             return Completion.failed(request.key, f"the teacher has no task {request.task!r}")
         return Completion(request.key, text, "stop", 0, 0)
 
 
-def worked_lines(steps: Sequence[Step], answer: str) -> list[str]:
-    """Return the numbered lines of the worked solution with the closing sentence."""
-    return [
-        *(f"{number}. {step.text}" for number, step in enumerate(steps, start=1)),
-        f"{CLOSING} {answer}.",
-    ]
-
-
 def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | None:
-    """Check a path line by line against the worked solution.
+    """Compare a trajectory line by line with the worked solution.
 
-    A line is right if it says the same (see `mathse.core.steps.pieces`), whatever the order of the
-    terms of a sum or product. The kind of error comes from what the right line does and from
-    whether the wrong one is true in itself.
-
-    Args:
-        response: the path.
-        steps: the worked steps.
-        answer: the gold answer as the worked solution writes it.
+    The terms of a sum or product may come in any order. The kind of error depends on the right line
+    and on whether the wrong one is true in itself.
 
     Returns:
         The first fault, or None if every line is right.
     """
-    path, right = split_steps(response), worked_lines(steps, answer)
-    for place, wanted in enumerate(right):
-        written = path[place] if place < len(path) else ""
+    lines, right = split_steps(response), worked_lines(steps, answer)
+    for index, wanted in enumerate(right):
+        written = lines[index] if index < len(lines) else ""
         if _canonical(written) == _canonical(wanted):
             continue
-        number = min(place, max(0, len(path) - 1)) + 1
-        kind, about = _kind_of(written, steps[place] if place < len(steps) else None)
+        number = min(index, max(0, len(lines) - 1)) + 1
+        kind, about = _kind_of(written, steps[index] if index < len(steps) else None)
         analysis = ANALYSES[kind].format(about=about)
         orders = [wanted, _SUM.sub(r"\3\2\1=", wanted, count=1)]
         nearest = max(orders, key=lambda line: len(diff_steps(line, written)))
         return Fault(number, kind, analysis[0].upper() + analysis[1:], nearest)
-    if len(path) > len(right):
+    if len(lines) > len(right):
         return Fault(len(right) + 1, "reasoning", ANALYSES["reasoning"], "")
     return None
 
 
 def reflect(response: str, error_step: int | None, steps: Sequence[Step], answer: str) -> str:
-    """Write a new solution from feedback: keep the lines before the named step, then go on correctly.
+    """Keep the lines before the named step, then continue correctly.
 
-    What is kept is not checked: a fault that the feedback missed stays in, for the second judging
-    to find.
+    The kept lines are not checked: the second judging must find a fault that the feedback missed.
     """
     right = worked_lines(steps, answer)
     keep = 0 if error_step is None else min(error_step, len(right)) - 1
@@ -164,12 +148,12 @@ def _kind_of(written: str, wanted: Step | None) -> tuple[str, str]:
         return ("vision" if words[0] == words[1] else "question"), wanted.about
     if wanted.kind == "question":
         return "question", wanted.about
-    if (equation := _EQUATION.match(text)) and not _holds(equation):
+    if (equation := _EQUATION.match(text)) and not _is_true(equation):
         return "calculation", wanted.about
     return ("knowledge" if wanted.kind == "knowledge" else "reasoning"), wanted.about
 
 
-def _holds(equation: re.Match[str]) -> bool:
+def _is_true(equation: re.Match[str]) -> bool:
     one, sign, two, result = equation.groups()
     a, b = int(one), int(two)
     if sign == "/":
@@ -183,10 +167,5 @@ def _holds(equation: re.Match[str]) -> bool:
 def _verdict(fault: Fault | None, figure: str) -> str:
     if fault is None:
         return json.dumps({"figure": figure, "status": "CORRECT"})
-    found = {
-        "status": "WRONG",
-        "error_step": fault.step,
-        "error_analysis": fault.analysis,
-        "error_kind": fault.kind,
-    }
-    return json.dumps({"figure": figure, **found, "right_step": fault.right})
+    found = {"error_step": fault.step, "error_analysis": fault.analysis, "error_kind": fault.kind}
+    return json.dumps({"figure": figure, "status": "WRONG", **found, "right_step": fault.right})

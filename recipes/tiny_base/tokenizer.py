@@ -47,7 +47,7 @@ def corpus(seed: int, size: int) -> Iterator[str]:
         sample = sums_sample(rng, 0) if rng.random() < 0.2 else figure_sample(rng)
         yield sample.prompt + "\n" + sample.answer
         problem = next(problems)
-        question, choices, path = problem.worked.question, problem.choices, problem.worked.path()
+        question, choices, path = problem.worked.question, problem.choices, problem.worked.lines()
         analysis = f"{rng.choice(ANALYSES)} {problem.worked.steps[0].about}"
         for messages in (
             solve_messages(question, choices, 1),

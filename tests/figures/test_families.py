@@ -284,7 +284,7 @@ def test_worked_solutions_end_in_their_gold_answer(name: str) -> None:
             else worked.answer
         )
         assert last.split(":")[0] == gold, worked
-        path = worked.path()
+        path = worked.lines()
         assert path[-1] == f"The answer to this problem is {worked.answer}."
         assert [line.split(". ")[0] for line in path[:-1]] == [
             str(n + 1) for n in range(len(worked.steps))
