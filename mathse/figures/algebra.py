@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, one_of, see, work
+from mathse.figures.items import Facts, Family, Step, Worked, one_of, see, total, work
 
 
 class Balance(Family):
@@ -48,9 +48,7 @@ def draw_balance(pen: Pen, one: str, other: str) -> None:
         sides.reverse()
     for label, centre in zip(sides, (x - 27, x + 27), strict=True):
         half, height = rng.uniform(21, 25), rng.uniform(20, 28)
-        pen.draw.rectangle(
-            (centre - half, y - 2 - height, centre + half, y - 2), outline=pen.ink, fill=pen.tint()
-        )
+        pen.box((centre - half, y - 2 - height, centre + half, y - 2), width=1)
         pen.text((centre, y - 2 - height / 2), label, at_most=15)
 
 
@@ -74,19 +72,12 @@ class Machine(Family):
             along, across = 14 + index * 28, 56 + shift
             x, y = (across, along) if upright else (along, across)
             if index in (1, 2):
-                pen.draw.rectangle(
-                    (x - 12, y - 9, x + 12, y + 9),
-                    outline=pen.ink,
-                    fill=pen.tint(),
-                    width=pen.stroke,
-                )
+                pen.box((x - 12, y - 9, x + 12, y + 9))
             pen.text((x, y), label, size=14)
             if index < 3:
                 near, far = along + (10 if upright else 12), along + (18 if upright else 15)
-                ends = (
-                    [(across, near), (across, far)] if upright else [(near, across), (far, across)]
-                )
-                pen.line(ends)
+                ends = [(near, across), (far, across)]
+                pen.line([(y, x) for x, y in ends] if upright else ends)
 
     def describe(self, facts: Facts) -> str:
         return f"A machine: {facts['start']}, times {facts['times']}, plus {facts['plus']}."
@@ -96,23 +87,19 @@ class Machine(Family):
         question = one_of(
             rng, "What comes out of the machine?", "Which result does the machine give?"
         )
-        seen = see(
-            f"The machine takes {start}, times {times}, plus {plus}.", "the numbers on the machine"
-        )
+        text = f"The machine takes {start}, times {times}, plus {plus}."
+        seen = see(text, "the numbers on the machine")
         if isinstance(start, str):
-            steps = (
-                seen,
-                work(f"{start}*{times}={times}{start}."),
-                Step(f"The result is {times}{start}+{plus}.", "reasoning", "the result"),
-            )
-            return Worked(question, steps, f"{times}{start}+{plus}", "expression")
-        product = start * times
-        steps = (
-            seen,
-            work(f"{start}*{times}={product}."),
-            work(f"{product}+{plus}={product + plus}."),
+            product, result = f"{times}{start}", f"{times}{start}+{plus}"
+            last = Step(f"The result is {result}.", "reasoning", "the result")
+            steps = (seen, work(f"{start}*{times}={product}."), last)
+            return Worked(question, steps, result, "expression")
+        whole = start * times
+        return Worked(
+            question,
+            (seen, work(f"{start}*{times}={whole}."), *total(whole, plus)),
+            str(whole + plus),
         )
-        return Worked(question, steps, str(product + plus))
 
 
 class Sequence(Family):
@@ -133,12 +120,7 @@ class Sequence(Family):
         for index, label in enumerate(labels):
             x, height = 15 + index * 27.5, y + slope * (index - 1.5)
             if boxed:
-                pen.draw.rectangle(
-                    (x - 12, height - 10, x + 12, height + 10),
-                    outline=pen.ink,
-                    fill=pen.tint(),
-                    width=pen.stroke,
-                )
+                pen.box((x - 12, height - 10, x + 12, height + 10))
             pen.text((x, height), label, at_most=15)
 
     def describe(self, facts: Facts) -> str:
@@ -162,8 +144,4 @@ class Sequence(Family):
         question = one_of(
             rng, "What is the fifth number?", "Which number follows the one at the question mark?"
         )
-        return Worked(
-            question,
-            (*steps, work(f"{third + gap}+{gap}={third + 2 * gap}.")),
-            str(third + 2 * gap),
-        )
+        return Worked(question, (*steps, *total(third + gap, gap)), str(third + 2 * gap))

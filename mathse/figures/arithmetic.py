@@ -6,8 +6,19 @@ import math
 import random
 from typing import Any
 
-from mathse.figures.canvas import SIZE, Pen, Point, scatter
-from mathse.figures.items import Facts, Family, Step, Worked, one_of, plural, see, total, work
+from mathse.figures.canvas import SIZE, Pen, Point, polar, scatter
+from mathse.figures.items import (
+    Facts,
+    Family,
+    Step,
+    Worked,
+    one_of,
+    plural,
+    repeat_each,
+    see,
+    total,
+    work,
+)
 
 SHAPES = ("circle", "square", "triangle")
 TICKS = 7
@@ -24,15 +35,12 @@ class Shapes(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        kinds = [
-            kind for kind, count in zip(SHAPES, facts["counts"], strict=True) for _ in range(count)
-        ]
+        kinds = repeat_each(SHAPES, facts["counts"])
         cells = 4 if len(kinds) <= 15 else 5
         radius = rng.uniform(28, 36) / cells
         fills = [pen.tint() for _ in range(3)]
-        for kind, (x, y) in zip(
-            kinds, scatter(rng, len(kinds), columns=cells, rows=cells), strict=True
-        ):
+        spots = scatter(rng, len(kinds), columns=cells, rows=cells)
+        for kind, (x, y) in zip(kinds, spots, strict=True):
             pen.mark((x, y), kind)
             fill = rng.choice(fills)
             if kind == "circle":
@@ -45,15 +53,12 @@ class Shapes(Family):
                 else -math.pi / 2
             )
             size = radius * 1.2
-            points: list[Point] = []
-            for corner in range(corners):
-                angle = turn + corner * 2 * math.pi / corners
-                points.append((x + size * math.cos(angle), y + size * math.sin(angle)))
-            pen.polygon(points, fill=fill)
+            angles = [turn + corner * 2 * math.pi / corners for corner in range(corners)]
+            pen.polygon([polar((x, y), size, angle) for angle in angles], fill=fill)
 
     def describe(self, facts: Facts) -> str:
-        parts = [plural(count, kind) for kind, count in zip(SHAPES, facts["counts"], strict=True)]
-        return "Shapes: " + ", ".join(parts) + "."
+        counts = zip(SHAPES, facts["counts"], strict=True)
+        return f"Shapes: {', '.join(plural(count, kind) for kind, count in counts)}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = dict(zip(SHAPES, facts["counts"], strict=True))
@@ -104,9 +109,8 @@ class Coins(Family):
         rng.shuffle(coins)
         fill = rng.choice(((236, 205, 120), (212, 214, 220), pen.tint()))
         radius = rng.uniform(12.5, 14.5)
-        for coin, at in zip(
-            coins, scatter(rng, len(coins), columns=3, rows=3, margin=8), strict=True
-        ):
+        spots = scatter(rng, len(coins), columns=3, rows=3, margin=8)
+        for coin, at in zip(coins, spots, strict=True):
             pen.disc(at, radius, fill=fill)
             pen.text(at, str(coin), at_most=15)
 
@@ -126,11 +130,8 @@ class Coins(Family):
             return Worked(question, (seen, *total(*coins)), str(whole))
         spent = rng.randint(2, min(whole - 1, 30))
         question = f"Leo has these coins and spends {spent}. How much is left?"
-        return Worked(
-            question,
-            (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}.")),
-            str(whole - spent),
-        )
+        steps = (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}."))
+        return Worked(question, steps, str(whole - spent))
 
 
 class Clock(Family):
@@ -149,10 +150,7 @@ class Clock(Family):
         pen.disc(centre, radius, fill=pen.tint() if rng.random() < 0.5 else None)
 
         def at(turn: float, far: float) -> Point:
-            angle = 2 * math.pi * turn - math.pi / 2
-            return centre[0] + radius * far * math.cos(angle), centre[1] + radius * far * math.sin(
-                angle
-            )
+            return polar(centre, radius * far, 2 * math.pi * turn - math.pi / 2)
 
         numbers = rng.random() < 0.6
         for hour in range(1, 13):
@@ -218,11 +216,9 @@ class NumberLine(Family):
 
         def at(tick: float, off: float) -> Point:
             along = low + tick * (high - low) / (TICKS - 1)
-            return (
-                (across + side * off * 1.15, SIZE - along)
-                if upright
-                else (along, across + side * off)
-            )
+            if upright:
+                return across + side * off * 1.15, SIZE - along
+            return along, across + side * off
 
         pen.line([at(-0.4, 0), at(TICKS - 0.6, 0)])
         start, pitch = facts["start"], facts["pitch"]
@@ -239,9 +235,8 @@ class NumberLine(Family):
 
     def describe(self, facts: Facts) -> str:
         end = facts["start"] + (TICKS - 1) * facts["pitch"]
-        return (
-            f"A number line from {facts['start']} to {end}. P is {facts['p']}, Q is {facts['q']}."
-        )
+        line = f"A number line from {facts['start']} to {end}."
+        return f"{line} P is {facts['p']}, Q is {facts['q']}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         p, q = facts["p"], facts["q"]

@@ -8,8 +8,18 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from mathse.figures.canvas import PALETTE, Pen, Point, scatter
-from mathse.figures.items import Facts, Family, Worked, listing, one_of, see, total, work
+from mathse.figures.canvas import PALETTE, Pen, Point, polar, scatter
+from mathse.figures.items import (
+    Facts,
+    Family,
+    Worked,
+    listing,
+    one_of,
+    repeat_each,
+    see,
+    total,
+    work,
+)
 
 COLOURS = tuple(PALETTE)
 
@@ -21,7 +31,7 @@ def simplest(part: int, whole: int) -> str:
 
 
 def chance_of(question: str, counts: Mapping[str, int], colour: str, things: str) -> Worked:
-    """Solve for the probability of a colour: read all counts, add them up, and divide the one that is asked for."""
+    """Solve for the probability of a colour: read the counts, add them up, and divide."""
     whole, part = sum(counts.values()), counts[colour]
     parts = listing([f"{count} {name}" for name, count in counts.items()])
     steps = (
@@ -54,15 +64,11 @@ class Spinner(Family):
         shades = {colour: pen.named(colour) for colour in dict.fromkeys(around)}
 
         def at(angle: float, far: float) -> Point:
-            return centre[0] + far * math.cos(math.radians(angle)), centre[1] + far * math.sin(
-                math.radians(angle)
-            )
+            return polar(centre, far, math.radians(angle))
 
         for index, colour in enumerate(around):
             start = turn + index * width
-            x, y = at(
-                start + width / 2, gap
-            )  # each sector stands off the centre, so that they can be told apart
+            x, y = at(start + width / 2, gap)  # off the centre: paper separates the sectors
             box = (x - radius, y - radius, x + radius, y + radius)
             pen.draw.pieslice(
                 box, start, start + width, fill=shades[colour], outline=pen.ink, width=pen.stroke
@@ -71,13 +77,13 @@ class Spinner(Family):
         pen.disc(centre, 3, fill=pen.ink)
 
     def describe(self, facts: Facts) -> str:
-        return f"Sectors: {', '.join(f'{count} {colour}' for colour, count in self._counts(facts).items())}."
+        counts = self._counts(facts).items()
+        return f"Sectors: {', '.join(f'{count} {colour}' for colour, count in counts)}."
 
     @staticmethod
     def _counts(facts: Facts) -> dict[str, int]:
-        return {
-            colour: facts["around"].count(colour) for colour in COLOURS if colour in facts["around"]
-        }
+        around = facts["around"]
+        return {colour: around.count(colour) for colour in COLOURS if colour in around}
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = self._counts(facts)
@@ -102,29 +108,21 @@ class Marbles(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        marbles = [
-            c
-            for c, count in zip(facts["colours"], facts["counts"], strict=True)
-            for _ in range(count)
-        ]
+        marbles = repeat_each(facts["colours"], facts["counts"])
         pen.draw.rounded_rectangle(
             (3, 3, 108, 108), radius=rng.randint(4, 24), outline=pen.ink, width=pen.stroke
         )
         cells = 4 if len(marbles) <= 13 else 5
         radius = rng.uniform(28, 36) / cells
         shades = {colour: pen.named(colour) for colour in dict.fromkeys(marbles)}
-        for colour, at in zip(
-            marbles, scatter(rng, len(marbles), columns=cells, rows=cells, margin=9), strict=True
-        ):
+        spots = scatter(rng, len(marbles), columns=cells, rows=cells, margin=9)
+        for colour, at in zip(marbles, spots, strict=True):
             pen.disc(at, radius, fill=shades[colour])
             pen.mark(at, colour)
 
     def describe(self, facts: Facts) -> str:
-        return (
-            "Marbles: "
-            + ", ".join(f"{n} {c}" for c, n in zip(facts["colours"], facts["counts"], strict=True))
-            + "."
-        )
+        counts = zip(facts["colours"], facts["counts"], strict=True)
+        return f"Marbles: {', '.join(f'{count} {colour}' for colour, count in counts)}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = dict(zip(facts["colours"], facts["counts"], strict=True))

@@ -31,22 +31,15 @@ class Bars(Family):
         for index, value in enumerate(values):
             x = left + (index + 0.5) * pitch
             top = bottom - max(3.0, value * scale)
-            pen.draw.rectangle(
-                (x - width / 2, top, x + width / 2, bottom),
-                fill=shared or pen.tint(),
-                outline=pen.ink,
-            )
+            pen.box((x - width / 2, top, x + width / 2, bottom), fill=shared, width=1)
             pen.text(
                 (x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13)
             )
             pen.text((x, bottom + 9), "ABCDE"[index], at_most=14)
 
     def describe(self, facts: Facts) -> str:
-        return (
-            "Bars: "
-            + ", ".join(f"{n} {v}" for n, v in zip("ABCDE", facts["values"], strict=False))
-            + "."
-        )
+        bars = zip("ABCDE", facts["values"], strict=False)
+        return f"Bars: {', '.join(f'{name} {value}' for name, value in bars)}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         values = dict(zip("ABCDE", facts["values"], strict=False))
@@ -58,10 +51,8 @@ class Bars(Family):
                 "What is the difference between the highest and the lowest bar?",
             )
             order = sorted(values, key=lambda name: values[name], reverse=True)
-            seen = see(
-                f"From the highest: {', '.join(f'{name} {values[name]}' for name in order)}.",
-                "the bars by their height",
-            )
+            shown = ", ".join(f"{name} {values[name]}" for name in order)
+            seen = see(f"From the highest: {shown}.", "the bars by their height")
             high, low = values[order[0]], values[order[-1]]
             return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
         one, two = rng.sample(sorted(values), 2)
@@ -91,10 +82,8 @@ class Pictograph(Family):
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
         rows, high = {1: (2, 5), 2: (3, 6), 3: (4, 7)}[level]
-        return {
-            "rows": [rng.randint(1, high) for _ in range(rows)],
-            "each": rng.choice((2, 3, 4, 5, 10)),
-        }
+        counts = [rng.randint(1, high) for _ in range(rows)]
+        return {"rows": counts, "each": rng.choice((2, 3, 4, 5, 10))}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, rows = pen.rng, facts["rows"]
@@ -135,11 +124,8 @@ class Pictograph(Family):
             f"{one} has {rows[one]} and {two} has {rows[two]}, each is {each}.",
             f"the rows {one} and {two}",
         )
-        return Worked(
-            question,
-            (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}.")),
-            str(dots * each),
-        )
+        steps = (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}."))
+        return Worked(question, steps, str(dots * each))
 
 
 class Prices(Family):
@@ -157,23 +143,15 @@ class Prices(Family):
         top, pitch = rng.uniform(10, 20), rng.uniform(24, 29)
         left, right = rng.uniform(22, 32), rng.uniform(76, 90)
         if rng.random() < 0.6:
-            pen.draw.rectangle(
-                (left - 19, top - 7, right + 16, top + 2 * pitch + 18),
-                outline=pen.ink,
-                fill=pen.tint(),
-                width=pen.stroke,
-            )
+            pen.box((left - 19, top - 7, right + 16, top + 2 * pitch + 18))
         for index, (thing, price) in enumerate(zip(facts["goods"], facts["prices"], strict=True)):
             y = top + index * pitch + 5
             pen.text((left, y), thing)
             pen.text((right, y), str(price))
 
     def describe(self, facts: Facts) -> str:
-        return (
-            "Prices: "
-            + ", ".join(f"{g} {p}" for g, p in zip(facts["goods"], facts["prices"], strict=True))
-            + "."
-        )
+        prices = zip(facts["goods"], facts["prices"], strict=True)
+        return f"Prices: {', '.join(f'{thing} {price}' for thing, price in prices)}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         prices = dict(zip(facts["goods"], facts["prices"], strict=True))
@@ -201,9 +179,6 @@ class Prices(Family):
         paid = 50 if cost <= 45 else 200
         question = f"Tom buys {times} {one}s and pays with {paid}. How much does he get back?"
         one_price = see(f"A {one} costs {prices[one]}.", f"the price of a {one}")
-        steps = (
-            one_price,
-            work(f"{times}*{prices[one]}={cost}."),
-            work(f"{paid}-{cost}={paid - cost}."),
-        )
+        product, rest = f"{times}*{prices[one]}={cost}.", f"{paid}-{cost}={paid - cost}."
+        steps = (one_price, work(product), work(rest))
         return Worked(question, steps, str(paid - cost))

@@ -6,7 +6,7 @@ import math
 import random
 from typing import Any
 
-from mathse.figures.canvas import Pen, Point, outside, rotate
+from mathse.figures.canvas import Pen, Point, outside, polar, rotate
 from mathse.figures.items import Facts, Family, Step, Worked, one_of, rule, see, total, work
 
 
@@ -23,13 +23,10 @@ class Rectangle(Family):
         rng = pen.rng
         half_w, half_h = rng.uniform(18, 34), rng.uniform(14, 32)
         centre = (56 + rng.uniform(-5, 5), 56 + rng.uniform(-5, 5))
-        x, y = centre
-        corners = [
-            (x - half_w, y - half_h),
-            (x + half_w, y - half_h),
-            (x + half_w, y + half_h),
-            (x - half_w, y + half_h),
+        (left, top), (right, bottom) = [
+            (centre[0] + sign * half_w, centre[1] + sign * half_h) for sign in (-1, 1)
         ]
+        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
         corners = rotate(corners, math.radians(rng.choice((0, 0, 0, rng.uniform(-14, 14)))), centre)
         pen.polygon(corners)
         side = rng.choice((0, 2))
@@ -85,9 +82,7 @@ class Triangle(Family):
         corners: list[Point] = []
         for corner in range(3):
             angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.25, 0.25)
-            corners.append(
-                (centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
-            )
+            corners.append(polar(centre, radius, angle))
         pen.polygon(corners)
         labels = [str(facts["angles"][0]), str(facts["angles"][1]), "?"]
         rng.shuffle(labels)
@@ -130,36 +125,23 @@ class SplitAngle(Family):
         rng = pen.rng
         half_turn = facts["whole"] == 180
         flip = rng.choice((-1, 1))
-        origin = (
-            (56 + rng.uniform(-4, 4), 92 + rng.uniform(-6, 4))
-            if half_turn
-            else (56 - flip * 40, 96 + rng.uniform(-6, 4))
-        )
+        x = 56 + rng.uniform(-4, 4) if half_turn else 56 - flip * 40
+        y = (92 if half_turn else 96) + rng.uniform(-6, 4)
         length = 48 if half_turn else 78
         whole = math.pi if half_turn else math.pi / 2
         parts = len(facts["known"]) + 1
         cuts = [whole * (i + rng.uniform(-0.14, 0.14)) / parts for i in range(1, parts)]
         if half_turn:
-            pen.line([(origin[0] - 50, origin[1]), (origin[0] + 50, origin[1])])
+            pen.line([(x - 50, y), (x + 50, y)])
         else:
-            pen.line(
-                [(origin[0], origin[1] - length), origin, (origin[0] + flip * length, origin[1])]
-            )
-            corner = 7
-            pen.line(
-                [
-                    (origin[0], origin[1] - corner),
-                    (origin[0] + flip * corner, origin[1] - corner),
-                    (origin[0] + flip * corner, origin[1]),
-                ],
-                width=1,
-            )
+            pen.line([(x, y - length), (x, y), (x + flip * length, y)])
+            pen.line([(x, y - 7), (x + flip * 7, y - 7), (x + flip * 7, y)], width=1)
 
         def ray(angle: float, far: float) -> Point:
-            return origin[0] + flip * far * math.cos(angle), origin[1] - far * math.sin(angle)
+            return x + flip * far * math.cos(angle), y - far * math.sin(angle)
 
         for cut in cuts:
-            pen.line([origin, ray(cut, length)])
+            pen.line([(x, y), ray(cut, length)])
         labels = [*(str(k) for k in facts["known"]), "?"]
         rng.shuffle(labels)
         edges = [0.0, *cuts, whole]
@@ -178,15 +160,10 @@ class SplitAngle(Family):
             "How many degrees is the angle marked with ?",
             "Find the angle with the question mark.",
         )
-        steps: list[Step] = [
-            see(
-                f"A {name} angle with a part of {' and '.join(str(k) for k in known)}.",
-                "the angles",
-            )
-        ]
-        steps += total(*known)
-        steps.append(rule(f"{whole}-{sum(known)}={whole - sum(known)}.", "the whole angle"))
-        return Worked(question, tuple(steps), str(whole - sum(known)), unit="degrees")
+        parts, rest = " and ".join(str(k) for k in known), whole - sum(known)
+        seen = see(f"A {name} angle with a part of {parts}.", "the angles")
+        last = rule(f"{whole}-{sum(known)}={rest}.", "the whole angle")
+        return Worked(question, (seen, *total(*known), last), str(rest), unit="degrees")
 
 
 class Polygon(Family):
@@ -195,15 +172,11 @@ class Polygon(Family):
     name, subject = "polygon", "algebra"
 
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        letters, numbers = rng.choice(
-            {1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}[level]
-        )
-        high = 9 if level == 1 else 15
-        return {
-            "letter": rng.choice("xyab"),
-            "letters": letters,
-            "numbers": sorted(rng.randint(2, high) for _ in range(numbers)),
-        }
+        forms = {1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}
+        letters, count = rng.choice(forms[level])
+        letter, high = rng.choice("xyab"), 9 if level == 1 else 15
+        numbers = sorted(rng.randint(2, high) for _ in range(count))
+        return {"letter": letter, "letters": letters, "numbers": numbers}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
@@ -215,9 +188,7 @@ class Polygon(Family):
         corners = []
         for side in range(sides):
             angle = turn + (side + rng.uniform(-0.12, 0.12)) * 2 * math.pi / sides
-            corners.append(
-                (centre[0] + radius * math.cos(angle), centre[1] + radius * math.sin(angle))
-            )
+            corners.append(polar(centre, radius, angle))
         pen.polygon(corners)
         for index, label in enumerate(labels):
             pen.text(outside(corners[index], corners[(index + 1) % sides], centre, 11), label)
@@ -241,7 +212,6 @@ class Polygon(Family):
         if count > 1:
             steps.append(work("+".join([letter] * count) + f"={front}."))
         steps += total(*numbers)
-        steps.append(
-            Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter")
-        )
-        return Worked(question, tuple(steps), f"{front}+{sum(numbers)}", "expression")
+        whole = f"{front}+{sum(numbers)}"
+        steps.append(Step(f"The perimeter is {whole}.", "reasoning", "the perimeter"))
+        return Worked(question, tuple(steps), whole, "expression")

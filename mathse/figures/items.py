@@ -94,6 +94,11 @@ def one_of(rng: random.Random, *texts: str) -> str:
     return rng.choice(texts)
 
 
+def repeat_each(names: Iterable[str], counts: Iterable[int]) -> list[str]:
+    """Return each name as often as its count."""
+    return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
+
+
 def total(first: int, *others: int) -> list[Step]:
     """Return the steps that add numbers one after the other."""
     steps, so_far = [], first

@@ -40,7 +40,7 @@ _EQUATION = re.compile(r"^(-?\d+)([-+*/])(-?\d+)=(-?\d+(?:/\d+)?)\.?$")
 
 @dataclass(frozen=True)
 class Fault:
-    """The first faulty step of a trajectory (from 1), the kind of error, analysis and right step."""
+    """The first faulty step of a trajectory (from 1): kind of error, analysis, right step."""
 
     step: int
     kind: str

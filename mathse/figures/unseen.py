@@ -7,7 +7,7 @@ from typing import Any
 
 from mathse.figures.algebra import draw_balance
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, rule, see, work
+from mathse.figures.items import Facts, Family, Step, Worked, rule, see, total, work
 
 
 class DoubleBalance(Family):
@@ -48,12 +48,8 @@ class Cuboid(Family):
         rng = pen.rng
         left, top = rng.uniform(18, 24), rng.uniform(32, 40)
         width, height, depth = rng.uniform(38, 50), rng.uniform(36, 48), rng.uniform(16, 22)
-        front = [
-            (left, top),
-            (left + width, top),
-            (left + width, top + height),
-            (left, top + height),
-        ]
+        right, bottom = left + width, top + height
+        front = [(left, top), (right, top), (right, bottom), (left, bottom)]
         back = [(x + depth, y - depth) for x, y in front]
         pen.polygon(front)
         pen.line([front[0], back[0], back[1], back[2], front[2]])
@@ -91,18 +87,14 @@ class JoinedBars(Family):
         y = 106.0
         for part in facts["parts"]:
             height = rng.uniform(26, 33)
-            pen.draw.rectangle((left, y - height, right, y), fill=pen.tint(), outline=pen.ink)
+            pen.box((left, y - height, right, y), width=1)
             pen.text(((left + right) / 2, y - height / 2), str(part))
             y -= height
 
     def describe(self, facts: Facts) -> str:
-        return "A stacked bar: " + ", ".join(str(p) for p in facts["parts"]) + "."
+        return f"A stacked bar: {', '.join(map(str, facts['parts']))}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b, c = facts["parts"]
-        steps = (
-            see(f"The parts are {a}, {b} and {c}.", "the parts"),
-            work(f"{a}+{b}={a + b}."),
-            work(f"{a + b}+{c}={a + b + c}."),
-        )
+        steps = (see(f"The parts are {a}, {b} and {c}.", "the parts"), *total(a, b, c))
         return Worked("What is the total of the stacked bar?", steps, str(a + b + c))
