@@ -8,15 +8,15 @@ from pathlib import Path
 
 from mathse.datasets.conversations import (
     any_row,
-    prompt_draft,
+    prompt_problem,
     row_images,
     stated_answer,
     turns,
-    worked,
+    worked_solution,
 )
 from mathse.datasets.fields import guess_answer_type, letter, pictures, struct, text, texts
 from mathse.datasets.general_layouts import image_roots, row_files
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Picture, Raw, Source
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
 
 _MAVIS_VERSIONS = ("text_dominant", "text_lite", "vision_dominant")
 _MAVIS_RENAMED = ("RuleBaseGeo_For_Vision_Dominant", "rule_base_geo_vision_dom")
@@ -33,8 +33,8 @@ def chartqa_files(root: Path) -> Sequence[DataFile]:
     ]
 
 
-def chartqa_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a ChartQA row into a draft."""
+def chartqa_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a ChartQA row into a problem."""
     label = row.get("label")
     answer = (
         text({"label": label[0]}, "label")
@@ -42,7 +42,7 @@ def chartqa_draft(row: Raw, file: DataFile) -> Draft:
         else text(row, "label")
     )
     kind = guess_answer_type(answer, [])
-    return Draft(
+    return RawProblem(
         question=text(row, "query"),
         answer=answer,
         answer_type=kind if kind in ("number", "set") else "text",
@@ -69,12 +69,12 @@ def mathv360k_files(root: Path) -> Sequence[DataFile]:
     ][:1]
 
 
-def mathv360k_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a MathV360K row into a draft; the first folder of its image is the data set that it is from."""
+def mathv360k_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a MathV360K row into a problem; the first folder of its image is the data set that it is from."""
     asked, response = turns(row.get("conversations"))
     images = row_images(row)
     part = (images[0].path or "").split("/")[0] if images else ""
-    return prompt_draft(asked, response, images, row, file, subject=part or None)
+    return prompt_problem(asked, response, images, row, file, subject=part or None)
 
 
 def multimath_files(root: Path) -> Sequence[DataFile]:
@@ -103,14 +103,14 @@ def mavis_files(root: Path) -> Sequence[DataFile]:
     ]
 
 
-def mavis_draft(row: Raw, file: DataFile) -> Draft | list[Draft]:
-    """Turn a MAVIS row into a draft; one of MAVIS-Geometry into a draft for each version and language."""
+def mavis_problem(row: Row, file: DataFile) -> RawProblem | list[RawProblem]:
+    """Turn a MAVIS row into a problem; one of MAVIS-Geometry into a problem for each version and language."""
     if row.get("text_en") is not None or row.get("text_zh") is not None:
         return [
-            draft
+            problem
             for language in ("en", "zh")
             for version in _MAVIS_VERSIONS
-            if (draft := _mavis_version(row, version, language)) is not None
+            if (problem := _mavis_version(row, version, language)) is not None
         ] or _nothing(row)
     asked, response = turns(row.get("conversations"))
     images = []
@@ -118,13 +118,13 @@ def mavis_draft(row: Raw, file: DataFile) -> Draft | list[Draft]:
         path = (picture.path or "").replace(*_MAVIS_RENAMED)
         at = path.find(_MAVIS_RENAMED[1])
         images.append(replace(picture, path=path[max(at, 0) :] or None))
-    draft = prompt_draft(asked, response, images, row, file)
+    problem = prompt_problem(asked, response, images, row, file)
     if row.get("question_type") is not None:
-        draft.meta["question_type"] = text(row, "question_type")
-    return draft
+        problem.meta["question_type"] = text(row, "question_type")
+    return problem
 
 
-def _mavis_version(row: Raw, version: str, language: str) -> Draft | None:
+def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
     words = struct(row, f"text_{language}")
     question, images = words.get(f"{version}_question"), pictures(row.get(f"image_{version}"))
     if not question or not images:
@@ -135,7 +135,7 @@ def _mavis_version(row: Raw, version: str, language: str) -> Draft | None:
     answer = (
         letter(int(index)) if choices and index is not None else stated_answer(response, choices)
     )
-    return Draft(
+    return RawProblem(
         question=str(question),
         answer=answer,
         choices=choices,
@@ -143,12 +143,12 @@ def _mavis_version(row: Raw, version: str, language: str) -> Draft | None:
         split="train",
         subject="geometry",
         language=language,
-        solution=worked(response, answer),
+        solution=worked_solution(response, answer),
         meta={"problem_version": version.replace("_", " ")},
     )
 
 
-def _nothing(row: Raw) -> list[Draft]:
+def _nothing(row: Row) -> list[RawProblem]:
     raise BadRow(
         "row has a question",
         "text_en",
@@ -163,20 +163,20 @@ def puma_files(root: Path) -> Sequence[DataFile]:
     return [replace(file, split=file.split or "train") for file in files]
 
 
-def puma_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a Math-PUMA row into a draft: image_url, instruction and output.
+def puma_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a Math-PUMA row into a problem: image_url, instruction and output.
 
     The paths are those of the authors' machine; what follows images/ in them is looked up in the
     part's images/.
     """
-    draft = any_row(row, file)
+    problem = any_row(row, file)
     part = file.path.parent.name
-    draft.images = [
+    problem.images = [
         replace(picture, path=_after_images(picture.path)) if picture.path else picture
-        for picture in draft.images
+        for picture in problem.images
     ]
-    draft.meta["part"] = part
-    return draft
+    problem.meta["part"] = part
+    return problem
 
 
 def _after_images(path: str) -> str:
@@ -209,7 +209,7 @@ CHARTQA = Source(
     home="https://github.com/vis-nlp/ChartQA, https://huggingface.co/datasets/ahmed-masry/ChartQA",
     licence="GPL-3.0",
     files=chartqa_files,
-    adapt=chartqa_draft,
+    adapt=chartqa_problem,
 )
 MATHV360K = Source(
     name="mathv360k",
@@ -219,7 +219,7 @@ MATHV360K = Source(
     home="https://huggingface.co/datasets/Zhiqiang007/MathV360K",
     licence="Apache-2.0",
     files=mathv360k_files,
-    adapt=mathv360k_draft,
+    adapt=mathv360k_problem,
 )
 MULTIMATH = Source(
     name="multimath",
@@ -239,7 +239,7 @@ MAVIS = Source(
     home="https://github.com/ZrrSkywalker/MAVIS, https://huggingface.co/datasets/CaraJ/MAVIS-Geometry",
     licence="not stated by its authors",
     files=mavis_files,
-    adapt=mavis_draft,
+    adapt=mavis_problem,
 )
 MATH_PUMA = Source(
     name="math-puma",
@@ -249,7 +249,7 @@ MATH_PUMA = Source(
     home="https://huggingface.co/datasets/Math-PUMA/Math-PUMA_Data_Stage2",
     licence="GPL-3.0",
     files=puma_files,
-    adapt=puma_draft,
+    adapt=puma_problem,
 )
 MATHVL = Source(
     name="mathvl",

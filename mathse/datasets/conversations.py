@@ -14,7 +14,7 @@ from typing import Any
 
 from mathse.answers import find_answer
 from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Picture, Raw
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row
 
 ORIGIN_COLUMN = "mathse"
 MAX_BARE_ANSWER_CHARS = 80
@@ -37,17 +37,17 @@ _ONLY_STATED = re.compile(
 )
 
 
-def any_row(row: Raw, file: DataFile) -> Draft:
-    """Turn a row of any of the general layouts into a draft.
+def any_row(row: Row, file: DataFile) -> RawProblem:
+    """Turn a row of any of the general layouts into a problem.
 
     Raises:
         BadRow: if it is none of them or its response states no answer.
     """
     if row.get(ORIGIN_COLUMN):
-        return origin_draft(row)
+        return exported_problem(row)
     if row.get("conversations") or row.get("messages"):
         asked, response = turns(row.get("conversations") or row.get("messages"))
-        return prompt_draft(asked, response, row_images(row), row, file)
+        return prompt_problem(asked, response, row_images(row), row, file)
     if isinstance(row.get("prompt"), list) and row.get("completion"):
         completion = row["completion"]
         both = [
@@ -55,11 +55,11 @@ def any_row(row: Raw, file: DataFile) -> Draft:
             *(completion if isinstance(completion, list) else [_said("assistant", completion)]),
         ]
         asked, response = turns(both)
-        return prompt_draft(asked, response, row_images(row), row, file)
+        return prompt_problem(asked, response, row_images(row), row, file)
     if row.get("instruction") and row.get("output"):
         asked = "\n".join(filter(None, (text(row, "instruction"), text(row, "input", default=""))))
-        return prompt_draft(asked, text(row, "output"), row_images(row), row, file)
-    return column_draft(row, file)
+        return prompt_problem(asked, text(row, "output"), row_images(row), row, file)
+    return column_problem(row, file)
 
 
 def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -103,16 +103,16 @@ def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str,
     return said[0][1], said[1][1]
 
 
-def prompt_draft(
+def prompt_problem(
     asked: str,
     response: str,
     images: list[Picture],
-    row: Raw,
+    row: Row,
     file: DataFile,
     *,
     subject: str | None = None,
-) -> Draft:
-    """Turn a prompt with its response into a draft.
+) -> RawProblem:
+    """Turn a prompt with its response into a problem.
 
     Raises:
         BadRow: if `<image>` and the images do not fit, or the response states no answer.
@@ -122,7 +122,7 @@ def prompt_draft(
     listed = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
     choices = choices or listed
     answer = stated_answer(response, choices)
-    return Draft(
+    return RawProblem(
         question=question,
         answer=answer,
         choices=choices,
@@ -130,13 +130,13 @@ def prompt_draft(
         split=row_split(row, file),
         subject=subject or optional(row, "subject") or "mathematics",
         level=integer(row, "level"),
-        solution=worked(response, answer),
+        solution=worked_solution(response, answer),
         meta=row_meta(row),
     )
 
 
-def column_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a row with columns for question and answer into a draft.
+def column_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a row with columns for question and answer into a problem.
 
     Raises:
         BadRow: if there is no question, or neither an answer nor a response that states one.
@@ -172,7 +172,7 @@ def column_draft(row: Raw, file: DataFile) -> Draft:
         if given is None
         else short_answer(text({"answer": given}, "answer"), choices)
     )
-    return Draft(
+    return RawProblem(
         question=question,
         answer=answer,
         choices=choices,
@@ -181,13 +181,13 @@ def column_draft(row: Raw, file: DataFile) -> Draft:
         subject=optional(row, "subject") or optional(row, "category") or "mathematics",
         level=integer(row, "level"),
         unit=optional(row, "unit"),
-        solution=worked(response, answer)
-        or (worked(str(given), answer) if given is not None else None),
+        solution=worked_solution(response, answer)
+        or (worked_solution(str(given), answer) if given is not None else None),
         meta=row_meta(row),
     )
 
 
-def origin_draft(row: Raw) -> Draft:
+def exported_problem(row: Row) -> RawProblem:
     """Read back a row that `mathse export` wrote.
 
     Raises:
@@ -202,7 +202,7 @@ def origin_draft(row: Raw) -> Draft:
         raise BadRow(
             "mathse column is whole", ORIGIN_COLUMN, row.get(ORIGIN_COLUMN), reason
         ) from None
-    return Draft(**problem, images=row_images(row), solution=solution, meta=meta)
+    return RawProblem(**problem, images=row_images(row), solution=solution, meta=meta)
 
 
 ORIGIN_FIELDS = (
@@ -249,7 +249,7 @@ def short_answer(given: str, choices: Sequence[str]) -> str:
     return given
 
 
-def worked(response: str, answer: str) -> str | None:
+def worked_solution(response: str, answer: str) -> str | None:
     """Return the response if it says more than the answer."""
     bare = _ONLY_STATED.sub("", response.strip(), count=1).strip(" .。()（）$")
     return None if not bare or bare == answer.strip(" .。()（）$") else response.strip()
@@ -267,7 +267,7 @@ def count_images(asked: str, images: Sequence[Picture]) -> None:
         raise BadRow("image placeholders fit the images", "messages", asked, reason)
 
 
-def row_images(row: Raw) -> list[Picture]:
+def row_images(row: Row) -> list[Picture]:
     """Return the images of a row from the first image column that holds any."""
     for name in _IMAGE_COLUMNS:
         if found := pictures(row.get(name)):
@@ -275,12 +275,12 @@ def row_images(row: Raw) -> list[Picture]:
     return []
 
 
-def row_split(row: Raw, file: DataFile) -> str:
+def row_split(row: Row, file: DataFile) -> str:
     """Return the split of a row: of its file, else its own, else train."""
     return file.split or optional(row, "split") or "train"
 
 
-def row_meta(row: Raw) -> Raw:
+def row_meta(row: Row) -> Row:
     """Keep a row's own name."""
     name = row.get("id", row.get("_key"))
     return {} if name is None else {"id": str(name)}
@@ -290,7 +290,7 @@ def _first(message: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((message[name] for name in names if name and name in message), None)
 
 
-def _said(role: str, content: object) -> Raw:
+def _said(role: str, content: object) -> Row:
     return {"role": role, "content": content}
 
 

@@ -17,7 +17,7 @@ from mathse.datasets.fields import (
     text,
     texts,
 )
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Raw, Source
+from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Row, Source
 
 _NUMBERED = re.compile(r"<image\d+>")
 _LANGUAGES = {"english": "en", "chinese": "zh", "persian": "fa"}
@@ -47,13 +47,13 @@ def math_vision_files(root: Path) -> Sequence[DataFile]:
     return split_files(root, ["test"]) or split_files(root, ["testmini"])
 
 
-def math_vision_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a MATH-Vision row into a draft.
+def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a MATH-Vision row into a problem.
 
     A question may speak of `<image2>`, but the row has one picture, which shows all parts: so all
     become `<image1>`.
     """
-    return Draft(
+    return RawProblem(
         question=_NUMBERED.sub("<image1>", text(row, "question")),
         answer=text(row, "answer"),
         choices=[_NUMBERED.sub("<image1>", choice) for choice in texts(row, "options")],
@@ -72,8 +72,8 @@ def math_vista_files(root: Path) -> Sequence[DataFile]:
     return split_files(root, ["testmini", "test"])
 
 
-def math_vista_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a MathVista row into a draft; meta tells what its scoring needs and whether it is of the GPS subset."""
+def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a MathVista row into a problem; meta tells what its scoring needs and whether it is of the GPS subset."""
     about = struct(row, "metadata")
     choices = texts(row, "choices")
     kind = text(row, "answer_type", default="text")
@@ -83,7 +83,7 @@ def math_vista_draft(row: Raw, file: DataFile) -> Draft:
         else {"integer": "number", "float": "number", "list": "set"}.get(kind, "text")
     )
     task = text(about, "task", default="")
-    return Draft(
+    return RawProblem(
         question=text(row, "question"),
         answer=text(row, "answer", default=""),
         choices=choices,
@@ -109,8 +109,8 @@ def math_verse_files(root: Path) -> Sequence[DataFile]:
     return split_files(root, ["testmini", "testmini_text_only"], images=("images", ""))
 
 
-def math_verse_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a MathVerse row into a draft; `problem_version` is in meta.
+def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a MathVerse row into a problem; `problem_version` is in meta.
 
     Where the choices stand in the picture alone (Vision Only), the letters are the choices, and
     meta has their texts.
@@ -142,7 +142,7 @@ def math_verse_draft(row: Raw, file: DataFile) -> Draft:
         choices = [letter(at) for at in range(count)]
         meta["choices"] = shown
     images = [] if version.lower() == "text only" else pictures(row.get("image"))
-    return Draft(
+    return RawProblem(
         question=question,
         answer=answer,
         choices=choices if kind.startswith("multi") else [],
@@ -163,7 +163,7 @@ MATH_VISION = Source(
     home="https://github.com/mathllm/MATH-V, https://huggingface.co/datasets/MathLLMs/MathVision",
     licence="MIT",
     files=math_vision_files,
-    adapt=math_vision_draft,
+    adapt=math_vision_problem,
 )
 MATH_VISTA = Source(
     name="mathvista",
@@ -173,7 +173,7 @@ MATH_VISTA = Source(
     home="https://huggingface.co/datasets/AI4Math/MathVista",
     licence="CC BY-SA 4.0",
     files=math_vista_files,
-    adapt=math_vista_draft,
+    adapt=math_vista_problem,
     note="The answers of its test split are not public: those rows are quarantined. meta.gps marks the GPS subset.",
 )
 MATH_VERSE = Source(
@@ -184,6 +184,6 @@ MATH_VERSE = Source(
     home="https://huggingface.co/datasets/AI4Math/MathVerse",
     licence="MIT",
     files=math_verse_files,
-    adapt=math_verse_draft,
+    adapt=math_verse_problem,
     note="Versions that ask the same with the same picture are one problem: meta.also lists the other versions.",
 )

@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mathse.datasets.protocol import BadRow, Picture, Raw
+from mathse.datasets.protocol import BadRow, Picture, Row
 
 _NUMBER = re.compile(
     r"[$€£¥]?\s*[-+−]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+|e[-+]?\d+)?\s*[%°]?",
@@ -73,7 +73,7 @@ def integer(row: Mapping[str, Any], name: str, *, default: int = 0) -> int:
         return default
 
 
-def struct(row: Mapping[str, Any], name: str) -> Raw:
+def struct(row: Mapping[str, Any], name: str) -> Row:
     """Return a field that holds an object (missing: empty).
 
     Raises:

@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from mathse.core.errors import DataError
-from mathse.datasets.protocol import BadRow, DataFile, Raw
+from mathse.datasets.protocol import BadRow, DataFile, Row
 
 BLOCK_CHARS = 1 << 20
 MAX_ROW_CHARS = 64 << 20
@@ -55,7 +55,7 @@ def count_rows(file: DataFile) -> int:
     return sum(1 for _ in read_rows(file))
 
 
-def read_rows(file: DataFile) -> Iterator[Raw | BadRow]:
+def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
     """Yield the rows of a file in order; a row that cannot be read is a `BadRow`.
 
     A JSON object of objects gives one row for each member, with its key as `_key`.

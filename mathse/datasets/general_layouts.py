@@ -8,9 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mathse.core.errors import DataError
-from mathse.datasets.conversations import any_row, column_draft, origin_draft, prompt_draft, turns
+from mathse.datasets.conversations import (
+    any_row,
+    column_problem,
+    exported_problem,
+    prompt_problem,
+    turns,
+)
 from mathse.datasets.fields import pictures, text
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Raw, Source
+from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Row, Source
 
 _SPLITS = (
     ("train", "train"),
@@ -110,17 +116,17 @@ def factory_files(root: Path) -> Sequence[DataFile]:
     return files
 
 
-def factory_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a row of a LLaMA-Factory data set into a draft, with the columns and tags of its entry."""
+def factory_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a row of a LLaMA-Factory data set into a problem, with the columns and tags of its entry."""
     if row.get("mathse"):
-        return origin_draft(row)
+        return exported_problem(row)
     columns = file.note.get("columns") or {}
     images = pictures(row.get(columns.get("images", "images")))
     if file.note.get("formatting", "alpaca") == "sharegpt":
         asked, response = turns(
             row.get(columns.get("messages", "conversations")), file.note.get("tags")
         )
-        return prompt_draft(asked, response, images, row, file)
+        return prompt_problem(asked, response, images, row, file)
     if row.get(columns.get("history", "history")):
         raise BadRow(
             "one question and one answer",
@@ -136,7 +142,7 @@ def factory_draft(row: Raw, file: DataFile) -> Draft:
         )
         if part.strip()
     )
-    return prompt_draft(asked, text(row, columns.get("response", "output")), images, row, file)
+    return prompt_problem(asked, text(row, columns.get("response", "output")), images, row, file)
 
 
 LLAVA = Source(
@@ -167,14 +173,14 @@ LLAMA_FACTORY = Source(
     home="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
     licence="that of your data",
     files=factory_files,
-    adapt=factory_draft,
+    adapt=factory_problem,
 )
 
 
-def hub_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a row of a Parquet data set into a draft: prompts and responses, or columns."""
+def hub_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a row of a Parquet data set into a problem: prompts and responses, or columns."""
     if isinstance(row.get("question"), str) or isinstance(row.get("problem"), str):
-        return origin_draft(row) if row.get("mathse") else column_draft(row, file)
+        return exported_problem(row) if row.get("mathse") else column_problem(row, file)
     return any_row(row, file)
 
 
@@ -189,5 +195,5 @@ HUB = Source(
     home="https://huggingface.co/docs/datasets/image_dataset",
     licence="that of your data",
     files=hub_files,
-    adapt=hub_draft,
+    adapt=hub_problem,
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from mathse.datasets.fields import integer, letter, optional, text, texts
 from mathse.datasets.image_files import array_to_png
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Picture, Raw, Source
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
 
 _TRAIN_PICKLES = ("train.pk", "Mix-train.pk", "GeoQA-train.pk", "Backtrans-train.pk")
 _NUMBER_SLOT = re.compile(r"\bN_(\d+)\b")
@@ -56,8 +56,8 @@ def unigeo_files(root: Path) -> Sequence[DataFile]:
     return []
 
 
-def pickled_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a row of GeoQA+ or UniGeo into a draft: UniGeo asks in English, GeoQA+ in Chinese.
+def pickled_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a row of GeoQA+ or UniGeo into a problem: UniGeo asks in English, GeoQA+ in Chinese.
 
     The field `answer` is the written explanation; the right choice is `label`, counted from 0.
     """
@@ -78,13 +78,13 @@ def pickled_draft(row: Raw, file: DataFile) -> Draft:
     if row.get("image") is None:
         raise BadRow("image is there", "image", None, "the row has no picture")
     program = row.get("manual_program")
-    meta: Raw = {"id": str(row.get("id", row.get("_key", "")))}
+    meta: Row = {"id": str(row.get("id", row.get("_key", "")))}
     if isinstance(program, list | tuple):
         meta["program"] = [str(step) for step in program]
     points = row.get("formal_point")
     if isinstance(points, list | tuple):
         meta["points"] = [str(point) for point in points]
-    return Draft(
+    return RawProblem(
         question=question,
         answer=letter(int(label)),
         choices=choices,
@@ -120,10 +120,10 @@ def geometry3k_files(root: Path) -> Sequence[DataFile]:
     return found
 
 
-def geometry3k_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a Geometry3K problem into a draft."""
+def geometry3k_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a Geometry3K problem into a problem."""
     graph, goal = row.get("problem_type_graph"), row.get("problem_type_goal")
-    return Draft(
+    return RawProblem(
         question=text(row, "problem_text", default=text(row, "compact_text", default="")),
         answer=text(row, "answer"),
         choices=texts(row, "choices") or texts(row, "compact_choices"),
@@ -168,7 +168,7 @@ GEOQA_PLUS = Source(
     home="https://github.com/SCNU203/GeoQA-Plus",
     licence="not stated by its authors",
     files=geoqa_files,
-    adapt=pickled_draft,
+    adapt=pickled_problem,
 )
 UNIGEO = Source(
     name="unigeo",
@@ -178,7 +178,7 @@ UNIGEO = Source(
     home="https://github.com/chen-judge/UniGeo",
     licence="not stated by its authors",
     files=unigeo_files,
-    adapt=pickled_draft,
+    adapt=pickled_problem,
 )
 GEOMETRY3K = Source(
     name="geometry3k",
@@ -188,5 +188,5 @@ GEOMETRY3K = Source(
     home="https://github.com/lupantech/InterGPS",
     licence="MIT (repository)",
     files=geometry3k_files,
-    adapt=geometry3k_draft,
+    adapt=geometry3k_problem,
 )

@@ -126,10 +126,10 @@ class _Run:
         images: dict[str, dict[str, Any]] = {}
         for item in chunk:
             try:
-                if isinstance(item.draft, BadRow):
-                    raise item.draft
+                if isinstance(item.problem, BadRow):
+                    raise item.problem
                 row, found = build_problem(
-                    item.draft, self.source.name, item.file.roots, self.inside
+                    item.problem, self.source.name, item.file.roots, self.inside
                 )
             except BadRow as bad:
                 aside.append(quarantine_row(item, bad))

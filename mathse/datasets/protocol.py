@@ -1,4 +1,4 @@
-"""The words that all sources share: a data file, a draft of a problem, a row that cannot become one."""
+"""The words that all sources share: a data file, a problem of a problem, a row that cannot become one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Raw = dict[str, Any]
+Row = dict[str, Any]
 Form = Literal["rows", "object"]
 
 
@@ -53,11 +53,11 @@ class DataFile:
     split: str | None = None
     roots: tuple[Path, ...] = ()
     form: Form = "rows"
-    note: Raw = field(default_factory=dict)
+    note: Row = field(default_factory=dict)
 
 
 @dataclass
-class Draft:
+class RawProblem:
     """A problem as a data set tells it, before anything is checked.
 
     `answer_type` and `language` are worked out where they are None. `source` is the data set that
@@ -77,11 +77,11 @@ class Draft:
     precision: int | None = None
     language: str | None = None
     solution: str | None = None
-    meta: Raw = field(default_factory=dict)
+    meta: Row = field(default_factory=dict)
     source: str | None = None
 
 
-Adapt = Callable[[Raw, DataFile], Draft | list[Draft]]
+Adapt = Callable[[Row, DataFile], RawProblem | list[RawProblem]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Source:
         licence: under which terms, as its authors state them.
         files: lists the data files below a path, in a fixed order; none if the layout is another
             one.
-        adapt: turns one row into a draft (or several, where one row holds several problems).
+        adapt: turns one row into a problem (or several, where one row holds several problems).
         note: what a user should know, such as a detail of the layout that is not documented.
     """
 

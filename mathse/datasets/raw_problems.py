@@ -1,4 +1,4 @@
-"""The rows of a data set on their way into an import: drafts with their places, cut into chunks."""
+"""The rows of a data set on their way into an import: problems with their places, cut into chunks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from mathse.core.progress import Progress
 from mathse.datasets.file_readers import check_encoding, count_rows, read_rows
 from mathse.datasets.image_files import find_image
-from mathse.datasets.protocol import BadRow, DataFile, Draft, Source
+from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Source
 
 ROWS_PER_CHUNK = 2000
 BYTES_PER_CHUNK = 64 << 20
@@ -20,7 +20,7 @@ MAX_VALUE_CHARS = 200
 
 @dataclass
 class Entry:
-    """A row on its way: where it comes from, and its draft or what is wrong with it.
+    """A row on its way: where it comes from, and its problem or what is wrong with it.
 
     `files` are the image files that it names, each with size and time of change; -1 where there is
     none.
@@ -29,15 +29,15 @@ class Entry:
     file: DataFile
     name: str
     row: int
-    draft: Draft | BadRow
+    problem: RawProblem | BadRow
     files: list[tuple[str, int, int]]
 
     def weight(self) -> int:
         """Return the bytes of its images."""
         held = (
             0
-            if isinstance(self.draft, BadRow)
-            else sum(len(one.data or b"") for one in self.draft.images)
+            if isinstance(self.problem, BadRow)
+            else sum(len(one.data or b"") for one in self.problem.images)
         )
         return held + sum(max(size, 0) for _, size, _ in self.files)
 
@@ -60,7 +60,7 @@ def read_entries(
             continue
         for number, raw in enumerate(read_rows(file)):
             for item in _drafts(source, file, raw):
-                split = item.split if isinstance(item, Draft) else file.split
+                split = item.split if isinstance(item, RawProblem) else file.split
                 if splits is not None and split is not None and split not in splits:
                     continue
                 yield Entry(file, name, number, item, list(_image_files(item, file, inside)))
@@ -71,16 +71,18 @@ def read_entries(
             progress.advance()
 
 
-def _drafts(source: Source, file: DataFile, raw: dict[str, Any] | BadRow) -> list[Draft | BadRow]:
-    """Turn a row into drafts; whatever is wrong with it becomes one bad row."""
+def _drafts(
+    source: Source, file: DataFile, raw: dict[str, Any] | BadRow
+) -> list[RawProblem | BadRow]:
+    """Turn a row into problems; whatever is wrong with it becomes one bad row."""
     try:
         if isinstance(raw, BadRow):
             raise raw
         check_encoding(raw)
-        drafts = source.adapt(raw, file)
+        problems = source.adapt(raw, file)
     except BadRow as bad:
         return [bad]
-    return list(drafts) if isinstance(drafts, list) else [drafts]
+    return list(problems) if isinstance(problems, list) else [problems]
 
 
 def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
@@ -98,9 +100,9 @@ def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 
 
 def _image_files(
-    item: Draft | BadRow, file: DataFile, inside: Sequence[Path]
+    item: RawProblem | BadRow, file: DataFile, inside: Sequence[Path]
 ) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of change of the image files that a draft names; -1 where there is none."""
+    """Yield path, size and time of change of the image files that a problem names; -1 where there is none."""
     for picture in () if isinstance(item, BadRow) else item.images:
         if picture.path is None or picture.data is not None:
             continue
@@ -113,12 +115,12 @@ def _image_files(
 
 def fingerprint(entry: Entry) -> list[object]:
     """Return all that the result of an entry depends on."""
-    if isinstance(entry.draft, BadRow):
-        bad = entry.draft
+    if isinstance(entry.problem, BadRow):
+        bad = entry.problem
         return [entry.name, entry.row, bad.rule, bad.field, _shorten(bad.value), bad.reason]
-    draft = entry.draft
-    words = json.dumps({**draft.__dict__, "images": []}, sort_keys=True, default=str)
-    data = [[picture.path, picture.data] for picture in draft.images]
+    problem = entry.problem
+    words = json.dumps({**problem.__dict__, "images": []}, sort_keys=True, default=str)
+    data = [[picture.path, picture.data] for picture in problem.images]
     return [entry.name, entry.row, words, data, [list(file) for file in entry.files]]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mathse.datasets.fields import integer, optional, pictures, text, texts
-from mathse.datasets.protocol import DataFile, Draft, Picture, Raw, Source
+from mathse.datasets.protocol import DataFile, Picture, RawProblem, Row, Source
 
 _SPLITS = ("train", "dev", "test")
 
@@ -33,8 +33,8 @@ def tabmwp_files(root: Path) -> Sequence[DataFile]:
     return []
 
 
-def tabmwp_draft(row: Raw, file: DataFile) -> Draft:
-    """Turn a TabMWP row into a draft. The table's text goes into meta: the picture shows it."""
+def tabmwp_problem(row: Row, file: DataFile) -> RawProblem:
+    """Turn a TabMWP row into a problem. The table's text goes into meta: the picture shows it."""
     name = text(row, "id", default=text(row, "_key", default=""))
     choices = texts(row, "choices")
     kind = text(row, "ans_type", default="")
@@ -47,7 +47,7 @@ def tabmwp_draft(row: Raw, file: DataFile) -> Draft:
         else "text"
     )
     known = ("table_title", "table", "ques_type", "ans_type", "row_num", "column_num")
-    return Draft(
+    return RawProblem(
         question=text(row, "question"),
         answer=answer,
         choices=choices,
@@ -74,5 +74,5 @@ TABMWP = Source(
     home="https://github.com/lupantech/PromptPG (data/tabmwp)",
     licence="CC BY-NC-SA 4.0",
     files=tabmwp_files,
-    adapt=tabmwp_draft,
+    adapt=tabmwp_problem,
 )
