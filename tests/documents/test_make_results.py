@@ -1,0 +1,63 @@
+"""`make results` writes the figures of a run, and the documents show them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from recipes.documents import blocks, results
+from tests.report.world import CORRECT, N_EVAL, build
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a small finished run."""
+    for name in ("params.yaml", "metrics/eval_orm.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(blocks.ROOT / name, tmp_path / name)
+    (tmp_path / "results").mkdir()
+    build(tmp_path / "data")
+    monkeypatch.setattr(blocks, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_a_run_becomes_tables(run: Path) -> None:
+    results.main()
+    rounds = blocks.load("default-rounds")
+    accuracy = {row[0]: row[1][0] for row in rounds["rows"]}
+    assert accuracy == {
+        name: pytest.approx(100 * right / N_EVAL) for name, right in CORRECT.items()
+    }
+    contrasts = blocks.load("default-contrasts")["rows"]
+    found = next(row for row in contrasts if row[1:3] == ["r0", "eval"])
+    assert found[0] == "r1" and found[3][0] == pytest.approx(50.0)
+    assert 0 < found[4] < 1e-4  # in full precision, not 0.0
+    metrics = json.loads((run / "metrics/eval_orm.json").read_text())
+    assert blocks.load("default-orm")["rows"][0][2] == metrics["orm"]["n"]
+
+
+def test_the_result_lines_name_the_last_round(run: Path) -> None:
+    results.main()
+    lines = blocks.render("result", "").splitlines()
+    assert len(lines) == 3
+    assert "base → r0 → r1" in lines[0] and "5.0 → 25.0 → 75.0 on `eval`" in lines[0]
+    assert "+50.0" in lines[1] and "against r0" in lines[1] and "against control" in lines[1]
+
+
+def test_origin_of_a_run(run: Path) -> None:
+    results.main()
+    content = json.loads((run / "results/default-rounds.json").read_text())
+    assert content["seed"] == 0 and content["machine"].endswith("cores")
+
+
+def test_one_function_is_quoted_without_its_docstring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "ROOT", tmp_path)
+    (tmp_path / "loop.py").write_text('def one():\n    """Say one."""\n    return 1\n\n\nX = 2\n')
+    assert blocks.render("file", "loop.py#one") == "```python\ndef one():\n    return 1\n```\n"
+    assert blocks.render("file", "loop.py").count("\n") == 8
