@@ -177,6 +177,39 @@ def profile(
             typer.echo(f"params.yaml now has the values of profile {name}.")
 
 
+@app.command(epilog=examples("mathse code merge@r1", "mathse code --why   says why stages run"))
+def code(
+    stages: Annotated[
+        list[str] | None, typer.Argument(metavar="[STAGE]...", help="As in dvc.yaml; none: all.")
+    ] = None,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say what changed since the last run.")
+    ] = False,
+) -> None:
+    """List the modules that a stage depends on, or which of them have changed."""
+    from mathse.core.accept import changed_code, list_code
+    from mathse.core.layout import Layout
+
+    listed = changed_code if why else list_code
+    for line in listed(Layout(project_root()), stages or []):
+        typer.echo(line)
+
+
+@app.command(epilog=examples("mathse accept merge", "mathse accept score@r1 eval"))
+def accept(
+    stages: Annotated[list[str], typer.Argument(metavar="STAGE...", help="As in dvc.yaml.")],
+) -> None:
+    """Keep the results of stages whose code has changed: you know that they stay the same.
+
+    Says what it accepts and writes it to docs/accepted.md.
+    """
+    from mathse.core.accept import accept_code
+    from mathse.core.layout import Layout
+
+    for line in accept_code(Layout(project_root()), stages):
+        typer.echo(line)
+
+
 @app.command(epilog=examples("mathse trace 3f2a", "mathse sql hardest   lists problem ids"))
 def trace(
     name: Annotated[str, typer.Argument(metavar="ID", help="A problem_id or trajectory_id.")],

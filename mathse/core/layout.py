@@ -85,6 +85,8 @@ class Layout(_Folder):
     images = _Path("data", "problems", "images")
     quarantine = _Path("data", "problems", "quarantine.parquet")
     matches = _Path("data", "decontaminate", "matches.parquet")
+    accepted = _Path("docs", "accepted.md")
+    code_versions = _Path(".mathse", "code")
 
     @property
     def distill(self) -> DistillLayout:
@@ -95,6 +97,11 @@ class Layout(_Folder):
     def orm(self) -> OrmLayout:
         """Return the files of the ORM."""
         return OrmLayout(self.folder / "data" / "orm")
+
+    @property
+    def locks(self) -> list[Path]:
+        """Return the lock of the rounds and that of the control."""
+        return [self.folder / "dvc.lock", self.folder / "control" / "dvc.lock"]
 
     def round(self, name: str) -> RoundLayout:
         """Return the files of a round; `*` gives patterns for `glob`."""

@@ -1,0 +1,125 @@
+"""What `dvc` would run again after a change of code, where every output is as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mathse.copies import copy_pipeline
+from tests.closure import ROOT
+from tests.pipeline.conftest import run
+
+pytestmark = pytest.mark.slow
+CURATION = "mathse/curation/training_rows.py"
+
+
+def outputs(folder: Path) -> Iterator[Path]:
+    """Yield every output of every stage but `code`, and what stages read in such a folder."""
+    rounds = yaml.safe_load((folder / "params.yaml").read_text())["rounds"]
+    for stage in yaml.safe_load((folder / "dvc.yaml").read_text())["stages"].values():
+        own: dict[str, Any] = stage.get("do", stage)
+        for kind in ("outs", "plots", "metrics", "deps"):
+            for out in own.get(kind, []):
+                path = out if isinstance(out, str) else next(iter(out))
+                inner = kind == "deps" and (not path.startswith("data/") or "${item" in path)
+                if inner or path.startswith("code"):
+                    continue
+                yield from (
+                    folder / path.replace("${key}", key)
+                    for key in (rounds if "${key}" in path else [""])
+                )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the pipeline that DVC takes for finished: each output holds its own name."""
+    folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("code") / "copy", "smoke")
+    shutil.rmtree(folder / "control")
+    for out in outputs(folder):
+        file = out if out.suffix else out / "file"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(out.relative_to(folder)))
+    run(folder, "python", "-m", "stages.code", PYTHONPATH=str(folder))
+    run(folder, "dvc", "commit", "--force", "--quiet")
+    return folder
+
+
+@pytest.fixture
+def again(finished: Path) -> Iterator[Callable[..., set[str]]]:
+    """Return a function that edits files and gives the stages that would run after `code` ran."""
+    before: dict[Path, str | None] = {}
+
+    def edit(*edits: tuple[str, Callable[[str], str]]) -> set[str]:
+        for name, change in edits:
+            file = finished / name
+            before[file] = file.read_text() if file.exists() else None
+            file.write_text(change(before[file] or ""))
+        run(finished, "dvc", "repro", "code", PYTHONPATH=str(finished))
+        changed = json.loads(run(finished, "dvc", "status", "--json"))
+        return {name for name in changed if not name.startswith("control")}
+
+    yield edit
+    for file, text in before.items():
+        file.unlink() if text is None else file.write_text(text)
+    run(finished, "dvc", "repro", "code", PYTHONPATH=str(finished))
+
+
+def test_comments_docstrings_and_unused_files_run_nothing(again: Callable[..., set[str]]) -> None:
+    def comment(text: str) -> str:
+        head, _, rest = text.partition("\n")
+        return (
+            f'"""Another docstring.\n\nOf three lines. {head[3:]}\n# a comment\n\n{rest}\n# end\n'
+        )
+
+    changed = again(
+        (CURATION, comment),
+        ("mathse/core/ids.py", comment),
+        ("mathse/core/progress.py", lambda text: text + "CHANGED = True\n"),
+        ("mathse/curation/unused.py", lambda _: "UNUSED = True\n"),
+    )
+    assert changed == set()
+
+
+def test_a_constant_of_merge_runs_merge_again_and_not_generate(
+    finished: Path, again: Callable[..., set[str]]
+) -> None:
+    changed = again((CURATION, lambda text: text + "\nCHANGED = True\n"))
+    assert changed == {"distill", "merge@r1", "merge@r2"}
+    said = run(finished, "mathse", "code", "--why", "merge@r1", PYTHONPATH=str(finished))
+    assert "mathse.curation.training_rows has changed" in said and said.count("changed") == 1
+
+
+def test_answer_rules_score_again_and_train_nothing(again: Callable[..., set[str]]) -> None:
+    changed = again(("mathse/answers/units.py", lambda text: text + "\nCHANGED = True\n"))
+    assert {name.split("@")[0] for name in changed} == {
+        "distill",
+        "orm_data",
+        "score",
+        "reflect",
+        "eval_orm",
+        "eval_base",
+        "eval_r0",
+        "eval",
+    }
+
+
+def test_rules_of_benchmarks_score_again_and_nothing_else(again: Callable[..., set[str]]) -> None:
+    rules = "mathse/evaluation/benchmark_rules.py"
+    changed = again((rules, lambda text: text + "\nCHANGED = True\n"))
+    assert changed == {"eval_base", "eval_r0", "eval@r1", "eval@r2"}
+
+
+def test_an_accepted_change_runs_nothing(finished: Path, again: Callable[..., set[str]]) -> None:
+    assert "merge@r1" in again((CURATION, lambda text: text + "\nCHANGED = True\n"))
+    said = run(finished, "mathse", "accept", "merge", PYTHONPATH=str(finished))
+    assert "mathse.curation.training_rows has changed" in said
+    assert set(json.loads(run(finished, "dvc", "status", "--json", "merge", "distill"))) == {
+        "distill"
+    }
+    assert "merge@r2" in (finished / "docs" / "accepted.md").read_text()
