@@ -171,7 +171,7 @@ def profile(
         plan = (profiles.plan_profile if diff else profiles.apply_profile)(root, name)
         for old in plan.replaced:
             typer.echo(f"Profile {old} is taken back: {name} is of the same kind.")
-        for key, before, after in profiles.changes(plan.applied[-1].before, plan.text):
+        for key, before, after in plan.changes():
             typer.echo(f"{key}: {json.dumps(before)} -> {json.dumps(after)}")
         if not diff:
             typer.echo(f"params.yaml now has the values of profile {name}.")

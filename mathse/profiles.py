@@ -6,12 +6,14 @@ kind: of two profiles of one kind, the second replaces the first.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -42,25 +44,28 @@ class Applied:
 
 @dataclass(frozen=True)
 class Plan:
-    """The text of `params.yaml` after a change, the record, and the profiles that are replaced."""
+    """What applying a profile does: the profiles applied after it, and those that it replaces."""
 
-    text: str
     applied: list[Applied]
     replaced: list[str]
+
+    def changes(self) -> Iterator[tuple[str, Any, Any]]:
+        """Yield each key that the new profile changes, with the value before and after."""
+        return _changes(self.applied[-1].before, self.applied[-1].after)
 
 
 def list_profiles(root: Path) -> dict[str, str]:
     """Return the profiles by name, each with the first line of its comment."""
     files = sorted((root / "profiles").glob("*.yaml"))
-    return {file.stem: _read(file).splitlines()[0].lstrip("# ") for file in files}
+    return {file.stem: file.read_text().splitlines()[0].lstrip("# ") for file in files}
 
 
 def applied_profiles(root: Path) -> list[Applied]:
     """Return the applied profiles, in order; one whose values were all changed back is left out."""
     if not (root / RECORD).is_file():
         return []
-    text = _read(root / "params.yaml")
-    record = [Applied(**entry) for entry in json.loads(_read(root / RECORD))]
+    text = (root / "params.yaml").read_text(encoding="utf-8")
+    record = [Applied(**entry) for entry in json.loads((root / RECORD).read_text())]
     return [entry for entry in record if _revert(text, entry) != text]
 
 
@@ -70,28 +75,36 @@ def plan_profile(root: Path, name: str) -> Plan:
     Raises:
         ParamError: if the profile does not exist, names an unknown key, or the result is not valid.
     """
-    file = root / "profiles" / f"{name}.yaml"
-    if name not in list_profiles(root):
-        raise ParamError(
-            f"There is no profile {name!r}; there are: {', '.join(list_profiles(root))}"
-        )
-    applied, text = applied_profiles(root), _read(root / "params.yaml")
-    kind = _KIND.search(_read(file))
-    same = [entry for entry in applied if entry.name == name or (kind and entry.kind == kind[1])]
+    if name not in (known := list_profiles(root)):
+        raise ParamError(f"There is no profile {name!r}; there are: {', '.join(known)}")
+    file, params = root / "profiles" / f"{name}.yaml", root / "params.yaml"
+    profile, text = file.read_text(encoding="utf-8"), params.read_text(encoding="utf-8")
+    found = _KIND.search(profile)
+    kind = found[1] if found else None
+    applied = applied_profiles(root)
+    same = [entry for entry in applied if entry.name == name or (kind and entry.kind == kind)]
     for entry in reversed(same):
         text = _revert(text, entry)
     values = _YAML.load(text)
-    _overlay(values, _YAML.load(_read(file)) or {}, str(file))
-    new = _dump(values)
-    _check(new, root / "params.yaml")
+    _overlay(values, _YAML.load(profile) or {}, str(file))
+    new = Applied(name, kind, text, _dump(values))
+    # The text is checked as a file of its own: params.yaml never holds one that is not valid.
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / "params.yaml"
+        trial.write_text(new.after, encoding="utf-8")
+        try:
+            load_params(trial)
+        except ParamError as error:
+            raise ParamError(str(error).replace(str(trial), str(params))) from error
     kept = [entry for entry in applied if entry not in same]
-    entry = Applied(name, kind[1] if kind else None, text, new)
-    return Plan(new, [*kept, entry], [entry.name for entry in same if entry.name != name])
+    return Plan([*kept, new], [entry.name for entry in same if entry.name != name])
 
 
 def apply_profile(root: Path, name: str) -> Plan:
     """Apply a profile to `params.yaml` and record it; raises as `plan_profile`."""
-    return _write(root, plan_profile(root, name))
+    plan = plan_profile(root, name)
+    _write(root, plan.applied[-1].after, plan.applied)
+    return plan
 
 
 def undo_profile(root: Path) -> str:
@@ -100,28 +113,17 @@ def undo_profile(root: Path) -> str:
     Raises:
         ParamError: if no profile is applied.
     """
-    applied = applied_profiles(root)
+    params, applied = root / "params.yaml", applied_profiles(root)
     if not applied:
-        raise ParamError(f"No profile is applied to {root / 'params.yaml'}.")
-    text = _revert(_read(root / "params.yaml"), applied[-1])
-    _write(root, Plan(text, applied[:-1], []))
+        raise ParamError(f"No profile is applied to {params}.")
+    _write(root, _revert(params.read_text(encoding="utf-8"), applied[-1]), applied[:-1])
     return applied[-1].name
 
 
-def changes(before: str, after: str) -> Iterator[tuple[str, Any, Any]]:
-    """Yield each key whose value differs between two texts of params, with both values."""
-    old, new = (dict(_flatten(_YAML.load(text))) for text in (before, after))
-    for key in sorted(old.keys() | new.keys(), key=[*old, *new].index):
-        if old.get(key) != new.get(key):
-            yield key, old.get(key), new.get(key)
-
-
-def _write(root: Path, plan: Plan) -> Plan:
-    (root / "params.yaml").write_text(plan.text, encoding="utf-8")
+def _write(root: Path, text: str, applied: list[Applied]) -> None:
+    (root / "params.yaml").write_text(text, encoding="utf-8")
     (root / RECORD).parent.mkdir(exist_ok=True)
-    record = [asdict(entry) for entry in plan.applied]
-    (root / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return plan
+    (root / RECORD).write_text(json.dumps([asdict(entry) for entry in applied], indent=1) + "\n")
 
 
 def _revert(text: str, entry: Applied) -> str:
@@ -129,13 +131,13 @@ def _revert(text: str, entry: Applied) -> str:
     if text == entry.after:
         return entry.before
     values, old = _YAML.load(text), _YAML.load(entry.before)
-    current, found = dict(_flatten(values)), False
-    for key, _, new in changes(entry.before, entry.after):
-        if current.get(key) == new:
-            found = True
-            *sections, last = key.split(".")
-            _section(values, sections)[last] = _section(old, sections)[last]
-    return _dump(values) if found else text
+    current = dict(_flatten(values))
+    keys = [key for key, _, new in _changes(entry.before, entry.after) if current.get(key) == new]
+    for key in keys:
+        *sections, last = key.split(".")
+        before = functools.reduce(getitem, sections, old)[last]
+        functools.reduce(getitem, sections, values)[last] = before
+    return _dump(values) if keys else text
 
 
 def _overlay(values: Any, new: Any, file: str, prefix: str = "") -> None:
@@ -149,6 +151,13 @@ def _overlay(values: Any, new: Any, file: str, prefix: str = "") -> None:
             values[key] = value
 
 
+def _changes(before: str, after: str) -> Iterator[tuple[str, Any, Any]]:
+    old, new = (dict(_flatten(_YAML.load(text))) for text in (before, after))
+    for key in dict.fromkeys([*old, *new]):
+        if old.get(key) != new.get(key):
+            yield key, old.get(key), new.get(key)
+
+
 def _flatten(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
         if isinstance(value, dict) and f"{prefix}{key}" not in _WHOLE:
@@ -157,28 +166,7 @@ def _flatten(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{key}", value
 
 
-def _section(values: Any, sections: list[str]) -> Any:
-    for name in sections:
-        values = values[name]
-    return values
-
-
-def _check(text: str, file: Path) -> None:
-    """Raise ParamError, naming the file, unless it may hold this text."""
-    with tempfile.TemporaryDirectory() as folder:
-        trial = Path(folder) / "params.yaml"
-        trial.write_text(text, encoding="utf-8")
-        try:
-            load_params(trial)
-        except ParamError as error:
-            raise ParamError(str(error).replace(str(trial), str(file))) from error
-
-
 def _dump(values: Any) -> str:
     out = io.StringIO()
     _YAML.dump(values, out)
     return out.getvalue()
-
-
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8")

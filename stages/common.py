@@ -19,6 +19,7 @@ from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.params import Params
 from mathse.core.tables import read_table, write_table
+from mathse.core.text import printable
 
 
 def run(stage: Callable[..., None]) -> None:
@@ -29,8 +30,10 @@ def run(stage: Callable[..., None]) -> None:
     """
     module = inspect.getmodule(stage)
     name = Path(sys.argv[0]).stem
-    parser = argparse.ArgumentParser(f"python -m stages.{name}", description=module.__doc__)
-    if len(inspect.signature(stage).parameters) > 1:
+    command, of_round = f"python -m stages.{name}", len(inspect.signature(stage).parameters) > 1
+    example = f"example: {command}{' r1' if of_round else ''}   (in the project's folder)"
+    parser = argparse.ArgumentParser(command, description=module.__doc__, epilog=example)
+    if of_round:
         parser.add_argument("round", help="a round of params.yaml, such as r1; or r0")
     words = vars(parser.parse_args()).values()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
@@ -41,7 +44,7 @@ def run(stage: Callable[..., None]) -> None:
     try:
         stage(Layout(), *words)
     except (MathseError, schemas.ContractError) as error:
-        print(f"\n{name}: {error}", file=sys.stderr)
+        print(f"\n{name}: {printable(str(error))}", file=sys.stderr)
         sys.exit(1)
 
 

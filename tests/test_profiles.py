@@ -10,7 +10,6 @@ from mathse.core.params import load_params
 from mathse.profiles import (
     applied_profiles,
     apply_profile,
-    changes,
     list_profiles,
     plan_profile,
     undo_profile,
@@ -42,7 +41,7 @@ def test_profiles_are_listed_with_their_first_line(root):
 def test_a_plan_writes_nothing_and_names_each_change(root):
     text = (root / "params.yaml").read_text()
     plan = plan_profile(root, "small")
-    assert [key for key, *_ in changes(text, plan.text)] == ["seed", "eval.limit"]
+    assert [key for key, *_ in plan.changes()] == ["seed", "eval.limit"]
     assert (root / "params.yaml").read_text() == text and names(root) == []
 
 
@@ -103,3 +102,14 @@ def test_an_invalid_value_names_the_file_of_params_and_changes_nothing(root):
 
 def test_the_profiles_here_have_a_comment():
     assert all(list_profiles(ROOT).values())
+
+
+def test_one_model_is_not_piled_on_another(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    apply_profile(tmp_path, "internvl2_5-8b")
+    alone = (tmp_path / "params.yaml").read_text()
+    undo_profile(tmp_path)
+    apply_profile(tmp_path, "qwen2-vl-7b")
+    assert apply_profile(tmp_path, "internvl2_5-8b").replaced == ["qwen2-vl-7b"]
+    assert (tmp_path / "params.yaml").read_text() == alone

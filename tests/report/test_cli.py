@@ -269,3 +269,12 @@ def test_hostile_text_is_shown_escaped_everywhere(data, tmp_path):
     assert HOSTILE[:-1] in csv.output
     question = json.loads(shown[1].output)[0]["question"]
     assert question.endswith(HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "example"), [("score", "stages.score r1"), ("problems", "stages.problems")]
+)
+def test_every_stage_has_help_with_an_example(stage, example):
+    command = [sys.executable, "-m", f"stages.{stage}", "-h"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert f"example: python -m {example}" in done.stdout
