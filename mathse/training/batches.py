@@ -46,15 +46,8 @@ def plan_batches(
     the next epoch; the last batch of each kind is filled up with rows of a new epoch. No row is
     left out.
 
-    Args:
-        rows: the training rows.
-        batch_size: rows per batch.
-        steps: number of batches; None: as many as `epochs` take.
-        epochs: passes over the rows where `steps` is None.
-        seed: of all shuffling.
-
     Returns:
-        For each step the indices of its rows, longest first.
+        For each step (`steps`, or as many as `epochs` take) the indices of its rows, longest first.
     """
     wanted = steps or max(1, math.ceil(len(rows) * epochs / batch_size))
     whole_epochs = math.ceil(wanted * batch_size / len(rows) if steps else epochs)

@@ -8,7 +8,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +18,14 @@ from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 
 _STATE = "run.json"
-_STEP = "step-"
-_PART = "part-"
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a run came: steps done and the loss of each."""
-
-    step: int
-    losses: list[float]
-
-
 class Checkpoints:
-    """Reads and writes the checkpoints of one run.
+    """Reads and writes the checkpoints of one run, in `<folder>/<hash of the run>/step-<n>`.
 
-    They lie in `<folder>/<hash of the run>/step-<n>`. Those of other runs are left as they are, so
-    that a run whose settings come back goes on where it was.
+    Those of other runs stay as they are: a run whose settings come back goes on where it was.
 
     Args:
         folder: of all runs of a stage.
@@ -50,22 +38,22 @@ class Checkpoints:
         self.folder = folder / content_id(self.run)
         self.accelerator = accelerator
 
-    def resume(self) -> Progress:
-        """Bring back the last checkpoint of this run; report those of other runs."""
+    def resume(self) -> list[float]:
+        """Load the last checkpoint; return the loss of each step done. Report other runs'."""
         if self.accelerator.is_main_process:
-            for path in self.folder.glob(f"{_PART}*"):
+            for path in self.folder.glob("part-*"):
                 shutil.rmtree(path)  # a run died while it wrote this one
-            for path in sorted(self.folder.parent.glob(f"*/{_STEP}*")):
+            for path in sorted(self.folder.parent.glob("*/step-*")):
                 if path.parent != self.folder:
-                    log.warning(self._explain(path))
+                    self._report(path)
         self.accelerator.wait_for_everyone()
-        paths = sorted(self.folder.glob(f"{_STEP}*"))
+        paths = sorted(self.folder.glob("step-*"))
         if not paths:
-            return Progress(0, [])
+            return []
         try:
             state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
             self.accelerator.load_state(str(paths[-1]))
-            return Progress(int(state["step"]), [float(loss) for loss in state["losses"]])
+            return [float(loss) for loss in state["losses"]]
         except Exception as error:
             raise DataError(
                 f"This checkpoint cannot be read: {type(error).__name__}: {error}",
@@ -74,21 +62,20 @@ class Checkpoints:
                 fix="delete its folder; the run then starts from the beginning",
             ) from error
 
-    def save(self, progress: Progress) -> None:
-        """Write a checkpoint, then remove the one before."""
-        part = self.folder / f"{_PART}{progress.step:08d}"
-        final = self.folder / f"{_STEP}{progress.step:08d}"
-        main = self.accelerator.is_main_process
+    def save(self, losses: list[float]) -> None:
+        """Write a checkpoint after as many steps as there are losses; remove the one before."""
+        part = self.folder / f"part-{len(losses):08d}"
+        final = self.folder / f"step-{len(losses):08d}"
         with writing(part):
-            if main:
+            if self.accelerator.is_main_process:
                 part.mkdir(parents=True)
             self.accelerator.wait_for_everyone()
             self.accelerator.save_state(str(part))
             self.accelerator.wait_for_everyone()
-            if not main:
+            if not self.accelerator.is_main_process:
                 return
-            state = {"run": self.run, "step": progress.step, "losses": progress.losses}
-            (part / _STATE).write_text(json.dumps(state), encoding="utf-8")
+            state = json.dumps({"run": self.run, "losses": losses})
+            (part / _STATE).write_text(state, encoding="utf-8")
             for file in part.rglob("*"):
                 if file.is_file():
                     _sync(file)
@@ -106,27 +93,25 @@ class Checkpoints:
             if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
                 self.folder.parent.rmdir()
 
-    def _explain(self, path: Path) -> str:
-        """Return a line about a checkpoint of another run: what differs, and what to do with it."""
+    def _report(self, path: Path) -> None:
+        """Say which settings of another run's checkpoint differ, and that it is kept."""
         try:
             run = json.loads((path / _STATE).read_text(encoding="utf-8"))["run"]
-            ours = json.loads(json.dumps(self.run))
-            names = [name for name in ours | run if ours.get(name) != run.get(name)]
-        except (OSError, ValueError, LookupError, TypeError):
-            names = [_STATE]
-        return (
-            f"{path} is of another run (different: {', '.join(names)}): it is kept and not used. "
-            "Delete it if that run is not to go on."
+            mine = json.loads(json.dumps(self.run))
+            names = ", ".join(name for name in mine if mine[name] != run.get(name))
+        except (OSError, ValueError, LookupError):
+            names = f"{_STATE} cannot be read"
+        log.warning(
+            "%s is of another run (different: %s): it is kept and not used. Delete it if that run "
+            "is not to go on.",
+            path,
+            names,
         )
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a failed write (disk full, read-only folder) into an error that says what to do.
-
-    Raises:
-        DataError: naming the file.
-    """
+    """Turn a failed write (disk full, read-only folder) into a DataError that says what to do."""
     try:
         yield
     except (OSError, RuntimeError, SafetensorError) as error:  # torch raises RuntimeError
@@ -134,8 +119,8 @@ def writing(path: Path) -> Iterator[None]:
             f"This folder cannot be written: {error}",
             file=path,
             rule="there is space for a model and for two checkpoints (weights and optimizer)",
-            fix="free disk space or make the folder writable, and run it again: it goes on from "
-            "the last checkpoint",
+            fix="free disk space or make the folder writable; run it again: it goes on from the "
+            "last checkpoint",
         ) from error
 
 

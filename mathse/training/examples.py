@@ -67,13 +67,8 @@ def make_rows(
 ) -> tuple[list[Row], dict[str, list[str]]]:
     """Count tokens; leave out rows that are too long or empty, whole: half an image breaks a model.
 
-    Args:
-        examples: in any order, which is kept.
-        builder: the model's.
-        max_tokens: longest prompt and target together.
-
     Returns:
-        The rows, and the keys of those left out by reason.
+        The rows of at most `max_tokens`, in order, and the keys of those left out by reason.
 
     Raises:
         DataError: if an image is unknown or does not decode, or no row is left.

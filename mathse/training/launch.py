@@ -24,9 +24,6 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
             it. More: in so many processes on the CPU.
         options: the other arguments of `finetune`; picklable where there are several processes.
 
-    Returns:
-        The report.
-
     Raises:
         MathseError: as `finetune` does.
     """
@@ -46,18 +43,14 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
 
 
 def _train_rank(
-    rank: int,
-    processes: int,
-    rendezvous: Path,
-    examples: Sequence[Example],
-    options: dict[str, Any],
+    rank: int, world: int, rendezvous: Path, examples: Sequence[Example], options: dict[str, Any]
 ) -> TrainReport:
     """Train as one of several processes. When one ends, for whatever reason, the others end too."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
-        "WORLD_SIZE": str(processes),
-        "LOCAL_WORLD_SIZE": str(processes),
+        "WORLD_SIZE": str(world),
+        "LOCAL_WORLD_SIZE": str(world),
         "ACCELERATE_USE_CPU": "true",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
     }
@@ -68,9 +61,8 @@ def _train_rank(
 
     from mathse.training.loop import finetune
 
-    distributed.init_process_group(
-        "gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=processes
-    )
+    url = f"file://{rendezvous}"
+    distributed.init_process_group("gloo", init_method=url, rank=rank, world_size=world)
     try:
         return finetune(examples, **{**options, "cpu": True})
     finally:

@@ -26,7 +26,7 @@ from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
-from mathse.training.checkpoints import Checkpoints, Progress, writing
+from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example, Row, examples_digest, make_rows
 from mathse.training.report import TrainReport
 from mathse.training.weights import load_model, parameter_groups, save_model
@@ -64,27 +64,23 @@ def finetune(
         examples: in an order that does not change between calls.
         init: the model to start from, a folder or a Hub id.
         out: where the trained model goes; replaced if it is there.
-        config: everything else that the weights depend on.
+        config: what the weights depend on, besides the seed.
         seed: of the order of the rows and of any dropout.
         images: where image ids lead; None for text alone.
-        checkpoints: a folder for checkpoints; this run's are removed once the model is written.
-        curve: where the loss curve goes (step, loss, learning_rate): tab-separated for *.tsv, else
-            commas.
+        checkpoints: their folder; this run's are removed once the model is written.
+        curve: where the loss curve goes, a *.tsv or *.csv.
         label: names the run in the progress.
         micro_batch_size: rows per forward pass and process; 0: the whole batch at once.
         save_every_steps: how often a checkpoint is written; 0: never.
         trust_remote_code: run code that comes with the model.
         cpu: stay on the CPU though there is a GPU.
 
-    Returns:
-        The report.
-
     Raises:
         DataError: if there is nothing to train on, an image is missing, the model is damaged, the
             loss is not finite, or nothing can be written.
         ParamError: if batch sizes and processes do not divide.
     """
-    init, out = str(init), Path(out)
+    init = str(init)
     # An earlier run in this process may have computed in another precision.
     AcceleratorState._reset_state()
     accelerator = Accelerator(
@@ -93,7 +89,13 @@ def finetune(
         # Batches without images leave the vision part without gradients.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
-    micro = _micro_batch(config.batch_size, micro_batch_size, accelerator.num_processes)
+    processes = accelerator.num_processes
+    micro = micro_batch_size or max(1, config.batch_size // processes)
+    if config.batch_size % (micro * processes):
+        raise ParamError(
+            f"batch_size {config.batch_size} is not a multiple of micro_batch_size {micro} times "
+            f"{processes} processes"
+        )
     set_seed(seed)
 
     # Rows, and the plan of all batches.
@@ -124,19 +126,18 @@ def finetune(
         "train": settings | {"seed": seed},
         "steps": len(plan),
     }
-    kept = Checkpoints(
-        Path(checkpoints), run={**record, "loop": LOOP_VERSION}, accelerator=accelerator
-    )
-    start = kept.resume()
-    if start.step:
-        log.info("%s: goes on from step %d of %d", label, start.step, len(plan))
+    run = {**record, "loop": LOOP_VERSION}
+    kept = Checkpoints(checkpoints, run=run, accelerator=accelerator)
+    losses = kept.resume()
+    start = len(losses)
+    if start:
+        log.info("%s: goes on from step %d of %d", label, start, len(plan))
     elif accelerator.is_main_process:
         _show_labels(rows[plan[0][0]], builder)
 
     # The steps.
-    losses = list(start.losses)
-    batches = _micro_batches(rows, plan[start.step :], builder, accelerator, micro)
-    steps: Any = range(start.step, len(plan))
+    batches = _micro_batches(rows, plan[start:], builder, accelerator, micro)
+    steps: Any = range(start, len(plan))
     if accelerator.is_main_process:
         steps = track(steps, total=len(steps), label=label, unit="steps")
     forward = inspect.signature(accelerator.unwrap_model(model).forward)
@@ -149,9 +150,8 @@ def finetune(
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise _not_finite(loss, norm, step, [rows[index].key for index in plan[step]], init)
         losses.append(loss)
-        done = step + 1
-        if save_every_steps and done % save_every_steps == 0 and done < len(plan):
-            kept.save(Progress(done, losses))
+        if save_every_steps and len(losses) % save_every_steps == 0 and step + 1 < len(plan):
+            kept.save(losses)
 
     # Everything is in its folder before the checkpoints go.
     weight = settings.pop("span_weight")
@@ -161,7 +161,7 @@ def finetune(
     save_model(accelerator, model, builder, out, config, record)
     if curve is not None and accelerator.is_main_process:
         with writing(curve):
-            _write_curve(Path(curve), losses, config)
+            _write_curve(curve, losses, config)
     kept.remove()
     tenth = max(1, len(losses) // 10)
     return TrainReport(
@@ -172,19 +172,8 @@ def finetune(
         first_loss=sum(losses[:tenth]) / tenth,
         final_loss=sum(losses[-tenth:]) / tenth,
         target_tokens=sum(len(rows[index].target_ids) for batch in plan for index in batch),
-        resumed_from=start.step,
+        resumed_from=start,
     )
-
-
-def _micro_batch(batch_size: int, micro_batch_size: int, processes: int) -> int:
-    """Return the rows per forward pass and process."""
-    micro = micro_batch_size or max(1, batch_size // processes)
-    if batch_size % (micro * processes):
-        raise ParamError(
-            f"batch_size {batch_size} is not a multiple of micro_batch_size {micro} times "
-            f"{processes} processes"
-        )
-    return micro
 
 
 def _micro_batches(

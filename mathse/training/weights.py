@@ -70,11 +70,7 @@ def _damaged(init: str, reason: str) -> DataError:
 
 
 def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
-    """Freeze the parameters of `config.frozen`; apply weight decay to matrices only.
-
-    Raises:
-        ParamError: if a pattern of `config.frozen` fits no parameter, or all of them.
-    """
+    """Freeze the parameters of `config.frozen`; apply weight decay to matrices only."""
     named = list(model.named_parameters())
     for pattern in config.frozen:
         if not any(pattern in name for name, _ in named):
@@ -100,11 +96,7 @@ def save_model(
     config: TrainConfig,
     record: dict[str, Any],
 ) -> None:
-    """Write weights, processor and record beside `out`, then move them there.
-
-    Raises:
-        DataError: if they cannot be written.
-    """
+    """Write weights, processor and record beside `out`, then move them there."""
     state = accelerator.get_state_dict(model)
     if accelerator.is_main_process:
         plain = accelerator.unwrap_model(model)
