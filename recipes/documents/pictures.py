@@ -13,7 +13,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
@@ -21,11 +20,9 @@ from PIL import Image
 
 from mathse.core.images import ImageStore
 from recipes.documents.blocks import ROOT, load
+from recipes.documents.example import find_example
 
 IMAGES = ROOT / "docs" / "images"
-ROUND = "r1"
-# Families whose question, picture and steps fit into the boxes, best first.
-FAMILIES = ("spinner", "prices", "coins", "shapes", "triangle", "rectangle", "marbles", "bars")
 LINE = 37  # characters in a line of a box
 WIDTH, HEIGHT = 272, 172  # of a box
 plt.rcParams.update({"svg.hashsalt": "mathse", "font.family": "DejaVu Sans"})
@@ -49,49 +46,6 @@ THEMES = (
     Theme("light", "#1f2328", "#59636e", "#d1d9e0", "#f6f8fa", "#cf222e", "#1a7f37", "#0969da"),
     Theme("dark", "#e6edf3", "#9198a1", "#3d444d", "#151b23", "#ff7b72", "#56d364", "#79c0ff"),
 )
-
-
-def find_example() -> dict[str, Any]:
-    """Return a wrong trajectory with its problem, its verdict and its accepted reflection.
-
-    Raises:
-        LookupError: if round r1 has none.
-    """
-    folder = ROOT / "data" / "rounds" / ROUND
-    names = ("trajectories", "verdicts", "reflections", "reflection_verdicts", "train")
-    wrong, verdicts, reflections, second, train = (
-        pl.read_parquet(folder / f"{name}.parquet") for name in names
-    )
-    problems = pl.read_parquet(ROOT / "data/problems/problems.parquet")
-    verdicts = verdicts.filter(
-        pl.col("orm_status") == "wrong", pl.col("error_step").is_between(1, 5)
-    )
-    second = second.filter("accepted").select("trajectory_id", again="p_correct")
-    columns = ["problem_id", "family", "question", "choices", "answer", "image_ids"]
-    found = (
-        wrong.select("trajectory_id", "problem_id", "steps")
-        .join(verdicts.drop("problem_id", "round"), on="trajectory_id")
-        .join(
-            reflections.select("parent_id", reflection_id="trajectory_id", reflected="steps"),
-            left_on="trajectory_id",
-            right_on="parent_id",
-        )
-        .join(second, left_on="reflection_id", right_on="trajectory_id")
-        .join(train.select("row_id", reflection_id="trajectory_id"), on="reflection_id")
-        .join(problems.select(columns), on="problem_id")
-        .filter(
-            pl.col("family").is_in(FAMILIES),
-            pl.col("steps").list.len().is_between(3, 6),
-            pl.col("reflected").list.len() <= 6,
-            pl.col("choices").list.len() == 0,
-        )
-    )
-    if found.is_empty():
-        raise LookupError(f"{folder}: no wrong trajectory with an accepted reflection")
-    order = pl.col("family").replace_strict(dict(zip(FAMILIES, range(len(FAMILIES)), strict=True)))
-    return found.sort(order, "error_step", "trajectory_id", descending=[False, True, False]).row(
-        0, named=True
-    )
 
 
 def draw_loop(row: dict[str, Any], theme: Theme) -> None:
@@ -141,7 +95,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
     arrow(axes, theme, (left + WIDTH + 3, high), (middle - 3, high), "generate")
     arrow(axes, theme, (middle + WIDTH + 3, high), (right - 3, high), "score")
     arrow(axes, theme, (right + half, top + HEIGHT + 3), (right + half, bottom - 24), "reflect")
-    arrow(axes, theme, (right - 3, low), (middle + WIDTH + 3, low), "score")
+    arrow(axes, theme, (right - 3, low), (middle + WIDTH + 3, low), "judge again")
     arrow(axes, theme, (middle - 3, low), (left + WIDTH + 3, low), "merge")
     arrow(
         axes,
@@ -250,7 +204,7 @@ def save(figure: Any, name: str) -> None:
 
 def main() -> None:
     """Draw both pictures in both variants."""
-    row = find_example()
+    row = find_example(ROOT / "data")
     for theme in THEMES:
         draw_loop(row, theme)
         draw_accuracy(theme)
