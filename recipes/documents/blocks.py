@@ -4,7 +4,8 @@ A block stands between `<!-- begin KIND NAME -->` and `<!-- end -->`. KIND is on
 
 - `table`: the table of results/NAME.json,
 - `result`: the three lines of the default run (no NAME),
-- `file`: the file NAME as code, or one function of it: `file mathse/loop.py#run_round`,
+- `file`: the file NAME as code,
+- `calls`: the calls of a function, with their comments: `calls mathse/loop.py#run_round`,
 - `index`: the headings of the document, as links.
 
 So no figure is typed by hand, and no quoted file can drift from its source. A results file has one
@@ -18,13 +19,13 @@ import ast
 import json
 import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 # Example: "<!-- begin table default-rounds -->\n| … |\n<!-- end -->"
 BLOCK = re.compile(r"(<!-- begin (\w+) ?(\S*) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-LANGUAGES = {".py": "python", ".yaml": "yaml", ".sql": "sql"}
 
 
 def documents() -> list[Path]:
@@ -52,28 +53,32 @@ def render(kind: str, name: str, text: str = "") -> str:
     if kind == "result":
         return result_lines(load("default-rounds"), load("default-contrasts"))
     if kind == "file":
-        return quote(*name.partition("#")[::2])
+        return code((ROOT / name).read_text(encoding="utf-8").rstrip())
+    if kind == "calls":
+        return code("\n".join(calls(*name.split("#"))))
     if kind == "index":
         titles = re.findall(r"^## (.*)", text, re.MULTILINE)
         return "".join(f"- [{title}](#{anchor(title)})\n" for title in titles)
-    raise ValueError(f"A block is of kind table, result, file or index, not {kind!r}.")
+    raise ValueError(f"A block is of kind table, result, file, calls or index, not {kind!r}.")
 
 
-def quote(name: str, function: str) -> str:
-    """Return a file, or one of its functions without its docstring, as a block of code."""
-    text = (ROOT / name).read_text(encoding="utf-8").rstrip()
-    if function:
-        nodes = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
-        found, lines = nodes[function], text.splitlines()
-        docstring = found.body[0] if ast.get_docstring(found) else None
-        start, stop = (docstring.lineno, docstring.end_lineno) if docstring else (1, 0)
-        kept = [
-            line
-            for number, line in enumerate(lines, 1)
-            if found.lineno <= number <= found.end_lineno and not start <= number <= stop
-        ]
-        text = "\n".join(kept)
-    return f"```{LANGUAGES.get(Path(name).suffix, 'text')}\n{text}\n```\n"
+def code(text: str) -> str:
+    """Return Python code as a block of Markdown."""
+    return f"```python\n{text}\n```\n"
+
+
+def calls(name: str, function: str) -> list[str]:
+    """Return the lines `names = call(…)` of a function, each with the comment above it."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = text.splitlines()
+    nodes = [node for node in ast.parse(text).body if getattr(node, "name", None) == function]
+    found: list[str] = []
+    for node in nodes[0].body:
+        comment = lines[node.lineno - 2].strip()
+        found += [comment] if comment.startswith("#") else []
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            found += textwrap.wrap(ast.unparse(node), 110, subsequent_indent="    ")
+    return found
 
 
 def anchor(title: str) -> str:

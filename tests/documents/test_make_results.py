@@ -54,10 +54,11 @@ def test_origin_of_a_run(run: Path) -> None:
     assert content["seed"] == 0 and content["machine"].endswith("cores")
 
 
-def test_one_function_is_quoted_without_its_docstring(
+def test_the_calls_of_a_function_are_quoted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(blocks, "ROOT", tmp_path)
-    (tmp_path / "loop.py").write_text('def one():\n    """Say one."""\n    return 1\n\n\nX = 2\n')
-    assert blocks.render("file", "loop.py#one") == "```python\ndef one():\n    return 1\n```\n"
-    assert blocks.render("file", "loop.py").count("\n") == 8
+    text = "def one(x):\n    # First.\n    y = two(\n        x,\n    )\n    return y\n"
+    (tmp_path / "loop.py").write_text(text)
+    assert blocks.render("calls", "loop.py#one") == "```python\n# First.\ny = two(x)\n```\n"
+    assert blocks.render("file", "loop.py") == f"```python\n{text.rstrip()}\n```\n"
