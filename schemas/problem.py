@@ -71,7 +71,7 @@ class Problem(Table):
         "question",
         (_NUMBERS.list.max().fill_null(0) <= _N_IMAGES)
         & (_NUMBERS.list.min().fill_null(1) >= 1)
-        & (_UNNUMBERED <= _N_IMAGES),
+        & ((_UNNUMBERED == 0) | (_UNNUMBERED == _N_IMAGES)),
     )
     choices_given = rule(
         "choices are not empty",

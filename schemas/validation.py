@@ -134,7 +134,7 @@ def quarantine_rows(
 ) -> pl.DataFrame:
     """Make `Quarantine` rows of the rows marked bad; without a reason, the rule is the reason."""
     rows = bad.arg_true()
-    values = [_shorten(value, MAX_VALUE_CHARS) for value in df[rule.field].gather(rows)]
+    values = [shorten(value, MAX_VALUE_CHARS) for value in df[rule.field].gather(rows)]
     return pl.DataFrame(
         {
             "file": pl.repeat(file, len(rows), eager=True),
@@ -258,12 +258,13 @@ def _describe(df: pl.DataFrame, rule: Rule, passed: pl.Series) -> str:
     for row in rows.head(SHOWN_ROWS):
         value = df[rule.field][row]
         value = repr(value) if isinstance(value, str) else value
-        lines.append(f"    row {row}: {rule.field} = {_shorten(value, 80)}")
+        lines.append(f"    row {row}: {rule.field} = {shorten(value, 80)}")
     return "\n".join([*lines, *(["    ..."] if len(rows) > SHOWN_ROWS else [])])
 
 
-def _shorten(value: object, limit: int) -> str:
-    if isinstance(value, pl.Series):
-        value = value.to_list()
+def shorten(value: object, limit: int = 4 * MAX_VALUE_CHARS) -> str:
+    """Write a value for people in at most `limit` characters."""
+    value = value.to_list() if isinstance(value, pl.Series) else value
+    value = describe_bytes(value) if isinstance(value, bytes) else value
     text = value if isinstance(value, str) else "null" if value is None else repr(value)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

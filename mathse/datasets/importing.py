@@ -1,4 +1,4 @@
-"""Import a data set: rows in chunks through a journal, then Problem and Image tables, in bounded memory.
+"""Import a data set: rows in chunks through a journal, then Problem and Image tables.
 
 A chunk is finished when its problems, quarantined rows and images are in the journal. After a kill
 the same call goes on from there and ends in the same bytes. The journal lies beside the result and
@@ -23,24 +23,15 @@ from mathse.core.journal import load_chunk, store_chunk
 from mathse.core.progress import Progress
 from mathse.core.tables import write_table
 from mathse.datasets.file_readers import count_rows
-from mathse.datasets.problem_builder import build_problem
+from mathse.datasets.image_files import read_image
+from mathse.datasets.problem_builder import broken_rules, normalize, with_images
 from mathse.datasets.protocol import BadRow, Source
-from mathse.datasets.raw_problems import (
-    Entry,
-    cut_chunks,
-    fingerprint,
-    quarantine_row,
-    read_entries,
-)
+from mathse.datasets.raw_problems import Entry, cut_chunks, read_entries
 from mathse.datasets.registry import find_source
-from mathse.datasets.shards import pack, unpack, write_shards
-from schemas import Image, Problem, Quarantine, column_types
+from mathse.datasets.shards import CHUNK_TABLES, pack, unpack, write_shards
 
-IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
-QUARANTINE_TYPES = column_types(Quarantine)
-
-READER_VERSION = 1
-"""Part of every chunk's key: raise it when a change of the readers changes what they make of a row."""
+READER_VERSION = 2
+"""Part of every chunk's key: raise it when a change of the readers changes their results."""
 
 
 def import_source(
@@ -96,73 +87,79 @@ def import_source(
 
 
 class _Run:
-    """What an import has gathered so far; the images stay in the journal."""
+    """The state of an import; its images stay in the journal."""
 
     def __init__(self, source: Source, inside: Sequence[Path], journal: Path) -> None:
         self.source, self.inside, self.journal = source, inside, journal
         self.rows = 0
         self.keys: list[str] = []
-        self.problems: list[pl.DataFrame] = []
-        self.aside: list[pl.DataFrame] = []
+        self.problems = [pl.DataFrame(schema=CHUNK_TABLES["problems"])]
+        self.quarantined = [pl.DataFrame(schema=CHUNK_TABLES["quarantined"])]
 
     def take(self, chunk: Sequence[Entry]) -> None:
         """Work through a chunk, or take it from the journal."""
-        key = content_id(
-            "import", READER_VERSION, self.source.name, [fingerprint(item) for item in chunk]
-        )
+        prints = [entry.fingerprint() for entry in chunk]
+        key = content_id("import", READER_VERSION, self.source.name, prints)
         packed = load_chunk(self.journal, key)
         if packed is None:
-            packed = pack(*self._work(chunk))
+            packed = self._work(chunk)
             store_chunk(self.journal, key, packed)
-        problems, aside = unpack(packed, "problems"), unpack(packed, "aside")
         self.rows += len(chunk)
         self.keys.append(key)
-        self.problems.append(problems)
-        self.aside.append(aside)
+        self.problems.append(unpack(packed, "problems"))
+        self.quarantined.append(unpack(packed, "quarantined"))
 
-    def _work(self, chunk: Sequence[Entry]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-        problems: list[dict[str, Any]] = []
-        aside: list[dict[str, Any]] = []
-        images: dict[str, dict[str, Any]] = {}
-        for item in chunk:
+    def _work(self, chunk: Sequence[Entry]) -> pl.DataFrame:
+        # Normalize the rows, and check them by the rules of the Problem table.
+        rows: list[dict[str, Any] | BadRow] = []
+        for entry in chunk:
             try:
-                if isinstance(item.problem, BadRow):
-                    raise item.problem
-                row, found = build_problem(
-                    item.problem, self.source.name, item.file.roots, self.inside
-                )
+                if isinstance(entry.problem, BadRow):
+                    raise entry.problem
+                rows.append(normalize(entry.problem, self.source.name))
             except BadRow as bad:
-                aside.append(quarantine_row(item, bad))
+                rows.append(bad)
+        whole = {index: row for index, row in enumerate(rows) if isinstance(row, dict)}
+        for index, broken in zip(whole, broken_rules(list(whole.values())), strict=True):
+            rows[index] = broken or rows[index]
+
+        # Read the images of those that keep them.
+        problems, quarantined = [], []
+        images: dict[str, dict[str, Any]] = {}
+        for entry, row in zip(chunk, rows, strict=True):
+            try:
+                if isinstance(row, BadRow):
+                    raise row
+                found = [read_image(one, entry.file.roots, self.inside) for one in entry.pictures]
+            except BadRow as bad:
+                quarantined.append(entry.quarantine_row(bad))
                 continue
-            problems.append(row)
+            problems.append(with_images(row, [image["image_id"] for image in found]))
             images |= {image["image_id"]: image for image in found}
-        return (
-            pl.DataFrame(problems, schema=PROBLEM_TYPES),
-            pl.DataFrame(aside, schema=QUARANTINE_TYPES),
-            pl.DataFrame(list(images.values()), schema=IMAGE_TYPES).sort("image_id"),
-        )
+        return pack(problems, quarantined, sorted(images.values(), key=lambda one: one["image_id"]))
 
     def finish(self, out: Path) -> dict[str, Any]:
         """Write the tables; the counts come last, so that a folder with import.json is whole."""
-        everything = pl.concat([pl.DataFrame(schema=PROBLEM_TYPES), *self.problems])
-        problems = _without_duplicates(everything)
-        aside = pl.concat([pl.DataFrame(schema=QUARANTINE_TYPES), *self.aside])
+        everything = pl.concat(self.problems)
+        problems = _merge_duplicates(everything)
+        quarantined = pl.concat(self.quarantined)
         out.mkdir(parents=True, exist_ok=True)
         (out / "import.json").unlink(missing_ok=True)
         ids = problems["image_ids"].explode(empty_as_null=False).unique()
         parts = [self.journal / f"{key}.parquet" for key in dict.fromkeys(self.keys)]
         n_images = write_shards(parts, ids, out / "images", spool=self.journal / "spool")
         write_table(problems, out / "problems.parquet", sort_by=["split", "problem_id"])
-        write_table(aside, out / "quarantine.parquet", sort_by=["file", "row", "rule", "field"])
+        order = ["file", "row", "rule", "field"]
+        write_table(quarantined, out / "quarantine.parquet", sort_by=order)
         counts = {
             "source": self.source.name,
             "rows": self.rows,
             "problems": problems.height,
-            "quarantined": aside.height,
+            "quarantined": quarantined.height,
             "duplicates": everything.height - problems.height,
             "images": n_images,
             "splits": dict(sorted(Counter(problems["split"].to_list()).items())),
-            "rules": dict(sorted(Counter(aside["rule"].to_list()).items())),
+            "rules": dict(sorted(Counter(quarantined["rule"].to_list()).items())),
         }
         (out / "import.json").write_text(
             json.dumps(counts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -171,26 +168,23 @@ class _Run:
         return counts
 
 
-def _without_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first row of each problem; split, `meta` and solution of its other rows go into its `meta`, as `also`.
+def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
+    """Keep the first row of each problem, with split, solution and meta of the others in its meta.
 
-    One problem may stand in a data set more than once, as in benchmarks whose versions of a problem
-    differ only here and there, or with several solutions: what the other rows say must not be lost.
+    A problem may occur several times, as in benchmarks whose versions of a problem differ only here
+    and there, or with several solutions. The other rows go into `meta` as `also`.
     """
     first = problems["problem_id"].is_first_distinct()
     others: dict[str, list[Any]] = {}
     columns = ("problem_id", "split", "solution", "meta")
     for name, split, solution, meta in problems.filter(~first).select(columns).iter_rows():
-        others.setdefault(name, []).append(
-            {"split": split, "solution": solution, "meta": json.loads(meta)}
-        )
+        other = {"split": split, "solution": solution, "meta": json.loads(meta)}
+        others.setdefault(name, []).append(other)
     kept = problems.filter(first)
-    if not others:
-        return kept
-    metas = [
-        json.dumps({**json.loads(meta), "also": others[name]}, ensure_ascii=False, sort_keys=True)
-        if name in others
-        else meta
-        for name, meta in kept.select("problem_id", "meta").iter_rows()
-    ]
+    metas = []
+    for name, meta in kept.select("problem_id", "meta").iter_rows():
+        if name in others:
+            both = {**json.loads(meta), "also": others[name]}
+            meta = json.dumps(both, ensure_ascii=False, sort_keys=True)
+        metas.append(meta)
     return kept.with_columns(meta=pl.Series(metas, dtype=pl.String))

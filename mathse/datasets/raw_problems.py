@@ -1,4 +1,4 @@
-"""The rows of a data set on their way into an import: problems with their places, cut into chunks."""
+"""The rows of a data set on their way into an import, cut into chunks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from mathse.core.progress import Progress
+from mathse.core.text import printable
 from mathse.datasets.file_readers import check_encoding, count_rows, read_rows
 from mathse.datasets.image_files import find_image
-from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Source
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Source
+from schemas.quarantine import MAX_VALUE_CHARS
+from schemas.validation import shorten
 
 ROWS_PER_CHUNK = 2000
 BYTES_PER_CHUNK = 64 << 20
-MAX_VALUE_CHARS = 200
 
 
 @dataclass
 class Entry:
-    """A row on its way: where it comes from, and its problem or what is wrong with it.
+    """A raw problem, or what is wrong with it, and where it comes from.
 
     `files` are the image files that it names, each with size and time of change; -1 where there is
     none.
@@ -32,14 +34,35 @@ class Entry:
     problem: RawProblem | BadRow
     files: list[tuple[str, int, int]]
 
+    @property
+    def pictures(self) -> list[Picture]:
+        """The images that it names."""
+        return [] if isinstance(self.problem, BadRow) else self.problem.images
+
     def weight(self) -> int:
         """Return the bytes of its images."""
-        held = (
-            0
-            if isinstance(self.problem, BadRow)
-            else sum(len(one.data or b"") for one in self.problem.images)
-        )
-        return held + sum(max(size, 0) for _, size, _ in self.files)
+        in_row = sum(len(picture.data or b"") for picture in self.pictures)
+        return in_row + sum(max(size, 0) for _, size, _ in self.files)
+
+    def fingerprint(self) -> list[object]:
+        """Return all that the result depends on."""
+        if isinstance(self.problem, BadRow):
+            return list(self.quarantine_row(self.problem).values())
+        texts = {**self.problem.__dict__, "images": []}
+        listed = json.dumps(texts, sort_keys=True, default=str)
+        data = [[picture.path, picture.data] for picture in self.pictures]
+        return [self.name, self.row, listed, data, [list(file) for file in self.files]]
+
+    def quarantine_row(self, bad: BadRow) -> dict[str, Any]:
+        """Return its Quarantine row."""
+        return {
+            "file": self.name,
+            "row": self.row,
+            "rule": printable(bad.rule),
+            "field": printable(bad.field),
+            "value": shorten(printable(shorten(bad.value)), MAX_VALUE_CHARS),
+            "reason": printable(bad.reason),
+        }
 
 
 def read_entries(
@@ -54,35 +77,20 @@ def read_entries(
     taken = 0
     for file in files:
         name = _relative(file.path, inside[0])
-        skipped = splits is not None and file.split is not None and file.split not in splits
-        if skipped:
+        if splits is not None and file.split is not None and file.split not in splits:
             progress.advance(count_rows(file))
             continue
-        for number, raw in enumerate(read_rows(file)):
-            for item in _drafts(source, file, raw):
-                split = item.split if isinstance(item, RawProblem) else file.split
+        for number, row in enumerate(read_rows(file)):
+            for problem in _raw_problems(source, file, row):
+                split = problem.split if isinstance(problem, RawProblem) else file.split
                 if splits is not None and split is not None and split not in splits:
                     continue
-                yield Entry(file, name, number, item, list(_image_files(item, file, inside)))
+                yield Entry(file, name, number, problem, _image_files(problem, file, inside))
                 taken += 1
                 if taken == limit:
                     progress.advance()
                     return
             progress.advance()
-
-
-def _drafts(
-    source: Source, file: DataFile, raw: dict[str, Any] | BadRow
-) -> list[RawProblem | BadRow]:
-    """Turn a row into problems; whatever is wrong with it becomes one bad row."""
-    try:
-        if isinstance(raw, BadRow):
-            raise raw
-        check_encoding(raw)
-        problems = source.adapt(raw, file)
-    except BadRow as bad:
-        return [bad]
-    return list(problems) if isinstance(problems, list) else [problems]
 
 
 def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
@@ -99,60 +107,34 @@ def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
         yield chunk
 
 
+def _raw_problems(
+    source: Source, file: DataFile, row: dict[str, Any] | BadRow
+) -> list[RawProblem | BadRow]:
+    """Turn a row into raw problems; whatever is wrong with it becomes one bad row."""
+    try:
+        if isinstance(row, BadRow):
+            raise row
+        check_encoding(row)
+        problems = source.adapt(row, file)
+    except BadRow as bad:
+        return [bad]
+    return list(problems) if isinstance(problems, list) else [problems]
+
+
 def _image_files(
-    item: RawProblem | BadRow, file: DataFile, inside: Sequence[Path]
-) -> Iterator[tuple[str, int, int]]:
-    """Yield path, size and time of change of the image files that a problem names; -1 where there is none."""
-    for picture in () if isinstance(item, BadRow) else item.images:
+    problem: RawProblem | BadRow, file: DataFile, inside: Sequence[Path]
+) -> list[tuple[str, int, int]]:
+    """Return path, size and time of change of the image files that a problem names."""
+    found = []
+    for picture in () if isinstance(problem, BadRow) else problem.images:
         if picture.path is None or picture.data is not None:
             continue
         try:
             state = find_image(picture.path, file.roots, inside).stat()
-            yield picture.path, state.st_size, state.st_mtime_ns
+            found.append((picture.path, state.st_size, state.st_mtime_ns))
         except (BadRow, OSError):
-            yield picture.path, -1, -1
-
-
-def fingerprint(entry: Entry) -> list[object]:
-    """Return all that the result of an entry depends on."""
-    if isinstance(entry.problem, BadRow):
-        bad = entry.problem
-        return [entry.name, entry.row, bad.rule, bad.field, _shorten(bad.value), bad.reason]
-    problem = entry.problem
-    words = json.dumps({**problem.__dict__, "images": []}, sort_keys=True, default=str)
-    data = [[picture.path, picture.data] for picture in problem.images]
-    return [entry.name, entry.row, words, data, [list(file) for file in entry.files]]
-
-
-def quarantine_row(entry: Entry, bad: BadRow) -> dict[str, Any]:
-    """Return the Quarantine row of an entry."""
-    return {
-        "file": entry.name,
-        "row": entry.row,
-        "rule": _clean(bad.rule),
-        "field": _clean(bad.field),
-        "value": _shorten(bad.value),
-        "reason": _clean(bad.reason),
-    }
-
-
-def _shorten(value: object) -> str:
-    if isinstance(value, bytes):
-        words = f"{len(value)} bytes: {value[:16].hex()}"
-    else:
-        words = (
-            value
-            if isinstance(value, str)
-            else "null"
-            if value is None
-            else repr(value)[: 4 * MAX_VALUE_CHARS]
-        )
-    words = _clean(words)
-    return words if len(words) <= MAX_VALUE_CHARS else words[: MAX_VALUE_CHARS - 1] + "…"
-
-
-def _clean(words: str) -> str:
-    return words.encode("utf-8", "backslashreplace").decode("utf-8")
+            found.append((picture.path, -1, -1))
+    return found
 
 
 def _relative(path: Path, root: Path) -> str:

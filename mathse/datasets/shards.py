@@ -8,8 +8,9 @@ spool file becomes a shard.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -17,29 +18,35 @@ from mathse.core.images import ROWS_PER_BLOCK
 from mathse.core.tables import write_parquet
 from schemas import Image, Problem, Quarantine, column_types
 
-IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
-QUARANTINE_TYPES = column_types(Quarantine)
-
 ROWS_PER_SHARD = 2000
+CHUNK_TABLES = {
+    "problems": column_types(Problem),
+    "quarantined": column_types(Quarantine),
+    "images": column_types(Image),
+}
+IMAGE_TYPES = CHUNK_TABLES["images"]
+
+Rows = Sequence[Mapping[str, Any]]
 
 
-_PACKED = {"problems": PROBLEM_TYPES, "aside": QUARANTINE_TYPES, "images": IMAGE_TYPES}
-
-
-def pack(problems: pl.DataFrame, aside: pl.DataFrame, images: pl.DataFrame) -> pl.DataFrame:
+def pack(problems: Rows, quarantined: Rows, images: Rows) -> pl.DataFrame:
     """Put the three tables of a chunk into one row, so that the journal keeps all of them or none."""
-    tables = zip(_PACKED.items(), (problems, aside, images), strict=True)
+    tables = zip(CHUNK_TABLES.items(), (problems, quarantined, images), strict=True)
     return pl.DataFrame(
         [
-            pl.Series(name, [table.to_struct()], dtype=pl.List(pl.Struct(types)))
-            for (name, types), table in tables
+            pl.Series(
+                name,
+                [pl.DataFrame(rows, schema=types).to_struct()],
+                dtype=pl.List(pl.Struct(types)),
+            )
+            for (name, types), rows in tables
         ]
     )
 
 
 def unpack(packed: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Return one of the tables of a chunk: problems, aside or images."""
-    return packed[name].explode(empty_as_null=False).struct.unnest().cast(_PACKED[name])
+    """Return one of `CHUNK_TABLES` of a chunk."""
+    return packed[name].explode(empty_as_null=False).struct.unnest().cast(CHUNK_TABLES[name])
 
 
 def write_shards(
@@ -68,14 +75,15 @@ def write_shards(
     shard_of = pl.DataFrame({"image_id": ordered}, schema={"image_id": pl.String}).with_columns(
         shard=pl.int_range(pl.len()) // rows_per_shard
     )
-    places = _spool(parts, shard_of, spool)
+    spooled = _spool(parts, shard_of, spool)
     folder.mkdir(parents=True, exist_ok=True)
     names = []
     for number in range(max((ordered.len() + rows_per_shard - 1) // rows_per_shard, 1)):
-        rows = places.filter(pl.col("shard") == number).sort("image_id")
+        rows = spooled.filter(pl.col("shard") == number).sort("image_id")
         file = spool / f"{number}.bin"
         data = file.read_bytes() if file.exists() else b""
-        found = [data[at : at + size] for at, size in rows.select("at", "size").iter_rows()]
+        spans = rows.select("start", "size").iter_rows()
+        found = [data[start : start + size] for start, size in spans]
         shard = rows.with_columns(pl.Series("bytes", found, dtype=pl.Binary)).select(
             IMAGE_TYPES.names()
         )
@@ -85,11 +93,11 @@ def write_shards(
         if old.name not in names:
             old.unlink()
     shutil.rmtree(spool)
-    return places.height
+    return spooled.height
 
 
 def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.DataFrame:
-    """Append each wanted image to its shard's spool file; return where it lies and its other columns."""
+    """Append each wanted image to its shard's spool file; return where it is and its other columns."""
     lengths: dict[int, int] = {}
     done: set[str] = set()
     found = []
@@ -108,11 +116,13 @@ def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.Dat
                     starts.append((name, lengths.get(int(str(number)), 0), len(data)))
                     lengths[int(str(number))] = lengths.get(int(str(number)), 0) + len(data)
         where = pl.DataFrame(
-            starts, schema={"image_id": pl.String, "at": pl.Int64, "size": pl.Int64}, orient="row"
+            starts,
+            schema={"image_id": pl.String, "start": pl.Int64, "size": pl.Int64},
+            orient="row",
         )
         found.append(rows.drop("bytes").join(where, on="image_id", maintain_order="left"))
     columns = [(name, dtype) for name, dtype in IMAGE_TYPES.items() if name != "bytes"]
     empty = pl.DataFrame(
-        schema=pl.Schema([*columns, *((name, pl.Int64()) for name in ("shard", "at", "size"))])
+        schema=pl.Schema([*columns, *((name, pl.Int64()) for name in ("shard", "start", "size"))])
     )
     return pl.concat([empty, *(frame.select(empty.columns).cast(empty.schema) for frame in found)])
