@@ -257,7 +257,9 @@ def test_shards_equal_those_of_write_images(tmp_path: Path) -> None:
     rows = [describe_image(picture(number), "x") for number in range(23)]
     frame = pl.DataFrame(rows, schema=IMAGE_TYPES)
     for part, (start, length) in enumerate(((0, 9), (5, 9), (12, 11))):
-        pack([], [], frame.slice(start, length).to_dicts()).write_parquet(tmp_path / f"{part}.parquet")
+        pack([], [], frame.slice(start, length).to_dicts()).write_parquet(
+            tmp_path / f"{part}.parquet"
+        )
     wanted = frame["image_id"].sort().head(20)
     write_images(
         frame.filter(pl.col("image_id").is_in(wanted.implode())), tmp_path / "all", rows_per_shard=6
