@@ -1,11 +1,11 @@
-"""Measure the answer checker: agreement with official verdicts, equivalence pairs, speed against Math-Verify in a loop.
+"""Measure the answer checker: official verdicts, equivalence pairs, speed against Math-Verify.
 
-    python -m bench.answers official [--out FILE]   every row, clean and all, by data set and
-    question type python -m bench.answers pairs                   the equivalence pairs, with each
-    one that differs python -m bench.answers speed [--rows N]        the same rows by this checker
-    and by Math-Verify alone, in one run
+    python -m bench.answers official [--out FILE]   agreement by data set and question type
+    python -m bench.answers pairs                   the equivalence pairs, with each that differs
+    python -m bench.answers speed [--rows N]        this checker and Math-Verify on the same rows
 
-It does not cover answers in images, nor proofs. `MATHSE_DATA` names the folder with the data.
+`MATHSE_DATA` names the folder with the data. Results go to `bench/results/answers-*.json`. Answers
+in images and proofs are not covered.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 import typer
 
+from bench.common import save
 from bench.data import need
 from mathse.answers import check_one, check_rows
 from mathse.evaluation.benchmark_rules import MATH_VISION_PRECISION
@@ -24,8 +25,8 @@ from mathse.evaluation.benchmark_rules import MATH_VISION_PRECISION
 app = typer.Typer(add_completion=False)
 
 
-def figures(rows: pl.DataFrame) -> dict[str, float]:
-    """Return agreement, the share of officially wrong rows passed and of officially right rows missed, in percent."""
+def metrics_of(rows: pl.DataFrame) -> dict[str, float]:
+    """Return agreement, wrong rows that passed and right rows that were missed, in percent."""
     passed, right = rows["state"] == "match", rows["official_correct"]
     wrong_rows, right_rows = int((~right).sum()), int(right.sum())
     return {
@@ -52,14 +53,20 @@ def official(out: Path | None = None, workers: int = 2) -> None:
     )
     decimals = free.with_columns(precision=pl.lit(MATH_VISION_PRECISION))
     groups.append(("clean math-v free, 2 decimals", check_rows(decimals, workers=workers)))
-    for name, part in groups:
-        result = figures(part)
+    results = {name: metrics_of(part) for name, part in groups}
+    for name, result in results.items():
         typer.echo(
             f"{name:32s} n {result['n']:6.0f}  agree {result['agree']:6.2f}%"
             f"  wrong passed {result['passed_wrong']:5.2f}%"
             f"  right missed {result['missed_right']:5.2f}%"
         )
-    typer.echo(str(dict(rows["state"].value_counts().sort("state").iter_rows())))
+    states = dict(rows["state"].value_counts().sort("state").iter_rows())
+    typer.echo(str(states))
+    rounded = {
+        name: {key: round(value, 3) for key, value in result.items()}
+        for name, result in results.items()
+    }
+    save("answers-official", {"states": states, "groups": rounded}, ("math-verify", "sympy"))
     if out is not None:
         rows.write_parquet(out)
 
@@ -77,18 +84,15 @@ def pairs() -> None:
         )
         if (verdict.state == "match") != pair["expected_equal"]:
             different.append((number, pair, verdict))
-    typer.echo(
-        f"{len(lines) - len(different)} of {len(lines)} as expected ({100 - 100 * len(different) / len(lines):.1f}%)"
-    )
+    same = len(lines) - len(different)
+    typer.echo(f"{same} of {len(lines)} as expected ({100 * same / len(lines):.1f}%)")
     for number, pair, verdict in different:
-        gold, said = (
-            pair["gold"][-60:].replace("\n", " "),
-            pair["prediction"][-60:].replace("\n", " "),
-        )
+        gold, prediction = (pair[key][-60:].replace("\n", " ") for key in ("gold", "prediction"))
         typer.echo(
-            f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state} {verdict.reason}:"
-            f" {gold} | {said} | {verdict.found}"
+            f"{number:4d} expected {pair['expected_equal']!s:5} got {verdict.state}"
+            f" {verdict.reason}: {gold} | {prediction} | {verdict.found}"
         )
+    save("answers-pairs", {"n": len(lines), "as_expected": same}, ("math-verify", "sympy"))
 
 
 @app.command()
@@ -98,15 +102,21 @@ def speed(rows: int | None = None, workers: int = 2) -> None:
     table = table if rows is None else table.sample(rows, seed=3)
     start = time.monotonic()
     check_rows(table, workers=workers)
-    ours = time.monotonic() - start
+    checker_s = time.monotonic() - start
     from math_verify import parse, verify  # type: ignore[import-untyped]
 
     start = time.monotonic()
     for gold, response in table.select("gold", "response").iter_rows():
         verify(parse(f"${gold}$"), parse(response))
-    theirs = time.monotonic() - start
-    times = f"this checker {ours:.2f} s, Math-Verify in a loop {theirs:.2f} s, {theirs / ours:.1f} times"
-    typer.echo(f"{table.height} rows: {times}")
+    loop_s = time.monotonic() - start
+    ratio = loop_s / checker_s
+    typer.echo(
+        f"{table.height} rows: this checker {checker_s:.2f} s,"
+        f" Math-Verify in a loop {loop_s:.2f} s, {ratio:.1f} times"
+    )
+    result = {"rows": table.height, "workers": workers, "checker_s": round(checker_s, 2)}
+    result |= {"math_verify_loop_s": round(loop_s, 2), "ratio": round(ratio, 2)}
+    save("answers-speed", result, ("math-verify", "sympy"))
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Merge millions of trajectories in bounded memory, beside the same in pandas and in Hugging Face datasets.
+"""Merge millions of trajectories in bounded memory, and the same in pandas and in datasets.
 
     python -m bench.curate [--rows N] [--parts N] [--keep FOLDER]
 
-Each tool reads the same Parquet files, joins verdicts to paths, keeps what was accepted and
-finished, drops near-identical paths of a problem, caps the rows of a problem (one where the student
-always solves it) and writes the training rows. Each runs in a process of its own, one after the
-other; time and peak memory are those of that process, start-up included. All must keep the same
-rows. MathSE runs its own `merge_rows` on one range of problem ids after another, so memory depends
-on `--parts`, not on the number of rows. pandas and datasets are left out where they are not
-installed (`pip install '.[bench]'`). Not covered: earlier training rows, reflections, the ledger.
+Each tool reads the same Parquet files, joins verdicts to trajectories, keeps what was accepted and
+finished, drops near-identical trajectories of a problem, caps the rows of a problem (one if the
+student always solves it) and writes the training rows. Each runs in a process of its own, one after
+the other; time and peak memory are those of that process, start-up included. All must keep the same
+rows. MathSE runs `merge_rows` on one range of problem ids after another, so memory depends on
+`--parts`, not on the number of rows. pandas and datasets are left out if they are not installed
+(`pip install '.[bench]'`). The result goes to `bench/results/curate.json`. Not covered: earlier
+training rows, reflections, the ledger.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import numpy as np
 import polars as pl
 import typer
 
-from bench.memory import peak_mib
+from bench.common import peak_mib, save
 from mathse.core.tables import write_parquet, write_table
 from mathse.curation.balance import Balance
 from mathse.curation.dedup import dedup_key
@@ -42,7 +43,7 @@ TOOLS = ("mathse", "pandas", "datasets")
 
 
 def make(folder: Path, rows: int, seed: int = 0) -> None:
-    """Write trajectories (by problem) and verdicts (by trajectory), shaped as the stages leave them."""
+    """Write trajectories (by problem) and verdicts (by trajectory), as the stages write them."""
     chance = np.random.default_rng(seed)
     problems = max(1, rows // PER_PROBLEM)
     ids = np.sort(chance.integers(0, 1 << 63, problems, dtype=np.uint64))
@@ -89,7 +90,7 @@ def _text(problem: int, kind: int, spelling: int) -> str:
         f"The answer to this problem is {a + b}.",
     ]
     if spelling == 1:
-        return "\n".join(f"{place}. {line}" for place, line in enumerate(lines, start=1))
+        return "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1))
     return " ".join(lines) if spelling else "\n".join(lines)
 
 
@@ -98,11 +99,13 @@ def run_mathse(source: Path, out: Path, parts: int) -> None:
     edges = [f"{(1 << 63) * part // parts:016x}" for part in range(parts)] + ["g"]
     scans = [pl.scan_parquet(source / name / "*.parquet") for name in ("trajectories", "verdicts")]
     for part in range(parts):
-        own = (pl.col("problem_id") >= edges[part]) & (pl.col("problem_id") < edges[part + 1])
-        paths, verdicts = (scan.filter(own).collect(engine="streaming") for scan in scans)
+        in_part = pl.col("problem_id").is_between(edges[part], edges[part + 1], closed="left")
+        trajectories, verdicts = (
+            scan.filter(in_part).collect(engine="streaming") for scan in scans
+        )
         train, _ = merge_rows(
             None,
-            paths,
+            trajectories,
             verdicts,
             round_name="r1",
             max_per_problem=MOST,
@@ -115,20 +118,20 @@ def run_pandas(source: Path, out: Path, parts: int) -> None:
     """Do the same in memory."""
     import pandas as pd
 
-    paths, verdicts = pd.read_parquet(source / "trajectories"), pd.read_parquet(source / "verdicts")
+    verdicts = pd.read_parquet(source / "verdicts")
+    trajectories = pd.read_parquet(source / "trajectories")
     rate = verdicts.groupby("problem_id")["accepted"].mean()
-    rows = (
-        verdicts[verdicts["accepted"]].drop(columns="problem_id").merge(paths, on="trajectory_id")
-    )
+    accepted = verdicts[verdicts["accepted"]].drop(columns="problem_id")
+    rows = accepted.merge(trajectories, on="trajectory_id")
     rows = rows[rows["finish_reason"] == "stop"]
     rows["dedup_key"] = rows["response"].map(dedup_key)
     rows = rows.sort_values(
         ["problem_id", "p_correct", "trajectory_id"], ascending=[True, False, True]
     )
     rows = rows.drop_duplicates(["problem_id", "dedup_key"])
-    place = rows.groupby("problem_id").cumcount()
+    rank = rows.groupby("problem_id").cumcount()
     cap = rows["problem_id"].map(rate).ge(1.0).map({True: EASY_MOST, False: MOST})
-    rows = rows[place < cap]
+    rows = rows[rank < cap]
     out.mkdir(parents=True, exist_ok=True)
     rows[["problem_id", "trajectory_id", "origin", "response"]].to_parquet(
         out / "train.parquet", index=False
@@ -136,7 +139,7 @@ def run_pandas(source: Path, out: Path, parts: int) -> None:
 
 
 def run_datasets(source: Path, out: Path, parts: int) -> None:
-    """Do the same with memory-mapped datasets; they have no join, so verdicts are looked up in a mapping."""
+    """Do the same with memory-mapped datasets, which have no join: verdicts are in a mapping."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -155,10 +158,10 @@ def run_datasets(source: Path, out: Path, parts: int) -> None:
             if accepted:
                 counts[1] += 1
                 score[name] = p
-    paths = load(
+    trajectories = load(
         [str(file) for file in sorted((source / "trajectories").glob("*"))], cache_dir=cache
     )
-    rows = paths.filter(
+    rows = trajectories.filter(
         lambda name, end: name in score and end == "stop",
         input_columns=["trajectory_id", "finish_reason"],
     )
@@ -193,19 +196,10 @@ RUN: dict[str, Callable[[Path, Path, int], None]] = {
 
 def child(tool: str, source: Path, out: Path, parts: int) -> dict[str, Any]:
     """Run one tool in a process of its own and return what it measured."""
-    words = [
-        sys.executable,
-        "-m",
-        "bench.curate",
-        "--tool",
-        tool,
-        "--keep",
-        str(source),
-        "--parts",
-        str(parts),
-    ]
+    words = [sys.executable, "-m", "bench.curate", "--tool", tool, "--keep", str(source)]
+    words += ["--parts", str(parts), "--out", str(out)]
     start = time.monotonic()
-    done = subprocess.run([*words, "--out", str(out)], capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     seconds = time.monotonic() - start
     if done.returncode != 0:
         return {"tool": tool, "failed": done.stderr.strip().splitlines()[-1:]}
@@ -213,8 +207,8 @@ def child(tool: str, source: Path, out: Path, parts: int) -> dict[str, Any]:
         [pl.read_parquet(file, columns=["trajectory_id"]) for file in sorted(out.glob("*.parquet"))]
     )
     digest = hashlib.sha256("".join(kept["trajectory_id"].sort()).encode()).hexdigest()[:12]
-    own = json.loads(done.stdout.splitlines()[-1])
-    return {"tool": tool, "wall_s": seconds, **own, "kept": kept.height, "digest": digest}
+    measured = json.loads(done.stdout.splitlines()[-1])
+    return {"tool": tool, "wall_s": seconds, **measured, "kept": kept.height, "digest": digest}
 
 
 def main(
@@ -224,7 +218,7 @@ def main(
     tool: str = "",
     out: Path = Path(),
 ) -> None:
-    """Compare the tools on ROWS trajectories; PARTS 0 takes as many ranges as keep a part near 250,000 rows."""
+    """Compare the tools on ROWS trajectories; with PARTS 0 a part has some 250,000 rows."""
     if tool:
         assert keep is not None
         RUN[tool](keep, out, parts)
@@ -244,18 +238,21 @@ def main(
             else:
                 typer.echo(f"{name:9s} is not installed")
     typer.echo(f"{count} trajectories, {parts} parts")
-    ours = found[0]
+    base = found[0]
     for result in found:
         if "failed" in result:
             typer.echo(f"{result['tool']:9s} failed: {result['failed']}")
             continue
-        ratios = ", ".join(
-            f"{key} x{result[key] / ours[key]:.2f}" for key in ("wall_s", "cpu_s", "peak_mib")
-        )
+        keys = ("wall_s", "cpu_s", "peak_mib")
+        result["ratios"] = {key: round(result[key] / base[key], 2) for key in keys}
+        ratios = ", ".join(f"{key} x{ratio:.2f}" for key, ratio in result["ratios"].items())
         typer.echo(
             f"{result['tool']:9s} wall {result['wall_s']:8.1f} s  cpu {result['cpu_s']:8.1f} s  "
-            f"peak {result['peak_mib']:7.0f} MiB  kept {result['kept']} {result['digest']}  ({ratios})"
+            f"peak {result['peak_mib']:7.0f} MiB  kept {result['kept']} {result['digest']}"
+            f"  ({ratios})"
         )
+    packages = tuple(name for name in ("polars", *TOOLS[1:]) if importlib.util.find_spec(name))
+    save("curate", {"trajectories": count, "parts": parts, "tools": found}, packages)
     if len({result.get("digest") for result in found if "failed" not in result}) > 1:
         typer.echo("The tools kept different rows.", err=True)
         raise typer.Exit(1)

@@ -1,11 +1,10 @@
-"""Evaluate models on many hard problems of the built-in figures, and compare the first with each other one.
+"""Evaluate models on many hard problems of the built-in figures; compare the first with the others.
 
     python -m bench.hard MODEL... [--problems 3000] [--seed 1001]
 
-The `eval_hard` split of the default params (n = 400) cannot tell differences of four points; this
-draws more such problems, with a seed of their own. Run it in a folder with `params.yaml`. Problems
-that `data/problems` holds too are
-counted: there should be none.
+The `eval_hard` split of the default params (n = 400) cannot show differences of four points; here
+are more such problems, with a seed of their own. Run it in a folder with `params.yaml`. Problems
+that are in `data/problems` too are counted: there should be none.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
         for model in models:
             engine = load_engine(drawn, model, settings.student)
             plan = [(name, 0) for name in sorted(pool["problem_id"])]
-            paths = sample_paths(
+            trajectories = sample_paths(
                 Layout(),
                 engine,
                 pool,
@@ -54,7 +53,7 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
             asked = pool.select(
                 "problem_id", "answer_type", "choices", "unit", "precision", gold="answer"
             )
-            checked = check_rows(paths.join(asked, on="problem_id", how="left"))
+            checked = check_rows(trajectories.join(asked, on="problem_id", how="left"))
             graded.append(checked.select("problem_id", correct=pl.col("state") == "match"))
     for model, rows in zip(models, graded, strict=True):
         hits = int(rows["correct"].sum())
@@ -63,9 +62,8 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
     for model, rows in zip(models[1:], graded[1:], strict=True):
         found = compare(rows, graded[0])
         interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-        typer.echo(
-            f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
-        )
+        gain = f"{100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
+        typer.echo(f"the first against {model}: {gain}")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
     python -m bench.import_memory [--problems 10000 100000] [--side 50]
 
-Each import runs in a process of its own, on made-up rows in the layout of MATH-Vision with one
-picture each.
+Each import runs in a process of its own, on generated rows in the layout of MATH-Vision with one
+picture each. The result goes to `bench/results/import_memory.json`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.memory import peak_mib
+from bench.common import peak_mib, save
 from mathse.datasets.image_files import array_to_png
 
 
@@ -52,15 +52,8 @@ def run_import(root: Path, out: Path) -> None:
 
     start_s = time.perf_counter()
     counts = import_source("math-vision", root, out)
-    print(
-        json.dumps(
-            {
-                "problems": counts["problems"],
-                "s": time.perf_counter() - start_s,
-                "peak_mib": peak_mib(),
-            }
-        )
-    )
+    spent_s = time.perf_counter() - start_s
+    print(json.dumps({"problems": counts["problems"], "s": spent_s, "peak_mib": peak_mib()}))
 
 
 def main() -> None:
@@ -73,26 +66,20 @@ def main() -> None:
     if args.worker:
         run_import(Path(args.worker[0]), Path(args.worker[1]))
         return
+    rows = []
     print(f"{'problems':>10} {'images MB':>10} {'s':>8} {'rows/s':>8} {'peak MiB':>9}")
     for count in args.problems:
         with tempfile.TemporaryDirectory() as folder:
             size = make_rows(Path(folder) / "data", count, args.side)
-            command = [
-                sys.executable,
-                "-m",
-                "bench.import_memory",
-                "--worker",
-                f"{folder}/data",
-                f"{folder}/out",
-            ]
-            told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-        seen = json.loads(told.splitlines()[-1])
+            command = [sys.executable, "-m", "bench.import_memory", "--worker"]
+            command += [f"{folder}/data", f"{folder}/out"]
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        seen = json.loads(output.splitlines()[-1])
         assert seen["problems"] == count, seen
-        rate = count / seen["s"]
-        print(
-            f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {seen['peak_mib']:>8.0f}",
-            flush=True,
-        )
+        rate, peak = count / seen["s"], seen["peak_mib"]
+        print(f"{count:>10} {size / 1e6:>10.0f} {seen['s']:>8.1f} {rate:>8.0f} {peak:>8.0f}")
+        rows.append({**seen, "image_mb": round(size / 1e6, 1)})
+    save("import_memory", {"imports": rows}, ("polars", "pillow"))
 
 
 if __name__ == "__main__":

@@ -50,38 +50,43 @@ def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame,
 def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the `Problem` row and the `Image` row of a drawn problem."""
     worked, figure = item.worked, item.figure
-    image_id = hashlib.sha256(figure.png).hexdigest()
+    image = image_row(figure.png)
     meta = {
         "facts": figure.facts,
         "description": figure.description,
         "steps": [[step.text, step.kind, step.about] for step in worked.steps],
     }
-    with Image.open(io.BytesIO(figure.png)) as picture:
-        grey = picture.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
+    choices, image_ids = list(item.choices), [image["image_id"]]
     problem = {
-        "problem_id": content_id(worked.question, list(item.choices), worked.answer, [image_id]),
+        "problem_id": content_id(worked.question, choices, worked.answer, image_ids),
         "source": SOURCE,
         "split": split,
         "subject": item.subject,
         "level": figure.level,
         "family": figure.family,
         "question": worked.question,
-        "choices": list(item.choices),
+        "choices": choices,
         "answer": worked.answer,
         "answer_type": worked.answer_type,
         "unit": worked.unit,
         "precision": None,
-        "image_ids": [image_id],
+        "image_ids": image_ids,
         "language": "en",
         "solution": "\n".join(worked.lines()),
         "meta": json.dumps(meta, sort_keys=True),
     }
-    image = {
-        "image_id": image_id,
-        "bytes": figure.png,
+    return problem, image
+
+
+def image_row(png: bytes) -> dict[str, Any]:
+    """Return the `Image` row of a figure."""
+    with Image.open(io.BytesIO(png)) as picture:
+        grey = picture.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
+    return {
+        "image_id": hashlib.sha256(png).hexdigest(),
+        "bytes": png,
         "format": "PNG",
         "width": SIZE,
         "height": SIZE,
         "phash": difference_hash(grey),
     }
-    return problem, image

@@ -22,7 +22,7 @@ from mathse.engines.protocol import Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
-from mathse.figures.source import rows_of
+from mathse.figures.source import image_row, rows_of
 from mathse.prompts import Message, solve_messages
 from recipes.tiny_base.tasks import (
     DESCRIBE,
@@ -88,11 +88,8 @@ def measure(
     hits: dict[str, list[bool]] = defaultdict(list)
     for (group, text, _), completion in zip(wanted, done, strict=True):
         if group == "sums":
-            said = completion.text.split()
-            hits[group] += [
-                place < len(said) and said[place] == right
-                for place, right in enumerate(text.split())
-            ]
+            given = completion.text.split()
+            hits[group] += [given[i : i + 1] == [sum_] for i, sum_ in enumerate(text.split())]
         elif group == "checks":
             hits[group].append(first_wrong(completion.text) == first_wrong(text))
         else:
@@ -129,23 +126,6 @@ def first_wrong(text: str) -> tuple[int, bool]:
     """Return how many lines a check goes through, and whether it calls the last one wrong."""
     words = re.findall(r" (right|wrong)(?=, \d+\. |$)", text)
     return len(words), words[-1:] == ["wrong"]
-
-
-def image_row(png: bytes) -> dict[str, object]:
-    """Return the `Image` row of a drawn figure."""
-    import hashlib
-
-    from mathse.figures.canvas import SIZE
-
-    name = hashlib.sha256(png).hexdigest()
-    return {
-        "image_id": name,
-        "bytes": png,
-        "format": "PNG",
-        "width": SIZE,
-        "height": SIZE,
-        "phash": "0" * 16,
-    }
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ class Steps(Dataset[dict[str, torch.Tensor]]):
         self.processor, self.seed, self.size = processor, seed, size
 
     def __len__(self) -> int:
-        """Say that there is no end."""
+        """Return a number of steps that no run reaches."""
         return 10**9
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
@@ -104,9 +104,9 @@ class Steps(Dataset[dict[str, torch.Tensor]]):
 
 
 def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
-    """Return `input_ids`, `attention_mask`, `labels` (B, T) and `pixels` (B, H, W, 3) uint8 for samples of one kind.
+    """Return `input_ids`, `attention_mask`, `labels` (B, T), `pixels` (B, H, W, 3) of one kind.
 
-    The fast path around the processor is checked against it by `tests/recipes/test_recipe.py`.
+    It does quickly what the processor does; `tests/recipes/test_recipe.py` compares the two.
     """
     tokenizer = processor.tokenizer
     shown = f"{FAKE}{GLOBAL}{IMAGE * IMAGE_TOKENS}{FAKE}"
@@ -138,22 +138,21 @@ def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
 
 
 def glyph_grid(sample: Sample) -> np.ndarray:
-    """Return which characters have their centre in each patch, leftmost and second: (PATCHES, 2), 0 for none."""
+    """Return the two leftmost characters with their centre in each patch: (PATCHES, 2), 0: none."""
     grid = np.zeros((PATCHES, 2), dtype=np.int64)
     for character, x, y in sorted(sample.glyphs, key=lambda glyph: glyph[1]):
         column, row = int(x // PATCH), int(y // PATCH)
-        place = row * (SIZE // PATCH) + column
-        free = int(grid[place, 0] != 0)
-        if grid[place, free] == 0:
-            grid[place, free] = GLYPHS.find(character) + 1
+        patch = row * (SIZE // PATCH) + column
+        free = int(grid[patch, 0] != 0)
+        if grid[patch, free] == 0:
+            grid[patch, free] = GLYPHS.find(character) + 1
     return grid
 
 
 class GlyphReader(torch.nn.Module):
-    """An extra head, thrown away in the end: reads the characters in each patch off the vision tower.
+    """An auxiliary head, dropped in the end, that reads each patch's characters.
 
-    Language alone tells the vision tower of one digit at a time; this tells it of every digit in
-    the figure at once.
+    The language loss trains one digit at a time; this one trains all digits of a figure at once.
     """
 
     def __init__(self, model: Any) -> None:
@@ -175,7 +174,7 @@ class GlyphReader(torch.nn.Module):
 
 
 def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Turn a collated batch into the model's arguments: pixels become (B, 1, 3, H, W), paper near 0."""
+    """Return the model's arguments of a collated batch: pixels (B, 1, 3, H, W), paper near 0."""
     inputs = {key: value for key, value in arrays.items() if key not in ("pixels", "glyphs")}
     if "pixels" in arrays:
         values = (arrays["pixels"].permute(0, 3, 1, 2).float() / 255 - PAPER) / CONTRAST
@@ -184,20 +183,16 @@ def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return inputs
 
 
-def optimizers(model: torch.nn.Module, rate: float, *, muon: bool) -> list[torch.optim.Optimizer]:
-    """Return Muon for the matrices inside the layers and AdamW for the rest (or AdamW for everything)."""
+def optimizers(model: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
+    """Return AdamW for embeddings, heads and vectors, and Muon for the matrices in the layers."""
     matrices, rest = [], []
     for name, parameter in model.named_parameters():
         inner = parameter.ndim == 2 and "embed" not in name and "lm_head" not in name
-        (matrices if inner and muon else rest).append(parameter)
-    found: list[torch.optim.Optimizer] = [
-        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        (matrices if inner else rest).append(parameter)
+    return [
+        torch.optim.AdamW(rest, lr=rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True),
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
     ]
-    if matrices:
-        found.append(
-            torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
-        )
-    return found
 
 
 def rate_at(step: int, cycles: Sequence[int], warm_up: int, decay: float) -> float:
@@ -225,14 +220,9 @@ def main() -> None:
         default=[4600, 9000, 17000, 18900, 20700, 24000, 26400],
         help="steps at which each cycle ends",
     )
-    parser.add_argument(
-        "--weights", type=Path, default=None, help="begin with these weights, at the step --first"
-    )
-    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
-    parser.add_argument("--adamw", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save-every", type=int, default=500)
     parser.add_argument(
@@ -245,16 +235,12 @@ def main() -> None:
         train(args.out, seed=args.seed)
     processor = AutoProcessor.from_pretrained(args.out)
     model = build_model(processor.tokenizer, args.seed)
-    if args.weights:
-        model.load_state_dict(
-            type(model).from_pretrained(args.weights, dtype=torch.float32).state_dict()
-        )
     model.set_attn_implementation("eager")
     reader = GlyphReader(model)
-    found = optimizers(model, args.rate, muon=not args.adamw)
+    found = optimizers(model, args.rate)
     found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
     checkpoint = args.work / "checkpoint.pt"
-    first = args.first
+    first = 0
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])

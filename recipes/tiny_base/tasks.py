@@ -1,9 +1,9 @@
-"""What the embedded base model is taught: to see figures and to calculate, not to solve problems.
+"""The pre-training tasks of the embedded base model: to see and calculate, not to solve problems.
 
-Tasks on figures: describe all of it; describe the part that is asked for; say whether a description
-is true; go through unrelated lines and find the first that is false. Tasks on text: short sums;
-find the first that is false. No question of a problem and no worked solution appears here, and
-every figure lies on the training side of the content split (`mathse.figures.catalogue.side`).
+Tasks on figures: describe all of it or a part; judge a description; check unrelated lines up to the
+first false one. Tasks on text: short sums; checks of sums; lists; comparisons. No question of a
+problem and no worked solution appears here, and every figure lies on the training side of the
+content split (`mathse.figures.catalogue.side`).
 """
 
 from __future__ import annotations
@@ -14,53 +14,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mathse.core.steps import render_step_diff
-from mathse.figures.canvas import Pen
+from mathse.figures.canvas import PALETTE, Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
 from mathse.figures.chance import simplest
 
 READING_STEPS = 1500
-FIRST_CYCLE = 4600
+"""Before this step scattered numbers to read are frequent: who cannot read digits learns little."""
+
 COMPARING = 17_000
-"""From here on the model learns to compare: two thirds of its steps at first, with short pieces."""
+"""The first step with lines to compare: two thirds of the steps at first, with short lines."""
 
 SINGLE_DIGITS, NUMBERS = COMPARING + 300, COMPARING + 600
 LOOKING_UP = 18_900
-"""From here on the model learns to find the entry of a list that is asked for: half of its steps at first."""
+"""The first step with entries of a list to find: half of the steps at first."""
 
 SHORT_LISTS, LONG_LISTS = LOOKING_UP + 150, LOOKING_UP + 600
 SEEING = 20_700
-"""From here on half of the steps are figures again; sums and lists come in the forms that the model still missed."""
+"""From here half of the steps are figures again; sums and lists come in their hardest forms."""
 
-HARD_TO_SEE = ("triangle", "shapes", "clock", "number_line", "spinner", "marbles", "coins")
-"""Families that the first cycle left weak: the second draws them twice as often."""
-
-STILL_HARD = (
-    "spinner",
-    "spinner",
-    "clock",
-    "clock",
-    "number_line",
-    "polygon",
-    "triangle",
-    "marbles",
-    "coins",
+HARD_TO_SEE = (
+    *("spinner",) * 5,
+    *("clock", "clock", "triangle", "polygon", "number_line", "prices", "shapes", "coins"),
 )
-"""Families that five cycles left weak."""
-
-REDRAWN = 24_000
-"""From here on the spinner's sectors stand apart; it is drawn most, and parts of figures come as often as wholes."""
-
-STILL_HARDER = ("spinner",) * 5 + (
-    "clock",
-    "clock",
-    "triangle",
-    "polygon",
-    "number_line",
-    "prices",
-    "shapes",
-    "coins",
-)
-"""Families to draw more often since."""
+"""Families to draw more often, as many more times as they stand here."""
 
 DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
@@ -74,29 +50,8 @@ SUMS = "Calculate.\n{text}"
 
 
 NAMES = (
-    "red",
-    "blue",
-    "green",
-    "yellow",
-    "circles",
-    "squares",
-    "triangles",
-    "pen",
-    "pens",
-    "hat",
-    "hats",
-    "bag",
-    "bags",
-    "cup",
-    "cups",
-    "fan",
-    "fans",
-    "ball",
-    "balls",
-    "book",
-    "books",
-    "key",
-    "keys",
+    "red blue green yellow circles squares triangles pen pens hat hats bag bags cup cups fan fans"
+    " ball balls book books key keys"
 )
 
 
@@ -111,12 +66,12 @@ class Sample:
 
 
 def corrupt(text: str, rng: random.Random, others: Sequence[str] = ()) -> str:
-    """Make a true line false: change a number or a word, or lose or repeat an entry of a list.
+    """Make a true line false: change a number or a word, or drop or repeat an entry of a list.
 
     Args:
         text: the line.
-        rng: what to change is drawn from it.
-        others: numbers that the figure shows; one of them often takes the place of the right one.
+        rng: chooses what to change.
+        others: numbers that the figure shows; one of them often replaces the right one.
     """
     entries = list(re.finditer(r"(?<=[ ])(\d+|[a-z]), (?=\S)", text))
     if entries and rng.random() < 0.15:
@@ -131,17 +86,14 @@ def corrupt(text: str, rng: random.Random, others: Sequence[str] = ()) -> str:
         elif word.isdigit() and others and rng.random() < 0.35:
             new = rng.choice(others)
         elif word.isdigit():
-            new = str(
-                max(0, int(word) + rng.choice((-20, -10, -5, -2, -1, -1, 1, 1, 2, 5, 10, 20)))
-            )
+            shift = rng.choice((-20, -10, -5, -2, -1, -1, 1, 1, 2, 5, 10, 20))
+            new = str(max(0, int(word) + shift))
             if len(word) > 1 and rng.random() < 0.3:
                 digits = list(word)
                 digits[rng.randrange(len(digits))] = str(rng.randint(0, 9))
                 new = "".join(digits)
         else:
-            new = rng.choice(
-                [colour for colour in ("red", "blue", "green", "yellow") if colour != word]
-            )
+            new = rng.choice([colour for colour in PALETTE if colour != word])
         changed = text[: spot.start()] + new + text[spot.end() :]
         if changed != text:
             return changed
@@ -149,7 +101,7 @@ def corrupt(text: str, rng: random.Random, others: Sequence[str] = ()) -> str:
 
 
 def random_figure(rng: random.Random, names: Sequence[str]) -> Figure:
-    """Draw a figure of one of the families, of a training level, training side only."""
+    """Draw a figure of one of the families, of a training level and the training side."""
     return draw_figure(rng, rng.choice(names), rng.choice((1, 2, 2)), wanted_side="train")
 
 
@@ -158,7 +110,7 @@ def figure_sample(
     names: Sequence[str] = tuple(FAMILIES),
     shares: tuple[float, float] = (0.45, 0.15),
 ) -> Sample:
-    """Draw a figure and one of the four tasks on it; `shares` of them describe all of it, or the part asked for."""
+    """Draw a figure with one of four tasks; `shares` of them describe all of it, or a part."""
     figure = random_figure(rng, names)
     reading = family(figure.family).ask(figure.facts, rng).steps[0]
     draw = rng.random()
@@ -223,7 +175,7 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
 
 
 def running_total(rng: random.Random) -> tuple[str, str]:
-    """Return a sum that goes on from a larger number, across a hundred often, and its result, as text."""
+    """Return a sum that starts from a larger number, often across a hundred, and its result."""
     a = rng.choice((100, 105, 110, 150, 200, rng.randint(60, 250)))
     b = rng.choice((1, 2, 5, 10, 20, 50, rng.randint(1, 99)))
     return (f"{a}+{b}", str(a + b)) if rng.random() < 0.7 else (f"{a}-{b}", str(a - b))
@@ -238,10 +190,10 @@ def equation(rng: random.Random) -> str:
 def falsified(
     lines: Sequence[str], rng: random.Random, others: Sequence[str] = ()
 ) -> tuple[str, str]:
-    """Number true lines, some of them made false; and go through them as a judge does, up to the first false one.
+    """Number true lines, some of them made false, and check them up to the first false one.
 
     Returns:
-        The lines, and what is to be said of them (see `mathse.core.steps.render_step_diff`).
+        The lines, and the checks (see `mathse.core.steps.render_step_diff`).
     """
     shown, found = [], []
     for number, line in enumerate(lines, start=1):
@@ -253,7 +205,7 @@ def falsified(
 
 
 def comparing_sample(rng: random.Random, step: int) -> Sample:
-    """Lay numbered lines beside others, half of which differ: digits at first, then numbers, then any words."""
+    """Compare numbered lines with others, half of which differ: digits, numbers, later words."""
     count = rng.randint(3, 8)
     lines = [_short_line(rng, step) for _ in range(count)]
     given = [line if rng.random() < 0.5 else _other_line(line, rng, step) for line in lines]
@@ -285,7 +237,8 @@ def _short_line(rng: random.Random, step: int) -> str:
 
 
 def lookup_sample(rng: random.Random, step: int) -> Sample:
-    """Find entries of a list: the number of a name, the letter of a number, or all of them in order."""
+    """Find entries of a list (a number by name, a letter by number), or put them in order."""
+    # The entries: numbers, more and longer ones later, with letters or names.
     count = rng.randint(2, 3 if step < SHORT_LISTS else 5)
     digits = (1,) if step < SHORT_LISTS else (1, 2, 2, 3)
     numbers: list[str] = []
@@ -294,37 +247,34 @@ def lookup_sample(rng: random.Random, step: int) -> Sample:
         if number not in numbers:
             numbers.append(number)
     lettered = rng.random() < 0.4
-    names = list("ABCDE"[:count]) if lettered else rng.sample(NAMES, count)
+    names = list("ABCDE"[:count]) if lettered else rng.sample(NAMES.split(), count)
     few = step >= SEEING and rng.random() < 0.5
     order = rng.sample(range(count), rng.choice((1, 2)) if few else count)
-    draw = rng.random()
-    if draw < 0.4:
-        letters = "ABCDE"
-        entries = "\n".join(f"{letters[place]}. {number}" for place, number in enumerate(numbers))
-        asked = ", ".join(numbers[place] for place in order)
-        return Sample(
-            LOOK_UP.format(asked=asked, entries=entries),
-            ", ".join(f"{numbers[p]} {letters[p]}" for p in order),
+    # Letters by number, as in multiple choice.
+    form = rng.random()
+    if form < 0.4:
+        entries = "\n".join(
+            f"{letter}. {number}" for letter, number in zip("ABCDE", numbers, strict=False)
         )
+        asked = ", ".join(numbers[index] for index in order)
+        found = ", ".join(f"{numbers[index]} {'ABCDE'[index]}" for index in order)
+        return Sample(LOOK_UP.format(asked=asked, entries=entries), found)
+    # Numbers by name, or all in order.
     written = rng.choice(("{0} {1}", "{1} {0}")) if not lettered else "{0} {1}"
     listed = [written.format(name, number) for name, number in zip(names, numbers, strict=True)]
     entries = ", ".join(listed)
     if step >= SEEING and rng.random() < 0.5:
         entries = f"{', '.join(listed[:-1])} and {listed[-1]}"
-    if draw < 0.8:
-        asked = ", ".join(names[place] for place in order)
-        return Sample(
-            LOOK_UP.format(asked=asked, entries=entries),
-            ", ".join(f"{names[p]} {numbers[p]}" for p in order),
-        )
-    down = rng.random() < 0.5
-    order = sorted(range(count), key=lambda place: int(numbers[place]), reverse=down)
-    prompt = SORT.format(first="Highest" if down else "Lowest", entries=entries)
-    return Sample(prompt, ", ".join(f"{names[p]} {numbers[p]}" for p in order))
+    prompt = LOOK_UP.format(asked=", ".join(names[index] for index in order), entries=entries)
+    if form >= 0.8:
+        down = rng.random() < 0.5
+        order = sorted(range(count), key=lambda index: int(numbers[index]), reverse=down)
+        prompt = SORT.format(first="Highest" if down else "Lowest", entries=entries)
+    return Sample(prompt, ", ".join(f"{names[index]} {numbers[index]}" for index in order))
 
 
 def reading_sample(rng: random.Random) -> Sample:
-    """Scatter one to three numbers, sums or letters over an empty figure, to be read from top to bottom."""
+    """Scatter one to three numbers, sums or letters, to be read from top to bottom."""
     pen = Pen(rng)
     count = rng.choice((1, 1, 1, 2, 3))
     rows = rng.sample(range(5), count)
@@ -347,7 +297,7 @@ def reading_sample(rng: random.Random) -> Sample:
 
 
 def sums_sample(rng: random.Random, step: int) -> Sample:
-    """Draw some sums to work out, or to check."""
+    """Return some sums to work out or to check."""
     large = 0.3 if step >= SEEING else 0.0
     sums = [
         running_total(rng) if rng.random() < large else random_sum(rng)
@@ -363,34 +313,25 @@ def sums_sample(rng: random.Random, step: int) -> Sample:
 
 
 def batch(seed: int, step: int, size: int) -> list[Sample]:
-    """Return the samples of one training step; a step has samples of one kind.
+    """Return the samples of one training step, all of the kind `kind_of(step)`.
 
-    Every sixth step is sums (twice the size: they are cheap), from `COMPARING` on another one
-    compares lines (half the size), and from `LOOKING_UP` on two more look things up in lists (one
-    from `SEEING` on). Scattered numbers to read come in every third step at first, since a model
-    that cannot read digits learns little from figures, and seldom later.
+    Sums and lists are short, so that there are twice as many; comparisons are long.
     """
     rng = random.Random(f"{seed}/pretrain/{step}")
     kind = kind_of(step)
     if kind == "text":
         return [sums_sample(rng, step) for _ in range(size * 2)]
     if kind == "comparing":
-        return [comparing_sample(rng, step) for _ in range(max(1, size // 2))]  # these are long
+        return [comparing_sample(rng, step) for _ in range(max(1, size // 2))]
     if kind == "lookup":
         return [lookup_sample(rng, step) for _ in range(size * 2)]
     if kind == "reading":
         return [reading_sample(rng) for _ in range(size)]
-    hard: tuple[str, ...] = ()
-    for first, families in (
-        (FIRST_CYCLE, HARD_TO_SEE),
-        (SEEING, STILL_HARD),
-        (REDRAWN, STILL_HARDER),
-    ):
-        hard = families if step >= first else hard
+    # The shares of whole descriptions and of parts.
     shares = (0.45, 0.15)
-    for first, later in ((LOOKING_UP, (0.25, 0.4)), (SEEING, (0.4, 0.3)), (REDRAWN, (0.4, 0.4))):
+    for first, later in ((LOOKING_UP, (0.25, 0.4)), (SEEING, (0.4, 0.4))):
         shares = later if step >= first else shares
-    return [figure_sample(rng, (*FAMILIES, *hard), shares) for _ in range(size)]
+    return [figure_sample(rng, (*FAMILIES, *HARD_TO_SEE), shares) for _ in range(size)]
 
 
 def kind_of(step: int) -> str:

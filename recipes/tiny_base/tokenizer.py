@@ -1,4 +1,4 @@
-"""The tokenizer and processor of the embedded model: byte-level BPE, single digits, no unknown token."""
+"""The embedded model's tokenizer and processor: byte-level BPE, single digits, nothing unknown."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAD, USER, ASSISTANT, END = "<|pad|>", "<|user|>", "<|assistant|>", "<end_of_utt
 IMAGE, FAKE, GLOBAL = "<image>", "<fake_token_around_image>", "<global-img>"
 IMAGE_TOKENS = 16
 PAPER, CONTRAST = 0.93, 0.25
-"""Pixel mean and scale: paper becomes 0, so that ink stands out. With 0.5 and 0.5 digits took far longer to read."""
+"""Pixel mean and scale: paper becomes 0, so that ink stands out and digits are learnt sooner."""
 TEMPLATE = (
     "{% for message in messages %}"
     "{{ '<|' + message['role'] + '|>' }}"
@@ -47,15 +47,15 @@ def corpus(seed: int, size: int) -> Iterator[str]:
         sample = sums_sample(rng, 0) if rng.random() < 0.2 else figure_sample(rng)
         yield sample.prompt + "\n" + sample.answer
         problem = next(problems)
-        question, choices, path = problem.worked.question, problem.choices, problem.worked.lines()
+        question, choices, lines = problem.worked.question, problem.choices, problem.worked.lines()
         analysis = f"{rng.choice(ANALYSES)} {problem.worked.steps[0].about}"
         for messages in (
             solve_messages(question, choices, 1),
-            judge_messages(question, choices, 1, path),
-            reflect_messages(question, choices, 1, "\n".join(path), 2, analysis),
+            judge_messages(question, choices, 1, lines),
+            reflect_messages(question, choices, 1, "\n".join(lines), 2, analysis),
         ):
             yield messages[0]["content"][-1]["text"]
-        yield "\n".join(path)
+        yield "\n".join(lines)
         yield render_verdict("WRONG", rng.randint(1, 5), analysis)
         yield render_verdict("CORRECT")
 
