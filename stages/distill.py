@@ -10,8 +10,9 @@ from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
 from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
+from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
-from mathse.curation.training_rows import count_dropped, merge_rows
+from mathse.curation.training_rows import merge_rows
 from mathse.engines.protocol import Engine, SamplingParams
 from mathse.judge.acceptance import accept_trajectories, count_reasons
 from mathse.reflection import MISTAKES
@@ -50,7 +51,7 @@ def distill(layout: Layout) -> None:
         "rows": train.height,
         "contaminated": len(leaks),
         **count_reasons(verdicts),
-        **count_dropped(dropped),
+        **count_dropped(dropped, schemas.DROP_REASONS),
     }
     write_metrics(layout.metrics("distill"), {"distill": counts})
 

@@ -9,8 +9,9 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.curation.balance import Balance
+from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, count_states, next_ledger
-from mathse.curation.training_rows import count_buckets, count_dropped, merge_rows, without_unusable
+from mathse.curation.training_rows import count_buckets, merge_rows, without_unusable
 from schemas import checks
 from stages.common import read, read_problems, run, write, write_metrics
 
@@ -52,7 +53,7 @@ def merge(layout: Layout, round_name: str) -> None:
         "rows": train.height,
         "new": dict(new.group_by("origin").len().sort("origin").iter_rows()),
         "buckets": count_buckets(new, verdicts, balance),
-        "dropped": count_dropped(dropped),
+        "dropped": count_dropped(dropped, schemas.DROP_REASONS),
         "problems": count_states(ledger),
     }
     write_metrics(layout.metrics("merge", round_name), {round_name: counts})

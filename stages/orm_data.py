@@ -8,6 +8,7 @@ import schemas
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
+from mathse.curation.drops import count_dropped
 from mathse.engines.protocol import Request, SamplingParams
 from mathse.judge.orm_rows import build_rows
 from mathse.judge.verdicts import parse_verdict
@@ -76,7 +77,7 @@ def orm_data(layout: Layout) -> None:
                 "train": rows.filter(pl.col("part") == "train").height,
                 "test": rows.filter(pl.col("part") == "test").height,
                 "wrong_by_kind": {str(kind): count for kind, count in kinds},
-                "dropped": dict(dropped.group_by("reason").len().sort("reason").iter_rows()),
+                "dropped": count_dropped(dropped),
             }
         },
     )

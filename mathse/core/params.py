@@ -168,7 +168,7 @@ class Merge(Section):
     max_per_problem: int = Field(ge=1)
     min_chars: int = Field(ge=0)
     max_chars: int | None = Field(default=None, ge=1)
-    near_min: float | None = Field(default=None, gt=0, le=1)
+    jaccard_min: float | None = Field(default=None, gt=0, le=1)
     easy_rate: float = Field(ge=0, le=1)
     easy_max: int | None = Field(default=None, ge=1)
     hard_rate: float = Field(ge=0, le=1)

@@ -1,18 +1,15 @@
-"""Training problems that are evaluated too: found by wording, numbers and picture, listed with both sides.
+"""Find training problems that are evaluated too, by wording, numbers and picture.
 
-What is kept from what: problems that the student trains on (`train`) and that the ORM learns from
-(`orm`) from every evaluation split; the ORM's problems from those that test it (`orm_test`) as
-well.
+The problems of `train` and `orm` are compared with every evaluation split, those of `orm` also with
+`orm_test`. A match needs the same numbers in the question (digits or words), and one of four rules;
+the first that applies names the match:
 
-Four rules, of which the first that holds names a match. All ask for the same numbers in the
-question (digits or words): a problem with other numbers is another problem.
-
-- text and picture: worded somewhat alike, and the same picture;
-- picture and answer: the same picture and the same gold answer, whatever the wording;
-- text: worded alike, where one of the two has no picture: less alike is enough where the question
-  has several numbers;
-- text and answer: worded alike, with several numbers and the same gold answer, although the
-  pictures differ: a figure drawn anew.
+- text_and_picture: similar wording and the same picture;
+- picture_and_answer: the same picture and the same gold answer, whatever the wording;
+- text: nearly the same wording, where one of the two has no picture; less similarity is enough
+  where the question has several numbers;
+- text_and_answer: nearly the same wording, several numbers and the same gold answer, but another
+  picture: a redrawn figure.
 
 So neither a stock question ("What is the median?") over another picture nor a chart with another
 question is a match.
@@ -20,51 +17,32 @@ question is a match.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mathse.core.params import Decontaminate
-from mathse.core.progress import track
-from mathse.curation.candidate_pairs import candidate_pairs
 from mathse.curation.image_signature import (
     ImageSignature,
-    compute_signature,
+    compute_signatures,
     hamming_pairs,
     similarities,
 )
 from mathse.curation.text_similarity import (
     answer_text,
+    candidate_pairs,
     char_trigrams,
     idf_weights,
+    jaccard,
     numbers,
-    same_answer,
-    weighted_jaccard,
+    plain_answer,
 )
 from schemas import Match, column_types
 
-MATCHES = column_types(Match)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One problem as it is compared."""
-
-    problem_id: str
-    split: str
-    question: str
-    answer: str
-    image_ids: tuple[str, ...]
-    char_trigrams: frozenset[str]
-    numbers: frozenset[str]
-
-    @property
-    def key(self) -> str:
-        """The numbers as one text."""
-        return " ".join(sorted(self.numbers))
+_COMPARED = ("question_id", "numbers_id", "answer_id", "several", "has_picture")
 
 
 def find_matches(
@@ -89,18 +67,27 @@ def find_matches(
         DataError: if an image does not decode.
     """
     held_out = sorted(set(evaluated))
-    kept_apart = [(("train", "orm"), held_out), (("orm",), ["orm_test"])]
-    sides = {row["problem_id"]: _side(row) for row in problems.iter_rows(named=True)}
-    weights = idf_weights({side.question: side.char_trigrams for side in sides.values()}.values())
+    rows = _with_keys(problems, settings.numbers_min)
+    wordings = rows.select("question_id", "question", "numbers").unique().sort("question_id")
+    trigrams = [char_trigrams(question) for question in wordings["question"]]
+    weights = idf_weights(trigrams)
     signatures: dict[str, ImageSignature] = {}
-    rows: list[dict[str, Any]] = []
-    for ours, theirs in kept_apart:
-        left = [side for side in sides.values() if side.split in ours and side.split not in theirs]
-        right = [side for side in sides.values() if side.split in theirs]
-        if left and right:
-            _draw({name for side in (*left, *right) for name in side.image_ids}, image, signatures)
-            rows += _compare(left, right, signatures, weights, settings)
-    return pl.DataFrame(rows, schema=MATCHES).sort("problem_id", "other_id")
+    found = []
+    for splits, others in ((("train", "orm"), held_out), (("orm",), ["orm_test"])):
+        in_others = pl.col("split").is_in(others)
+        left = rows.filter(pl.col("split").is_in(splits) & ~in_others).with_row_index("left")
+        right = rows.filter(in_others).with_row_index("right")
+        names = {name for side in (left, right) for ids in side["image_ids"] for name in ids}
+        signatures |= compute_signatures(names - signatures.keys(), image)
+        pairs = pl.concat(
+            [
+                _text_candidates(left, right, trigrams, wordings["numbers"]),
+                _picture_candidates(left, right, signatures, settings.hash_bits_max),
+            ]
+        )
+        pairs = _with_scores(pairs, left, right, trigrams, weights, settings)
+        found += _matches(pairs, left, right, signatures, settings)
+    return pl.DataFrame(found, schema=column_types(Match)).sort("problem_id", "other_id")
 
 
 def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
@@ -108,129 +95,149 @@ def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
     return sorted(set(matches.filter(pl.col("split") == split)["problem_id"]))
 
 
-def _side(row: dict[str, Any]) -> Side:
-    question = row["question"]
-    return Side(
-        row["problem_id"],
-        row["split"],
-        question,
-        answer_text(row["answer"], row["choices"]),
-        tuple(row["image_ids"]),
-        char_trigrams(question),
-        numbers(question),
+def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
+    """Return what is compared; equal texts have equal ids, from 0."""
+    found = [numbers(question) for question in problems["question"]]
+    answers = [
+        plain_answer(answer_text(*row)) for row in problems.select("answer", "choices").iter_rows()
+    ]
+    return problems.select(
+        "problem_id",
+        "split",
+        "question",
+        "image_ids",
+        pl.Series("numbers", [" ".join(sorted(item)) for item in found], dtype=pl.String),
+        pl.Series("several", [len(item) >= numbers_min for item in found], dtype=pl.Boolean),
+        pl.Series("answer", answers, dtype=pl.String),
+        has_picture=pl.col("image_ids").list.len() > 0,
+    ).with_columns(
+        (pl.col(name).rank("dense") - 1).alias(f"{name}_id")
+        for name in ("question", "numbers", "answer")
     )
 
 
-def _draw(
-    names: Iterable[str], image: Callable[[str], bytes], signatures: dict[str, ImageSignature]
-) -> None:
-    new = sorted(set(names) - set(signatures))
-    if not new:
-        return
-    for name in track(new, total=len(new), label="look at pictures", unit="pictures"):
-        signatures[name] = compute_signature(image(name))
-
-
-def _compare(
-    left: list[Side],
-    right: list[Side],
-    signatures: dict[str, ImageSignature],
-    weights: dict[str, float],
-    settings: Decontaminate,
-) -> list[dict[str, Any]]:
-    by_text = candidate_pairs(
-        [(side.char_trigrams, side.key) for side in left],
-        [(side.char_trigrams, side.key) for side in right],
+def _text_candidates(
+    left: pl.DataFrame, right: pl.DataFrame, trigrams: list[frozenset[str]], keys: pl.Series
+) -> pl.DataFrame:
+    """Return pairs of rows that may have the same numbers and similar wording."""
+    ids = [side["question_id"].unique().sort() for side in (left, right)]
+    ones, others = ([(trigrams[i], keys[i]) for i in side] for side in ids)
+    pairs = candidate_pairs(ones, others)
+    pairs = pairs.select(
+        ids[0].gather(pairs["left"]), question_id_right=ids[1].gather(pairs["right"])
     )
-    by_picture = _near_pictures(left, right, signatures, settings.hash_bits_max)
-    known: dict[tuple[str, str], float] = {}
-    pairs: list[tuple[Side, Side, float, bool]] = []
-    for a, b in sorted({*by_text, *by_picture}):
-        one, other = left[a], right[b]
-        if one.numbers != other.numbers:
-            continue
-        words = (one.question, other.question)
-        if words not in known:
-            known[words] = weighted_jaccard(one.char_trigrams, other.char_trigrams, weights)
-        text = known[words]
-        # The same picture tells of the same problem only together with the wording or the answer.
-        looked_at = text >= settings.text_with_picture_min or same_answer(one.answer, other.answer)
-        pairs.append((one, other, text, (a, b) in by_picture and looked_at))
-    wanted = {
-        (x, y)
-        for one, other, _, near in pairs
-        if near
-        for x in one.image_ids
-        for y in other.image_ids
-    }
-    pictures = similarities(sorted(wanted), signatures)
-    found = (_judge(one, other, text, near, pictures, settings) for one, other, text, near in pairs)
-    return [row for row in found if row is not None]
+    return (
+        pairs.join(left.select("left", "question_id"), on="question_id")
+        .join(right.select("right", question_id_right="question_id"), on="question_id_right")
+        .select("left", "right", near=pl.lit(False))
+    )
 
 
-def _judge(
-    one: Side,
-    other: Side,
-    text: float,
-    near: bool,
-    pictures: dict[tuple[str, str], float],
-    settings: Decontaminate,
-) -> dict[str, Any] | None:
-    answers = same_answer(one.answer, other.answer)
-    both_drawn = bool(one.image_ids and other.image_ids)
-    told_by_numbers = len(one.numbers) >= settings.numbers_min
-    alike_text = text >= (settings.text_min if told_by_numbers else settings.text_plain_min)
-    rule, picture = None, None
-    if near:
-        picture = max(pictures[x, y] for x in one.image_ids for y in other.image_ids)
-        if picture >= settings.picture_min:
-            rule = (
-                "text_and_picture"
-                if text >= settings.text_with_picture_min
-                else "picture_and_answer"
-            )
-    if rule is None and alike_text and not both_drawn:
-        rule = "text"
-    if rule is None and alike_text and answers and told_by_numbers:
-        rule = "text_and_answer"
-    if rule is None:
-        return None
-    return {
-        "problem_id": one.problem_id,
-        "split": one.split,
-        "other_id": other.problem_id,
-        "other_split": other.split,
-        "rule": rule,
-        "text": text,
-        "picture": picture,
-        "same_answer": answers,
-        "question": one.question,
-        "other_question": other.question,
-    }
-
-
-def _near_pictures(
-    left: list[Side], right: list[Side], signatures: dict[str, ImageSignature], bits_max: int
-) -> set[tuple[int, int]]:
-    """Return places of problems with a pair of pictures whose hashes are near, in one frame or the other."""
-    ours = [(place, name) for place, side in enumerate(left) for name in side.image_ids]
-    theirs = [(place, name) for place, side in enumerate(right) for name in side.image_ids]
-    if not ours or not theirs:
-        return set()
-    places_a, places_b = (np.array([place for place, _ in items]) for items in (ours, theirs))
-    keys_a, keys_b = (_keys([side.key for side in sides]) for sides in (left, right))
-    found: set[tuple[int, int]] = set()
+def _picture_candidates(
+    left: pl.DataFrame, right: pl.DataFrame, signatures: Mapping[str, ImageSignature], bits_max: int
+) -> pl.DataFrame:
+    """Return pairs of rows with the same numbers and near hashes of pictures, in either frame."""
+    sides = [
+        side.select(pl.col(index).alias("index"), "numbers_id", "image_ids")
+        .explode("image_ids")
+        .drop_nulls()
+        for index, side in (("left", left), ("right", right))
+    ]
+    rows, keys = ([side[name].to_numpy() for side in sides] for name in ("index", "numbers_id"))
+    found = [pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32, "near": pl.Boolean})]
     for frame in (0, 1):
         hashes = [
-            np.stack([signatures[name][frame].bits for _, name in items])
-            for items in (ours, theirs)
+            np.array([signatures[name][frame].bits for name in side["image_ids"]]) for side in sides
         ]
-        for rows, columns in hamming_pairs(hashes[0], hashes[1], bits_max=bits_max):
-            a, b = places_a[rows], places_b[columns]
-            same = keys_a[a] == keys_b[b]
-            found.update(zip(a[same].tolist(), b[same].tolist(), strict=True))
+        for i, j in hamming_pairs(hashes[0], hashes[1], bits_max=bits_max):
+            same = keys[0][i] == keys[1][j]
+            near = {"left": rows[0][i[same]], "right": rows[1][j[same]]}
+            found.append(pl.DataFrame(near).with_columns(near=pl.lit(True)))
+    return pl.concat(found)
+
+
+def _with_scores(
+    pairs: pl.DataFrame,
+    left: pl.DataFrame,
+    right: pl.DataFrame,
+    trigrams: list[frozenset[str]],
+    weights: Mapping[str, float],
+    settings: Decontaminate,
+) -> pl.DataFrame:
+    """Return the pairs that can be a match, with what the rules need.
+
+    Added are text and same_answer; near: whether the pictures decide; text_rule: the rule that
+    applies whatever the pictures.
+    """
+    pairs = (
+        pairs.group_by("left", "right")
+        .agg(pl.col("near").any())
+        .join(left.select("left", *_COMPARED), on="left")
+        .join(right.select("right", *_COMPARED), on="right", suffix="_right")
+        .filter(pl.col("numbers_id") == pl.col("numbers_id_right"))
+    )
+    wordings = pairs.select("question_id", "question_id_right").unique()
+    values = [jaccard(trigrams[i], trigrams[j], weights) for i, j in wordings.iter_rows()]
+    wordings = wordings.with_columns(pl.Series("text", values, dtype=pl.Float64))
+    text, same_answer = pl.col("text"), pl.col("answer_id") == pl.col("answer_id_right")
+    enough = pl.when("several").then(settings.text_min).otherwise(settings.text_plain_min)
+    drawn = pl.col("has_picture") & pl.col("has_picture_right")
+    # The same picture is the same problem only together with the wording or the answer.
+    near = pl.col("near") & ((text >= settings.text_with_picture_min) | same_answer)
+    text_rule = (
+        pl.when((text >= enough) & ~drawn)
+        .then(pl.lit("text"))
+        .when((text >= enough) & same_answer & pl.col("several"))
+        .then(pl.lit("text_and_answer"))
+    )
+    return (
+        pairs.join(wordings, on=["question_id", "question_id_right"])
+        .select("left", "right", "text", same_answer=same_answer, near=near, text_rule=text_rule)
+        .filter(pl.col("near") | pl.col("text_rule").is_not_null())
+    )
+
+
+def _matches(
+    pairs: pl.DataFrame,
+    left: pl.DataFrame,
+    right: pl.DataFrame,
+    signatures: Mapping[str, ImageSignature],
+    settings: Decontaminate,
+) -> list[dict[str, Any]]:
+    """Compare the pictures of near pairs, and return the `Match` rows."""
+    names = ("problem_id", "split", "question", "image_ids")
+    pairs = pairs.join(left.select("left", *names), on="left").join(
+        right.select("right", *names), on="right", suffix="_right"
+    )
+    rows = pairs.iter_rows(named=True)
+    near = {i: _image_pairs(row) for i, row in enumerate(rows) if row["near"]}
+    # Where a rule of the text applies too, the similarity is listed even below the bound.
+    both = [pair for i, found in near.items() if pairs["text_rule"][i] for pair in found]
+    alone = {pair for found in near.values() for pair in found}.difference(both)
+    pictures = similarities(sorted(set(both)), signatures, exact_from=0.0)
+    pictures |= similarities(sorted(alone), signatures, exact_from=settings.picture_min)
+    found = []
+    for i, row in enumerate(pairs.iter_rows(named=True)):
+        picture = max((pictures[pair] for pair in near.get(i, ())), default=None)
+        if rule := _match_rule(row, picture, settings):
+            other = {"other_id": "problem_id", "other_split": "split", "other_question": "question"}
+            row |= {name: row[f"{column}_right"] for name, column in other.items()}
+            found.append(
+                {
+                    name: (row | {"rule": rule, "picture": picture})[name]
+                    for name in column_types(Match)
+                }
+            )
     return found
 
 
-def _keys(texts: list[str]) -> np.ndarray[Any, np.dtype[np.str_]]:
-    return np.array(texts, dtype=np.str_)
+def _match_rule(row: dict[str, Any], picture: float | None, settings: Decontaminate) -> str | None:
+    if picture is not None and picture >= settings.picture_min:
+        similar = row["text"] >= settings.text_with_picture_min
+        return "text_and_picture" if similar else "picture_and_answer"
+    rule: str | None = row["text_rule"]
+    return rule
+
+
+def _image_pairs(row: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(product(row["image_ids"], row["image_ids_right"]))

@@ -1,26 +1,30 @@
-"""Find the same picture again: rescaled, recompressed, in another format, or slightly cropped.
+"""Find copies of a picture: rescaled, recompressed, in another format, or slightly cropped.
 
-Two measures of different kind must agree. The first is a hash of 256 bits over the low frequencies;
-it finds candidates among millions of pairs. Drawings of one kind (a triangle with other numbers)
-share their low frequencies, so the second lays the two pictures over one another and looks for the
-place where they differ most: other labels are enough to tell them apart. Both look at the picture
-as it is and at the picture cut to its ink: rescaling and recompression keep the frame but may lose
-a faint line that sets where the ink begins, and a crop of the margin keeps the ink alone. What
-neither covers: rotation, mirror images, drawings made anew; and one digit in small print whose
-strokes lie within another's (3 in 8) passes for the blur of a recompressed copy.
+Two measures must agree. A perceptual hash of 256 bits over the low frequencies finds candidates.
+Drawings of one kind (a triangle with other numbers) share their low frequencies, so the second
+measure aligns the two pictures and takes the window where they differ most: another label is
+enough. Both look at the whole picture and at the picture cut to its ink: rescaling keeps the
+frame, but may lose a faint line that sets where the ink begins; a crop of the margin keeps only
+the ink.
+
+Not covered: rotation, mirror images, redrawn figures; and one digit in small print whose strokes
+lie within another's (3 in 8), which looks like the blur of a recompressed copy.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
-from multiprocessing import get_context
+from functools import cached_property
+from math import ceil, floor
+from typing import TypeVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -29,31 +33,38 @@ from mathse.core.progress import track
 
 BITS = 256
 SIDE = 192
-"""Pixels of the square that two pictures are compared in."""
+"""Pixels of the square in which two pictures are compared."""
+
+INK_THRESHOLD = 40.0
+EARLY_ACCEPT = 0.9
+EARLY_REJECT = 0.1
+"""A window below this before any shift stops the comparison: copies are rarely off by over a pixel."""
 
 _HASH_SIDE = 64
 _READ_SIDE = 640
-INK_THRESHOLD = 40.0
 _TRIMS = np.arange(0.0, 0.085, 0.01)
 _CELL = 4
 _WINDOW = 24
 _REACH = 2
 _NOISE = 200.0
-"""Variance of grey values that says nothing: windows of bare paper are alike."""
+"""Variance of grey values that is no structure: windows of bare paper are similar."""
 
-EARLY_REJECT = 0.1
-"""A window that fits so badly before it is shifted will not fit: copies are rarely off by more than a pixel."""
-_PAIRS_PER_STEP = 4_000_000
-_PAIRS_PER_TASK = 100
+_PAIRS_PER_BLOCK = 4_000_000
+_PAIRS_PER_BATCH = 32
 _RATIO_MAX = 1.2
-EARLY_ACCEPT = 0.9
+_TRIES = 12
+_MARGIN = 0.01
+"""Rounding between the quick and the full comparison of a window is a hundred times smaller."""
 
+T = TypeVar("T")
+U = TypeVar("U")
 Grey = NDArray[np.float32]
+Profile = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameSignature:
-    """What is kept of a picture, or of a part of it.
+    """What is kept of a picture, or of the part of it that has ink.
 
     Attributes:
         bits: the hash, as 4 words of 64 bits.
@@ -65,20 +76,37 @@ class FrameSignature:
     pixels: NDArray[np.uint8]
     ratio: float
 
+    @cached_property
+    def profiles(self) -> tuple[Profile, Profile]:
+        """Mean grey value of each row, and of each column."""
+        grey = self.pixels.astype(np.float32)
+        return grey.mean(axis=1).astype(np.float64), grey.mean(axis=0).astype(np.float64)
+
+    @cached_property
+    def squares(self) -> tuple[Profile, Profile]:
+        """Mean square of each profile after each of `_CUTS`."""
+        rows, columns = (np.mean(_stretched(profile) ** 2, axis=1) for profile in self.profiles)
+        return rows, columns
+
+    @cached_property
+    def cells(self) -> Grey:
+        """Means of `_CELL` x `_CELL` pixels."""
+        return _cell_means(self.pixels.astype(np.float32))
+
 
 ImageSignature = tuple[FrameSignature, FrameSignature]
 """The whole picture, and the picture cut to its ink."""
 
 
 def compute_signature(data: bytes) -> ImageSignature:
-    """Return the signatures of an image file: of the whole, and of the part that has ink.
+    """Return the signature of an image file.
 
     Raises:
         DataError: if the bytes do not decode as an image.
 
     Source:
-        The hash follows PDQ (Facebook, 2019): the 16 x 16 lowest frequencies of the cosine
-        transform of 64 x 64 grey values, each against their median. The second frame is ours:
+        The hash follows PDQ (Facebook, 2019): the 16 x 16 lowest frequencies of the discrete cosine
+        transform (DCT) of 64 x 64 grey values, each against their median. The second frame is ours:
         margins differ between copies.
     """
     try:
@@ -87,24 +115,23 @@ def compute_signature(data: bytes) -> ImageSignature:
             grey = _flat(image)
     except (OSError, ValueError, SyntaxError) as error:
         raise DataError(f"An image does not decode: {error}", rule="image decodes") from error
-    return _part(grey), _part(grey.crop(_ink_box(np.asarray(grey, dtype=np.float32))))
+    return _frame(grey), _frame(grey.crop(_ink_box(np.asarray(grey))))
 
 
 def hamming_pairs(
     left: NDArray[np.uint64], right: NDArray[np.uint64], *, bits_max: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the places of all pairs of hashes that differ in at most `bits_max` bits.
+    """Yield the indices of all pairs of hashes that differ in at most `bits_max` bits.
 
-    Every pair is looked at, in blocks: four XORs and bit counts a pair, some 10⁸ pairs a second,
-    with memory bounded by the block. At these distances (40 of 256 bits and more) an index by bands
-    would have to look at most pairs too.
+    Every pair is compared, in blocks: four XORs and bit counts a pair, some 10⁸ pairs a second. At
+    these distances (40 of 256 bits and more) an index by bands would compare most pairs too.
 
     Args:
         left: hashes, one a row of 4 words.
         right: hashes to compare with.
         bits_max: most bits that may differ.
     """
-    step = max(1, _PAIRS_PER_STEP // max(1, len(right)))
+    step = max(1, _PAIRS_PER_BLOCK // max(1, len(right)))
     for start in range(0, len(left), step):
         part = left[start : start + step]
         differ = np.zeros((len(part), len(right)), dtype=np.uint16)
@@ -115,59 +142,169 @@ def hamming_pairs(
 
 
 def similarity(one: ImageSignature, other: ImageSignature) -> float:
-    """Return how alike two pictures are where they differ most: 1 for the same picture, 0 or less for another.
+    """Return how similar two pictures are where they differ most: 1 for copies, 0 or less for others.
 
-    The pictures are laid over one another first, each of their four edges trimmed by up to 8%, so
-    that a cropped copy fits. Then the structure in each window of `_WINDOW` pixels is compared,
-    whatever the contrast there: small print counts as much as thick lines. Windows may shift by
-    `_REACH` pixels; the worst window counts. The better of the two frames decides.
+    The pictures are aligned first, each of their four edges trimmed by up to 8%, so that a cropped
+    copy fits. Then the structure in each window of `_WINDOW` pixels is compared, whatever the
+    contrast: small print counts as much as thick lines. Windows may shift by `_REACH` pixels; the
+    worst window counts. The better of the two frames decides.
 
     Source:
         Windows are compared by the contrast and structure terms of SSIM (Wang et al. 2004). Shifts
         and the worst window in place of the mean are ours.
     """
     best = 0.0
-    for a, b in zip(one, other, strict=True):
+    for left, right in zip(one, other, strict=True):
         if best < EARLY_ACCEPT:
-            best = max(best, _frame_similarity(a, b))
+            best = max(best, _frame_similarity(left, right))
     return best
 
 
+def compute_signatures(
+    names: Iterable[str], image: Callable[[str], bytes]
+) -> dict[str, ImageSignature]:
+    """Return the signature of each named picture, over all cores."""
+    names = sorted(set(names))
+    return dict(
+        zip(
+            names,
+            _map(lambda name: compute_signature(image(name)), names, "read pictures"),
+            strict=True,
+        )
+    )
+
+
 def similarities(
-    pairs: Sequence[tuple[str, str]], signatures: Mapping[str, ImageSignature]
+    pairs: Iterable[tuple[str, str]], signatures: Mapping[str, ImageSignature], *, exact_from: float
 ) -> dict[tuple[str, str], float]:
-    """Return the similarity of each pair of pictures, over all cores where there are many pairs.
+    """Return the similarity of pairs of pictures, over all cores; 0 for a pair certainly below `exact_from`.
 
     Args:
         pairs: names of pictures.
         signatures: the pictures' signatures by name.
+        exact_from: from which similarity on the value is exact.
     """
-    chunks = [pairs[at : at + _PAIRS_PER_TASK] for at in range(0, len(pairs), _PAIRS_PER_TASK)]
-    tasks = [[(signatures[a], signatures[b]) for a, b in chunk] for chunk in chunks]
-    cores = len(os.sched_getaffinity(0))
-    if len(tasks) < 2 or cores == 1:
-        found = [_batch_similarities(task) for task in tasks]
-    else:
-        with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
-            done = pool.map(_batch_similarities, tasks)
-            found = list(
-                track(done, total=len(tasks), label="compare pictures", unit="hundreds of pairs")
-            )
-    return dict(zip(pairs, chain.from_iterable(found), strict=True))
+    partners: dict[str, list[str]] = defaultdict(list)
+    for left, right in pairs:
+        partners[right].append(left)
+    tasks = [
+        (right, names[start : start + _PAIRS_PER_BATCH])
+        for right, names in partners.items()
+        for start in range(0, len(names), _PAIRS_PER_BATCH)
+    ]
+
+    def compare(task: tuple[str, list[str]]) -> dict[tuple[str, str], float]:
+        other, found = signatures[task[0]], {}
+        ones = [signatures[name] for name in task[1]]
+        frames = [_below([one[i] for one in ones], other[i], exact_from) for i in (0, 1)]
+        for name, one, below in zip(task[1], ones, np.logical_and(*frames), strict=True):
+            found[name, task[0]] = 0.0 if below else similarity(one, other)
+        return found
+
+    return {
+        pair: value
+        for found in _map(compare, tasks, "compare pictures")
+        for pair, value in found.items()
+    }
 
 
-def _batch_similarities(pairs: Sequence[tuple[ImageSignature, ImageSignature]]) -> list[float]:
-    return [similarity(one, other) for one, other in pairs]
+def _map(function: Callable[[T], U], items: Sequence[T], label: str) -> Iterator[U]:
+    """Yield the results in order; threads, because decoding and array work release the lock."""
+    if items:
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            yield from track(pool.map(function, items), total=len(items), label=label)
+
+
+def _below(
+    ones: Sequence[FrameSignature], other: FrameSignature, bound: float
+) -> NDArray[np.bool_]:
+    """Return True for each picture that is certainly less similar to the other than `bound`.
+
+    One window is enough: if it stays below after each shift, so does the worst. Windows that look
+    most different in means of cells are tried; whichever are tried, the answer is exact.
+    """
+    ratios = np.array([one.ratio for one in ones])
+    below = np.maximum(ratios, other.ratio) > _RATIO_MAX * np.minimum(ratios, other.ratio)
+    rows, columns = (_best_trims(ones, other, axis) for axis in (0, 1))
+    starts = _suspects(np.stack([one.cells for one in ones]), other.cells, rows, columns)
+    cuts = LEFT_TRIM[rows], LEFT_TRIM[columns], RIGHT_TRIM[rows], RIGHT_TRIM[columns]
+    for window in range(_TRIES):
+        rest = np.flatnonzero(~below)
+        if not len(rest):
+            break
+        a, b = (np.empty((len(rest), *shape), dtype=np.float32) for shape in _PATCH_SHAPES)
+        for k, i in enumerate(rest.tolist()):
+            y, x = starts[i, window]
+            a[k] = _patch(ones[i].pixels, cuts[0][i], cuts[1][i], y, x, 0)
+            b[k] = _patch(other.pixels, cuts[2][i], cuts[3][i], y, x, _REACH)
+        below[rest] = _best_shifts(a, b) < bound - _MARGIN
+    return np.asarray(below)
+
+
+def _suspects(
+    ones: Grey, other: Grey, rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return the first row and column of the windows that differ most: (pictures, `_TRIES`, 2)."""
+    index = np.arange(len(ones))[:, None, None]
+    row_cells, column_cells = _CELL_INDEX[LEFT_TRIM[rows]], _CELL_INDEX[LEFT_TRIM[columns]]
+    a = ones[index, row_cells[:, :, None], column_cells[:, None, :]]
+    row_cells, column_cells = _CELL_INDEX[RIGHT_TRIM[rows]], _CELL_INDEX[RIGHT_TRIM[columns]]
+    b = other[row_cells[:, :, None], column_cells[:, None, :]]
+    cells = (_WINDOW // _CELL) ** 2
+    spread = _block_sums(a * a + b * b) - (_block_sums(a) ** 2 + _block_sums(b) ** 2) / cells
+    differ = _block_sums((a - b) ** 2) / (spread + cells * _NOISE)
+    order = np.argsort(differ.reshape(len(ones), -1), axis=1)[:, : -1 - _TRIES : -1]
+    return np.stack(np.divmod(order, differ.shape[2]), axis=2) * (_WINDOW // 2)
+
+
+def _block_sums(cells: Grey) -> Grey:
+    """Return sums over windows, each half a window from the next: (pictures, rows, columns)."""
+    half = _WINDOW // _CELL // 2
+    sums = sum(cells[:, i::half] for i in range(1, half)) + cells[:, ::half]
+    sums = sum(sums[:, :, i::half] for i in range(1, half)) + sums[:, :, ::half]
+    sums = sums[:, 1:] + sums[:, :-1]
+    return np.asarray(sums[:, :, 1:] + sums[:, :, :-1])
+
+
+def _patch(
+    pixels: NDArray[np.uint8], row_cut: int, column_cut: int, y: int, x: int, reach: int
+) -> Grey:
+    """Return a window of the trimmed and blurred picture, with `reach` pixels more on each side."""
+    size, source = _WINDOW + 2 * reach, _PATCH_SOURCE
+    top, left = (min(max(0, start - 20), SIDE - source) for start in (y, x))
+    down = _TRIM_AND_BLUR[row_cut, y + _REACH - reach :, top : top + source][:size]
+    across = _TRIM_AND_BLUR[column_cut, x + _REACH - reach :, left : left + source][:size]
+    part = pixels[top : top + source, left : left + source].astype(np.float32)
+    return np.asarray(down @ part @ across.T)
+
+
+def _best_shifts(a: Grey, b: Grey) -> Grey:
+    """Return how similar each window of `a` is to the best shifted window of `b`, which is larger."""
+    n = _WINDOW**2
+    a = a - a.mean(axis=(1, 2), keepdims=True)
+    b = b - b.mean(axis=(1, 2), keepdims=True)
+    shared = np.einsum("kij,kyxij->kyx", a, sliding_window_view(b, a.shape[1:], axis=(1, 2)))
+    spread_a = np.einsum("kij,kij->k", a, a)[:, None, None]
+    spread = spread_a + _window_sums(b * b) - _window_sums(b) ** 2 / n
+    return np.asarray(((2 * shared + _NOISE * n) / (spread + _NOISE * n)).max(axis=(1, 2)))
+
+
+def _window_sums(b: Grey) -> Grey:
+    sums = np.pad(b, ((0, 0), (1, 0), (1, 0))).cumsum(axis=1).cumsum(axis=2)
+    rows = sums[:, _WINDOW:] - sums[:, :-_WINDOW]
+    return np.asarray(rows[:, :, _WINDOW:] - rows[:, :, :-_WINDOW])
 
 
 def _frame_similarity(one: FrameSignature, other: FrameSignature) -> float:
     if max(one.ratio, other.ratio) > _RATIO_MAX * min(one.ratio, other.ratio):
         return 0.0
-    a, b = _overlaid(one.pixels.astype(np.float32), other.pixels.astype(np.float32))
+    rows, columns = (int(_best_trims([one], other, axis)[0]) for axis in (0, 1))
+    a = _trimmed(one.pixels, LEFT_TRIM[rows], LEFT_TRIM[columns])
+    b = _trimmed(other.pixels, RIGHT_TRIM[rows], RIGHT_TRIM[columns])
     return _worst_window(_blurred(a), _blurred(b))
 
 
-def _part(grey: Image.Image) -> FrameSignature:
+def _frame(grey: Image.Image) -> FrameSignature:
     small = np.asarray(
         grey.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX), dtype=np.float32
     )
@@ -189,10 +326,11 @@ def _flat(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _ink_box(grey: Grey) -> tuple[int, int, int, int]:
+def _ink_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return the box of what stands out from the paper, whose grey is the median of the border."""
-    border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    ink = np.abs(grey - np.median(border)) > INK_THRESHOLD
+    paper = float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+    dark, light = max(0, ceil(paper - INK_THRESHOLD)), min(255, floor(paper + INK_THRESHOLD))
+    ink = (grey < dark) | (grey > light)
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if len(rows) < 2 or len(columns) < 2:
         return 0, 0, grey.shape[1], grey.shape[0]
@@ -213,59 +351,76 @@ def _hash(grey: Grey) -> NDArray[np.uint64]:
     return packed.view(np.uint64)
 
 
-def _overlaid(a: Grey, b: Grey) -> tuple[Grey, Grey]:
-    rows, columns = (
-        _best_trim(a.mean(axis=1), b.mean(axis=1)),
-        _best_trim(a.mean(axis=0), b.mean(axis=0)),
+def _best_trims(
+    ones: Sequence[FrameSignature], other: FrameSignature, axis: int
+) -> NDArray[np.int64]:
+    """Return for each picture which of the trims lets its profile fit the other's best."""
+    profiles = np.stack([one.profiles[axis] for one in ones])[:, None]
+    # One product per picture: small enough that the BLAS library starts no threads of its own.
+    products = (profiles @ _trim_products(other.profiles[axis]))[:, 0]
+    squares = np.stack([one.squares[axis] for one in ones])[:, LEFT_TRIM]
+    gaps = squares + other.squares[axis][RIGHT_TRIM] - 2 * products / SIDE
+    return np.asarray(np.argmin(gaps + _TRIM_COST, axis=1))
+
+
+def _trim_products(profile: Profile) -> Profile:
+    """Return (n, trims): a profile times this is its product with the given one after each trim."""
+    right, count = _stretched(profile)[RIGHT_TRIM], len(LEFT_TRIM)
+    offset = np.arange(count)[:, None] * SIDE
+    low, high = (
+        np.bincount((offset + index[LEFT_TRIM]).ravel(), (right * share).ravel(), count * SIDE)
+        for index, share in ((_LOW, 1 - _SHARE[LEFT_TRIM]), (_LOW + 1, _SHARE[LEFT_TRIM]))
     )
-    return _trimmed(a, rows[0], columns[0]), _trimmed(b, rows[1], columns[1])
+    return np.asarray((low + high).reshape(count, SIDE).T)
 
 
-def _best_trim(a: Grey, b: Grey) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return what to cut off each picture's two ends (shares of its length), so that their profiles fit best."""
-    first, second = _stretched(a), _stretched(b)
-    squares = np.mean(first**2, axis=1)[LEFT_TRIM] + np.mean(second**2, axis=1)[RIGHT_TRIM]
-    gaps = squares - 2 * np.einsum("ik,jk->ij", first, second)[LEFT_TRIM, RIGHT_TRIM] / len(a)
-    best = int(np.argmin(gaps + _TRIM_COST))
-    ours, theirs = _CUTS[LEFT_TRIM[best]], _CUTS[RIGHT_TRIM[best]]
-    return (ours[0], ours[1]), (theirs[0], theirs[1])
-
-
-def _stretched(profile: Grey) -> NDArray[np.float64]:
+def _stretched(profile: Profile) -> Profile:
     """Return a profile after each of `_CUTS`, stretched to its old length: (cuts, n)."""
-    whole = profile.astype(np.float64)
-    return whole[_BELOW] * (1 - _SHARE) + whole[_ABOVE] * _SHARE
+    return np.asarray(profile[_LOW] * (1 - _SHARE) + profile[_LOW + 1] * _SHARE)
 
 
-def _cut_places(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return where each value of a cut and stretched profile lies between two of the whole one: (cuts, n) each."""
+def _interpolation(n: int) -> tuple[NDArray[np.int64], Profile]:
+    """Return the two neighbours (index of the first, share of the second) of each stretched value."""
     cuts = np.array(_CUTS)
     first, last = cuts[:, :1] * (n - 1), (1 - cuts[:, 1:]) * (n - 1)
-    at = first + (last - first) * np.linspace(0, 1, n)[None, :]
-    below = np.minimum(at.astype(np.int64), n - 2)
-    return below, below + 1, at - below
+    position = first + (last - first) * np.linspace(0, 1, n)[None, :]
+    low = np.minimum(position.astype(np.int64), n - 2)
+    return low, position - low
 
 
 _CUTS = [(float(first), float(last)) for first in _TRIMS for last in _TRIMS]
-_BELOW, _ABOVE, _SHARE = _cut_places(SIDE)
+_LOW, _SHARE = _interpolation(SIDE)
 _SHIFTS = range(1 - len(_TRIMS), len(_TRIMS))
 """Steps by which one picture's end is cut: where negative, the other picture's end."""
 _ENDS = [(first, last) for first in _SHIFTS for last in _SHIFTS]
 LEFT_TRIM = np.array([max(0, first) * len(_TRIMS) + max(0, last) for first, last in _ENDS])
 RIGHT_TRIM = np.array([max(0, -first) * len(_TRIMS) + max(0, -last) for first, last in _ENDS])
+"""Indices in `_CUTS`: how each trim cuts the one and the other picture."""
 _TRIM_COST = 1e-3 * np.array(
     [abs(_TRIMS[abs(first)]) + abs(_TRIMS[abs(last)]) for first, last in _ENDS]
 )
 
 
-def _trimmed(grey: Grey, rows: tuple[float, float], columns: tuple[float, float]) -> Grey:
-    if not any((*rows, *columns)):
+def _trimmed(pixels: NDArray[np.uint8], row_cut: int, column_cut: int) -> Grey:
+    grey, n = pixels.astype(np.float32), SIDE
+    (top, bottom), (left, right) = _CUTS[row_cut], _CUTS[column_cut]
+    if not any((top, bottom, left, right)):
         return grey
-    n = len(grey)
-    box = (columns[0] * n, rows[0] * n, (1 - columns[1]) * n, (1 - rows[1]) * n)
+    box = (left * n, top * n, (1 - right) * n, (1 - bottom) * n)
     return np.asarray(
         Image.fromarray(grey).resize((n, n), Image.Resampling.BILINEAR, box=box), dtype=np.float32
     )
+
+
+def _trim_and_blur() -> Grey:
+    """Return the matrix that trims and blurs rows, for each of `_CUTS`, with rows beyond both edges."""
+    cuts, n = np.array(_CUTS)[:, :, None], SIDE
+    center = n * (cuts[:, 0] + (1 - cuts[:, 0] - cuts[:, 1]) * (np.arange(n) + 0.5) / n) - 0.5
+    center = np.clip(center, 0, n - 1)[:, :, None]
+    trim = np.maximum(0, 1 - np.abs(center - np.arange(n)))
+    padded = np.pad(trim, ((0, 0), (1, 1), (0, 0)), mode="edge")
+    blurred = (padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]) / 3
+    return np.pad(blurred, ((0, 0), (_REACH, _REACH), (0, 0)), mode="edge").astype(np.float32)
 
 
 def _worst_window(a: Grey, b: Grey) -> float:
@@ -291,11 +446,7 @@ def _windows(grey: Grey) -> Grey:
     """Return the means of all windows whose edges lie on the grid of cells."""
     n, cells = SIDE // _CELL, _WINDOW // _CELL
     sums = np.zeros((n + 1, n + 1), dtype=np.float64)
-    # Slices are added, not axes reduced: several times as fast for cells as small as these.
-    bands = sum(grey[row::_CELL] for row in range(1, _CELL)) + grey[::_CELL]
-    means = (
-        sum(bands[:, column::_CELL] for column in range(1, _CELL)) + bands[:, ::_CELL]
-    ) / _CELL**2
+    means = _cell_means(grey)
     sums[1:, 1:] = means.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
     whole = (
         sums[cells:, cells:]
@@ -306,8 +457,22 @@ def _windows(grey: Grey) -> Grey:
     return np.asarray(whole / cells**2, dtype=np.float32)
 
 
+def _cell_means(grey: Grey) -> Grey:
+    # Slices are added, not axes reduced: several times as fast for cells as small as these.
+    rows = sum(grey[i::_CELL] for i in range(1, _CELL)) + grey[::_CELL]
+    sums = sum(rows[:, i::_CELL] for i in range(1, _CELL)) + rows[:, ::_CELL]
+    return np.asarray(sums / _CELL**2, dtype=np.float32)
+
+
 def _blurred(grey: Grey) -> Grey:
     """Return the means of 3 x 3 pixels: copies that were rescaled are less sharp than the original."""
     padded = np.pad(grey, 1, mode="edge")
     rows = padded[:-2] + padded[1:-1] + padded[2:]
     return np.asarray((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / 9, dtype=np.float32)
+
+
+_TRIM_AND_BLUR = _trim_and_blur()
+_PATCH_SOURCE = 72
+_PATCH_SHAPES = ((_WINDOW,) * 2, (_WINDOW + 2 * _REACH,) * 2)
+_CELL_INDEX = _LOW[:, _CELL // 2 :: _CELL] // _CELL
+"""Which cell lies where, after each of `_CUTS`."""

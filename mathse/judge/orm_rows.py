@@ -9,9 +9,9 @@ import polars as pl
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.curation.dedup import with_dedup_key
-from schemas import ORM_PARTS, OrmRow, Verdict, column_types
+from mathse.curation.drops import Drops
+from schemas import ORM_PARTS, OrmRow, column_types
 
-DROPPED = column_types(Verdict, "trajectory_id", "reason")
 ORM_ROW = column_types(OrmRow)
 _FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
 
@@ -75,7 +75,7 @@ def build_rows(
     if max_per_problem < 1 or min(cap for cap in (max_train, max_test, 2) if cap is not None) < 2:
         raise ParamError("max_per_problem must be at least 1, max_train and max_test at least 2")
     _check(paths)
-    dropped: list[pl.DataFrame] = []
+    drops = Drops()
     rows = _with_group(paths, problems).with_columns(
         part=pl.when(pl.col("problem_id").is_in(list(test_problems)))
         .then(pl.lit("test"))
@@ -83,26 +83,25 @@ def build_rows(
         order=pl.col("trajectory_id"),
     )
     for reason, bad in _unusable(need_feedback):
-        rows = _take(rows, ~bad.fill_null(True), reason, dropped)
+        rows = drops.keep(rows, ~bad.fill_null(True), reason)
     rows = with_dedup_key(rows).sort("status", "order", descending=[True, False])
-    rows = _take(
-        rows, pl.struct("problem_id", "dedup_key").is_first_distinct(), "near_identical", dropped
+    rows = drops.keep(
+        rows, pl.struct("problem_id", "dedup_key").is_first_distinct(), "near_identical"
     )
     rows = _in_turn(rows)
-    rows = _take(rows, pl.col("of_problem") < max_per_problem, "over_problem_cap", dropped)
+    rows = drops.keep(rows, pl.col("of_problem") < max_per_problem, "over_problem_cap")
     rows = rows.with_columns(turn=pl.int_range(pl.len()).over("part", "status"))
     counts = rows.group_by("part", "status").len()
     kept = []
     for part, cap in zip(ORM_PARTS, (max_train, max_test), strict=True):
         sizes = dict(counts.filter(pl.col("part") == part).select("status", "len").iter_rows())
         each = min(sizes.get("correct", 0), sizes.get("wrong", 0))
-        own = _take(
-            rows.filter(pl.col("part") == part), pl.col("turn") < each, "over_balance", dropped
-        )
-        kept.append(
-            own if cap is None else _take(own, pl.col("turn") < cap // 2, "over_cap", dropped)
-        )
-    return _finish(pl.concat(kept)), pl.concat(dropped).sort("trajectory_id").cast(DROPPED)
+        chosen = rows.filter(pl.col("part") == part)
+        chosen = drops.keep(chosen, pl.col("turn") < each, "over_balance")
+        if cap is not None:
+            chosen = drops.keep(chosen, pl.col("turn") < cap // 2, "over_cap")
+        kept.append(chosen)
+    return _finish(pl.concat(kept)), drops.table()
 
 
 def _check(paths: pl.DataFrame) -> None:
@@ -151,14 +150,6 @@ def _in_turn(rows: pl.DataFrame) -> pl.DataFrame:
         of_group=pl.int_range(pl.len()).over("part", "status", "group")
     )
     return rows.sort("of_group", "group")
-
-
-def _take(
-    rows: pl.DataFrame, keep: pl.Expr, reason: str, dropped: list[pl.DataFrame]
-) -> pl.DataFrame:
-    marked = rows.with_columns(keep.alias("keep"))
-    dropped.append(marked.filter(~pl.col("keep")).select("trajectory_id", reason=pl.lit(reason)))
-    return marked.filter(pl.col("keep")).drop("keep")
 
 
 def _finish(rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,9 +6,11 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import ParamError
-from mathse.curation.balance import Balance, jaccard_duplicates
+from mathse.curation.balance import Balance
+from mathse.curation.dedup import jaccard_duplicates
+from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
-from mathse.curation.training_rows import count_buckets, count_dropped, merge_rows, without_unusable
+from mathse.curation.training_rows import count_buckets, merge_rows, without_unusable
 from tests.judge.trajectories import (
     RIGHT,
     WRONG,
@@ -100,7 +102,7 @@ def test_paths_that_say_the_same_in_nearly_the_same_words_are_kept_once() -> Non
         RIGHT,
     ]
     rows = [(trajectory(0, text, place), True) for place, text in enumerate(paths)]
-    train, dropped, _ = merge(rows, most=9, near_min=0.7)
+    train, dropped, _ = merge(rows, most=9, jaccard_min=0.7)
     assert dropped["reason"].to_list() == ["near_identical"] * 2
     assert {long.replace("3", "2"), RIGHT} < set(train["response"])
     assert merge(rows, most=9)[1].is_empty()

@@ -9,7 +9,9 @@ from mathse.curation.image_signature import (
     BITS,
     ImageSignature,
     compute_signature,
+    compute_signatures,
     hamming_pairs,
+    similarities,
     similarity,
 )
 from tests.closure import ROOT
@@ -85,3 +87,25 @@ def test_near_hashes_are_those_of_all_pairs() -> None:
 def test_broken_bytes_are_named() -> None:
     with pytest.raises(DataError, match="decode"):
         compute_signature(b"no picture")
+
+
+def test_pairs_at_once_give_the_same_values_from_the_bound_on() -> None:
+    pictures = [triangle(), triangle(("61°", "75°", "?")), triangle(shift=60), bars()]
+    pictures += [change(pictures[i % 4]) for i, change in enumerate(CHANGES.values())]
+    signatures = {str(i): compute_signature(data) for i, data in enumerate(pictures)}
+    pairs = [(one, other) for one in signatures for other in signatures]
+    exact = {(a, b): similarity(signatures[a], signatures[b]) for a, b in pairs}
+    assert similarities(pairs, signatures, exact_from=0.0) == exact
+    quick = similarities(pairs, signatures, exact_from=0.78)
+    assert {pair for pair in pairs if quick[pair] >= 0.78} == {p for p in pairs if exact[p] >= 0.78}
+    assert all(quick[pair] == exact[pair] for pair in pairs if exact[pair] >= 0.78)
+    assert sum(quick[pair] == 0.0 < exact[pair] for pair in pairs), "some are rejected early"
+
+
+def test_signatures_of_many_pictures_and_the_name_of_a_broken_one() -> None:
+    data = {"a": triangle(), "b": bars(), "c": b"no picture"}
+    found = compute_signatures("ab", data.__getitem__)
+    assert list(found) == ["a", "b"]
+    assert (found["b"][1].pixels == compute_signature(bars())[1].pixels).all()
+    with pytest.raises(DataError, match="decode"):
+        compute_signatures("abc", data.__getitem__)

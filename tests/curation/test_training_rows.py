@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.curation.training_rows import DROPPED, TRAIN, count_dropped, merge_rows
+from mathse.curation.drops import DROPPED, count_dropped
+from mathse.curation.training_rows import TRAIN, merge_rows
 from schemas import DROP_REASONS, TrainRow
 from tests.judge.trajectories import (
     RIGHT,
@@ -118,7 +119,9 @@ def test_the_cap_keeps_the_surest_paths_and_the_students_own_first():
     for most, wanted in ((1, {3}), (2, {3, 1}), (3, {3, 1, 2}), (4, {0, 1, 2, 3})):
         train, dropped = merge(paths, p_correct=scores, most=most)
         assert set(train["trajectory_id"]) == {paths[place]["trajectory_id"] for place in wanted}
-        assert count_dropped(dropped) == dict.fromkeys(DROP_REASONS, 0) | {"over_cap": 4 - most}
+        assert count_dropped(dropped, DROP_REASONS) == dict.fromkeys(DROP_REASONS, 0) | {
+            "over_cap": 4 - most
+        }
 
 
 def test_earlier_rows_fill_the_cap():
@@ -171,7 +174,7 @@ def test_merge_invariants(drawn, most, random):
     assert sorted([*new["trajectory_id"], *dropped["trajectory_id"]]) == sorted(accepted)
     assert train.join(r0, on="row_id", how="semi").height == r0.height
     assert max(Counter(train["problem_id"]).values()) <= max(most, 1)
-    assert sum(count_dropped(dropped).values()) == dropped.height
+    assert sum(count_dropped(dropped, DROP_REASONS).values()) == dropped.height
     assert all(accepted[name]["finish_reason"] == "stop" for name in new["trajectory_id"])
     whole = {path["problem_id"] for path in accepted.values() if path["finish_reason"] == "stop"}
     assert whole <= set(train["problem_id"])
