@@ -18,6 +18,7 @@ import schemas
 from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.params import Params
+from mathse.core.processes import end_with_dvc, single_run
 from mathse.core.tables import read_table, write_table
 from mathse.core.text import printable
 
@@ -41,8 +42,11 @@ def run(stage: Callable[..., None]) -> None:
     logging.getLogger("accelerate").setLevel(logging.ERROR)
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    end_with_dvc()
+    layout = Layout()
     try:
-        stage(Layout(), *words)
+        with single_run(layout.lock(name, *words), " ".join([name, *words])):
+            stage(layout, *words)
     except (MathseError, schemas.ContractError) as error:
         print(f"\n{name}: {printable(str(error))}", file=sys.stderr)
         sys.exit(1)

@@ -26,7 +26,7 @@ NOT_COUNTED = frozenset(
     f"mathse.core.{name}"
     for name in ("accept", "code", "errors", "layout", "machine", "params", "processes", "progress")
 )
-"""Modules that change no byte of a result. Params are deps by their values, paths by their names."""
+"""Modules that change no byte of a result: params are deps by value, paths by name."""
 
 _STRING_OR_COMMENT = re.compile(
     r'(?P<string>(?:(?<!\w)[rRbBfFuU]{1,2})?(?:"""(?:\\.|[^\\])*?"""|' + r"'''(?:\\.|[^\\])*?'''"
@@ -62,7 +62,7 @@ class Module:
 
     @cached_property
     def text(self) -> str:
-        """Return the source without comments, docstrings and blank lines; other strings are whole."""
+        """Return the source without comments, docstrings and blank lines."""
         docstrings = {
             node.lineno
             for node in self._statements
@@ -86,7 +86,7 @@ class Module:
         return found
 
     def uses(self) -> Iterator[Use]:
-        """Yield what the module imports; of `import package`, the names that it takes from there."""
+        """Yield what the module imports; of `import package`, the names that it takes of it."""
         lines = _STRING_OR_COMMENT.sub("", self.text).split("\n")
         text = "\n".join(line for line in lines if not line.lstrip().startswith("import "))
         for name, use in self.bindings.items():

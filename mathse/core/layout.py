@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from mathse.core.machine import load_machine
+
 
 class _Path:
     """A path below a folder of the layout."""
@@ -126,11 +128,19 @@ class Layout(_Folder):
 
         DVC deletes the outputs of a stage before it runs it.
         """
-        return self.folder / ".mathse" / "journal" / label.replace(" ", "-")
+        return self._work / "journal" / label.replace(" ", "-")
 
     def checkpoints(self, name: str) -> Path:
         """Return the checkpoints of one training run; outside the outputs too."""
-        return self.folder / ".mathse" / "checkpoints" / name
+        return self._work / "checkpoints" / name
+
+    def lock(self, stage: str, round_name: str = "") -> Path:
+        """Return the lock that a stage has while it runs."""
+        return self.folder / ".mathse" / "locks" / f"{stage}-{round_name}".rstrip("-")
+
+    @property
+    def _work(self) -> Path:
+        return self.folder / load_machine(self.folder / "machine.yaml").work_folder
 
 
 def _logged(path: Path) -> Path:

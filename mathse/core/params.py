@@ -1,4 +1,4 @@
-"""Every knob of the pipeline, as typed sections of `params.yaml`. An unknown key is an error, never ignored."""
+"""What a result depends on: `params.yaml` as typed sections. An unknown key is an error."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Problems(Section):
 
 
 class Decontaminate(Section):
-    """When a training problem counts as an evaluation problem; see `mathse.curation.contamination`."""
+    """When a training problem is an evaluation problem; see `mathse.curation.contamination`."""
 
     enabled: bool
     text_min: float = Field(gt=0, le=1)
@@ -265,10 +265,11 @@ def load_params(path: str | Path) -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        raise ParamError("\n".join(_explain(str(path), error))) from error
+        raise ParamError("\n".join(explain_faults(str(path), error))) from error
 
 
-def _explain(path: str, error: ValidationError) -> Iterator[str]:
+def explain_faults(path: str, error: ValidationError) -> Iterator[str]:
+    """Yield a line for each fault of a file's values."""
     for fault in error.errors():
         name = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
@@ -276,4 +277,5 @@ def _explain(path: str, error: ValidationError) -> Iterator[str]:
         elif fault["type"] == "missing":
             yield f"{path}: {name} is missing"
         else:
-            yield f"{path}: {name}: {fault['msg'].removeprefix('Value error, ')} (found {fault['input']!r:.80})"
+            message = fault["msg"].removeprefix("Value error, ")
+            yield f"{path}: {name}: {message} (found {fault['input']!r:.80})"

@@ -1,20 +1,33 @@
-"""Worker processes that share one piece of work on a CPU, each with one thread."""
+"""Processes: workers that share one piece of work on a CPU, and ends that belong together.
+
+A worker ends when the stage ends, a stage when the `dvc` that runs it ends, whatever ended them.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import multiprocessing
 import os
+import signal
+import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+from mathse.core.errors import ParamError
+
+WATCH_EVERY_S = 1.0
 
 
 def worker_pool(
     processes: int, prepare: Callable[..., None] | None = None, *given: Any
 ) -> ProcessPoolExecutor:
-    """Return a pool of fresh processes that log as this one does, and that end when this one ends or is killed.
+    """Return a pool of fresh processes that log as this one does, and that end with this one.
 
     Two processes with one thread each do more than one process with two threads where a model is
     small.
@@ -52,8 +65,67 @@ def _start(
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's end: a worker whose parent was killed would go on beside the next run."""
+    """Wait for the parent's end: a worker of a killed parent would go on beside the next run."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def single_run(lock: Path, what: str) -> Iterator[None]:
+    """Keep a second run of the same thing out while this one lasts.
+
+    The lock goes with the process, whatever ends it.
+
+    Raises:
+        ParamError: if another process has it.
+    """
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise ParamError(
+                f"{what} runs already in this folder, as process {file.read().strip()}.\n"
+                "  fix: wait until it has ended, or end it; what it has finished is kept"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def end_with_dvc() -> None:
+    """End this stage when the `dvc` that runs it ends: else it would go on beside the next run."""
+    parents = [(os.getpid(), os.getppid())]
+    if "DVC_STAGE" not in os.environ or parents[0][1] == 1:
+        return
+    if _is_shell(parents[0][1]) and (above := _parent_of(parents[0][1])):
+        parents.append((parents[0][1], above))
+    threading.Thread(target=_watch, args=(parents,), daemon=True).start()
+
+
+def _watch(parents: list[tuple[int, int]]) -> None:
+    while all(_parent_of(child) == parent for child, parent in parents):
+        time.sleep(WATCH_EVERY_S)
+    print("dvc has ended, and this stage with it; `dvc repro` goes on from here", file=sys.stderr)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _parent_of(process: int) -> int | None:
+    """Return the parent of a process; of others than this one only where there is /proc."""
+    if process == os.getpid():
+        return os.getppid()
+    try:  # "17 (bash) S 12 ..."
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def _is_shell(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip() in ("sh", "bash", "dash", "zsh")
+    except OSError:
+        return False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -89,10 +90,11 @@ def write_table(
 
 def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PER_GROUP) -> None:
     """Write rows in their given order with the fixed settings: temporary file, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with explained_writes(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with temporary.open("wb") as file:
+        with explained_writes(path), temporary.open("wb") as file:
             df.rechunk().write_parquet(
                 file,
                 compression="zstd",
@@ -108,8 +110,21 @@ def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PE
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def explained_writes(path: Path) -> Iterator[None]:
+    """Turn a failed write (disk full, read-only folder) into a DataError that says what to do."""
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"This file cannot be written: {error}",
+            file=path,
+            fix="free disk space or make the folder writable, and run it again",
+        ) from error
+
+
 def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a file that has been synced, and sync its folder so that the new name survives a power cut."""
+    """Rename a synced file, and sync its folder so that the new name survives a power cut."""
     temporary.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

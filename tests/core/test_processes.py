@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from mathse.core.errors import DataError
+from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
-from mathse.core.processes import worker_pool
+from mathse.core.processes import single_run, worker_pool
 from tests.closure import ROOT
 from tests.tiny import write_store
 
@@ -48,7 +48,7 @@ def test_each_process_has_one_thread_logs_alike_and_tells_what_went_wrong() -> N
 PARENT = """
 import sys, time
 from pathlib import Path
-from mathse.core.processes import worker_pool
+from mathse.core.processes import single_run, worker_pool
 from tests.core.test_processes import stay
 if __name__ == "__main__":
     pool = worker_pool(1)
@@ -94,3 +94,59 @@ def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
         and copy.get("b") == b"two"
         and copy._cache_bytes == store._cache_bytes
     )
+
+
+def is_running(process: int) -> bool:
+    stat = Path(f"/proc/{process}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+STAGE = """
+import os, sys, time
+from pathlib import Path
+from mathse.core.processes import end_with_dvc, worker_pool
+from tests.core.test_processes import stay
+if __name__ == "__main__":
+    end_with_dvc()
+    Path(sys.argv[1]).with_name("stage").write_text(str(os.getpid()))
+    pool = worker_pool(1)
+    pool.submit(stay, Path(sys.argv[1])).result()
+"""
+DVC = """
+import os, subprocess, sys
+subprocess.run(["bash", "-c", '"$0" -c "$1" "$2"; true', sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.parametrize("by_dvc", [True, False])
+def test_a_stage_and_its_workers_end_with_dvc(tmp_path: Path, by_dvc: bool) -> None:
+    """DVC runs a stage by a shell; SIGTERM to it alone reaches neither the shell nor the stage."""
+    started = tmp_path / "pid"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)} | ({"DVC_STAGE": "x"} if by_dvc else {})
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", DVC, STAGE, str(started)], cwd=ROOT, env=environment
+    )
+    while not started.exists():
+        assert dvc.poll() is None
+        time.sleep(0.02)
+    worker, stage = int(started.read_text()), int((tmp_path / "stage").read_text())
+    assert is_running(worker) and is_running(stage)
+    dvc.terminate()
+    dvc.wait()
+    deadline = time.monotonic() + (20 if by_dvc else 3)
+    while (is_running(worker) or is_running(stage)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert is_running(stage) is not by_dvc, "by hand in a terminal it goes on"
+    assert is_running(worker) is not by_dvc
+    if not by_dvc:
+        os.kill(stage, signal.SIGTERM)
+
+
+def test_a_second_run_is_refused_and_named(tmp_path: Path) -> None:
+    lock = tmp_path / "locks" / "score-r1"
+    with single_run(lock, "score r1"):
+        with pytest.raises(ParamError, match=f"score r1 runs already .* process {os.getpid()}"):
+            with single_run(lock, "score r1"):
+                raise AssertionError
+    with single_run(lock, "score r1"):
+        pass

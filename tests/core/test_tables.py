@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_the_old_table(
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match="disk full"):
         write_table(sample(5), file, sort_by=["key"])
     assert file.read_bytes() == before
     assert [left.name for left in tmp_path.iterdir()] == ["t.parquet"]
@@ -123,3 +123,17 @@ def test_missing_and_damaged_tables_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"not readable(.|\n)*cut.parquet"):
         read_table(tmp_path / "cut.parquet")
+
+
+def test_a_failed_write_says_which_file_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(DataError, match="cannot be written") as failure:
+        write_table(pl.DataFrame({"a": [1]}), tmp_path / "file" / "a.parquet", sort_by=["a"])
+    assert "free disk space" in str(failure.value)
+    if Path("/dev/full").exists():
+        full = tmp_path / "full"
+        full.mkdir()
+        (full / f".a.parquet.{os.getpid()}.tmp").symlink_to("/dev/full")
+        with pytest.raises(DataError, match="No space left") as failure:
+            write_table(pl.DataFrame({"a": [1]}), full / "a.parquet", sort_by=["a"])
+        assert str(full / "a.parquet") in str(failure.value) and not list(full.iterdir())
