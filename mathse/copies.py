@@ -24,6 +24,8 @@ PARTS = (
     "params.yaml",
     "machine.yaml",
     "dvc.yaml",
+    "imports.json",
+    "overrides.csv",
     ".dvcignore",
     ".gitignore",
 )
