@@ -112,7 +112,12 @@ def main() -> None:
     named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]
     change = [{"name": "change on eval, points", "format": "+.1f"}, {"name": "p", "format": "p"}]
     counts = ("solved", "by reflection", "still hard", "untried", "training rows")
-    columns = [{"name": "model"}, *named, *change, *({"name": count} for count in counts)]
+    columns = [
+        {"name": "model"},
+        *named,
+        *change,
+        *({"name": count, "format": ","} for count in counts),
+    ]
     rows = [round_row(line) for line in summary.rounds]
     write("default-rounds", {**about, "columns": columns, "rows": rows})
     columns = [{"name": name} for name in ("model", "against", "split")]
