@@ -212,7 +212,7 @@ def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdi
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:
-    """Turn SymPy's reply into a verdict."""
+    """Return the verdict of SymPy's reply."""
     return Verdict(reply.state, pending.found, reply.reason, pending.where)
 
 

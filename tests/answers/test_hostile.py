@@ -1,4 +1,4 @@
-"""Hostile input: a state each time, within the limit, under the memory cap, and the next answer is still right."""
+"""Hostile input: a state each time, within limits, and the next answer is still right."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_hostile_answer_gets_a_state() -> None:
         rows.append(
             {
                 "gold": matrix,
-                "response": f"So we get $$\\begin{{pmatrix}}1 & 2 \\\\ 3 & {len(rows)}+0\\end{{pmatrix}}$$.",
+                "response": f"So we get $${MATRIX.replace('4', f'{len(rows)}+0')}$$.",
                 "answer_type": "expression",
             }
         )

@@ -1,4 +1,4 @@
-"""Equivalence pairs of public test suites: all as expected but those decided otherwise, each with its reason."""
+"""Equivalence pairs of public test suites: all as expected but some, each with its reason."""
 
 from __future__ import annotations
 

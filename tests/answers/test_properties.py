@@ -1,4 +1,4 @@
-"""Properties: gold matches itself, another spelling of a value matches it, another value does not."""
+"""Properties: gold matches itself and other spellings of its value, but no other value."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ from mathse.answers.mentions import _occurrences, labels_in, mentioned
 from mathse.answers.options import read_options
 
 PHRASES = (
-    "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options|answer choices are|choice|so|"
-    "So on|also|thus|Hence|we get|we|conclude|\n|\n  |.|!|?|e.g.|3.5|5.| |x|12|(B)|**|:|=|İ|答案是|因此|$|1."
+    "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options|answer choices are|choice"
+    "|so|So on|also|thus|Hence|we get|we|conclude|\n|\n  |.|!|?|e.g.|3.5|5.| |x|12|(B)|**|:|=|İ|答案是"
+    "|因此|$|1."
 )
 WORDS = PHRASES.split("|")
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.lists(
@@ -41,8 +42,8 @@ def test_a_conclusion_is_what_the_pattern_calls_one(text: str) -> None:
 
 
 CONCLUSIONS = (
-    "so it is 5|Therefore 5|Thus|hence|In conclusion, 5|in summary|finally 5|we get 5|we find|we have|we obtain|"
-    "it follows|this means 5|I conclude|所以5|因此|故|综上|∴|\\therefore"
+    "so it is 5|Therefore 5|Thus|hence|In conclusion, 5|in summary|finally 5|we get 5|we find|we have"
+    "|we obtain|it follows|this means 5|I conclude|所以5|因此|故|综上|∴|\\therefore"
 )
 
 
@@ -69,8 +70,8 @@ def test_mentions_are_where_a_pattern_would_find_them(words: str, text: str) -> 
 
 
 LABELS = (
-    "option B|Choice: B|the letter B|选B|选项 B|figure B|Graph B|picture B|image B|shape B|(B)|( b )|[B]|"
-    "Options are many, but letter B"
+    "option B|Choice: B|the letter B|选B|选项 B|figure B|Graph B|picture B|image B|shape B|(B)|( b )"
+    "|[B]|Options are many, but letter B"
 )
 
 

@@ -134,8 +134,8 @@ def machine(facts: Facts, question: str) -> object:
 
 
 def sequence(facts: Facts, question: str) -> object:
-    place = 4 if "fifth" in question or "follows" in question else 3
-    return facts["start"] + place * facts["gap"]
+    index = 4 if "fifth" in question or "follows" in question else 3
+    return facts["start"] + index * facts["gap"]
 
 
 def polygon(facts: Facts, question: str) -> object:
@@ -263,12 +263,12 @@ def test_a_spinner_shows_every_sector_and_paper_between_them(level: int) -> None
         facts = family("spinner").facts(rng, level)
         pen = Pen(rng)
         family("spinner").draw(facts, pen)
-        places = [(x, y) for _, x, y in pen.glyphs]
+        centres = [(x, y) for _, x, y in pen.glyphs]
         assert [glyph for glyph, *_ in pen.glyphs] == [MARKS[colour] for colour in facts["around"]]
-        for (x, y), colour in zip(places, facts["around"], strict=True):
+        for (x, y), colour in zip(centres, facts["around"], strict=True):
             shade = pen.image.getpixel((round(x), round(y)))
             assert min(PALETTE, key=lambda name: math.dist(PALETTE[name], shade)) == colour  # type: ignore[arg-type]
-        for (x, y), (other_x, other_y) in zip(places, places[1:] + places[:1], strict=True):
+        for (x, y), (other_x, other_y) in zip(centres, centres[1:] + centres[:1], strict=True):
             between = (round((x + other_x) / 2), round((y + other_y) / 2))
             if level < 3:  # ten sectors leave a border of one pixel
                 assert pen.image.getpixel(between) == pen.paper, (seed, facts)
@@ -284,23 +284,23 @@ def test_worked_solutions_end_in_their_gold_answer(name: str) -> None:
             else worked.answer
         )
         assert last.split(":")[0] == gold, worked
-        path = worked.lines()
-        assert path[-1] == f"The answer to this problem is {worked.answer}."
-        assert [line.split(". ")[0] for line in path[:-1]] == [
+        lines = worked.lines()
+        assert lines[-1] == f"The answer to this problem is {worked.answer}."
+        assert [line.split(". ")[0] for line in lines[:-1]] == [
             str(n + 1) for n in range(len(worked.steps))
         ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_description_tells_facts_apart(name: str) -> None:
-    told: dict[str, str] = {}
+def test_the_description_distinguishes_facts(name: str) -> None:
+    described: dict[str, str] = {}
     for facts, _, _ in drawn(name):
         shown = {key: facts[key] for key in facts if key != "level"}
         if "around" in shown:
             shown["around"] = sorted(shown["around"])
         key = json.dumps(shown, sort_keys=True)
-        assert told.setdefault(family(name).describe(facts), key) == key
-    assert len(told) > 20
+        assert described.setdefault(family(name).describe(facts), key) == key
+    assert len(described) > 20
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -26,7 +26,7 @@ def changed(line: int, text: str) -> str:
     return "\n".join([*RIGHT[:line], text, *RIGHT[line + 1 :]])
 
 
-def test_the_right_path_has_no_fault_and_neither_has_one_with_terms_swapped() -> None:
+def test_the_right_trajectory_has_no_fault_and_neither_has_one_with_terms_swapped() -> None:
     assert first_fault("\n".join(RIGHT), STEPS, "B") is None
     assert first_fault(changed(1, "2. 4+7=11."), STEPS, "B") is None
     assert first_fault(changed(2, "3. 11*2=22."), STEPS, "B") is None
@@ -50,7 +50,7 @@ def test_the_first_fault_is_found_with_its_kind(line: int, text: str, kind: str)
     assert (fault.step, fault.kind) == (line + 1, kind)
 
 
-def test_a_path_that_stops_early_or_goes_on_is_wrong() -> None:
+def test_a_trajectory_that_stops_early_or_goes_on_is_wrong() -> None:
     early = first_fault("\n".join(RIGHT[:2]), STEPS, "B")
     late = first_fault("\n".join([*RIGHT, "5. More."]), STEPS, "B")
     assert early is not None and early.step == 2
@@ -74,12 +74,14 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
         [solved] = teacher.complete([Request("k", [], problem_id=name)], GREEDY)
         assert solved.text == row["solution"]
         lines = solved.text.splitlines()
-        for place in range(len(lines)):
-            path = "\n".join([*lines[:place], lines[place] + " 9999", *lines[place + 1 :]])
-            request = Request("k", [], task="annotate", problem_id=name, context={"response": path})
-            [said] = teacher.complete([request], GREEDY)
-            verdict = json.loads(said.text)
-            assert verdict["status"] == "WRONG" and verdict["error_step"] == place + 1
+        for index in range(len(lines)):
+            trajectory = "\n".join([*lines[:index], lines[index] + " 9999", *lines[index + 1 :]])
+            request = Request(
+                "k", [], task="annotate", problem_id=name, context={"response": trajectory}
+            )
+            [completion] = teacher.complete([request], GREEDY)
+            verdict = json.loads(completion.text)
+            assert verdict["status"] == "WRONG" and verdict["error_step"] == index + 1
             assert not re.search(
                 rf"(?<!\w){re.escape(row['answer'])}(?!\w)",
                 verdict["error_analysis"].replace("A ", ""),

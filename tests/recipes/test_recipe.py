@@ -144,16 +144,16 @@ def test_falsified_names_the_first_false_line() -> None:
     for _ in range(400):
         true = lines(rng)
         shown, found = falsified(list(true), rng)
-        told = shown.split("\n")
-        assert len(told) == len(true)
+        given = shown.split("\n")
+        assert len(given) == len(true)
         false = [
             number
-            for number, line in enumerate(told, start=1)
+            for number, line in enumerate(given, start=1)
             if line != f"{number}. {true[number - 1]}"
         ]
         last = false[0] if false else len(true)
         checks = [
-            render_step_diff(number, true[number - 1], told[number - 1])
+            render_step_diff(number, true[number - 1], given[number - 1])
             for number in range(1, last + 1)
         ]
         assert found == ", ".join(checks)
