@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 
 from mathse.answers.check_answer import Pending, Task, Verdict, judge
+from mathse.answers.sandbox import close_pipes, kill
 
 MIN_TASKS = 3_000
 """Below this, a further process costs more than it saves."""
@@ -69,13 +70,9 @@ class RuleWorker:
 
     def kill(self) -> None:
         """End the child, finished or not."""
-        self._process.kill()
-        self._process.wait()
+        kill(self._process)
         self._thread.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        close_pipes(self._process)
 
 
 def judge_chunks(

@@ -44,6 +44,20 @@ class Reply:
     reason: str
 
 
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a child process and wait for its end."""
+    process.kill()
+    process.wait()
+
+
+def close_pipes(process: subprocess.Popen[bytes]) -> None:
+    """Close the pipes to and from a dead process."""
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
 class _Worker:
     """One child process and its pipes."""
 
@@ -125,12 +139,8 @@ class _Worker:
         return dict(json.loads(line))
 
     def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        kill(self.process)
+        close_pipes(self.process)
 
 
 class Sandbox:

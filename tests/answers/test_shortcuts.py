@@ -16,7 +16,8 @@ from mathse.answers.mentions import _occurrences, labels_in, mentioned
 from mathse.answers.options import read_options
 
 PHRASES = (
-    "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options|answer choices are|choice"
+    "The answer is|ANSWER:|answers|ans|result =|solutions|#### 5|  ### 7|####|options"
+    "|answer choices are|choice"
     "|so|So on|also|thus|Hence|we get|we|conclude|\n|\n  |.|!|?|e.g.|3.5|5.| |x|12|(B)|**|:|=|İ|答案是"
     "|因此|$|1."
 )
@@ -42,7 +43,8 @@ def test_a_conclusion_is_what_the_pattern_calls_one(text: str) -> None:
 
 
 CONCLUSIONS = (
-    "so it is 5|Therefore 5|Thus|hence|In conclusion, 5|in summary|finally 5|we get 5|we find|we have"
+    "so it is 5|Therefore 5|Thus|hence|In conclusion, 5|in summary|finally 5|we get 5"
+    "|we find|we have"
     "|we obtain|it follows|this means 5|I conclude|所以5|因此|故|综上|∴|\\therefore"
 )
 

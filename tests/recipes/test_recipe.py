@@ -54,7 +54,7 @@ def processor() -> Any:
 
 
 def by_template(processor: Any, sample: Sample, *, answered: bool) -> dict[str, torch.Tensor]:
-    """Return what the processor makes of a sample through its chat template, one sample at a time."""
+    """Return what the processor makes of one sample through its chat template."""
     images = [Image.open(io.BytesIO(sample.png)).convert("RGB")] if sample.png else None
     content = [*[{"type": "image"}] * bool(images), {"type": "text", "text": sample.prompt}]
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
