@@ -71,6 +71,8 @@ def time_repro(folder: Path, *, force: bool) -> dict[str, Any]:
         wall_s = time.monotonic() - start
         if child.returncode != 0:
             raise SystemExit(f"dvc repro failed in {folder}:\n" + "\n".join(tail))
+        if not times.is_file():
+            raise SystemExit(f"dvc repro ran no stage in {folder}; --force runs all of them again")
         rows = [json.loads(line) for line in times.read_text(encoding="utf-8").splitlines()]
     return summarize(wall_s, bare_s, rows, imports, slowest)
 
