@@ -47,8 +47,8 @@ smoke: $(READY)  ## the whole pipeline on very little, in a copy
 real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folder-with-tabmwp-and-math-v
 	@test -d "$(DATA)/tabmwp" || { echo "No data: make real DATA=folder with tabmwp and math-v"; exit 1; }
 	mathse profile real --copy build/real
-	mathse import tabmwp $(DATA)/tabmwp --out build/real/data/import/tabmwp
-	mathse import math-vision $(DATA)/math-v --out build/real/data/import/math-vision
+	mathse --project build/real import tabmwp $(DATA)/tabmwp
+	mathse --project build/real import math-vision $(DATA)/math-v
 	cd build/real && dvc repro && mathse show
 
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)

@@ -1,4 +1,4 @@
-"""Rows that are a prompt and a response: ShareGPT and LLaVA, messages, prompt and completion, Alpaca, or columns.
+"""Rows of the general layouts: ShareGPT and LLaVA, messages, prompt and completion, Alpaca, columns.
 
 One row is one problem: a conversation of several turns is refused, because its later turns cannot
 stand alone. The final answer is taken from where the response states it. A row that `mathse export`
@@ -14,7 +14,7 @@ from typing import Any
 
 from mathse.answers import find_answer
 from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
-from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, require
 
 ORIGIN_COLUMN = "mathse"
 MAX_BARE_ANSWER_CHARS = 80
@@ -26,11 +26,14 @@ _RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale"
 _CHOICE_COLUMNS = ("choices", "options")
 _USERS = ("user", "human")
 _ASSISTANTS = ("assistant", "gpt", "bot")
+_MESSAGE_RULE = "messages have role and content"
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
+# "The answer is 4", "\\boxed{4}", "#### 4", "故选：B"
 _STATED = re.compile(
     r"\banswer\b|\\f?boxed|####|答案|故选|应选|选择?\s*[:：]?\s*[A-Ha-h①-⑧]|<answer>|\bsolution is\b",
     re.IGNORECASE,
 )
+# "So the final answer is: " before the answer
 _ONLY_STATED = re.compile(
     r"\s*(?:so |therefore,? )?(?:the )?(?:final |correct )?(?:answer|答案)\s*(?:is|是|为)?\s*[:：]?\s*",
     re.IGNORECASE,
@@ -45,21 +48,19 @@ def any_row(row: Row, file: DataFile) -> RawProblem:
     """
     if row.get(ORIGIN_COLUMN):
         return exported_problem(row)
-    if row.get("conversations") or row.get("messages"):
-        asked, response = turns(row.get("conversations") or row.get("messages"))
-        return prompt_problem(asked, response, row_images(row), row, file)
-    if isinstance(row.get("prompt"), list) and row.get("completion"):
+    if messages := row.get("conversations") or row.get("messages"):
+        prompt, response = turns(messages)
+    elif isinstance(row.get("prompt"), list) and row.get("completion"):
         completion = row["completion"]
-        both = [
-            *row["prompt"],
-            *(completion if isinstance(completion, list) else [_said("assistant", completion)]),
-        ]
-        asked, response = turns(both)
-        return prompt_problem(asked, response, row_images(row), row, file)
-    if row.get("instruction") and row.get("output"):
-        asked = "\n".join(filter(None, (text(row, "instruction"), text(row, "input", default=""))))
-        return prompt_problem(asked, text(row, "output"), row_images(row), row, file)
-    return column_problem(row, file)
+        if not isinstance(completion, list):
+            completion = [{"role": "assistant", "content": completion}]
+        prompt, response = turns([*row["prompt"], *completion])
+    elif row.get("instruction") and row.get("output"):
+        parts = (text(row, "instruction"), text(row, "input", default=""))
+        prompt, response = "\n".join(filter(None, parts)), text(row, "output")
+    else:
+        return column_problem(row, file)
+    return prompt_problem(prompt, response, row_images(row), row, file)
 
 
 def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
@@ -76,35 +77,30 @@ def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str,
     users = (*_USERS, tags.get("user_tag", "user"))
     assistants = (*_ASSISTANTS, tags.get("assistant_tag", "assistant"))
     if not isinstance(messages, list):
-        raise BadRow(
-            "messages are a list", "messages", messages, "a list of messages is expected here"
-        )
-    said: list[tuple[str, str]] = []
+        reason = "a list of messages is expected here"
+        raise BadRow("messages are a list", "messages", messages, reason)
+    found: list[tuple[str, str]] = []
     for message in messages:
         if not isinstance(message, dict):
-            raise BadRow(
-                "messages have role and content", "messages", message, "a message is an object"
-            )
+            raise BadRow(_MESSAGE_RULE, "messages", message, "a message is an object")
         role = _first(message, (tags.get("role_tag", ""), "role", "from"))
         content = _first(message, (tags.get("content_tag", ""), "content", "value"))
         if role in (tags.get("system_tag", "system"), "system"):
             continue
         who = "user" if role in users else "assistant" if role in assistants else ""
-        if not who:
-            raise BadRow(
-                "messages have role and content", "messages", role, "the role is none that is known"
-            )
-        said.append((who, _content(content)))
-    if [who for who, _ in said] != ["user", "assistant"]:
-        reason = (
-            f"the conversation has {len(said)} messages: one question and one answer are a problem"
-        )
-        raise BadRow("one question and one answer", "messages", [who for who, _ in said], reason)
-    return said[0][1], said[1][1]
+        require(who, _MESSAGE_RULE, "messages", role, "the role is none that is known")
+        found.append((who, _content(content)))
+    roles = [who for who, _ in found]
+    reason = (
+        f"the conversation has {len(found)} messages: one question and one answer are a problem"
+    )
+    is_one_turn = roles == ["user", "assistant"]
+    require(is_one_turn, "one question and one answer", "messages", roles, reason)
+    return found[0][1], found[1][1]
 
 
 def prompt_problem(
-    asked: str,
+    prompt: str,
     response: str,
     images: list[Picture],
     row: Row,
@@ -117,10 +113,9 @@ def prompt_problem(
     Raises:
         BadRow: if `<image>` and the images do not fit, or the response states no answer.
     """
-    count_images(asked, images)
-    question, choices = cut_prompt(asked)
-    listed = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
-    choices = choices or listed
+    count_images(prompt, images)
+    question, choices = cut_prompt(prompt)
+    choices = choices or next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
     answer = stated_answer(response, choices)
     return RawProblem(
         question=question,
@@ -141,37 +136,32 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     Raises:
         BadRow: if there is no question, or neither an answer nor a response that states one.
     """
-    asked = next(
-        (text(row, name) for name in _QUESTION_COLUMNS if isinstance(row.get(name), str)), None
-    )
-    if asked is None:
+    # The question and its choices: a column of choices counts before those in the prompt.
+    prompt = _first_text(row, _QUESTION_COLUMNS)
+    if prompt is None:
         known = ", ".join(name for name in row if not name.startswith("_"))
-        reason = f"no column of a question ({', '.join(_QUESTION_COLUMNS)}) or of messages; the row has {known}"
+        listed = ", ".join(_QUESTION_COLUMNS)
+        reason = f"no column of a question ({listed}) or of messages; the row has {known}"
         raise BadRow("row has a question", "row", known, reason)
     images = row_images(row)
-    count_images(asked, images)
-    question, choices = cut_prompt(asked)
-    listed = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), None)
-    if listed:
-        question, choices = question if not choices else asked.strip(), listed
-    response = next(
-        (text(row, name) for name in _RESPONSE_COLUMNS if isinstance(row.get(name), str)), ""
-    )
+    count_images(prompt, images)
+    question, choices = cut_prompt(prompt)
+    listed_choices = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), None)
+    if listed_choices:
+        question, choices = question if not choices else prompt.strip(), listed_choices
+
+    # The answer: from its column, else from where the response states it.
+    response = _first_text(row, _RESPONSE_COLUMNS) or ""
     given = next((row[name] for name in _ANSWER_COLUMNS if row.get(name) not in (None, "")), None)
-    if isinstance(given, list) and len(given) == 1:
-        given = given[0]
-    if given is None and not response:
-        raise BadRow(
-            "answer is given",
-            "answer",
-            None,
-            f"no column of an answer: {', '.join(_ANSWER_COLUMNS)}",
-        )
-    answer = (
-        stated_answer(response, choices)
-        if given is None
-        else short_answer(text({"answer": given}, "answer"), choices)
-    )
+    given = given[0] if isinstance(given, list) and len(given) == 1 else given
+    reason = f"no column of an answer: {', '.join(_ANSWER_COLUMNS)}"
+    require(given is not None or response, "answer is given", "answer", None, reason)
+    if given is None:
+        answer = stated_answer(response, choices)
+        solution = worked_solution(response, answer)
+    else:
+        answer = short_answer(text({"answer": given}, "answer"), choices)
+        solution = worked_solution(response, answer) or worked_solution(str(given), answer)
     return RawProblem(
         question=question,
         answer=answer,
@@ -181,8 +171,7 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
         subject=optional(row, "subject") or optional(row, "category") or "mathematics",
         level=integer(row, "level"),
         unit=optional(row, "unit"),
-        solution=worked_solution(response, answer)
-        or (worked_solution(str(given), answer) if given is not None else None),
+        solution=solution,
         meta=row_meta(row),
     )
 
@@ -194,15 +183,14 @@ def exported_problem(row: Row) -> RawProblem:
         BadRow: if the column `mathse` is damaged.
     """
     try:
-        told = json.loads(text(row, ORIGIN_COLUMN))
-        problem = {name: told[name] for name in ORIGIN_FIELDS}
-        solution, meta = told["response"], json.loads(told["meta"] or "{}")
+        origin = json.loads(text(row, ORIGIN_COLUMN))
+        fields = {name: origin[name] for name in ORIGIN_FIELDS}
+        solution, meta = origin["response"], json.loads(origin["meta"] or "{}")
     except (KeyError, TypeError, ValueError) as error:
         reason = f"the column that the export wrote is damaged: {error}"
-        raise BadRow(
-            "mathse column is whole", ORIGIN_COLUMN, row.get(ORIGIN_COLUMN), reason
-        ) from None
-    return RawProblem(**problem, images=row_images(row), solution=solution, meta=meta)
+        value = row.get(ORIGIN_COLUMN)
+        raise BadRow("mathse column is whole", ORIGIN_COLUMN, value, reason) from None
+    return RawProblem(**fields, images=row_images(row), solution=solution, meta=meta)
 
 
 ORIGIN_FIELDS = (
@@ -223,22 +211,18 @@ ORIGIN_FIELDS = (
 
 
 def stated_answer(response: str, choices: Sequence[str]) -> str:
-    """Return the final answer that a response states: in so many words, or by being nothing else.
+    """Return the final answer that a response states, or that it is.
 
     Raises:
         BadRow: if it states none. Guessing one would make a wrong gold answer.
     """
     bare = response.strip()
     short = "\n" not in bare and len(bare) <= MAX_BARE_ANSWER_CHARS
-    found = (
-        find_answer(bare, choices=tuple(choices))
-        if bare and (short or _STATED.search(bare))
-        else None
-    )
-    if not found:
-        reason = "the response does not say what its final answer is; gold answers are not guessed"
-        raise BadRow("answer is stated", "response", response, reason)
-    return found
+    is_stated = bare and (short or _STATED.search(bare))
+    found = find_answer(bare, choices=tuple(choices)) if is_stated else None
+    reason = "the response does not state its final answer; gold answers are not guessed"
+    require(found, "answer is stated", "response", response, reason)
+    return str(found)
 
 
 def short_answer(given: str, choices: Sequence[str]) -> str:
@@ -255,16 +239,12 @@ def worked_solution(response: str, answer: str) -> str | None:
     return None if not bare or bare == answer.strip(" .。()（）$") else response.strip()
 
 
-def count_images(asked: str, images: Sequence[Picture]) -> None:
-    """Check that a prompt has as many `<image>` as images, or none at all.
-
-    Raises:
-        BadRow: if it has not.
-    """
-    count = len(_IMAGE.findall(asked))
-    if count not in (0, len(images)):
-        reason = f"the prompt has {count} times <image>, the row {len(images)} images"
-        raise BadRow("image placeholders fit the images", "messages", asked, reason)
+def count_images(prompt: str, images: Sequence[Picture]) -> None:
+    """Raise BadRow unless a prompt has as many `<image>` as images, or none at all."""
+    count = len(_IMAGE.findall(prompt))
+    fits = count in (0, len(images))
+    reason = f"the prompt has {count} times <image>, the row {len(images)} images"
+    require(fits, "image placeholders fit the images", "messages", prompt, reason)
 
 
 def row_images(row: Row) -> list[Picture]:
@@ -290,33 +270,24 @@ def _first(message: Mapping[str, Any], names: Sequence[str]) -> Any:
     return next((message[name] for name in names if name and name in message), None)
 
 
-def _said(role: str, content: object) -> Row:
-    return {"role": role, "content": content}
+def _first_text(row: Row, names: Sequence[str]) -> str | None:
+    return next((text(row, name) for name in names if isinstance(row.get(name), str)), None)
 
 
 def _content(content: object) -> str:
     """Return the text of a message; an image among its parts is written as `<image>`."""
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        parts = []
-        for part in content:
-            kind = part.get("type") if isinstance(part, dict) else None
-            if kind == "image":
-                parts.append("<image>")
-            elif kind == "text" and isinstance(part.get("text"), str):
-                parts.append(part["text"])
-            else:
-                raise BadRow(
-                    "messages have role and content",
-                    "messages",
-                    part,
-                    "a part is an image or a text",
-                )
-        return "\n".join(parts)
-    raise BadRow(
-        "messages have role and content",
-        "messages",
-        content,
-        "the content is neither text nor parts",
-    )
+    if not isinstance(content, list):
+        reason = "the content is neither text nor parts"
+        raise BadRow(_MESSAGE_RULE, "messages", content, reason)
+    parts = []
+    for part in content:
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind == "image":
+            parts.append("<image>")
+        elif kind == "text" and isinstance(part.get("text"), str):
+            parts.append(part["text"])
+        else:
+            raise BadRow(_MESSAGE_RULE, "messages", part, "a part is an image or a text")
+    return "\n".join(parts)

@@ -17,34 +17,26 @@ from mathse.datasets.fields import (
     text,
     texts,
 )
-from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Row, Source
+from mathse.datasets.general_layouts import named_files
+from mathse.datasets.protocol import DataFile, RawProblem, Row, Source, require
 
-_NUMBERED = re.compile(r"<image\d+>")
+_NUMBERED = re.compile(r"<image\d+>")  # <image2>
 _LANGUAGES = {"english": "en", "chinese": "zh", "persian": "fa"}
 _GPS = "geometry problem solving"
 
 
-def split_files(
-    root: Path, splits: Sequence[str], *, images: Sequence[str] = ("", "images")
-) -> list[DataFile]:
+def split_files(root: Path, *splits: str, images: Sequence[str] = ("", "images")) -> list[DataFile]:
     """List SPLIT.jsonl, SPLIT.json or SPLIT*.parquet for each split, in the folder or its data/."""
     found = []
     for split in splits:
-        for folder in (root, root / "data"):
-            roots = tuple(base / name for base in (root, folder) for name in images)
-            named = [folder / f"{split}{suffix}" for suffix in (".jsonl", ".json", ".parquet")]
-            files = [path for path in named if path.is_file()][:1] or sorted(
-                folder.glob(f"{split}-*.parquet")
-            )
-            if files:
-                found += [DataFile(path, split, roots) for path in files]
-                break
+        names = [f"{split}{end}" for end in (".jsonl", ".json", ".parquet", "-*.parquet")]
+        found += named_files(root, ("", "data"), {split: names}, images)
     return found
 
 
 def math_vision_files(root: Path) -> Sequence[DataFile]:
     """List test and testmini; where both are there, testmini is a part of test and left out."""
-    return split_files(root, ["test"]) or split_files(root, ["testmini"])
+    return split_files(root, "test") or split_files(root, "testmini")
 
 
 def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
@@ -69,19 +61,16 @@ def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
 
 def math_vista_files(root: Path) -> Sequence[DataFile]:
     """List testmini and test."""
-    return split_files(root, ["testmini", "test"])
+    return split_files(root, "testmini", "test")
 
 
 def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a MathVista row into a problem; meta tells what its scoring needs and whether it is of the GPS subset."""
+    """Turn a MathVista row into a problem; meta has what scoring needs, and `gps` for the subset."""
     about = struct(row, "metadata")
     choices = texts(row, "choices")
     kind = text(row, "answer_type", default="text")
-    answer_type = (
-        "choice"
-        if choices
-        else {"integer": "number", "float": "number", "list": "set"}.get(kind, "text")
-    )
+    known = {"integer": "number", "float": "number", "list": "set"}
+    answer_type = "choice" if choices else known.get(kind, "text")
     task = text(about, "task", default="")
     return RawProblem(
         question=text(row, "question"),
@@ -106,7 +95,7 @@ def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
 
 def math_verse_files(root: Path) -> Sequence[DataFile]:
     """List testmini (five versions of each problem) and testmini_text_only (the sixth, without images)."""
-    return split_files(root, ["testmini", "testmini_text_only"], images=("images", ""))
+    return split_files(root, "testmini", "testmini_text_only", images=("images", ""))
 
 
 def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
@@ -131,15 +120,9 @@ def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
         "question_type": kind,
     }
     if kind.startswith("multi") and not choices:
-        count = len(shown) or 4
-        if bare_letter(answer) is None:
-            raise BadRow(
-                "choice letter exists",
-                "answer",
-                answer,
-                "a multiple choice is answered by a letter",
-            )
-        choices = [letter(at) for at in range(count)]
+        reason = "a multiple choice is answered by a letter"
+        require(bare_letter(answer), "choice letter exists", "answer", answer, reason)
+        choices = [letter(index) for index in range(len(shown) or 4)]
         meta["choices"] = shown
     images = [] if version.lower() == "text only" else pictures(row.get("image"))
     return RawProblem(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mathse.core.errors import DataError
@@ -18,13 +18,7 @@ from mathse.datasets.conversations import (
 from mathse.datasets.fields import pictures, text
 from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Row, Source
 
-_SPLITS = (
-    ("train", "train"),
-    ("validation", "validation"),
-    ("val", "val"),
-    ("dev", "dev"),
-    ("testmini", "testmini"),
-)
+_SPLITS = ("train", "validation", "val", "dev", "testmini", "test")
 _IGNORED = (
     "dataset_info.json",
     "dataset_infos.json",
@@ -38,10 +32,7 @@ _IGNORED = (
 def split_of(stem: str) -> str | None:
     """Guess the split from a file's name: a word in it such as train, val or test."""
     words = re.split(r"[^a-z0-9]+", stem.lower())
-    for word, split in (*_SPLITS, ("test", "test")):
-        if word in words:
-            return split
-    return None
+    return next((split for split in _SPLITS if split in words), None)
 
 
 def row_files(root: Path, suffixes: Sequence[str], *, deep: bool = False) -> list[DataFile]:
@@ -56,6 +47,40 @@ def row_files(root: Path, suffixes: Sequence[str], *, deep: bool = False) -> lis
         for path in paths
         if path.suffix in suffixes and path.name not in _IGNORED and not path.name.startswith(".")
     ]
+
+
+def named_files(
+    root: Path,
+    folders: Sequence[str],
+    names: Mapping[str, Sequence[str]],
+    images: Sequence[str] = ("",),
+) -> list[DataFile]:
+    """List data files with fixed names, from the first folder that has any.
+
+    Args:
+        root: the data set's folder.
+        folders: where to look, relative to it; `*` stands for any name.
+        names: for each split the names (or patterns) of its file; the first that exists counts.
+        images: folders of images, relative to the data set's folder and to the files' folder.
+    """
+    for folder in (base for name in folders for base in _folders(root, name)):
+        roots = tuple(dict.fromkeys(base / name for base in (root, folder) for name in images))
+        found = [
+            DataFile(path, split, roots)
+            for split, patterns in names.items()
+            for path in next(filter(None, (_matches(folder, one) for one in patterns)), [])
+        ]
+        if found:
+            return found
+    return []
+
+
+def _folders(root: Path, pattern: str) -> list[Path]:
+    return [root / pattern] if "*" not in pattern else _matches(root, pattern, folders=True)
+
+
+def _matches(folder: Path, pattern: str, *, folders: bool = False) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_dir() == folders)
 
 
 def image_roots(top: Path, file: Path) -> tuple[Path, ...]:
@@ -128,20 +153,13 @@ def factory_problem(row: Row, file: DataFile) -> RawProblem:
         )
         return prompt_problem(asked, response, images, row, file)
     if row.get(columns.get("history", "history")):
+        turns_before = row.get("history")
         raise BadRow(
-            "one question and one answer",
-            "history",
-            row.get("history"),
-            "the row has earlier turns",
+            "one question and one answer", "history", turns_before, "the row has earlier turns"
         )
-    asked = "\n".join(
-        part
-        for part in (
-            text(row, columns.get("prompt", "instruction")),
-            text(row, columns.get("query", "input"), default=""),
-        )
-        if part.strip()
-    )
+    prompt = text(row, columns.get("prompt", "instruction"))
+    query = text(row, columns.get("query", "input"), default="")
+    asked = "\n".join(part for part in (prompt, query) if part.strip())
     return prompt_problem(asked, text(row, columns.get("response", "output")), images, row, file)
 
 

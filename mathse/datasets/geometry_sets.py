@@ -13,47 +13,29 @@ from pathlib import Path
 from typing import Any
 
 from mathse.datasets.fields import integer, letter, optional, text, texts
+from mathse.datasets.general_layouts import named_files
 from mathse.datasets.image_files import array_to_png
-from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
+from mathse.datasets.protocol import DataFile, Picture, RawProblem, Row, Source, require
 
 _TRAIN_PICKLES = ("train.pk", "Mix-train.pk", "GeoQA-train.pk", "Backtrans-train.pk")
-_NUMBER_SLOT = re.compile(r"\bN_(\d+)\b")
+_SPLITS = ("train", "val", "test")
+_NUMBER_SLOT = re.compile(r"\bN_(\d+)\b")  # N_0
 
 
 def geoqa_files(root: Path) -> Sequence[DataFile]:
     """List one training pickle (they contain one another), dev.pk, and test.pk or new-test.pk."""
-    found = []
-    for folder in (
-        root,
-        *sorted(path for path in root.glob("*") if path.is_dir()),
-        *sorted(root.glob("data/*")),
-    ):
-        train = next((folder / name for name in _TRAIN_PICKLES if (folder / name).is_file()), None)
-        test = next(
-            (folder / name for name in ("test.pk", "new-test.pk") if (folder / name).is_file()),
-            None,
-        )
-        dev = next(
-            (folder / name for name in ("dev.pk", "val.pk") if (folder / name).is_file()), None
-        )
-        found = [
-            DataFile(path, split)
-            for path, split in ((train, "train"), (dev, "dev"), (test, "test"))
-            if path
-        ]
-        if found:
-            break
-    return found
+    names = {
+        "train": _TRAIN_PICKLES,
+        "dev": ("dev.pk", "val.pk"),
+        "test": ("test.pk", "new-test.pk"),
+    }
+    return named_files(root, ("", "*", "data/*"), names)
 
 
 def unigeo_files(root: Path) -> Sequence[DataFile]:
     """List the pickles of the calculation problems."""
-    for folder in (root, root / "UniGeo", root / "datasets" / "UniGeo"):
-        paths = [(folder / f"calculation_{split}.pk", split) for split in ("train", "val", "test")]
-        found = [DataFile(path, split) for path, split in paths if path.is_file()]
-        if found:
-            return found
-    return []
+    names = {split: (f"calculation_{split}.pk",) for split in ("train", "val", "test")}
+    return named_files(root, ("", "UniGeo", "datasets/UniGeo"), names)
 
 
 def pickled_problem(row: Row, file: DataFile) -> RawProblem:
@@ -65,28 +47,21 @@ def pickled_problem(row: Row, file: DataFile) -> RawProblem:
     question = _fill_numbers(text(row, name), row.get("numbers"))
     choices = texts(row, "choices") or [_plain(value) for value in row.get("choice_nums") or ()]
     label = row.get("label")
-    if label is None or isinstance(label, bool) or not str(label).lstrip("-").isdigit():
-        raise BadRow(
-            "label is a whole number",
-            "label",
-            label,
-            "the number of the right choice is expected here",
-        )
-    if not 0 <= int(label) < len(choices):
-        reason = f"the label names choice {label} (from 0), and there are {len(choices)}"
-        raise BadRow("choice letter exists", "label", label, reason)
-    if row.get("image") is None:
-        raise BadRow("image is there", "image", None, "the row has no picture")
-    program = row.get("manual_program")
+    is_number = not isinstance(label, bool) and str(label).lstrip("-").isdigit()
+    reason = "the number of the right choice is expected here"
+    require(is_number, "label is a whole number", "label", label, reason)
+    index = int(str(label))
+    reason = f"the label names choice {label} (from 0), and there are {len(choices)}"
+    require(0 <= index < len(choices), "choice letter exists", "label", label, reason)
+    has_image = row.get("image") is not None
+    require(has_image, "image is there", "image", None, "the row has no picture")
     meta: Row = {"id": str(row.get("id", row.get("_key", "")))}
-    if isinstance(program, list | tuple):
-        meta["program"] = [str(step) for step in program]
-    points = row.get("formal_point")
-    if isinstance(points, list | tuple):
-        meta["points"] = [str(point) for point in points]
+    for key, name in (("program", "manual_program"), ("points", "formal_point")):
+        if isinstance(row.get(name), list | tuple):
+            meta[key] = [str(part) for part in row[name]]
     return RawProblem(
         question=question,
-        answer=letter(int(label)),
+        answer=letter(index),
         choices=choices,
         answer_type="choice",
         images=[Picture(data=array_to_png(row["image"]))],
@@ -99,22 +74,14 @@ def pickled_problem(row: Row, file: DataFile) -> RawProblem:
 
 def geometry3k_files(root: Path) -> Sequence[DataFile]:
     """List data.json (or ex.json) of each problem: SPLIT/NUMBER/data.json beside img_diagram.png."""
+    bases = (root, root / "geometry3k", root / "data" / "geometry3k")
+    base = next((path for path in bases if any((path / split).is_dir() for split in _SPLITS)), root)
     found = []
-    base = next(
-        (
-            path
-            for path in (root, root / "geometry3k", root / "data" / "geometry3k")
-            if _has_splits(path)
-        ),
-        root,
-    )
-    for split in ("train", "val", "test"):
+    for split in _SPLITS:
         folders = sorted((base / split).glob("*"), key=lambda path: (len(path.name), path.name))
         for folder in folders:
-            data = next(
-                (folder / name for name in ("data.json", "ex.json") if (folder / name).is_file()),
-                None,
-            )
+            names = [folder / name for name in ("data.json", "ex.json")]
+            data = next((path for path in names if path.is_file()), None)
             if data is not None:
                 found.append(DataFile(data, split, (folder,), form="object"))
     return found
@@ -137,18 +104,14 @@ def geometry3k_problem(row: Row, file: DataFile) -> RawProblem:
     )
 
 
-def _has_splits(root: Path) -> bool:
-    return any((root / split).is_dir() for split in ("train", "val", "test"))
-
-
 def _fill_numbers(question: str, numbers: object) -> str:
     """Write the numbers of a question where it has slots such as N_0."""
     if not isinstance(numbers, list | tuple):
         return question
 
     def fill(match: re.Match[str]) -> str:
-        at = int(match[1])
-        return _plain(numbers[at]) if at < len(numbers) else match[0]
+        index = int(match[1])
+        return _plain(numbers[index]) if index < len(numbers) else match[0]
 
     return _NUMBER_SLOT.sub(fill, question)
 

@@ -1,4 +1,4 @@
-"""The words that all sources share: a data file, a problem of a problem, a row that cannot become one."""
+"""What all sources share: a data file, a raw problem, a row that cannot become one."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ class BadRow(Exception):
         self.reason = reason
 
 
+def require(passed: object, rule: str, field: str, value: object, reason: str) -> None:
+    """Raise BadRow with these arguments unless the check passed."""
+    if not passed:
+        raise BadRow(rule, field, value, reason)
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image as a row names it: a path below the data set, or its bytes."""
@@ -43,7 +49,7 @@ class DataFile:
 
     Attributes:
         path: where it lies.
-        split: the split that its rows belong to, if the file tells.
+        split: the split that its rows belong to, if the file has one.
         roots: folders in which image paths of its rows are looked up, in this order.
         form: "rows" for many rows; "object" for a JSON file that is one row.
         note: anything that the reader of the rows needs to know of the file.
@@ -58,9 +64,9 @@ class DataFile:
 
 @dataclass
 class RawProblem:
-    """A problem as a data set tells it, before anything is checked.
+    """A problem as a data set has it, before anything is checked.
 
-    `answer_type` and `language` are worked out where they are None. `source` is the data set that
+    `answer_type` and `language` are guessed where they are None. `source` is the data set that
     an exported row came from in the first place. See the Problem table for the rest.
     """
 
@@ -95,10 +101,9 @@ class Source:
         expects: what must lie at the given path.
         home: where the original lives.
         licence: under which terms, as its authors state them.
-        files: lists the data files below a path, in a fixed order; none if the layout is another
-            one.
-        adapt: turns one row into a problem (or several, where one row holds several problems).
-        note: what a user should know, such as a detail of the layout that is not documented.
+        files: lists the data files below a path, in a fixed order; none in another layout.
+        adapt: turns a row into a raw problem, or into several.
+        note: what else a user should know.
     """
 
     name: str

@@ -6,31 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mathse.datasets.fields import integer, optional, pictures, text, texts
+from mathse.datasets.general_layouts import named_files
 from mathse.datasets.protocol import DataFile, Picture, RawProblem, Row, Source
 
 _SPLITS = ("train", "dev", "test")
 
 
 def tabmwp_files(root: Path) -> Sequence[DataFile]:
-    """List problems.jsonl (images by path), else the problems_*.json of the original with tables/ beside them."""
+    """List problems.jsonl (images by path), else the original problems_*.json with tables/."""
     lines = root / "problems.jsonl"
     if lines.is_file():
         return [DataFile(lines, roots=(root,))]
-    for folder in (root, root / "tabmwp", root / "data" / "tabmwp"):
-        found = [
-            DataFile(folder / f"problems_{split}{part}.json", split, (folder / "tables", folder))
-            for split in _SPLITS
-            for part in ("", "1k")
-            if (folder / f"problems_{split}{part}.json").is_file()
-        ]
-        whole = {file.split for file in found if not file.path.stem.endswith("1k")}
-        if found:  # problems_dev1k.json is a part of problems_dev.json
-            return [
-                file
-                for file in found
-                if file.split not in whole or not file.path.stem.endswith("1k")
-            ]
-    return []
+    # problems_dev1k.json is a part of problems_dev.json.
+    names = {split: (f"problems_{split}.json", f"problems_{split}1k.json") for split in _SPLITS}
+    return named_files(root, ("", "tabmwp", "data/tabmwp"), names, images=("tables", ""))
 
 
 def tabmwp_problem(row: Row, file: DataFile) -> RawProblem:
@@ -38,18 +27,12 @@ def tabmwp_problem(row: Row, file: DataFile) -> RawProblem:
     name = text(row, "id", default=text(row, "_key", default=""))
     choices = texts(row, "choices")
     kind = text(row, "ans_type", default="")
-    answer = text(row, "answer")
-    answer_type = (
-        "choice"
-        if choices
-        else "number"
-        if kind in ("integer_number", "decimal_number")
-        else "text"
-    )
+    is_number = kind in ("integer_number", "decimal_number")
+    answer_type = "choice" if choices else "number" if is_number else "text"
     known = ("table_title", "table", "ques_type", "ans_type", "row_num", "column_num")
     return RawProblem(
         question=text(row, "question"),
-        answer=answer,
+        answer=text(row, "answer"),
         choices=choices,
         answer_type=answer_type,
         images=pictures(row.get("image")) or [Picture(path=f"{name}.png")],
