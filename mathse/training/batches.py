@@ -28,12 +28,12 @@ class Batch:
     Attributes:
         inputs: prompts padded on the left, targets on the right: [B, S].
         labels_BT: target tokens, -100 where there are none.
-        span_BT: True for tokens of the weighted spans.
+        weights_BT: what each target token counts, 0 where there is none.
     """
 
     inputs: Features
     labels_BT: Tensor
-    span_BT: Tensor
+    weights_BT: Tensor
 
 
 def plan_batches(
@@ -85,8 +85,10 @@ def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list
     return batches
 
 
-def make_batch(rows: Sequence[Row], builder: InputBuilder) -> Batch:
+def make_batch(rows: Sequence[Row], builder: InputBuilder, span_weight: float = 1.0) -> Batch:
     """Build the inputs of some rows: the prompts exactly as generation sees them, then the targets.
+
+    Tokens of a row's weighted span count `span_weight` times as much as others.
 
     Raises:
         DataError: if a row has no target tokens.
@@ -94,19 +96,15 @@ def make_batch(rows: Sequence[Row], builder: InputBuilder) -> Batch:
     inputs = builder.batch([row.text for row in rows], [row.image_ids for row in rows])
     longest = max(len(row.target_ids) for row in rows)
     labels_BT = torch.full((len(rows), longest), IGNORED)
+    weights_BT = torch.zeros(len(rows), longest)
     for index, row in enumerate(rows):
         if not row.target_ids:
             raise DataError(
                 f"Training row {row.key} has no target tokens.", rule="a target is not empty"
             )
         labels_BT[index, : len(row.target_ids)] = torch.tensor(row.target_ids)
+        weights_BT[index, : len(row.target_ids)] = 1.0
+        weights_BT[index, slice(*row.weighted_span)] *= span_weight
     known_BT = labels_BT != IGNORED
     tokens_BT = labels_BT.masked_fill(~known_BT, builder.tokenizer.pad_token_id)
-    position_T = torch.arange(longest)
-    spans = [
-        (first <= position_T) & (position_T < last)
-        for first, last in (r.weighted_span for r in rows)
-    ]
-    return Batch(
-        append_tokens(inputs, tokens_BT, known_BT), labels_BT, torch.stack(spans) & known_BT
-    )
+    return Batch(append_tokens(inputs, tokens_BT, known_BT), labels_BT, weights_BT)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import inspect
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,7 +26,7 @@ from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
 from mathse.training.checkpoints import Checkpoints, writing
-from mathse.training.examples import Example, Row, examples_digest, make_rows
+from mathse.training.examples import Example, examples_digest, make_rows
 from mathse.training.report import TrainReport
 from mathse.training.weights import load_model, parameter_groups, save_model
 
@@ -68,7 +67,7 @@ def finetune(
         seed: of the order of the rows and of any dropout.
         images: where image ids lead; None for text alone.
         checkpoints: their folder; this run's are removed once the model is written.
-        curve: where the loss curve goes, a *.tsv or *.csv.
+        curve: where the loss curve goes, a *.tsv.
         label: names the run in the progress.
         micro_batch_size: rows per forward pass and process; 0: the whole batch at once.
         save_every_steps: how often a checkpoint is written; 0: never.
@@ -133,10 +132,15 @@ def finetune(
     if start:
         log.info("%s: goes on from step %d of %d", label, start, len(plan))
     elif accelerator.is_main_process:
-        _show_labels(rows[plan[0][0]], builder)
+        first = rows[plan[0][0]]  # logged so that a wrong mask is seen at once
+        log.info("first prompt: %r", first.text)
+        log.info("first labels: %r", builder.tokenizer.decode(list(first.target_ids)))
 
     # The steps.
-    batches = _micro_batches(rows, plan[start:], builder, accelerator, micro)
+    def make(indices: Sequence[int]) -> Batch:
+        return make_batch([rows[index] for index in indices], builder, config.span_weight)
+
+    batches = _micro_batches(plan[start:], accelerator, micro, make)
     steps: Any = range(start, len(plan))
     if accelerator.is_main_process:
         steps = track(steps, total=len(steps), label=label, unit="steps")
@@ -177,19 +181,17 @@ def finetune(
 
 
 def _micro_batches(
-    rows: Sequence[Row],
     plan: Sequence[Sequence[int]],
-    builder: InputBuilder,
     accelerator: Accelerator,
     micro: int,
+    make: Callable[[Sequence[int]], Batch],
 ) -> Iterator[list[Batch]]:
     """Yield each step's batches for this process; a thread prepares them one step ahead."""
     rank, processes = accelerator.process_index, accelerator.num_processes
 
     def prepare(indices: Sequence[int]) -> list[Batch]:
-        part = [rows[index] for index in indices[rank::processes]]
-        starts = range(0, len(part), micro)
-        return [make_batch(part[start : start + micro], builder) for start in starts]
+        part = indices[rank::processes]
+        return [make(part[start : start + micro]) for start in range(0, len(part), micro)]
 
     with ThreadPoolExecutor(1) as pool:
         ahead = [pool.submit(prepare, indices) for indices in plan[:1]]
@@ -208,16 +210,14 @@ def _train_step(
     keep_logits: bool,
 ) -> tuple[float, float]:
     """Take an optimizer step; return the mean loss per target token and the gradients' norm."""
-    weight = config.span_weight
-    counted = torch.tensor(
-        sum(float(_weights(batch, weight).sum()) for batch in batches), device=accelerator.device
-    )
+    weights = sum(float(batch.weights_BT.sum()) for batch in batches)
+    counted = torch.tensor(weights, device=accelerator.device)
     total_weight = float(accelerator.reduce(counted, "sum"))
     loss_sum = torch.zeros((), device=accelerator.device)
     for index, batch in enumerate(batches):
         last = index == len(batches) - 1
         with nullcontext() if last else accelerator.no_sync(model):
-            loss = _loss(model, batch, accelerator.device, keep_logits, weight)
+            loss = _loss(model, batch, accelerator.device, keep_logits)
             # Gradients are averaged over processes; the loss is a mean over all tokens of a step.
             accelerator.backward(loss * (accelerator.num_processes / total_weight))
         loss_sum += loss.detach()
@@ -227,15 +227,7 @@ def _train_step(
     return float(accelerator.reduce(loss_sum, "sum")) / total_weight, float(norm)
 
 
-def _weights(batch: Batch, span_weight: float) -> Tensor:
-    """Return the weight of each target token, 0 where there is none: [B, T]."""
-    weights_BT = (batch.labels_BT != IGNORED).float()
-    return torch.where(batch.span_BT, span_weight * weights_BT, weights_BT)
-
-
-def _loss(
-    model: Any, batch: Batch, device: torch.device, keep_logits: bool, span_weight: float
-) -> Tensor:
+def _loss(model: Any, batch: Batch, device: torch.device, keep_logits: bool) -> Tensor:
     """Return the weighted sum of the target tokens' cross-entropy."""
     targets = batch.labels_BT.shape[1]
     inputs: dict[str, Any] = {name: value.to(device) for name, value in batch.inputs.items()}
@@ -249,7 +241,7 @@ def _loss(
         ignore_index=IGNORED,
         reduction="none",
     )
-    return (losses_N * _weights(batch, span_weight).to(device).flatten()).sum()
+    return (losses_N * batch.weights_BT.to(device).flatten()).sum()
 
 
 def _schedule(step: int, steps: int, warmup_ratio: float) -> float:
@@ -271,22 +263,13 @@ def _not_finite(loss: float, norm: float, step: int, keys: Sequence[str], init: 
     )
 
 
-def _show_labels(row: Row, builder: InputBuilder) -> None:
-    """Log a prompt and its labels, so that a wrong mask is seen at once."""
-    labels = builder.tokenizer.decode(list(row.target_ids), skip_special_tokens=False)
-    log.info("first prompt: %r", row.text)
-    log.info("first labels: %r", labels)
-
-
 def _write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:
     """Write a row for every `CURVE_EVERY_STEPS`: the mean loss since the row before."""
+    lines = ["step\tloss\tlearning_rate"]
+    for start in range(0, len(losses), CURVE_EVERY_STEPS):
+        part = losses[start : start + CURVE_EVERY_STEPS]
+        end = start + len(part)
+        rate = config.learning_rate * _schedule(end - 1, len(losses), config.warmup_ratio)
+        lines.append(f"{end}\t{sum(part) / len(part):.6f}\t{rate:.6g}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        delimiter = "\t" if path.suffix == ".tsv" else ","
-        writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
-        writer.writerow(["step", "loss", "learning_rate"])
-        for start in range(0, len(losses), CURVE_EVERY_STEPS):
-            part = losses[start : start + CURVE_EVERY_STEPS]
-            end = start + len(part)
-            rate = config.learning_rate * _schedule(end - 1, len(losses), config.warmup_ratio)
-            writer.writerow([end, f"{sum(part) / len(part):.6f}", f"{rate:.6g}"])
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -139,8 +139,8 @@ def test_the_loss_is_that_of_each_row_alone(
         wanted += float(each.sum() + (span_weight - 1) * each[slice(*r.weighted_span)].sum())
     for keep in (True, False):
         with torch.no_grad():
-            batch = make_batch(rows, builder)
-            loss = _loss(model, batch, torch.device("cpu"), keep, span_weight)
+            batch = make_batch(rows, builder, span_weight)
+            loss = _loss(model, batch, torch.device("cpu"), keep)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 

@@ -305,7 +305,7 @@ processes = int(sys.argv.pop())
 tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
 report = train(
     examples(), processes=processes, init=tiny, out=out, config=changed(steps=40), seed=0,
-    images=ImageStore(images), checkpoints=work / "kept", curve=work / "curve.csv", cpu=True,
+    images=ImageStore(images), checkpoints=work / "kept", curve=work / "curve.tsv", cpu=True,
     save_every_steps=3,
 )
 print("resumed from", report.resumed_from)
@@ -397,5 +397,5 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
     assert last.returncode == 0 and int(output.split()[-1]) >= 12
     assert first.communicate()[0].split()[-1] == "0" and first.returncode == 0
     assert folder_digest(whole / "model") == folder_digest(killed / "model")
-    assert (whole / "curve.csv").read_bytes() == (killed / "curve.csv").read_bytes()
+    assert (whole / "curve.tsv").read_bytes() == (killed / "curve.tsv").read_bytes()
     assert not (killed / "kept").exists()
