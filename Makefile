@@ -28,7 +28,8 @@ show: $(READY)  ## show what the rounds brought
 	mathse show
 
 control: $(READY)  ## spend the rounds' fine-tuning steps on r0's rows alone
-	dvc repro control/dvc.yaml
+	mathse profile control
+	dvc repro
 	mathse show
 
 test: $(READY)  ## run the tests

@@ -112,15 +112,13 @@ def show(data: DataOption = None) -> None:
     """Show accuracy by round, problems by state, benchmarks."""
     from mathse.core.params import load_params
     from mathse.report.benchmark_tables import render_benchmarks
-    from mathse.report.control import control_is_outdated
     from mathse.report.summary import render, summarize
 
     data = _data(data)
     params = data.parent / "params.yaml"
-    rounds = list(load_params(params).rounds) if params.is_file() else None
+    settings = load_params(params) if params.is_file() else None
+    rounds = [*settings.rounds, *settings.controls] if settings else None
     render(summarize(data, rounds), sys.stdout)
-    if rounds is not None and control_is_outdated(data.parent):
-        typer.echo("The control belongs to other data or params: `make control` runs it again.")
     render_benchmarks(data, sys.stdout, rounds)
 
 
@@ -231,7 +229,7 @@ def suspects(
         float, typer.Option(help="Least share of a problem's trajectories that agree.")
     ] = 0.5,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the list as CSV, for overrides.csv.")
+        Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")
     ] = None,
     data: DataOption = None,
 ) -> None:

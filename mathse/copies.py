@@ -19,15 +19,13 @@ PARTS = (
     "stages",
     "models",
     "profiles",
-    "control",
     "queries",
     "params.yaml",
     "machine.yaml",
     "dvc.yaml",
-    "imports.json",
-    "overrides.csv",
     ".dvcignore",
     ".gitignore",
+    ".dvc/plots",
 )
 _IDENTITY = {"user.name": "MathSE", "user.email": "mathse@localhost"}
 

@@ -73,8 +73,16 @@ def empty(table: type[schemas.Table]) -> pl.DataFrame:
     return pl.DataFrame(schema=schemas.column_types(table))
 
 
-def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
-    """Write a metrics file for `dvc metrics show`: floats rounded to six places."""
+def write_metrics(
+    path: Path, values: Mapping[str, Any], details: Mapping[str, Any] | None = None
+) -> None:
+    """Write a metrics file, floats rounded to six places.
+
+    Args:
+        path: of the file.
+        values: numbers, by name; DVC shows each as a column.
+        details: more of them, written as the one item of a list: DVC shows no lists.
+    """
 
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -82,7 +90,8 @@ def write_metrics(path: Path, values: Mapping[str, Any]) -> None:
         return round(value, 6) if isinstance(value, float) else value
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(plain(values), indent=2) + "\n", encoding="utf-8")
+    content = plain(values) | ({} if details is None else {"details": [plain(details)]})
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def read_problems(layout: Layout, *splits: str) -> pl.DataFrame:

@@ -62,7 +62,7 @@ def train_student(
         save_every_steps=settings.finetune.save_every_steps,
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints(round_name),
-        curve=out.curve,
+        curve=layout.curve(round_name),
         label=f"finetune {round_name}",
         trust_remote_code=settings.student.trust_remote_code,
     )

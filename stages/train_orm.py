@@ -79,7 +79,7 @@ def train_orm(layout: Layout) -> None:
         save_every_steps=section.save_every_steps,
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints("orm"),
-        curve=layout.orm.curve,
+        curve=layout.curve("orm"),
         label="train_orm",
         trust_remote_code=settings.orm.trust_remote_code,
     )

@@ -16,7 +16,7 @@ from tests.closure import ROOT
 
 def make_project(root: Path) -> Path:
     """A folder with the files of a project, small."""
-    for name in ("mathse", "schemas", "stages", "models", "control", "queries", ".dvc"):
+    for name in ("mathse", "schemas", "stages", "models", "queries", ".dvc"):
         (root / name).mkdir(parents=True)
         (root / name / "file.txt").write_text(f"{name} of {root.name}\n")
     shutil.copytree(ROOT / "profiles", root / "profiles")

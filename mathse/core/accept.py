@@ -24,7 +24,7 @@ from mathse.core.layout import Layout
 def keep_versions(layout: Layout, fingerprints: Sequence[str]) -> None:
     """Keep these fingerprints by their hash, and of older ones those that a lock names."""
     texts = {hashlib.md5(text.encode()).hexdigest(): text for text in fingerprints}
-    locked = "".join(lock.read_text() for lock in layout.locks if lock.is_file())
+    locked = layout.dvc_lock.read_text() if layout.dvc_lock.is_file() else ""
     layout.code_versions.mkdir(parents=True, exist_ok=True)
     for file in layout.code_versions.iterdir():
         if file.stem not in texts and file.stem not in locked:
@@ -94,10 +94,8 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
 def _locked_stages(layout: Layout, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Return the finished stages with these names; `merge` stands for that of every round."""
     stages: dict[str, dict[str, Any]] = {}
-    for prefix, lock in zip(("", "control/dvc.yaml:"), layout.locks, strict=True):
-        if lock.is_file():
-            found = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-            stages |= {f"{prefix}{name}": stage for name, stage in found.items()}
+    if layout.dvc_lock.is_file():
+        stages = yaml.safe_load(layout.dvc_lock.read_text(encoding="utf-8"))["stages"]
     stages.pop("code", None)
     if unknown := set(names) - set(stages) - {name.partition("@")[0] for name in stages}:
         raise ParamError(

@@ -42,7 +42,6 @@ class RoundLayout(_Folder):
     ledger = _Path("ledger.parquet")
     dropped = _Path("dropped.parquet")
     model = _Path("model")
-    curve = _Path("curve.tsv")
 
 
 class EvalLayout(_Folder):
@@ -67,7 +66,6 @@ class OrmLayout(_Folder):
     trajectories = _Path("data", "trajectories.parquet")
     rows = _Path("data", "rows.parquet")
     model = _Path("model")
-    curve = _Path("curve.tsv")
     judgements = _Path("judgements.parquet")
 
 
@@ -83,13 +81,16 @@ class Layout(_Folder):
 
     params = _Path("params.yaml")
     machine = _Path("machine.yaml")
-    imports = _Path("imports.json")
-    overrides = _Path("overrides.csv")
     problems = _Path("data", "problems", "problems.parquet")
     images = _Path("data", "problems", "images")
     quarantine = _Path("data", "problems", "quarantine.parquet")
     matches = _Path("data", "decontaminate", "matches.parquet")
+    curves = _Path("data", "curves")
+    evaluations = _Path("data", "eval")
+    accuracy_table = _Path("metrics", "accuracy.csv")
+    loss_table = _Path("metrics", "loss.csv")
     accepted = _Path("docs", "accepted.md")
+    dvc_lock = _Path("dvc.lock")
     code_versions = _Path(".mathse", "code")
 
     @property
@@ -102,19 +103,18 @@ class Layout(_Folder):
         """Return the files of the ORM."""
         return OrmLayout(self.folder / "data" / "orm")
 
-    @property
-    def locks(self) -> list[Path]:
-        """Return the lock of the rounds and that of the control."""
-        return [self.folder / "dvc.lock", self.folder / "control" / "dvc.lock"]
-
     def round(self, name: str) -> RoundLayout:
         """Return the files of a round; `*` gives patterns for `glob`."""
         data = self.folder / "data"
-        return RoundLayout(data / name if name == "control" else data / "rounds" / name)
+        return RoundLayout(data / name if name.startswith("control") else data / "rounds" / name)
 
     def eval(self, name: str) -> EvalLayout:
         """Return the files of a model's evaluation; `*` gives patterns for `glob`."""
         return EvalLayout(self.folder / "data" / "eval" / name)
+
+    def curve(self, name: str) -> Path:
+        """Return the losses of a training run: of a round, of a control, or of "orm"."""
+        return _logged(self.folder / "data" / "curves" / f"{name}.tsv")
 
     def metrics(self, stage: str, round_name: str | None = None) -> Path:
         """Return the metrics file of a stage."""

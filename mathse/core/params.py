@@ -40,6 +40,7 @@ class Problems(Section):
     tables: list[Table]
     orm_share: float = Field(ge=0, lt=1)
     orm_test_share: float = Field(ge=0, lt=1)
+    overrides: str | None = None
 
 
 class Decontaminate(Section):
@@ -209,6 +210,7 @@ class Params(Section):
     finetune: Finetune
     eval: Evaluate
     rounds: dict[str, Round]
+    controls: list[Literal["control"]]
 
     @field_validator("rounds")
     @classmethod
@@ -216,7 +218,7 @@ class Params(Section):
         for name, settings in rounds.items():
             if not _ROUND_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot name a round: use a-z, 0-9 and _, as in r4")
-            if name in ("r0", "base", "control"):
+            if name in ("r0", "base", "orm") or name.startswith("control"):
                 raise ValueError(f"{name} is not a name for a round: it is taken")
             if settings.prev != "r0" and settings.prev not in rounds:
                 raise ValueError(f"round {name} follows {settings.prev}, which does not exist")
@@ -237,7 +239,7 @@ class Params(Section):
         """
         if name in self.rounds:
             return self.rounds[name].prev
-        built_in = {"base": None, "r0": "base", "control": "r0"}
+        built_in = {"base": None, "r0": "base"} | dict.fromkeys(self.controls, "r0")
         if name not in built_in:
             known = ", ".join([*built_in, *self.rounds])
             raise ParamError(f"There is no round {name!r} in params.yaml; there are {known}")

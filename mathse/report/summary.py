@@ -66,8 +66,8 @@ class Summary:
 
 
 def is_current(name: str, rounds: Sequence[str] | None) -> bool:
-    """Return True if a model belongs to these rounds; base, r0 and controls always do."""
-    return rounds is None or name in (BASE, FIRST_ROUND, *rounds) or name.startswith(CONTROL)
+    """Return True if a model belongs to these rounds and controls; base and r0 always do."""
+    return rounds is None or name in (BASE, FIRST_ROUND, *rounds)
 
 
 def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
@@ -78,8 +78,8 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
 
     Args:
         data: the data folder.
-        rounds: the rounds to show, in the order of `params.yaml`; None: all that left an
-            evaluation, by name.
+        rounds: the rounds and controls to show, in the order of `params.yaml`; None: all that
+            were evaluated, by name.
 
     Raises:
         DataError: if nothing was evaluated yet.

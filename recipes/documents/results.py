@@ -106,7 +106,7 @@ def orm_rows() -> list[list[Any]]:
 def main() -> None:
     """Write default-rounds, default-contrasts and default-orm."""
     params = load_params(ROOT / "params.yaml")
-    summary = summarize(ROOT / "data", list(params.rounds))
+    summary = summarize(ROOT / "data", [*params.rounds, *params.controls])
     sizes = {split: summary.rounds[0].correct[split][1] for split in SPLITS}
     about = origin(params.seed)
     named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]

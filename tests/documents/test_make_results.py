@@ -18,6 +18,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("params.yaml", "metrics/eval_orm.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(blocks.ROOT / name, tmp_path / name)
+    params = (tmp_path / "params.yaml").read_text()
+    (tmp_path / "params.yaml").write_text(params.replace("controls: []", "controls: [control]"))
     (tmp_path / "results").mkdir()
     build(tmp_path / "data")
     monkeypatch.setattr(blocks, "ROOT", tmp_path)

@@ -89,13 +89,10 @@ def test_show_shows_the_rounds_that_the_parameters_name(data, tmp_path):
         and "Left out: r1," in done.output
         and "r0 against base on eval" in done.output
     )
-    assert "make control" not in done.output
-    (tmp_path / "control").mkdir()
-    (tmp_path / "dvc.lock").write_text("stages: {}")
-    (tmp_path / "control/dvc.lock").write_text(
-        "stages: {finetune: {deps: [], params: {params.yaml: {seed: 77}}}}"
-    )
-    assert "`make control` runs it again" in call("show", "--data", tmp_path / "data").output
+    assert "Left out: r1, control," in done.output
+    text = (tmp_path / "params.yaml").read_text().replace("controls: []", "controls: [control]")
+    (tmp_path / "params.yaml").write_text(text)
+    assert "Left out: r1," in call("show", "--data", tmp_path / "data").output
 
 
 def test_trace_shows_a_problem(data):

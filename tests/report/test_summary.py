@@ -94,11 +94,11 @@ def test_a_run_without_ledger_still_has_a_table(data, tmp_path):
 
 
 def test_a_round_that_the_parameters_no_longer_name_is_left_out_and_named(data):
-    summary = summarize(data, ["r2"])
+    summary = summarize(data, ["r2", "control"])
     assert [line.name for line in summary.rounds] == ["base", "r0", "control"]
     assert {last for last, *_ in summary.contrasts} == {"r0"}
     assert "Left out: r1," in as_text(summary)
-    assert summarize(data, ["r1"]) == summarize(data)
+    assert summarize(data, ["r1", "control"]) == summarize(data)
 
 
 def test_nothing_evaluated_is_explained(tmp_path):
@@ -126,7 +126,7 @@ def test_rounds_come_as_the_parameters_name_them(data, tmp_path):
     assert sort_rounds(names, ["r1", "final"]) == ["base", "r0", "r1", "final", "control"]
     copy = shutil.copytree(data, tmp_path / "data")
     shutil.copytree(copy / "eval/r1", copy / "eval/final")
-    summary = summarize(copy, ["r1", "final"])
+    summary = summarize(copy, ["r1", "final", "control"])
     assert [line.name for line in summary.rounds] == ["base", "r0", "r1", "final", "control"]
     assert {last for last, *_ in summary.contrasts} == {"final"}
     assert summary.rounds[3].change["eval"].difference == 0

@@ -1,0 +1,83 @@
+"""The metrics of one evaluated model: a few for DVC's table, and all in full."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from mathse.evaluation.accuracy import accuracy_table
+from mathse.evaluation.benchmark_rules import ALL, has_breakdown, in_headline
+from mathse.evaluation.paired import compare, transitions
+
+_METRICS = ("accuracy", "low", "high", "n", "found")
+
+
+def round_metrics(
+    graded: pl.DataFrame,
+    previous: pl.DataFrame | None,
+    benchmarks: pl.DataFrame,
+    problems: pl.DataFrame,
+    *,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return accuracy and change on each split, and all metrics with breakdowns.
+
+    Args:
+        graded: `Graded` rows of the model.
+        previous: those of the round before, if there is one.
+        benchmarks: the table of `benchmark_rules.benchmark_table`.
+        problems: the `Problem` rows that they answer.
+        seed: of the bootstrap.
+    """
+    shown, details = {}, {}
+    for row in accuracy_table(graded).iter_rows(named=True):
+        split = row["split"]
+        shown[split] = {"accuracy": row["accuracy"]}
+        details[split] = metrics_of(row)
+        sources = _by_source(benchmarks.filter(split=split))
+        if previous is not None:
+            before, after = previous.filter(split=split), graded.filter(split=split)
+            details[f"{split}_gain"] = compare(before, after, seed=seed).as_dict()
+            shown[split]["change"] = details[f"{split}_gain"]["difference"]
+            for source, metrics in sources.items():
+                of_source = problems.filter(source=source)
+                pair = [
+                    rows.join(of_source, on="problem_id", how="semi") for rows in (before, after)
+                ]
+                metrics["gain"] = compare(*pair, seed=seed).as_dict()
+        if sources:
+            details[split]["sources"] = sources
+    return shown, details
+
+
+def transition_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Return how many answers went from right or wrong to right or wrong, on each split."""
+    tables = [
+        transitions(before.filter(split=split), after.filter(split=split)).with_columns(
+            split=pl.lit(split)
+        )
+        for split in after["split"].unique(maintain_order=True)
+    ]
+    return pl.concat(tables)
+
+
+def metrics_of(row: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of a row of an accuracy table."""
+    return {name: row[name] for name in _METRICS}
+
+
+def _by_source(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the metrics of each source of a split and of its headline groups.
+
+    There are none if the split has a single source without groups.
+    """
+    if not has_breakdown(set(table["source"])):
+        return {}
+    found: dict[str, dict[str, Any]] = {source: {} for source in sorted(table["source"].unique())}
+    for row in table.iter_rows(named=True):
+        if row["by"] == ALL:
+            found[row["source"]].update(metrics_of(row))
+        elif in_headline(row["source"], row["by"], row["group"]):
+            found[row["source"]].setdefault(row["by"], {})[row["group"]] = metrics_of(row)
+    return found

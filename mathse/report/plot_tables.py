@@ -1,0 +1,37 @@
+"""What `dvc plots show` draws: accuracy by round with its interval, and loss by step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from mathse.core.tables import read_table
+from mathse.evaluation.accuracy import accuracy_table
+from mathse.report.summary import is_current, sort_rounds
+
+
+def accuracy_by_round(evaluations: Path, rounds: Sequence[str]) -> pl.DataFrame:
+    """Return round, split, n, accuracy, low, high of each evaluated model, in percent.
+
+    Args:
+        evaluations: a folder for each model, with `graded.parquet`.
+        rounds: the rounds and controls of `params.yaml`, in order; others are left out.
+    """
+    files = {file.parent.name: file for file in evaluations.glob("*/graded.parquet")}
+    names = [name for name in sort_rounds(files, rounds) if is_current(name, rounds)]
+    tables = [accuracy_table(read_table(files[name])) for name in names]
+    percent = [(pl.col(name) * 100).round(2) for name in ("accuracy", "low", "high")]
+    return pl.concat(tables).select("round", "split", "n", *percent)
+
+
+def loss_by_step(curves: Path, rounds: Sequence[str]) -> pl.DataFrame:
+    """Return round, step, loss of each training run; "orm" is the ORM's."""
+    files = {file.stem: file for file in curves.glob("*.tsv")}
+    tables = [
+        pl.read_csv(files[name], separator="\t").select(pl.lit(name).alias("round"), "step", "loss")
+        for name in sort_rounds(files, rounds)
+        if name == "orm" or is_current(name, rounds)
+    ]
+    return pl.concat(tables)
