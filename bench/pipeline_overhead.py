@@ -57,7 +57,8 @@ def time_repro(folder: Path, *, force: bool) -> dict[str, Any]:
             "PYTHONPROFILEIMPORTTIME": "1",
             "MATHSE_TIMES": str(times),
         }
-        command = ["dvc", "repro", *["--force"] * force]
+        # -E: DVC itself ignores these variables, the stages get them
+        command = [sys.executable, "-E", "-m", "dvc", "repro", *["--force"] * force]
         start = time.monotonic()
         child = subprocess.Popen(
             command,
