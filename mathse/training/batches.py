@@ -18,7 +18,6 @@ from mathse.engines.inputs import Features, InputBuilder, append_tokens
 from mathse.training.examples import Row
 
 IGNORED = -100
-_WINDOW_BATCHES = 16
 
 
 @dataclass(frozen=True)
@@ -41,13 +40,14 @@ def plan_batches(
 ) -> list[list[int]]:
     """Plan all batches of a run beforehand, so that a run can go on from any step.
 
-    Each epoch is shuffled. Rows of like length are put together within windows of some batches; a
-    batch holds rows with images or rows without, never both. What does not fill a batch moves to
-    the next epoch; the last batch of each kind is filled up with rows of a new epoch. No row is
-    left out.
+    A batch is a random sample of the rows with images, or of those without: batches of like length
+    would be batches of one kind of problem, whose gradients say little about the others. Each epoch
+    is shuffled. What does not fill a batch moves to the next epoch; the last batch of each kind is
+    filled up with rows of a new epoch. No row is left out.
 
     Returns:
-        For each step (`steps`, or as many as `epochs` take) the indices of its rows, longest first.
+        For each step (`steps`, or as many as `epochs` take) the indices of its rows, longest first:
+        micro-batches and processes then share rows of like length and save padding.
     """
     wanted = steps or max(1, math.ceil(len(rows) * epochs / batch_size))
     whole_epochs = math.ceil(wanted * batch_size / len(rows) if steps else epochs)
@@ -67,22 +67,13 @@ def plan_batches(
                     pool += rng.sample(indices, min(len(indices), -len(pool) % batch_size))
             full = len(pool) - len(pool) % batch_size
             left[kind] = pool[full:]
-            batches += _cut(rows, pool[:full], batch_size)
+            batches += [pool[start : start + batch_size] for start in range(0, full, batch_size)]
         rng.shuffle(batches)
-        plan += batches
+        plan += [
+            sorted(batch, key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens))
+            for batch in batches
+        ]
     return plan if steps is None and epochs == whole_epochs else plan[:wanted]
-
-
-def _cut(rows: Sequence[Row], pool: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Sort by length within windows and cut into batches."""
-    batches = []
-    window = batch_size * _WINDOW_BATCHES
-    for first in range(0, len(pool), window):
-        part = sorted(
-            pool[first : first + window], key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens)
-        )
-        batches += [part[start : start + batch_size] for start in range(0, len(part), batch_size)]
-    return batches
 
 
 def make_batch(rows: Sequence[Row], builder: InputBuilder, span_weight: float = 1.0) -> Batch:

@@ -30,7 +30,7 @@ from mathse.training.examples import Example, examples_digest, make_rows
 from mathse.training.report import TrainReport
 from mathse.training.weights import load_model, parameter_groups, save_model
 
-LOOP_VERSION = 3  # raise it when the same inputs train to other weights
+LOOP_VERSION = 4  # raise it when the same inputs train to other weights
 BETAS = (0.9, 0.95)
 CURVE_EVERY_STEPS = 10
 
@@ -158,10 +158,6 @@ def finetune(
             kept.save(losses)
 
     # Everything is in its folder before the checkpoints go.
-    weight = settings.pop("span_weight")
-    old = settings | {"seed": seed, "emphasis_weight": weight}
-    old |= {"log_every_steps": 10, "save_every_steps": save_every_steps}
-    record["train"] = old | {"micro_batch_size": micro_batch_size}  # as models have it up to now
     save_model(accelerator, model, builder, out, config, record)
     if curve is not None and accelerator.is_main_process:
         with writing(curve):

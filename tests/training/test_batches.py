@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,17 @@ def test_the_seed_fixes_the_order() -> None:
     assert plans[0][:10] != plans[0][10:20]  # each epoch has its own order
 
 
-def test_rows_of_like_length_stand_together() -> None:
+def test_a_batch_is_a_random_sample() -> None:
+    """Its rows are as different as those of the whole; only inside it are they sorted by length."""
     rows = [row(n, image=True, tokens=n * 37 % 400 + 1) for n in range(400)]
-    plan = plan_batches(rows, batch_size=8, steps=None, epochs=1, seed=0)
-    padding = sum(
-        max(rows[n].tokens for n in batch) * 8 - sum(rows[n].tokens for n in batch)
-        for batch in plan
-    )
-    assert padding < 0.1 * sum(r.tokens for r in rows)
+    plan = plan_batches(rows, batch_size=8, steps=None, epochs=4, seed=0)
+    spreads = [rows[batch[0]].tokens - rows[batch[-1]].tokens for batch in plan]
+    assert 290 < sum(spreads) / len(spreads) < 330  # 400 * 7/9 = 311 is expected of 8 at random
+    together = Counter(pair for batch in plan for pair in combinations(sorted(batch), 2))
+    assert max(together.values()) < 4  # no two rows share a batch in every epoch
+    for batch in plan:
+        lengths = [rows[n].tokens for n in batch]
+        assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_share_of_an_epoch() -> None:
