@@ -162,6 +162,8 @@ def profile(
         typer.echo(f"Applied: {', '.join(applied) or 'none'}\nProfiles:")
         for found, comment in profiles.list_profiles(root).items():
             typer.echo(f"  {found:<16} {comment}")
+        machines = ", ".join(file.stem for file in sorted(root.glob("profiles/machines/*.yaml")))
+        typer.echo(f"Machines ({machines}): cp profiles/machines/NAME.yaml machine.yaml")
     elif copy is not None:
         folder = copy_pipeline(root, copy, name)
         typer.echo(f"The pipeline with profile {name} is in {folder}.")

@@ -13,9 +13,10 @@ from typing import Any
 import duckdb
 
 from mathse.core.errors import DataError
+from mathse.core.layout import Layout
 from mathse.core.text import printable
 
-_ROUND = r"regexp_extract(filename, '(?:rounds|eval)/([^/]+)/[^/]+$', 1)"
+_ROUND_OF_FILE = r"regexp_extract(filename, '(?:rounds|eval)/([^/]+)/[^/]+$', 1)"
 _MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")  # DuckDB's message
 
 
@@ -33,42 +34,45 @@ class View:
     made_by: str
 
 
+def _view(made_by: str, *sources: Path | tuple[Path, str]) -> View:
+    pairs = [source if isinstance(source, tuple) else (source, "*") for source in sources]
+    return View(tuple((str(path.relative_to("data")), columns) for path, columns in pairs), made_by)
+
+
+_PROJECT = Layout()
+_ROUND, _EVAL = _PROJECT.round("*"), _PROJECT.eval("*")
+_WITH_ROUND = "*, {round} AS round"
 VIEWS: dict[str, View] = {
-    "problems": View((("problems/problems.parquet", "*"),), "problems"),
-    "images": View((("problems/images/*.parquet", "* EXCLUDE (bytes)"),), "problems"),
-    "quarantine": View((("problems/quarantine.parquet", "*"),), "problems"),
-    "matches": View((("decontaminate/matches.parquet", "*"),), "decontaminate"),
-    "trajectories": View(
-        (
-            ("distill/trajectories.parquet", "*"),
-            ("rounds/*/trajectories.parquet", "*"),
-            ("rounds/*/reflections.parquet", "*"),
-        ),
+    "problems": _view("problems", _PROJECT.problems),
+    "images": _view("problems", (_PROJECT.images / "*.parquet", "* EXCLUDE (bytes)")),
+    "quarantine": _view("problems", _PROJECT.quarantine),
+    "matches": _view("decontaminate", _PROJECT.matches),
+    "trajectories": _view(
         "distill, generate or reflect",
+        _PROJECT.distill.trajectories,
+        _ROUND.trajectories,
+        _ROUND.reflections,
     ),
-    "reflections": View((("rounds/*/reflections.parquet", "*"),), "reflect"),
-    "mistakes": View((("rounds/*/mistakes.parquet", "*, {round} AS round"),), "score"),
-    "verdicts": View(
-        (
-            ("distill/verdicts.parquet", "*, 'distill' AS stage"),
-            ("rounds/*/verdicts.parquet", "*, 'score' AS stage"),
-            ("rounds/*/reflection_verdicts.parquet", "*, 'reflect' AS stage"),
-        ),
+    "reflections": _view("reflect", _ROUND.reflections),
+    "mistakes": _view("score", (_ROUND.mistakes, _WITH_ROUND)),
+    "verdicts": _view(
         "distill, score or reflect",
+        (_PROJECT.distill.verdicts, "*, 'distill' AS stage"),
+        (_ROUND.verdicts, "*, 'score' AS stage"),
+        (_ROUND.reflection_verdicts, "*, 'reflect' AS stage"),
     ),
-    "train": View(
-        (("rounds/*/train.parquet", "* RENAME (round AS added_in), {round} AS round"),),
-        "distill or merge",
+    "train": _view(
+        "distill or merge", (_ROUND.train, "* RENAME (round AS added_in), {round} AS round")
     ),
-    "ledger": View((("rounds/*/ledger.parquet", "*"),), "distill or merge"),
-    "dropped": View((("rounds/*/dropped.parquet", "*, {round} AS round"),), "merge"),
-    "orm_rows": View((("orm/data/rows.parquet", "*"),), "orm_data"),
-    "orm_trajectories": View((("orm/data/trajectories.parquet", "*"),), "orm_data"),
-    "orm_judgements": View((("orm/judgements.parquet", "*"),), "eval_orm"),
-    "predictions": View((("eval/*/predictions.parquet", "*"),), "predict"),
-    "graded": View((("eval/*/graded.parquet", "*"),), "eval"),
-    "accuracy": View((("eval/*/accuracy.parquet", "*"),), "eval"),
-    "transitions": View((("eval/*/transitions.parquet", "*, {round} AS round"),), "eval"),
+    "ledger": _view("distill or merge", _ROUND.ledger),
+    "dropped": _view("merge", (_ROUND.dropped, _WITH_ROUND)),
+    "orm_rows": _view("orm_data", _PROJECT.orm.rows),
+    "orm_trajectories": _view("orm_data", _PROJECT.orm.trajectories),
+    "orm_judgements": _view("eval_orm", _PROJECT.orm.judgements),
+    "predictions": _view("predict", _EVAL.predictions),
+    "graded": _view("eval", _EVAL.graded),
+    "accuracy": _view("eval", _EVAL.accuracy),
+    "transitions": _view("eval", (_EVAL.transitions, _WITH_ROUND)),
 }
 """All views. In `train`, `round` names the training table that a row is in, `added_in` the round
 that added it. In `verdicts`, `stage` is distill for the teacher's trajectories, score for the
@@ -103,17 +107,19 @@ class Result:
 def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
     """Open an in-memory database with a view for each table that has files.
 
+    SQL in it can read the data folder and no other file, and cannot change that.
+
     Args:
         data: the data folder of a repository.
 
     Raises:
         DataError: if there is no such folder, or a table's file is damaged.
     """
-    root = Path(data)
+    root = Path(data).resolve()
     if not root.is_dir():
         raise DataError(
             "There is no data folder here.",
-            file=root,
+            file=data,
             fix="run `make repro`, or name it with --data",
         )
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
@@ -128,6 +134,8 @@ def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
                     rule="the files of a table are whole and have the same columns",
                     fix=f"run the stage that writes it again: {view.made_by}",
                 ) from error
+    connection.execute(f"SET allowed_directories=[{_quoted(f'{root.as_posix()}/')}]")
+    connection.execute("SET enable_external_access=false; SET lock_configuration=true")
     return connection
 
 
@@ -143,6 +151,12 @@ def query(data: str | Path, sql: str) -> Result:
     """
     with connect(data) as connection:
         try:
+            kinds = {statement.type.name for statement in connection.extract_statements(sql)}
+            if writing := kinds & {"COPY", "COPY_DATABASE", "EXPORT", "ATTACH"}:
+                raise DataError(
+                    f"Queries write no files: {', '.join(sorted(writing))} is not allowed.",
+                    fix="take the rows from --csv or --json",
+                )
             answer = connection.execute(sql)
             if answer.description is None:
                 return Result([], [])
@@ -194,7 +208,7 @@ def _selects(root: Path, view: View) -> list[str]:
     for pattern, columns in view.sources:
         if files := sorted(root.glob(pattern)):
             names = ", ".join(_quoted(file.as_posix()) for file in files)
-            listed = columns.replace("{round}", _ROUND)
+            listed = columns.replace("{round}", _ROUND_OF_FILE)
             if listed != columns:  # DuckDB then adds the column `filename` to *
                 listed = listed.replace("*", "* EXCLUDE (filename)", 1)
             options = f"union_by_name=true, filename={listed != columns}, hive_partitioning=false"

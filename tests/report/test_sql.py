@@ -134,3 +134,32 @@ def test_the_views_are_the_tables_that_the_pipeline_writes():
         assert any(path in pipeline for path in folders) or any(
             as_path.startswith(known) for known in written
         )
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('{outside}/secret.csv')",
+        "SELECT * FROM read_text('{data}/../secret.csv')",
+        "COPY (SELECT 1) TO '{outside}/new.csv'",
+        "COPY (SELECT 1) TO '{data}/new.csv'",
+        "SELECT 1; COPY (SELECT 1) TO '{data}/new.csv'",
+        "EXPORT DATABASE '{data}/new'",
+        "ATTACH '{outside}/new.db'",
+        "SET enable_external_access=true",
+        "SET allowed_directories=['/']",
+    ],
+)
+def test_sql_reads_the_data_folder_alone_and_writes_nothing(data, tmp_path, sql):
+    copy = shutil.copytree(data, tmp_path / "run" / "data")
+    for folder in (tmp_path, copy.parent):
+        (folder / "secret.csv").write_text("secret\n1\n")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(DataError):
+        query(copy, sql.format(outside=tmp_path, data=copy))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_sql_still_describes_and_makes_tables_in_memory(data):
+    assert query(data, "DESCRIBE ledger").rows
+    assert query(data, "CREATE TABLE t AS SELECT 7 AS x; SELECT x FROM t").rows == [(7,)]
