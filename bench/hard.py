@@ -16,13 +16,14 @@ import polars as pl
 import typer
 
 from mathse.answers.check_table import check_rows
-from mathse.core.images import write_images
+from mathse.core.images import ImageStore, write_images
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.engines.loading import load_engine
 from mathse.evaluation.accuracy import wilson
 from mathse.evaluation.paired import compare
 from mathse.figures.source import build_tables
-from stages.models import load_engine, sample_paths
+from mathse.trajectories import sampling_params, solve
 
 
 def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
@@ -37,23 +38,18 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
         drawn = Layout(folder)
         write_images(images, drawn.images)
         for model in models:
-            engine = load_engine(drawn, model, settings.student)
-            plan = [(name, 0) for name in sorted(pool["problem_id"])]
-            trajectories = sample_paths(
-                Layout(),
-                engine,
+            rows = solve(
+                load_engine(model, settings.student, ImageStore(drawn.images)),
                 pool,
-                plan,
-                settings.eval,
-                seed=seed,
+                [(name, 0) for name in sorted(pool["problem_id"])],
+                sampling=sampling_params(settings.eval, seed),
                 round_name="r0",
-                chunk_size=settings.eval.chunk_size,
-                label="bench hard",
+                origin="student",
             )
             asked = pool.select(
                 "problem_id", "answer_type", "choices", "unit", "precision", gold="answer"
             )
-            checked = check_rows(trajectories.join(asked, on="problem_id", how="left"))
+            checked = check_rows(rows.join(asked, on="problem_id", how="left"))
             graded.append(checked.select("problem_id", correct=pl.col("state") == "match"))
     for model, rows in zip(models, graded, strict=True):
         hits = int(rows["correct"].sum())
@@ -62,8 +58,9 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
     for model, rows in zip(models[1:], graded[1:], strict=True):
         found = compare(rows, graded[0])
         interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-        gain = f"{100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
-        typer.echo(f"the first against {model}: {gain}")
+        typer.echo(
+            f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
+        )
 
 
 if __name__ == "__main__":

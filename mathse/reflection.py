@@ -1,17 +1,19 @@
-"""Choose mistakes, and have a teacher or the student itself write a new solution from the feedback."""
+"""Choose mistakes, and have a teacher or the student write new solutions from the feedback."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import asdict
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.engines.protocol import Engine, Request, SamplingParams
+from mathse.core.params import Params, Reflect
+from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
+from mathse.figures.teacher import FiguresTeacher
 from mathse.prompts import reflect_messages
-from mathse.trajectories import TRAJECTORY, trajectory_row
+from mathse.trajectories import TRAJECTORY, problems_by_id, trajectory_row
 from schemas import Trajectory, Verdict, column_types
 
 MISTAKES = pl.Schema(
@@ -30,21 +32,21 @@ def select_mistakes(
     solved: Collection[str] = (),
     samples_per_mistake: int = 1,
 ) -> pl.DataFrame:
-    """Choose wrong paths to reflect on, a few of each problem that has no accepted path.
+    """Choose wrong trajectories to reflect on, a few of each problem without an accepted one.
 
-    A path comes first if the ORM named its faulty step, then if its answer differs from gold (the
-    prompt says that the answer is wrong), then if it was not cut off; content hash decides the
-    rest. One text of a problem is taken once. Paths without any step are left out.
+    A trajectory comes first if the ORM named its faulty step, then if its answer differs from gold
+    (the prompt says that the answer is wrong), then if it was not cut off; content hash decides the
+    rest. One text of a problem is taken once. Trajectories without any step are left out.
 
     Args:
         verdicts: `Verdict` rows of one or more rounds.
         trajectories: the `Trajectory` rows that they judge.
-        per_problem_max: most paths of one problem.
+        per_problem_max: most trajectories of one problem.
         solved: ids of further problems to leave out, such as those solved in earlier rounds.
-        samples_per_mistake: how many reflections to ask for on each chosen path.
+        samples_per_mistake: how many reflections to ask for on each chosen one.
 
     Returns:
-        parent_id (the wrong path), problem_id, sample_idx (numbers a problem's reflections),
+        parent_id (the wrong trajectory), problem_id, sample_idx (numbers a problem's reflections),
         response, error_step, error_analysis, error_kind; sorted by problem_id and sample_idx.
 
     Raises:
@@ -53,20 +55,22 @@ def select_mistakes(
 
     Source:
         arXiv 2511.06805, Algorithm 1: R_incorrect with the ORM's feedback. The choice of few per
-        problem is ours.
+        problem is an addition.
     """
     if per_problem_max < 1 or samples_per_mistake < 1:
         raise ParamError("reflect: per_problem_max and samples_per_mistake must be at least 1")
+    # Problems without an accepted trajectory.
     done = [*verdicts.filter("accepted")["problem_id"].unique(), *solved]
     wrong = verdicts.filter(~pl.col("accepted") & ~pl.col("problem_id").is_in(done))
-    paths = trajectories.select("trajectory_id", "response", "steps", "finish_reason")
-    rows = wrong.join(paths, on="trajectory_id", how="left", validate="1:1")
+    texts = trajectories.select("trajectory_id", "response", "steps", "finish_reason")
+    rows = wrong.join(texts, on="trajectory_id", how="left", validate="1:1")
     if lost := rows["response"].null_count():
         raise DataError(
-            f"{lost} of {rows.height} verdicts judge a path that is not among the trajectories.",
+            f"{lost} of {rows.height} verdicts have no trajectory.",
             rule="a verdict leads to its trajectory",
             fix="give the trajectories of all rounds that the verdicts come from",
         )
+    # The first few texts of each problem.
     chosen = (
         rows.filter(pl.col("steps").list.len() > 0)
         .sort(
@@ -80,6 +84,7 @@ def select_mistakes(
         .group_by("problem_id", maintain_order=True)
         .head(per_problem_max)
     )
+    # As many reflections of each as asked for, numbered within the problem.
     copies = pl.concat(
         [chosen.with_columns(copy=pl.lit(copy)) for copy in range(samples_per_mistake)]
     )
@@ -93,65 +98,41 @@ def select_mistakes(
     return numbered.select(pl.col(name).cast(dtype) for name, dtype in MISTAKES.items())
 
 
-def reflect_requests(mistakes: pl.DataFrame, problems: pl.DataFrame) -> list[Request]:
-    """Ask for a new solution for each mistake.
-
-    The request serves any engine: the student and a served model read the messages; a teacher that
-    knows the problems also finds problem_id, response, error_step and error_analysis in the
-    context.
+def carry_mistakes(
+    before: pl.DataFrame, verdicts: pl.DataFrame, trajectories: pl.DataFrame, section: Reflect
+) -> pl.DataFrame:
+    """Return this round's mistakes and those of earlier rounds whose problems it did not touch.
 
     Args:
-        mistakes: rows of `select_mistakes`.
-        problems: `Problem` rows; those of the mistakes must be among them.
-
-    Raises:
-        DataError: if a mistake's problem is not among the problems.
+        before: mistakes of the round before.
+        verdicts: `Verdict` rows of the round.
+        trajectories: the `Trajectory` rows that they judge.
+        section: the parameters of reflection.
     """
-    known = {
-        problem["problem_id"]: problem
-        for problem in problems.join(mistakes, on="problem_id", how="semi").iter_rows(named=True)
-    }
-    if missing := sorted(set(mistakes["problem_id"]) - known.keys()):
-        raise DataError(
-            f"{len(missing)} of the mistakes belong to unknown problems, the first to {missing[0]}.",
-            rule="a mistake's problem is known",
-        )
-    requests = []
-    for mistake in mistakes.iter_rows(named=True):
-        problem = known[mistake["problem_id"]]
-        images = tuple(problem["image_ids"])
-        feedback = (mistake["response"], mistake["error_step"], mistake["error_analysis"])
-        requests.append(
-            Request(
-                key=content_id(mistake["parent_id"], mistake["sample_idx"]),
-                messages=reflect_messages(
-                    problem["question"], problem["choices"], len(images), *feedback
-                ),
-                image_ids=images,
-                task="reflect",
-                problem_id=mistake["problem_id"],
-                context={
-                    "problem_id": mistake["problem_id"],
-                    "response": mistake["response"],
-                    "error_step": mistake["error_step"],
-                    "error_analysis": mistake["error_analysis"],
-                },
-            )
-        )
-    return requests
-
-
-def reflect_key(
-    engine: Engine, mistakes: pl.DataFrame, *, sampling: SamplingParams, round_name: str
-) -> str:
-    """Name a chunk of mistakes for the journal, by all that its reflections depend on."""
-    feedback = mistakes.select(MISTAKES.names()).rows()
-    return content_id(
-        "reflect", engine.digest, engine.input_fingerprint, asdict(sampling), round_name, feedback
+    new = select_mistakes(
+        verdicts,
+        trajectories,
+        per_problem_max=section.per_problem_max,
+        samples_per_mistake=section.samples,
     )
+    solved = verdicts.filter("accepted")["problem_id"].unique().to_list()
+    touched = [*solved, *new["problem_id"].to_list()]
+    return pl.concat([before.filter(~pl.col("problem_id").is_in(touched)), new])
 
 
-def reflect_chunk(
+def limit_mistakes(mistakes: pl.DataFrame, params: Params, round_name: str) -> pl.DataFrame:
+    """Return the mistakes that a round reflects on.
+
+    Where `reflect.max_problems` cuts, content hash chooses the problems.
+    """
+    if not params.is_enabled(round_name, "reflect"):
+        return mistakes.clear()
+    names = sorted(mistakes["problem_id"].unique(), key=lambda name: content_id(round_name, name))
+    chosen = names[: params.reflect.max_problems]
+    return mistakes.filter(pl.col("problem_id").is_in(chosen))
+
+
+def reflect(
     engine: Engine,
     problems: pl.DataFrame,
     mistakes: pl.DataFrame,
@@ -163,28 +144,76 @@ def reflect_chunk(
 
     Args:
         engine: who reflects.
-        problems: `Problem` rows.
-        mistakes: rows of `select_mistakes`, or a chunk of them.
-        sampling: how to draw tokens.
+        problems: `Problem` rows; those of the mistakes must be among them.
+        mistakes: rows of `select_mistakes`.
+        sampling: how to sample; its seed is that of the run.
         round_name: the round that reflects.
 
     Returns:
         `Trajectory` rows of origin "reflection" in the order of the mistakes; where the engine
-        failed, a row with finish_reason "error" and an empty response.
+        failed, a row with an error.
+
+    Raises:
+        DataError: if a problem is unknown.
     """
-    requests = reflect_requests(mistakes, problems)
-    completions = engine.complete(requests, sampling) if requests else []
+    requests = reflect_requests(mistakes, problems, sampling=sampling, round_name=round_name)
     rows = [
         trajectory_row(
             completion,
             engine,
-            sampling,
+            request.sampling,
             problem_id=mistake["problem_id"],
             round_name=round_name,
             origin="reflection",
             sample_idx=mistake["sample_idx"],
             parent_id=mistake["parent_id"],
         )
-        for mistake, completion in zip(mistakes.iter_rows(named=True), completions, strict=True)
+        for mistake, request, completion in zip(
+            mistakes.iter_rows(named=True), requests, complete_all(engine, requests), strict=True
+        )
     ]
     return pl.DataFrame(rows, schema=TRAJECTORY)
+
+
+def reflect_requests(
+    mistakes: pl.DataFrame, problems: pl.DataFrame, *, sampling: SamplingParams, round_name: str
+) -> list[Request]:
+    """Ask for a new solution for each mistake.
+
+    The request serves any engine: the student and a served model read the messages; a teacher that
+    knows the problems finds response, error_step and error_analysis in the context.
+    """
+    known = problems_by_id(problems, mistakes["problem_id"].to_list())
+    requests = []
+    for mistake in mistakes.iter_rows(named=True):
+        name, sample_idx = mistake["problem_id"], mistake["sample_idx"]
+        problem = known[name]
+        images = tuple(problem["image_ids"])
+        feedback = (mistake["response"], mistake["error_step"], mistake["error_analysis"])
+        seed = request_seed(sampling.seed, round_name, "reflect", name, sample_idx)
+        requests.append(
+            Request(
+                key=content_id(mistake["parent_id"], sample_idx),
+                messages=reflect_messages(
+                    problem["question"], problem["choices"], len(images), *feedback
+                ),
+                image_ids=images,
+                sampling=replace(sampling, seed=seed),
+                task="reflect",
+                problem_id=name,
+                context=dict(
+                    zip(("response", "error_step", "error_analysis"), feedback, strict=True)
+                ),
+            )
+        )
+    return requests
+
+
+def reflect_by_figures(problems: pl.DataFrame, load_student: Callable[[], Engine]) -> Engine:
+    """Return the built-in teacher."""
+    return FiguresTeacher(problems)
+
+
+def reflect_by_student(problems: pl.DataFrame, load_student: Callable[[], Engine]) -> Engine:
+    """Return the student of the round."""
+    return load_student()

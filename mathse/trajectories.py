@@ -1,94 +1,101 @@
-"""Have an engine solve problems: requests, and the trajectories that come back."""
+"""Have an engine solve problems: requests, the trajectories that come back, and failed requests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import sys
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
+from mathse.core.params import Sampled
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
+from mathse.engines.protocol import (
+    Completion,
+    Engine,
+    Request,
+    SamplingParams,
+    complete_all,
+    request_seed,
+)
 from mathse.prompts import solve_messages
 from schemas import Trajectory, column_types
 
 TRAJECTORY = column_types(Trajectory)
+Plan = Sequence[tuple[str, int]]
+"""Problem id and sample index of each trajectory to write."""
 
 
-def solve_request(problem: dict[str, Any], sample_idx: int = 0) -> Request:
+def solve(
+    engine: Engine,
+    problems: pl.DataFrame,
+    plan: Plan,
+    *,
+    sampling: SamplingParams,
+    round_name: str,
+    origin: str,
+) -> pl.DataFrame:
+    """Solve problems.
+
+    Args:
+        engine: who solves.
+        problems: `Problem` rows; those of the plan must be among them.
+        plan: what to write.
+        sampling: how to sample; its seed is that of the run.
+        round_name: the round that the trajectories belong to.
+        origin: teacher or student.
+
+    Returns:
+        `Trajectory` rows in the order of the plan; where the engine failed, a row with an error.
+
+    Raises:
+        DataError: if a problem is unknown.
+    """
+    known = problems_by_id(problems, [name for name, _ in plan])
+    requests = []
+    for name, sample_idx in plan:
+        seed = request_seed(sampling.seed, round_name, "solve", name, sample_idx)
+        requests.append(
+            solve_request(known[name], sample_idx, sampling=replace(sampling, seed=seed))
+        )
+    rows = [
+        trajectory_row(
+            completion,
+            engine,
+            request.sampling,
+            problem_id=name,
+            round_name=round_name,
+            origin=origin,
+            sample_idx=sample_idx,
+        )
+        for (name, sample_idx), request, completion in zip(
+            plan, requests, complete_all(engine, requests), strict=True
+        )
+    ]
+    return pl.DataFrame(rows, schema=TRAJECTORY)
+
+
+def sampling_params(section: Sampled, seed: int) -> SamplingParams:
+    """Return how a section of the parameters samples."""
+    return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
+
+
+def solve_request(
+    problem: dict[str, Any], sample_idx: int = 0, *, sampling: SamplingParams
+) -> Request:
     """Return the request to solve a `Problem` row."""
     images = tuple(problem["image_ids"])
     return Request(
         key=content_id(problem["problem_id"], sample_idx),
         messages=solve_messages(problem["question"], problem["choices"], len(images)),
         image_ids=images,
-        task="solve",
+        sampling=sampling,
         problem_id=problem["problem_id"],
     )
-
-
-def solve_key(
-    engine: Engine, plan: Sequence[tuple[str, int]], *, sampling: SamplingParams, round_name: str
-) -> str:
-    """Name a chunk of planned paths for the journal, by all that they depend on."""
-    return content_id(
-        "solve",
-        engine.digest,
-        engine.input_fingerprint,
-        asdict(sampling),
-        round_name,
-        [list(p) for p in plan],
-    )
-
-
-def solve_chunk(
-    engine: Engine,
-    problems: dict[str, dict[str, Any]],
-    plan: Sequence[tuple[str, int]],
-    *,
-    sampling: SamplingParams,
-    round_name: str,
-    origin: str,
-) -> pl.DataFrame:
-    """Solve one chunk of planned paths.
-
-    Args:
-        engine: who solves.
-        problems: `Problem` rows by id.
-        plan: problem id and sample index of each path.
-        sampling: how to draw tokens; its seed is for the chunk as a whole.
-        round_name: the round that the paths belong to.
-        origin: teacher or student.
-
-    Returns:
-        `Trajectory` rows in the order of the plan; where the engine failed, a row with
-        finish_reason "error".
-    """
-    requests = [solve_request(problems[name], sample) for name, sample in plan]
-    rows = [
-        trajectory_row(
-            completion,
-            engine,
-            sampling,
-            problem_id=name,
-            round_name=round_name,
-            origin=origin,
-            sample_idx=sample,
-        )
-        for (name, sample), completion in zip(
-            plan, engine.complete(requests, sampling), strict=True
-        )
-    ]
-    return pl.DataFrame(rows, schema=TRAJECTORY)
-
-
-def chunk_seed(seed: int, *names: object) -> int:
-    """Return the seed of a chunk: it depends on the run's seed and on what the chunk is, on nothing else."""
-    return int(content_id("seed", seed, *names)[:8], 16)
 
 
 def trajectory_row(
@@ -103,38 +110,88 @@ def trajectory_row(
     parent_id: str | None = None,
 ) -> dict[str, object]:
     """Return the `Trajectory` row of a completion."""
-    drawn = asdict(sampling)
-    seed = drawn.pop("seed")
-    settings = json.dumps(drawn, sort_keys=True)
-    own = (problem_id, round_name, origin, sample_idx, parent_id)
+    values = asdict(sampling)
+    seed = values.pop("seed")
+    settings = json.dumps(values, sort_keys=True)
+    names = (problem_id, round_name, origin, sample_idx, parent_id)
     return {
-        "trajectory_id": content_id(*own, engine.digest, settings, seed, completion.text),
+        "trajectory_id": content_id(*names, engine.digest, settings, seed, completion.text),
         "problem_id": problem_id,
         "round": round_name,
         "sample_idx": sample_idx,
         "origin": origin,
         "parent_id": parent_id,
-        "contract": engine.input_fingerprint,
+        "input_fingerprint": engine.input_fingerprint,
         "model": engine.digest,
         "sampling": settings,
         "seed": seed,
         "response": completion.text,
         "steps": split_steps(completion.text),
         "finish_reason": completion.finish_reason,
+        "error": completion.error,
+        "error_kind": completion.error_kind,
         "prompt_tokens": completion.prompt_tokens,
         "response_tokens": completion.response_tokens,
     }
 
 
-def refuse_failures(trajectories: pl.DataFrame, who: str) -> None:
-    """Stop if every path failed: that is not a bad row but a broken engine.
+def problems_by_id(problems: pl.DataFrame, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Return the wanted `Problem` rows by their id.
 
     Raises:
-        DataError: naming the engine.
+        DataError: if one is unknown.
     """
-    if trajectories.height and (trajectories["finish_reason"] == "error").all():
+    rows = problems.filter(pl.col("problem_id").is_in(set(wanted)))
+    known = {row["problem_id"]: row for row in rows.iter_rows(named=True)}
+    if missing := sorted(set(wanted) - known.keys()):
         raise DataError(
-            f"{who} failed on all {trajectories.height} requests.",
-            rule="an engine answers some requests",
-            fix="look at the first error above: a prompt over max_prompt_tokens, or images that do not decode",
+            f"{len(missing)} problems are unknown, the first is {missing[0]}.",
+            rule="problem id is known",
+            fix="give the problems table that the trajectories were made from",
         )
+    return known
+
+
+def count_failures(errors: pl.DataFrame) -> dict[str, int]:
+    """Count failed requests by their kind.
+
+    Args:
+        errors: rows with error and error_kind, null where the request succeeded.
+    """
+    kinds = errors.filter(pl.col("error_kind").is_not_null()).group_by("error_kind").len()
+    return dict(kinds.sort("error_kind").iter_rows())
+
+
+def check_failures(errors: pl.DataFrame, *, max_share: float, label: str) -> None:
+    """Print one line about failed requests, or stop if there are too many.
+
+    Args:
+        errors: rows with error and error_kind, null where the request succeeded.
+        max_share: largest share of failed requests that lets the stage go on.
+        label: what was being done.
+
+    Raises:
+        DataError: with a table of the reasons.
+    """
+    failed = errors.filter(pl.col("error_kind").is_not_null())
+    if failed.is_empty():
+        return
+    counts = ", ".join(f"{count} {kind}" for kind, count in count_failures(errors).items())
+    summary = f"{label}: {failed.height} of {errors.height} requests failed ({counts})"
+    print(summary, file=sys.stderr, flush=True)
+    if failed.height <= max_share * errors.height:
+        return
+    first_line = pl.col("error").str.split("\n").list.first()
+    reasons = (
+        failed.group_by(first_line.str.replace_all(r"[0-9a-f]{16,}|\d+", "…").alias("reason"))
+        .agg(pl.len().alias("n"), pl.col("error_kind").first(), first_line.first().alias("such"))
+        .sort("n", "reason", descending=[True, False])
+        .head(8)
+    )
+    lines = [f"  {n:>6}  {kind:<10} {such}" for _, n, kind, such in reasons.iter_rows()]
+    raise DataError(
+        "\n".join([f"{summary}; at most {max_share:.0%} may fail.", *lines]),
+        rule="errors_max_share",
+        fix="remove the cause (a prompt over max_prompt_tokens, images that do not decode, a "
+        "server that does not answer), or raise errors_max_share in params.yaml",
+    )

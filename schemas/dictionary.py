@@ -92,7 +92,7 @@ def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
     for name, stage in stages.items():
         for out in stage.get("do", stage).get("outs", []):
             path = out if isinstance(out, str) else next(iter(out))
-            if path.endswith("/model"):
+            if path.endswith("/model") or not path.startswith("data/"):
                 continue
             files = [f"{path}/{part}" for part in FOLDERS[path]] if path in FOLDERS else [path]
             for file in files:

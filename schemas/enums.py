@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 FinishReason = Literal["stop", "length", "error"]
+FailureKind = Literal["retryable", "permanent"]
 
 ANSWER_TYPES = ("number", "choice", "expression", "text", "set")
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ORIGINS = ("teacher", "student", "reflection")
 FINISH_REASONS = get_args(FinishReason)
+FAILURE_KINDS = get_args(FailureKind)
 ANSWER_STATES = ("match", "mismatch", "no_answer", "timeout", "error")
 ORM_STATUSES = ("correct", "wrong", "unparseable", "skipped")
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")

@@ -74,6 +74,15 @@ def unique(*columns: str) -> Any:
     return rule(f"{' and '.join(columns)} occur once", columns[0], first)
 
 
+def failures_have_reasons() -> Any:
+    """Declare that rows with finish_reason error, and only they, have error and error_kind."""
+    failed = pl.col("finish_reason") == "error"
+    fits = (failed == pl.col("error").is_not_null()) & (
+        failed == pl.col("error_kind").is_not_null()
+    )
+    return rule("failed requests and only they have an error", "error", fits)
+
+
 def is_json_object(column: str) -> Any:
     """Declare that the text is a JSON object."""
     return rule(f"{column} is a JSON object", column, _each(pl.col(column), _reads_as_object))

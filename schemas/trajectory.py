@@ -6,11 +6,12 @@ from typing import Annotated
 
 import polars as pl
 
-from schemas.enums import FINISH_REASONS, ORIGINS
-from schemas.prediction import FINISH_MEANING
+from schemas.enums import FAILURE_KINDS, FINISH_REASONS, ORIGINS
+from schemas.prediction import FAILURE_MEANING, FINISH_MEANING
 from schemas.table import (
     Table,
     content_id,
+    failures_have_reasons,
     field,
     is_json_object,
     one_of,
@@ -33,15 +34,17 @@ class Trajectory(Table):
     parent_id: pl.String = content_id(
         "the wrong trajectory that a reflection corrects; a trajectory_id", nullable=True
     )
-    contract: pl.String = text("fingerprint of how prompt and pixels were prepared")
+    input_fingerprint: pl.String = text("hash of how prompts and pixels become model inputs")
     model: pl.String = text("digest of the model's weights, or name and version of a teacher")
     sampling: pl.String = field("JSON object: how tokens were sampled, without the seed")
-    seed: pl.Int64 = field("seed of the chunk in which it was sampled", ge=0)
+    seed: pl.Int64 = field("seed of the request", ge=0)
     response: pl.String = field("the text as written")
     steps: Annotated[pl.List, pl.String()] = field(
         "the lines of the response, stripped, without empty ones"
     )
     finish_reason: pl.String = one_of(FINISH_REASONS, FINISH_MEANING)
+    error: pl.String = text("why the engine failed; null if it did not", nullable=True)
+    error_kind: pl.String = one_of(FAILURE_KINDS, FAILURE_MEANING, nullable=True)
     prompt_tokens: pl.Int64 = field("length of the prompt in tokens, images included", ge=0)
     response_tokens: pl.Int64 = field("length of the response in tokens", ge=0)
 
@@ -53,3 +56,4 @@ class Trajectory(Table):
     )
     sampling_json = is_json_object("sampling")
     steps_fit = steps_are_lines()
+    error_fits = failures_have_reasons()

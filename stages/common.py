@@ -17,7 +17,6 @@ import polars as pl
 import schemas
 from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
-from mathse.core.params import Params
 from mathse.core.processes import end_with_dvc, single_run
 from mathse.core.tables import read_table, write_table
 from mathse.core.text import printable
@@ -103,9 +102,3 @@ def read_problems(layout: Layout, *splits: str) -> pl.DataFrame:
 def by_id(problems: pl.DataFrame) -> dict[str, dict[str, Any]]:
     """Return problem rows by their id."""
     return {row["problem_id"]: row for row in problems.iter_rows(named=True)}
-
-
-def switched_on(params: Params, round_name: str, what: str) -> bool:
-    """Tell whether a round generates or reflects: its own switch, else the section's."""
-    own: bool | None = getattr(params.rounds[round_name], what)
-    return bool(getattr(params, what).enabled) if own is None else own

@@ -9,7 +9,7 @@ from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import grade
 from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
 from mathse.evaluation.round_metrics import round_metrics, transition_table
-from stages.checking import check_answers
+from mathse.judge.answer_states import check_answers
 from stages.common import read, read_problems, run, write, write_metrics
 
 

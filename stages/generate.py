@@ -1,56 +1,38 @@
-"""generate: the student of the round before solves D_remain, several paths for each problem."""
+"""generate: the student of the round before solves D_remain, several times each problem."""
 
 from __future__ import annotations
 
-import polars as pl
-
 import schemas
-from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from mathse.curation.plan import plan_samples
-from mathse.trajectories import refuse_failures
+from mathse.curation.plan import plan_round
+from mathse.engines.loading import load_journaled
+from mathse.trajectories import check_failures, sampling_params, solve
 from schemas import checks
-from stages.common import empty, read, read_problems, run, switched_on, write
-from stages.models import Plan, load_engine, sample_paths
+from stages.common import empty, read, read_problems, run, write
 
 
 def generate(layout: Layout, round_name: str) -> None:
     """Write the round's trajectories."""
-    settings = load_params(layout.params)
-    previous = layout.round(settings.previous_round(round_name) or "r0")
-    out = layout.round(round_name).trajectories
-    pool = read_problems(layout, "train")
-    before = read(previous.ledger, schemas.LedgerRow)
-    checks.known_problem_ids(before, pool, file=str(previous.ledger))
-    if not switched_on(settings, round_name, "generate"):
-        write(
-            empty(schemas.Trajectory), out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"]
+    params = load_params(layout.params)
+    previous = layout.round(params.previous_round(round_name) or "r0")
+    problems = read_problems(layout, "train")
+    ledger = read(previous.ledger, schemas.LedgerRow)
+    checks.known_problem_ids(ledger, problems, file=str(previous.ledger))
+    label = f"generate {round_name}"
+    rows = empty(schemas.Trajectory)
+    if plan := plan_round(ledger, params, round_name):
+        rows = solve(
+            load_journaled(layout, previous.model, params.student, label),
+            problems,
+            plan,
+            sampling=sampling_params(params.generate, params.seed),
+            round_name=round_name,
+            origin="student",
         )
-        return
-    section = settings.generate
-    planned = plan_samples(before, samples=section.samples, hard_samples=section.hard_samples)
-    if section.max_problems is not None:
-        names = planned["problem_id"].unique().to_list()
-        chosen = sorted(names, key=lambda name: content_id(round_name, name))[
-            : section.max_problems
-        ]
-        planned = planned.filter(pl.col("problem_id").is_in(chosen))
-    plan: Plan = list(planned.select("problem_id", "sample_idx").iter_rows())
-    engine = load_engine(layout, previous.model, settings.student)
-    paths = sample_paths(
-        layout,
-        engine,
-        pool,
-        plan,
-        section,
-        seed=settings.seed,
-        round_name=round_name,
-        chunk_size=section.chunk_size,
-        label=f"generate {round_name}",
-    )
-    refuse_failures(paths, "The student")
-    write(paths, out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
+    check_failures(rows, max_share=params.errors_max_share, label=label)
+    out = layout.round(round_name).trajectories
+    write(rows, out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
 
 
 if __name__ == "__main__":

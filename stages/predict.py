@@ -1,4 +1,4 @@
-"""predict: a model answers the evaluation splits; the only part of an evaluation that needs a model."""
+"""predict: a model answers the evaluation splits; the only part of an evaluation that needs one."""
 
 from __future__ import annotations
 
@@ -7,43 +7,34 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from mathse.trajectories import refuse_failures
+from mathse.engines.loading import load_journaled
+from mathse.trajectories import check_failures, sampling_params, solve
 from stages.common import read_problems, run, write
-from stages.models import load_engine, sample_paths
 
 
 def predict(layout: Layout, round_name: str) -> None:
     """Write the answers of a round's model (base: of the base model) to the evaluation splits."""
-    settings = load_params(layout.params)
-    section = settings.eval
-    first = settings.previous_round(round_name) is None
-    model = settings.student.base if first else layout.round(round_name).model
-    pool = read_problems(layout, *section.splits)
+    params = load_params(layout.params)
+    section = params.eval
+    is_base = params.previous_round(round_name) is None
+    model = params.student.base if is_base else layout.round(round_name).model
+    problems = read_problems(layout, *section.splits)
     if section.limit is not None:
-        pool = pool.filter(pl.int_range(pl.len()).over("split") < section.limit)
-    plan = [(name, 0) for name in sorted(pool["problem_id"])]
-    engine = load_engine(layout, model, settings.student)
-    paths = sample_paths(
-        layout,
-        engine,
-        pool,
-        plan,
-        section,
-        seed=settings.seed,
+        problems = problems.filter(pl.int_range(pl.len()).over("split") < section.limit)
+    label = f"predict {round_name}"
+    rows = solve(
+        load_journaled(layout, model, params.student, label),
+        problems,
+        [(name, 0) for name in sorted(problems["problem_id"])],
+        sampling=sampling_params(section, params.seed),
         round_name=round_name,
-        chunk_size=section.chunk_size,
-        label=f"predict {round_name}",
+        origin="student",
     )
-    refuse_failures(paths, "The student")
-    rows = paths.join(
-        pool.select("problem_id", "split"), on="problem_id", how="left", maintain_order="left"
-    )
-    write(
-        rows,
-        layout.eval(round_name).predictions,
-        schemas.Prediction,
-        sort_by=["split", "problem_id"],
-    )
+    check_failures(rows, max_share=params.errors_max_share, label=label)
+    splits = problems.select("problem_id", "split")
+    rows = rows.join(splits, on="problem_id", how="left", maintain_order="left")
+    out = layout.eval(round_name).predictions
+    write(rows, out, schemas.Prediction, sort_by=["split", "problem_id"])
 
 
 if __name__ == "__main__":

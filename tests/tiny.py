@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,14 @@ import polars as pl
 from PIL import Image, ImageDraw
 
 from mathse.core.images import ImageStore, write_images
+from mathse.engines.protocol import (
+    Completion,
+    Engine,
+    Request,
+    SamplingParams,
+    complete_all,
+    request_seed,
+)
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}{{ message['role'] | capitalize }}:\n"
@@ -149,6 +159,26 @@ def write_store(folder: Path, images: dict[str, bytes]) -> ImageStore:
     rows = pl.DataFrame({"image_id": list(images), "bytes": list(images.values())})
     write_images(rows, folder)
     return ImageStore(folder)
+
+
+def make_request(
+    key: str, messages: list[dict[str, Any]], image_ids: tuple[str, ...] = (), **more: Any
+) -> Request:
+    """Return a request whose sampling parameters `complete` replaces."""
+    return Request(key, messages, image_ids, sampling=SamplingParams(0.0, 1.0, 1), **more)
+
+
+def complete(
+    engine: Engine, requests: Sequence[Request], sampling: SamplingParams
+) -> list[Completion]:
+    """Complete requests in their order, each with a seed of its own from the sampling's seed."""
+    seeded = [
+        replace(
+            one, sampling=replace(sampling, seed=request_seed(sampling.seed, "", "", one.key, 0))
+        )
+        for one in requests
+    ]
+    return complete_all(engine, seeded)
 
 
 def ask(text: str, n_images: int = 0) -> list[dict[str, Any]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mathse.core.errors import ParamError
+from mathse.core.registry import ANNOTATORS, ENGINES, REFLECTORS, TEACHERS, Registry
 
 Dtype = Literal["auto", "bfloat16", "float32"]
 
@@ -58,6 +59,7 @@ class Decontaminate(Section):
 class Model(Section):
     """How a model is loaded for generation."""
 
+    engine: str = "transformers"
     base: str
     dtype: Dtype
     processes: int = Field(ge=1)
@@ -77,7 +79,7 @@ class Sampled(Section):
 class Distill(Section):
     """The teacher's paths that r0 learns from."""
 
-    teacher: Literal["figures", "dataset"]
+    teacher: str
     problems: int = Field(ge=1)
 
 
@@ -88,7 +90,7 @@ class OrmData(Sampled):
     max_train: int = Field(ge=2)
     max_test: int = Field(ge=2)
     max_per_problem: int = Field(ge=1)
-    annotator: Literal["figures", "answer"]
+    annotator: str
     teacher_share: float = Field(ge=0, le=1)
 
 
@@ -155,7 +157,7 @@ class Reflect(Sampled):
     """Reflection on wrong paths."""
 
     enabled: bool
-    teacher: Literal["figures", "student"]
+    teacher: str
     per_problem_max: int = Field(ge=1)
     samples: int = Field(ge=1)
     max_problems: int | None = Field(default=None, ge=1)
@@ -196,6 +198,7 @@ class Params(Section):
     """All of `params.yaml`."""
 
     seed: int
+    errors_max_share: float = Field(default=0.05, ge=0, le=1)
     problems: Problems
     decontaminate: Decontaminate
     student: Model
@@ -230,6 +233,25 @@ class Params(Section):
                 seen.add(at)
                 at = rounds[at].prev
         return rounds
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Params:
+        names: list[tuple[str, str, Registry]] = [
+            ("student.engine", self.student.engine, ENGINES),
+            ("orm.engine", self.orm.engine, ENGINES),
+            ("distill.teacher", self.distill.teacher, TEACHERS),
+            ("orm_data.annotator", self.orm_data.annotator, ANNOTATORS),
+            ("reflect.teacher", self.reflect.teacher, REFLECTORS),
+        ]
+        for key, name, registry in names:
+            if name not in registry:
+                raise ValueError(f"{key}: there is no {name!r}; one of {', '.join(registry)}")
+        return self
+
+    def is_enabled(self, round_name: str, what: Literal["generate", "reflect"]) -> bool:
+        """Return True if a round generates or reflects: its own switch, else the section's."""
+        switch: bool | None = getattr(self.rounds[round_name], what)
+        return bool(getattr(self, what).enabled) if switch is None else switch
 
     def previous_round(self, name: str) -> str | None:
         """Return the round that a round follows: r0 follows the base model, which follows nothing.

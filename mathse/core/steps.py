@@ -1,18 +1,22 @@
-"""Cut a written solution into the steps that the judge counts, and a step into the pieces that can be wrong."""
+"""Cut a solution into the steps that the judge counts, and a step into tokens that can be wrong."""
 
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 MISSING = "none"
-"""Stands in a comparison where one side has no more pieces."""
+"""Stands in a diff where one side has no more tokens."""
 
+# 12, +5, =17, x, shows
 _TOKEN = re.compile(r"[-+*/=:]*\d+(?:\.\d+)?[^\W\d_]?|[-+*/=]*[^\W\d_]+")
+# "2. " before a step
 _NUMBERED = re.compile(r"^\s*\d+\.\s+")
 _STOP_WORDS = re.compile(
     r"the|is|are|and|of|to|with|this|that|there|has|have|it|in|at|on|by|as|so|we|an|answer|problem",
     re.IGNORECASE,
 )
+# =17|=18
 _PAIR = re.compile(r"([^\s,|]+)\|([^\s,|]+)")
 
 StepDiff = list[tuple[str, str]]
@@ -27,26 +31,19 @@ def split_steps(response: str) -> list[str]:
 
 
 def step_tokens(step: str) -> list[str]:
-    """Return what a step says piece by piece: numbers with the sign before them, letters and words.
+    """Return the tokens of a step: numbers with the sign before them, letters and words.
 
     The step's own number, punctuation and words that say little (the, is, and) are left out: `2.
     12+5=17.` is 12, +5 and =17.
     """
     found = _TOKEN.findall(_NUMBERED.sub("", step))
-    return [piece for piece in found if not _STOP_WORDS.fullmatch(piece)]
+    return [token for token in found if not _STOP_WORDS.fullmatch(token)]
 
 
 def diff_steps(right: str, given: str) -> StepDiff:
-    """Lay a step beside what it should be: pairs of a right and a given piece, up to the first that differ."""
-    ours, theirs = step_tokens(right), step_tokens(given)
-    length = max(len(ours), len(theirs))
-    padded = zip(
-        ours + [MISSING] * (length - len(ours)),
-        theirs + [MISSING] * (length - len(theirs)),
-        strict=True,
-    )
+    """Return pairs of a right and a given token, up to the first that differ."""
     pairs: StepDiff = []
-    for pair in padded:
+    for pair in zip_longest(step_tokens(right), step_tokens(given), fillvalue=MISSING):
         pairs.append(pair)
         if pair[0] != pair[1]:
             break
@@ -54,16 +51,11 @@ def diff_steps(right: str, given: str) -> StepDiff:
 
 
 def render_step_diff(number: int, right: str, given: str) -> str:
-    """Write what a judge says of a step: `1. 12|12 =17|=18 wrong`, the right piece of each pair first."""
+    """Write a judge's check of a step, right tokens first: `1. 12|12 =17|=18 wrong`."""
     pairs = diff_steps(right, given)
-    same = all(ours == theirs for ours, theirs in pairs)
-    return " ".join(
-        [
-            f"{number}.",
-            *(f"{ours}|{theirs}" for ours, theirs in pairs),
-            "right" if same else "wrong",
-        ]
-    )
+    is_right = all(one == other for one, other in pairs)
+    words = [f"{one}|{other}" for one, other in pairs]
+    return " ".join([f"{number}.", *words, "right" if is_right else "wrong"])
 
 
 def parse_step_diff(text: str) -> StepDiff:

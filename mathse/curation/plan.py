@@ -5,6 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from mathse.core.errors import ParamError
+from mathse.core.ids import content_id
+from mathse.core.params import Params
 from mathse.curation.ledger import OPEN
 
 
@@ -36,3 +38,26 @@ def plan_samples(ledger: pl.DataFrame, *, samples: int, hard_samples: int) -> pl
         .explode("sample_idx", empty_as_null=False)
         .sort("problem_id", "sample_idx")
     )
+
+
+def plan_round(ledger: pl.DataFrame, params: Params, round_name: str) -> list[tuple[str, int]]:
+    """Plan a round by its parameters: problem id and sample index of each trajectory.
+
+    Where `generate.max_problems` cuts, content hash chooses, so that each round has new problems.
+    """
+    section = params.generate
+    if not params.is_enabled(round_name, "generate"):
+        return []
+    planned = plan_samples(ledger, samples=section.samples, hard_samples=section.hard_samples)
+    names = planned["problem_id"].unique().to_list()
+    chosen = sorted(names, key=lambda name: content_id(round_name, name))[: section.max_problems]
+    return list(planned.filter(pl.col("problem_id").is_in(chosen)).iter_rows())
+
+
+def choose_in_turn(problems: pl.DataFrame, count: int, *, seed: int) -> list[str]:
+    """Choose problems for the teacher: families in turn, within one by content hash; sorted."""
+    keys = [content_id("distill", seed, name) for name in problems["problem_id"]]
+    ordered = problems.with_columns(pl.Series("key", keys, dtype=pl.String)).sort("key")
+    group = pl.col("family").fill_null(pl.col("subject"))
+    ordered = ordered.with_columns(turn=pl.int_range(pl.len()).over(group)).sort("turn", "key")
+    return sorted(ordered["problem_id"].head(count).to_list())

@@ -1,4 +1,4 @@
-"""Text from images and prompts: one Protocol, several engines. Import an engine from its own module."""
+"""Text from images and prompts: one protocol, several engines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decoding that a grammar holds: at each step only tokens that can still become a text of the grammar may be written.
+"""Constrained decoding: at each step only tokens that can still become a text of the grammar.
 
 Grammars are in the Lark dialect of llguidance, which vLLM takes too (`structured_outputs`, backend
 guidance).
@@ -57,16 +57,6 @@ class Grammars:
             )
         return matcher
 
-    def tokens(self, text: str) -> list[int]:
-        """Return the tokens of a text, as a grammar sees them."""
-        return self._tokenizer.tokenize_str(text)
-
-    def text(self, tokens: Sequence[int]) -> str:
-        """Return the text of tokens, without those that end it."""
-        return self._tokenizer.decode_str(
-            [token for token in tokens if not self._tokenizer.is_special_token(token)]
-        )
-
     def allowed(self, matchers: Sequence[LLMatcher | None], vocabulary: int) -> Tensor:
         """Return which tokens may come next, all of them where there is no grammar: [B, V].
 
@@ -85,9 +75,9 @@ class Grammars:
         return allowed_BV
 
     def allowed_along(self, grammar: str, tokens: Sequence[int], vocabulary: int) -> Tensor:
-        """Return which tokens may stand at each place of a text, given what is before it: [T, V].
+        """Return which tokens the grammar allows at each position of a text: [T, V].
 
-        Nothing may stand after a place where the text breaks the grammar.
+        After a token that breaks the grammar there is none.
         """
         matcher = self.matcher(grammar)
         rows = []
@@ -104,7 +94,7 @@ class Grammars:
 
 
 class GrammarConstraint:
-    """Follows the texts of a batch and tells what may come next in each.
+    """Follows the texts of a batch and masks the tokens that may not come next in each.
 
     Args:
         grammars: of the batch's tokenizer.
@@ -120,7 +110,7 @@ class GrammarConstraint:
         self.start = start
 
     def mask(self, input_ids: Tensor, scores: Tensor) -> Tensor:
-        """Return the scores with those of forbidden tokens at minus infinity; call once for each new token."""
+        """Set the scores of forbidden tokens to minus infinity; call once for each new token."""
         if input_ids.shape[1] > self.start:
             for matcher, token in zip(self.matchers, input_ids[:, -1].tolist(), strict=True):
                 if matcher is not None and not matcher.is_stopped():

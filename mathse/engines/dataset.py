@@ -1,55 +1,59 @@
-"""The solutions that a data set brings, in the teacher's place."""
+"""The solutions that a data set brings, in the teacher's role."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from mathse.core.ids import content_id
-from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.protocol import Completion, Request
 from mathse.prompts import CLOSING, choice_letter, prompts_digest
 
 VERSION = 1
 
 
 class DatasetTeacher:
-    """An engine that solves a problem by the data set's own worked solution, closed by the usual sentence.
+    """Solves a problem by the data set's own worked solution, closed by the usual sentence.
 
     The answer in the closing sentence is the data set's; for a choice that is named by its text,
     the letter.
 
     Args:
         problems: `Problem` rows; those with a solution can be asked for.
+
+    Attributes:
+        problem_ids: the problems that it can solve.
     """
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("dataset teacher", VERSION)
         self.input_fingerprint = prompts_digest()
-        self._paths = {
+        self._solutions = {
             row["problem_id"]: close(row["solution"], row["answer"], row["choices"])
             for row in problems.filter(pl.col("solution").is_not_null()).iter_rows(named=True)
         }
+        self.problem_ids = list(self._solutions)
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Answer requests to solve; anything else becomes an error completion."""
-        done = []
         for request in requests:
+            solution = self._solutions.get(request.problem_id)
             if request.task != "solve":
-                done.append(
-                    Completion.failed(
-                        request.key, f"a data set has no answer to the task {request.task!r}"
-                    )
-                )
-            elif request.problem_id not in self._paths:
-                done.append(
-                    Completion.failed(
-                        request.key, f"problem {request.problem_id} has no worked solution"
-                    )
-                )
+                reason = f"a data set has no answer to the task {request.task!r}"
+                yield Completion.failed(request.key, reason)
+            elif solution is None:
+                reason = f"problem {request.problem_id} has no worked solution"
+                yield Completion.failed(request.key, reason)
             else:
-                done.append(Completion(request.key, self._paths[request.problem_id], "stop", 0, 0))
-        return done
+                yield Completion(request.key, solution, "stop", 0, 0)
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Each request stands alone."""
+        return [[index] for index in range(len(requests))]
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def close(solution: str, answer: str, choices: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_record(model: str | Path) -> dict[str, Any] | None:
-    """Return what `mathse.json` says, or None for a model that MathSE did not train.
+    """Return the content of `mathse.json`, or None for a model that MathSE did not train.
 
     Raises:
         DataError: if the file is no JSON object.
@@ -72,18 +72,19 @@ def read_record(model: str | Path) -> dict[str, Any] | None:
 
 
 def check_fingerprint(model: str | Path, input_fingerprint: str) -> None:
-    """Refuse a model that was trained with other prompts or pixels than it would be served with now.
+    """Refuse a model that was trained with other prompts or pixels than it would be served with.
 
     Raises:
-        DataError: telling both fingerprints and what to do.
+        DataError: naming both fingerprints and what to do.
     """
     record = read_record(model)
-    if record is None or record.get("contract") == input_fingerprint:
+    if record is None or record.get("input_fingerprint") == input_fingerprint:
         return
     raise DataError(
-        f"This model was trained by contract {record.get('contract')}; prompts and pixels now follow {input_fingerprint}. "
-        "The prompts, the chat template, the tokenizer, the image processor or its back end have changed since.",
+        f"This model was trained with input fingerprint {record.get('input_fingerprint')}; "
+        f"prompts and pixels now have {input_fingerprint}. The prompts, the chat template, the "
+        "tokenizer, the image processor or its back end have changed since.",
         file=Path(model) / RECORD,
         rule="a model is served with the prompts and pixels that it was trained with",
-        fix="train it again (dvc repro), or go back to the prompts and library versions that it was trained with",
+        fix="train it again (dvc repro), or go back to the prompts and library versions of then",
     )

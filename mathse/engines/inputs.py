@@ -1,4 +1,4 @@
-"""The one contract for prompts and pixels: how messages and images become model inputs, for every purpose.
+"""Build model inputs from messages and images: one way for every purpose.
 
 Generation and training call the same functions here, so a prompt gives the same tensors in both.
 Only what every Hub processor offers is used: `apply_chat_template`, `__call__` and the tokenizer.
@@ -12,6 +12,7 @@ Shape suffixes: B samples, L tokens of the longest prompt, T tokens of the longe
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,14 +24,15 @@ from torch import Tensor
 from mathse.core.errors import DataError, MathseError
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import check_fingerprint, fingerprint_of
+from mathse.engines.model_files import check_model_name, unloadable
 from mathse.engines.pixels import Pixels
-from mathse.prompts import Message
+from mathse.prompts.text import Message, remove_all
 
 Features = dict[str, Tensor]
 
 CACHE_BYTES = 128 * 1024 * 1024
-"""Of each process: some 800 rows of the built-in problems; a run over more prepares the rest again in each pass."""
-_MARK = "mathse-closing-probe"
+"""Of each process: some 800 rows of the built-in problems."""
+_CLOSING_PROBE = "mathse-closing-probe"
 _TOKEN_KEYS = ("input_ids", "attention_mask")
 
 
@@ -47,7 +49,7 @@ class InputBuilder:
             find.
 
     Attributes:
-        input_fingerprint: the fingerprint.
+        input_fingerprint: hash of how prompts and pixels become inputs.
         closing: what the chat template writes after an assistant's text, up to the token that ends
             the turn.
 
@@ -68,7 +70,7 @@ class InputBuilder:
             raise DataError(
                 "This model's processor has no chat template.",
                 rule="prompts are written by the chat template",
-                fix="choose the instruct variant of the model, or add a chat_template.jinja to its folder",
+                fix="choose the instruct variant of the model, or add a chat_template.jinja",
             )
         self.processor = processor
         self.tokenizer = processor.tokenizer
@@ -78,11 +80,15 @@ class InputBuilder:
         self.dtype = dtype
         self.stop_ids = frozenset({*stop_ids, self.tokenizer.eos_token_id} - {None})
         self.input_fingerprint = fingerprint_of(processor)
+        # All special tokens but those that are plain text, longest first: "</s>", "<image>", …
+        added = [str(t) for t in self.tokenizer.added_tokens_decoder.values() if t.special]
+        specials = sorted({*added, *self.tokenizer.all_special_tokens}, key=len, reverse=True)
+        self._specials = re.compile("|".join(map(re.escape, filter(None, specials))) or r"(?!)")
         self.closing = self._find_closing()
         self._cache_bytes = cache_bytes
-        self._held_bytes = 0
+        self._cached_bytes = 0
         self._cache: dict[tuple[str, tuple[str, ...]], Features] = {}
-        self._grown: dict[tuple[tuple[int, int], ...], int] = {}
+        self._image_tokens: dict[tuple[tuple[int, int], ...], int] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -102,17 +108,22 @@ class InputBuilder:
             model: folder or Hub id.
             images: where image ids lead.
             trust_remote_code: run code that comes with the model.
-            check: refuse a model that was trained by another contract.
+            check: refuse a model that was trained with another input fingerprint.
             dtype: of the pixels.
             cache_bytes: how much to keep of what was prepared.
 
         Raises:
-            DataError: if the contract differs.
+            ParamError: if there is no such model.
+            DataError: if the input fingerprint differs.
         """
         from transformers import AutoProcessor, GenerationConfig
 
         loader: Any = AutoProcessor
-        processor = loader.from_pretrained(str(model), trust_remote_code=trust_remote_code)
+        check_model_name(model)
+        try:
+            processor = loader.from_pretrained(str(model), trust_remote_code=trust_remote_code)
+        except (OSError, ValueError) as error:
+            raise unloadable(model, error) from error
         try:
             stop = GenerationConfig.from_pretrained(str(model)).eos_token_id
         except OSError:
@@ -124,15 +135,16 @@ class InputBuilder:
         return loaded
 
     def render(self, messages: Sequence[Message], *, prefix: str = "") -> str:
-        """Write a chat as the model's prompt, up to where the assistant speaks, and the forced prefix."""
-        return (
-            str(
-                self.processor.apply_chat_template(
-                    messages, add_generation_prompt=True, tokenize=False
-                )
-            )
-            + prefix
+        """Write a chat as the model's prompt, up to where the assistant speaks, and the prefix.
+
+        Special tokens of this model's tokenizer are removed from the texts: none can end a turn or
+        stand for an image.
+        """
+        cleaned = [{**message, "content": self._clean(message["content"])} for message in messages]
+        prompt = self.processor.apply_chat_template(
+            cleaned, add_generation_prompt=True, tokenize=False
         )
+        return str(prompt) + prefix
 
     def prompt_tokens(self, text: str, image_ids: Sequence[str]) -> int:
         """Return how many tokens a prompt has, its images included.
@@ -147,9 +159,11 @@ class InputBuilder:
         if not image_ids:
             return written
         sizes = tuple(self._pixels.size(image_id) for image_id in image_ids)
-        if sizes not in self._grown:
-            self._grown[sizes] = self.features(text, image_ids)["input_ids"].shape[1] - written
-        return written + self._grown[sizes]
+        if sizes not in self._image_tokens:
+            self._image_tokens[sizes] = (
+                self.features(text, image_ids)["input_ids"].shape[1] - written
+            )
+        return written + self._image_tokens[sizes]
 
     def features(self, text: str, image_ids: Sequence[str]) -> Features:
         """Return one prompt's tensors, as the processor makes them; a kept copy where there is one.
@@ -173,6 +187,7 @@ class InputBuilder:
 
     def target_ids(self, text: str, target: str) -> list[int]:
         """Return the tokens that follow a prompt: the target and the token that ends the turn."""
+        target = remove_all(self._specials, target)
         prompt = self._token_ids(text)
         whole = self._token_ids(text + target + self.closing)
         if whole[: len(prompt)] == prompt:
@@ -185,11 +200,17 @@ class InputBuilder:
         """Forget what was kept."""
         with self._lock:
             self._cache.clear()
-            self._held_bytes = 0
+            self._cached_bytes = 0
 
     def save(self, folder: Path) -> None:
         """Write the processor beside a model's weights."""
         self.processor.save_pretrained(folder)
+
+    def _clean(self, parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [
+            {**part, "text": remove_all(self._specials, part["text"])} if "text" in part else part
+            for part in parts
+        ]
 
     def _sample(self, text: str, image_ids: Sequence[str]) -> Features:
         """Return one prompt's tensors in compact form, kept or made."""
@@ -200,9 +221,9 @@ class InputBuilder:
         made = {name: _compact(value) for name, value in self._process([text], [image_ids]).items()}
         size = sum(value.nbytes for value in made.values())
         with self._lock:
-            if self._held_bytes + size <= self._cache_bytes and key not in self._cache:
+            if self._cached_bytes + size <= self._cache_bytes and key not in self._cache:
                 self._cache[key] = made
-                self._held_bytes += size
+                self._cached_bytes += size
         return made
 
     def _process(self, texts: Sequence[str], image_ids: Sequence[Sequence[str]]) -> Features:
@@ -258,18 +279,20 @@ class InputBuilder:
         )
 
     def _writes_bos(self, text: str) -> bool:
-        """Tell whether the chat template already wrote the token that begins a sequence."""
+        """Return True if the chat template already wrote the token that begins a sequence."""
         bos = self.tokenizer.bos_token
         return bos is not None and text.startswith(bos)
 
     def _find_closing(self) -> str:
-        turn = [{"type": "text", "text": _MARK}]
+        turn = [{"type": "text", "text": _CLOSING_PROBE}]
         chat = [{"role": "user", "content": turn}, {"role": "assistant", "content": turn}]
         written = str(self.processor.apply_chat_template(chat, tokenize=False))
-        after = self.tokenizer(written.rpartition(_MARK)[2], add_special_tokens=False)["input_ids"]
-        for place, token in enumerate(after):
+        after = self.tokenizer(written.rpartition(_CLOSING_PROBE)[2], add_special_tokens=False)[
+            "input_ids"
+        ]
+        for count, token in enumerate(after, start=1):
             if token in self.stop_ids:
-                return str(self.tokenizer.decode(after[: place + 1], skip_special_tokens=False))
+                return str(self.tokenizer.decode(after[:count], skip_special_tokens=False))
         return str(self.tokenizer.eos_token)
 
 
@@ -294,23 +317,6 @@ def append_tokens(inputs: Features, tokens_BT: Tensor, known_BT: Tensor) -> Feat
             value = torch.cat([value, more.to(value.dtype)], dim=1)
         longer[name] = value
     return longer
-
-
-def move_left(inputs: Features, lengths: Sequence[int]) -> Features:
-    """Move padding from the end of rows to their start.
-
-    Args:
-        inputs: of [B, S] entries, or more.
-        lengths: how many entries each row has at most, counted from the start; what comes after is
-            padding.
-    """
-    shape = inputs["input_ids"].shape
-    shifts_B1 = torch.tensor([shape[1] - length for length in lengths])[:, None]
-    from_BS = (torch.arange(shape[1])[None, :] - shifts_B1) % shape[1]
-    return {
-        name: value.gather(1, from_BS) if value.shape == shape else value
-        for name, value in inputs.items()
-    }
 
 
 def _expand(features: Features) -> Features:

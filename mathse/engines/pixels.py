@@ -1,4 +1,4 @@
-"""From image bytes to RGB pictures. What changes here changes what every model sees: raise `PIXELS_VERSION`."""
+"""From image bytes to RGB pictures. Raise `PIXELS_VERSION` with each change of the pixels."""
 
 from __future__ import annotations
 

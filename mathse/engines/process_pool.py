@@ -1,12 +1,13 @@
-"""One engine in several processes on a CPU: each process loads the model and takes whole batches."""
+"""One engine in several processes on a CPU: each loads the model and takes whole batches."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from mathse.core.processes import worker_pool
-from mathse.engines.protocol import Completion, Engine, Request, SamplingParams
+from mathse.engines.protocol import Completion, Engine, Request, batch_units
 
 _load: Callable[[], Engine] | None = None
 _loaded: Engine | None = None
@@ -20,7 +21,7 @@ class ProcessPoolEngine:
     Args:
         load: loads the engine, in each process; picklable.
         processes: how many.
-        batch_size: prompts generated together.
+        batch_size: prompts generated together; that of the engine.
 
     Raises:
         MathseError: whatever `load` raises.
@@ -28,34 +29,33 @@ class ProcessPoolEngine:
 
     def __init__(self, load: Callable[[], Engine], *, processes: int, batch_size: int) -> None:
         self.batch_size = batch_size
+        self.processes = processes
         self._pool = worker_pool(processes, _remember, load)
-        weakref.finalize(
-            self, self._pool.shutdown, cancel_futures=True
-        )  # waits: an exit meanwhile leaves a traceback
+        # Shutdown waits: an exit meanwhile leaves a traceback.
+        self._finalize = weakref.finalize(self, self._pool.shutdown, cancel_futures=True)
         self.digest, self.input_fingerprint = self._pool.submit(_identity).result()
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
-        """Complete each request, in the order given; a bad one becomes an error completion."""
-        order = sorted(
-            range(len(requests)), key=lambda place: _length(requests[place]), reverse=True
-        )
-        groups = [order[at : at + self.batch_size] for at in range(0, len(order), self.batch_size)]
-        working = [
-            self._pool.submit(_complete, [requests[place] for place in group], sampling)
-            for group in groups
-        ]
-        done: dict[int, Completion] = {}
-        for group, work in zip(groups, working, strict=True):
-            done.update(zip(group, work.result(), strict=True))
-        return [done[place] for place in range(len(requests))]
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Yield the completions of each batch as it finishes; a bad request becomes an error."""
+        units = iter(self.units(requests))
+        working: set[Future[list[Completion]]] = set()
+        while True:
+            # Two batches in flight for each process: none waits, and few requests are pickled.
+            while len(working) < 2 * self.processes and (unit := next(units, None)) is not None:
+                working.add(self._pool.submit(_complete, [requests[index] for index in unit]))
+            if not working:
+                return
+            finished, working = wait(working, return_when=FIRST_COMPLETED)
+            for work in finished:
+                yield from work.result()
 
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Return the batches."""
+        return batch_units(requests, self.batch_size)
 
-def _length(request: Request) -> tuple[bool, int]:
-    """Order prompts as batches are made: with images or without, then by length."""
-    parts = (part for message in request.messages for part in message["content"])
-    return bool(request.image_ids), len(request.prefix) + sum(
-        len(part.get("text", "")) for part in parts
-    )
+    def close(self) -> None:
+        """End the processes."""
+        self._finalize()
 
 
 def _remember(load: Callable[[], Engine]) -> None:
@@ -77,5 +77,5 @@ def _identity() -> tuple[str, str]:
     return engine.digest, engine.input_fingerprint
 
 
-def _complete(requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
-    return _engine().complete(requests, sampling)
+def _complete(requests: Sequence[Request]) -> list[Completion]:
+    return list(_engine().complete(requests))

@@ -2,53 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
 
-from mathse.core.errors import ParamError
+from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import content_id
 from mathse.prompts import Message
-from schemas import FinishReason
-
-
-@dataclass(frozen=True)
-class Request:
-    """One prompt to complete.
-
-    Attributes:
-        key: the caller's name for it, returned with the completion.
-        messages: the chat, one `{"type": "image"}` part for each image.
-        image_ids: ids in the order of the image parts.
-        task: what is asked: solve, judge, reflect or annotate.
-        problem_id: the problem that it belongs to.
-        prefix: assistant text that is forced; generation goes on from there.
-        constraint: what the generated text must obey, in the Lark dialect of llguidance and vLLM;
-            empty: anything.
-        scored_text: a text that may well be what is generated, in whole or from its start, and whose
-            probability is wanted. An engine may check it in one go instead of writing it token by
-            token: what is generated stays the same.
-        context: facts for engines that know the problem.
-    """
-
-    key: str
-    messages: list[Message]
-    image_ids: tuple[str, ...] = ()
-    task: str = "solve"
-    problem_id: str = ""
-    prefix: str = ""
-    constraint: str = ""
-    scored_text: str = ""
-    context: Mapping[str, object] = field(default_factory=dict)
+from schemas import FailureKind, FinishReason
 
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to draw tokens: temperature 0 is greedy, `top_p` 1 keeps all tokens."""
+    """How to sample tokens: temperature 0 is greedy, `top_p` 1 keeps all tokens."""
 
     temperature: float
     top_p: float
     max_new_tokens: int
-    seed: int
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse values outside their range.
@@ -64,9 +35,49 @@ class SamplingParams:
             raise ParamError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")
 
 
+TEACHER_SAMPLING = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=1)
+"""For engines that sample nothing."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One prompt to complete.
+
+    Attributes:
+        key: the caller's name for it, returned with the completion; once in a call.
+        messages: the chat, one `{"type": "image"}` part for each image.
+        image_ids: ids in the order of the image parts.
+        sampling: how to sample, with a seed of its own (see `request_seed`).
+        task: what is asked: solve, judge, reflect or annotate.
+        problem_id: the problem that it belongs to.
+        prefix: assistant text that is forced; generation goes on from there.
+        constraint: grammar of the generated text, in the Lark dialect of llguidance and vLLM;
+            empty: anything.
+        scored_text: a text whose probability is wanted, as the whole completion.
+        context: facts for engines that know the problem.
+    """
+
+    key: str
+    messages: list[Message]
+    image_ids: tuple[str, ...] = ()
+    sampling: SamplingParams = field(kw_only=True)
+    task: str = "solve"
+    problem_id: str = ""
+    prefix: str = ""
+    constraint: str = ""
+    scored_text: str = ""
+    context: Mapping[str, object] = field(default_factory=dict)
+
+    def content(self) -> dict[str, Any]:
+        """Return all that a completion depends on: everything but the key."""
+        values = asdict(self)
+        del values["key"]
+        return values
+
+
 @dataclass(frozen=True)
 class Completion:
-    """What came of a request.
+    """The result of a request.
 
     Attributes:
         key: the request's key.
@@ -74,9 +85,10 @@ class Completion:
         finish_reason: stop, length (cut off), or error.
         prompt_tokens: tokens of prompt, images and prefix.
         response_tokens: tokens generated, the one that ends the turn included.
-        scored_prob: the probability of the request's scored_text as the whole text, at temperature 1 and
-            under the grammar; None where there is no scored_text or the engine cannot tell.
+        scored_prob: the probability of the request's scored text as the whole completion, at
+            temperature 1 and under the constraint; None without scored text.
         error: why there is no text, for finish_reason error.
+        error_kind: "retryable" if the same request may succeed later, else "permanent".
     """
 
     key: str
@@ -86,11 +98,14 @@ class Completion:
     response_tokens: int
     scored_prob: float | None = None
     error: str | None = None
+    error_kind: FailureKind | None = None
 
     @classmethod
-    def failed(cls, key: str, error: str, *, prompt_tokens: int = 0) -> Completion:
+    def failed(
+        cls, key: str, error: str, *, prompt_tokens: int = 0, kind: FailureKind = "permanent"
+    ) -> Completion:
         """Return a completion that says why there is none."""
-        return cls(key, "", "error", prompt_tokens, 0, error=error)
+        return cls(key, "", "error", prompt_tokens, 0, error=error, error_kind=kind)
 
 
 class Engine(Protocol):
@@ -98,12 +113,71 @@ class Engine(Protocol):
 
     Attributes:
         digest: content hash of the model.
-        input_fingerprint: fingerprint of how prompts and pixels become inputs.
+        input_fingerprint: hash of how prompts and pixels become model inputs.
     """
 
     digest: str
     input_fingerprint: str
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
-        """Complete each request, in the order given; a bad one becomes an error completion."""
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Yield a completion for each request as it finishes; a bad one becomes an error."""
         ...
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Return the indices of the requests that are computed together.
+
+        After a kill a unit is repeated as a whole. The units of what is left are those of the whole
+        call, so that the texts are the same.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the device and the processes."""
+        ...
+
+
+def complete_all(engine: Engine, requests: Sequence[Request]) -> list[Completion]:
+    """Complete requests and return the completions in their order.
+
+    Raises:
+        DataError: if a key occurs twice, or the engine leaves a request out.
+    """
+    found = {completion.key: completion for completion in engine.complete(requests)}
+    if len({request.key for request in requests}) < len(requests):
+        raise DataError("Two requests have one key.", rule="request keys occur once")
+    if missing := [request.key for request in requests if request.key not in found]:
+        raise DataError(
+            f"The engine left out {len(missing)} of {len(requests)} requests, such as {missing[0]}",
+            rule="an engine answers every request",
+        )
+    return [found[request.key] for request in requests]
+
+
+def request_seed(seed: int, round_name: str, task: str, problem_id: str, sample_idx: int) -> int:
+    """Return the seed of one request: it depends on the run's seed and on what is sampled alone."""
+    return int(content_id("seed", seed, round_name, task, problem_id, sample_idx)[:8], 16)
+
+
+def batch_units(requests: Sequence[Request], batch_size: int) -> list[list[int]]:
+    """Cut requests into batches of like length, longest first.
+
+    Prompts with images stand apart from those without, and requests with other sampling parameters
+    apart from each other. Without some whole batches, the rest gives the same batches again.
+    """
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for index, request in enumerate(requests):
+        params = request.sampling
+        group = (not request.image_ids, params.temperature, params.top_p, params.max_new_tokens)
+        groups.setdefault(group, []).append(index)
+    units = []
+    for _, indices in sorted(groups.items()):
+        indices.sort(key=lambda index: -_prompt_chars(requests[index]))
+        units += [
+            indices[start : start + batch_size] for start in range(0, len(indices), batch_size)
+        ]
+    return units
+
+
+def _prompt_chars(request: Request) -> int:
+    parts = (part for message in request.messages for part in message["content"])
+    return len(request.prefix) + sum(len(part.get("text", "")) for part in parts)

@@ -1,7 +1,7 @@
-"""Sampling of tokens: each request has random numbers of its own, which follow from the seed and its key.
+"""Sampling of tokens: each request has random numbers of its own, which follow from its seed.
 
-transformers draws a batch from one stream, so that a request's text depends on what stands beside
-it, and spends more time on sampling (`torch.multinomial` on CPU) than a small model on a layer. Here
+transformers samples a batch from one stream, so that a request's text depends on what stands beside
+it, and spends more time on it (`torch.multinomial` on CPU) than a small model on a layer. Here
 a token is found by inverting the distribution's cumulative sum at the request's number for this
 step; `generate` then takes it as the best one.
 
@@ -19,20 +19,22 @@ from transformers import LogitsProcessor, StoppingCriteria
 from mathse.core.ids import content_id
 from mathse.engines.constrained import GrammarConstraint
 
-_FEW = 128
+_TOP_TOKENS = 128
 
 
-def uniforms(keys: Sequence[str], *, seed: int, count: int) -> Tensor:
-    """Return random numbers in [0, 1) for each key: [B, N]."""
+def uniforms(seeds: Sequence[int], *, count: int) -> Tensor:
+    """Return random numbers in [0, 1) for each seed: [B, N]."""
     rows = []
-    for key in keys:
-        generator = torch.Generator().manual_seed(int(content_id(seed, key), 16) >> 1)
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(int(content_id("uniforms", seed), 16) >> 1)
         rows.append(torch.rand(count, generator=generator, dtype=torch.float64))
     return torch.stack(rows)
 
 
-def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: float) -> Tensor:
-    """Return a token for each row, drawn from the smallest set of best tokens that holds `top_p` of the mass.
+def sample_tokens(
+    scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: float
+) -> Tensor:
+    """Sample a token for each row from the fewest best tokens that make up `top_p` of the mass.
 
     Args:
         scores_BV: logits.
@@ -43,16 +45,16 @@ def draw(scores_BV: Tensor, uniform_B: Tensor, *, temperature: float, top_p: flo
     probs_BV = torch.softmax(scores_BV.float() / temperature, dim=-1).double()
     order_BV = None
     if top_p < 1:
-        few = min(_FEW, probs_BV.shape[1])
+        few = min(_TOP_TOKENS, probs_BV.shape[1])
         best_BV, order_BV = probs_BV.topk(few)
         if few < probs_BV.shape[1] and bool((best_BV.sum(dim=-1) < top_p).any()):
             best_BV, order_BV = probs_BV.sort(dim=-1, descending=True)
         before_BV = best_BV.cumsum(dim=-1) - best_BV
         probs_BV = best_BV.masked_fill(before_BV >= top_p, 0.0)
     mass_BV = probs_BV.cumsum(dim=-1)
-    at_B1 = uniform_B.to(mass_BV)[:, None] * mass_BV[:, -1:]
-    place_B1 = torch.searchsorted(mass_BV, at_B1, right=True).clamp(max=mass_BV.shape[1] - 1)
-    return (place_B1 if order_BV is None else order_BV.gather(1, place_B1))[:, 0]
+    target_B1 = uniform_B.to(mass_BV)[:, None] * mass_BV[:, -1:]
+    index_B1 = torch.searchsorted(mass_BV, target_B1, right=True).clamp(max=mass_BV.shape[1] - 1)
+    return (index_B1 if order_BV is None else order_BV.gather(1, index_B1))[:, 0]
 
 
 class SeededSampler(LogitsProcessor):
@@ -63,7 +65,7 @@ class SeededSampler(LogitsProcessor):
         temperature: above 0 unless greedy.
         top_p: in (0, 1].
         start: tokens in the input before the first new one.
-        constraint: holds the texts to their grammars.
+        constraint: of rows whose text follows a grammar.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class SeededSampler(LogitsProcessor):
         if self.uniform_BN is None:
             return scores
         step = min(input_ids.shape[1] - self.start, self.uniform_BN.shape[1] - 1)
-        chosen_B = draw(
+        chosen_B = sample_tokens(
             scores, self.uniform_BN[:, step], temperature=self.temperature, top_p=self.top_p
         )
         return torch.full_like(scores, -torch.inf).scatter_(1, chosen_B[:, None], 0.0)

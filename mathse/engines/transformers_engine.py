@@ -1,4 +1,4 @@
-"""Generation with Hugging Face transformers: any Hub model that takes images and text, on CPU or GPU.
+"""Generation with Hugging Face transformers: any Hub model for images and text, on CPU or GPU.
 
 What this does not do: serve over a network, or share a prompt's cache between samples of one
 problem.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForImageTextToText,
     GenerationConfig,
@@ -24,9 +25,9 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
-from mathse.engines.inputs import Features, InputBuilder, append_tokens, move_left
-from mathse.engines.model_files import model_digest
-from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.inputs import Features, InputBuilder, append_tokens
+from mathse.engines.model_files import model_digest, unloadable
+from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
 
 Dtype = Literal["auto", "bfloat16", "float32"]
@@ -36,9 +37,8 @@ SMALL_BATCH = 16
 
 @dataclass(frozen=True)
 class _Prompt:
-    """A request that passed the checks, with its place in the call."""
+    """A request that passed the checks."""
 
-    place: int
     request: Request
     text: str
     tokens: int
@@ -46,10 +46,10 @@ class _Prompt:
 
 
 class TransformersEngine:
-    """Completes prompts in batches of like length.
+    """Completes prompts in batches of like length (see `batch_units`).
 
-    The same call on the same machine gives the same text: random numbers follow from the seed and a
-    request's key, batches from the requests alone.
+    The same call on the same machine gives the same text: random numbers follow from the seed of
+    each request, batches from the requests alone.
 
     Args:
         model: folder or Hub id.
@@ -63,7 +63,7 @@ class TransformersEngine:
 
     Raises:
         ParamError: if a size is not positive or the dtype unknown.
-        DataError: if the model was trained by another contract.
+        DataError: if the model was trained with another input fingerprint.
     """
 
     def __init__(
@@ -87,9 +87,12 @@ class TransformersEngine:
         wanted: Any = DTYPES.get(dtype, torch.bfloat16 if self.device.type == "cuda" else "auto")
         self.builder = InputBuilder.load(model, images, trust_remote_code=trust_remote_code)
         loader: Any = AutoModelForImageTextToText
-        self.model = loader.from_pretrained(
-            str(model), dtype=wanted, use_safetensors=True, trust_remote_code=trust_remote_code
-        )
+        try:
+            self.model = loader.from_pretrained(
+                str(model), dtype=wanted, use_safetensors=True, trust_remote_code=trust_remote_code
+            )
+        except (SafetensorError, OSError, ValueError) as error:
+            raise unloadable(model, error) from error
         self.model.to(self.device).eval()
         if self.device.type == "cpu":
             use_grouped_attention(self.model)
@@ -111,80 +114,56 @@ class TransformersEngine:
         # than was asked for.
         self.model.generation_config = self._generation_config(None)
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
-        """Complete each request, in the order given; a bad one becomes an error completion."""
-        done: dict[int, Completion] = {}
-        prompts: list[_Prompt] = []
-        for place, request in enumerate(requests):
-            checked = self._check(place, request)
-            if isinstance(checked, Completion):
-                done[place] = checked
-            else:
-                prompts.append(checked)
-        for batch in self._batches(prompts):
-            done.update(self._complete_batch(batch, sampling))
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        """Yield the completions of each batch as it finishes; a bad request becomes an error."""
+        for unit in self.units(requests):
+            yield from self._complete_batch([requests[index] for index in unit])
         self.builder.clear()
-        return [done[place] for place in range(len(requests))]
 
-    def _check(self, place: int, request: Request) -> _Prompt | Completion:
-        """Count a prompt's tokens, or say what is wrong with it."""
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Return the batches."""
+        return batch_units(requests, self.batch_size)
+
+    def close(self) -> None:
+        """Free the weights and what was prepared."""
+        self.builder.clear()
+        self.model = None
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _check(self, request: Request) -> _Prompt | Completion:
+        """Count a prompt's tokens and prepare its pixels, or say what is wrong with it."""
+        tokens = 0
         try:
             text = self.builder.render(request.messages, prefix=request.prefix)
             tokens = self.builder.prompt_tokens(text, request.image_ids)
-            scored_text = (
-                tuple(self.builder.target_ids(text, request.scored_text))
-                if request.scored_text
-                else ()
+            scored = (
+                self.builder.target_ids(text, request.scored_text) if request.scored_text else ()
             )
             if request.constraint:
                 self._grammars.matcher(request.constraint)
-        except DataError as error:
-            return Completion.failed(request.key, str(error))
-        if tokens > self.max_prompt_tokens:
-            reason = (
-                f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
-            )
-            return Completion.failed(request.key, reason, prompt_tokens=tokens)
-        return _Prompt(place, request, text, tokens, scored_text)
-
-    def _batches(self, prompts: Sequence[_Prompt]) -> Iterator[list[_Prompt]]:
-        """Yield batches of like length, prompts with images apart from those without."""
-        for with_images in (False, True):
-            group = [prompt for prompt in prompts if bool(prompt.request.image_ids) == with_images]
-            group.sort(key=lambda prompt: prompt.tokens)
-            for start in range(0, len(group), self.batch_size):
-                yield group[start : start + self.batch_size]
-
-    def _complete_batch(
-        self, batch: list[_Prompt], sampling: SamplingParams
-    ) -> dict[int, Completion]:
-        done: dict[int, Completion] = {}
-        good: list[_Prompt] = []
-        for prompt in batch:
-            try:
-                self.builder.features(prompt.text, prompt.request.image_ids)
-                good.append(prompt)
-            except DataError as error:
-                done[prompt.place] = Completion.failed(
-                    prompt.request.key, str(error), prompt_tokens=prompt.tokens
+            if tokens > self.max_prompt_tokens:
+                raise DataError(
+                    f"The prompt has {tokens} tokens; at most {self.max_prompt_tokens} are allowed."
                 )
+            self.builder.features(text, request.image_ids)
+        except DataError as error:
+            return Completion.failed(request.key, str(error), prompt_tokens=tokens)
+        return _Prompt(request, text, tokens, tuple(scored))
+
+    def _complete_batch(self, batch: Sequence[Request]) -> Iterator[Completion]:
+        checked = [self._check(request) for request in batch]
+        yield from (one for one in checked if isinstance(one, Completion))
+        good = [one for one in checked if isinstance(one, _Prompt)]
         if good:
-            scored = self._score_texts(good, sampling)
-            written = self._generate(good, [accepted for accepted, _ in scored], sampling)
-            for prompt, tokens, (_, prob) in zip(good, written, scored, strict=True):
-                done[prompt.place] = self._read(prompt, tokens, prob)
-        return done
+            probs = self._score_texts(good)
+            for prompt, tokens, prob in zip(good, self._generate(good), probs, strict=True):
+                yield self._read(prompt, tokens, prob)
 
-    def _score_texts(
-        self, prompts: list[_Prompt], sampling: SamplingParams
-    ) -> list[tuple[list[int], float | None]]:
-        """Return how each row begins as far as its scored_text tells, and the scored_text's probability.
-
-        One forward pass gives the scores at every place of a scored_text. Greedy decoding would write the
-        scored_text up to where another token is the best one, and that token.
-        """
+    def _score_texts(self, prompts: Sequence[_Prompt]) -> list[float | None]:
+        """Return the probability of each scored text, from one forward pass over the batch."""
         if not any(prompt.scored_ids for prompt in prompts):
-            return [([], None)] * len(prompts)
+            return [None] * len(prompts)
         inputs = self.builder.batch(
             [p.text for p in prompts], [p.request.image_ids for p in prompts]
         )
@@ -196,17 +175,15 @@ class TransformersEngine:
                 **on_device, use_cache=False, logits_to_keep=longest + 1
             ).logits[:, -longest - 1 :]
             return [
-                self._score_text(row, row_TV, sampling)
+                self._score_text(row, row_TV)
                 for row, row_TV in zip(prompts, logits_BTV, strict=True)
             ]
 
-    def _score_text(
-        self, prompt: _Prompt, logits_TV: torch.Tensor, sampling: SamplingParams
-    ) -> tuple[list[int], float | None]:
-        """Compare the scores at each place of a row's scored_text with the scored_text."""
+    def _score_text(self, prompt: _Prompt, logits_TV: torch.Tensor) -> float | None:
+        """Return the probability of a row's scored text, given the scores at each position."""
         count = len(prompt.scored_ids)
         if not count:
-            return [], None
+            return None
         scores_TV = logits_TV[:count].float()
         scores_TV[:, self._never_written or []] = -torch.inf
         if prompt.request.constraint:
@@ -215,52 +192,33 @@ class TransformersEngine:
             )
             scores_TV = scores_TV.masked_fill(~allowed_TV.to(scores_TV.device), -torch.inf)
         scored_T1 = torch.tensor(prompt.scored_ids, device=scores_TV.device)[:, None]
-        possible = bool(
-            scores_TV.gather(1, scored_T1).isfinite().all()
-        )  # else the grammar forbids the scored_text
-        prob = (
-            float(scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1).sum().exp())
-            if possible
-            else 0.0
-        )
-        accepted: list[int] = []
-        if sampling.temperature == 0:
-            best = scores_TV.argmax(dim=-1).tolist()
-            same = next((n for n in range(count) if best[n] != prompt.scored_ids[n]), count)
-            accepted = [*prompt.scored_ids[:same], *best[same : same + 1]][
-                : sampling.max_new_tokens
-            ]
-        return accepted, prob
+        if not bool(scores_TV.gather(1, scored_T1).isfinite().all()):
+            return 0.0  # the grammar forbids the text
+        return float(scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1).sum().exp())
 
-    def _generate(
-        self, prompts: list[_Prompt], beginnings: Sequence[list[int]], sampling: SamplingParams
-    ) -> list[list[int]]:
-        """Return each row's tokens, from its beginning up to its stop token or the limit.
+    def _generate(self, prompts: Sequence[_Prompt]) -> list[list[int]]:
+        """Return each row's tokens, up to its stop token or the limit.
 
         When half of the rows have ended, the others go on in a batch of their own: a few long rows
         would otherwise keep the whole batch computing.
         """
-        written = [list(beginning) for beginning in beginnings]
+        sampling = prompts[0].request.sampling  # but for the seed, that of all rows
+        written: list[list[int]] = [[] for _ in prompts]
         uniform_BN = None
         if sampling.temperature > 0:
-            keys = [prompt.request.key for prompt in prompts]
-            uniform_BN = uniforms(keys, seed=sampling.seed, count=sampling.max_new_tokens).to(
-                self.device
-            )
+            seeds = [prompt.request.sampling.seed for prompt in prompts]
+            uniform_BN = uniforms(seeds, count=sampling.max_new_tokens).to(self.device)
         while left := [n for n in range(len(prompts)) if not self._has_ended(written[n], sampling)]:
-            known = [len(written[n]) for n in left]
+            # All rows that are left have as many tokens: those of the batches before.
+            known = len(written[left[0]])
             inputs = self.builder.batch(
                 [prompts[n].text for n in left], [prompts[n].request.image_ids for n in left]
             )
-            prompt_length = inputs["input_ids"].shape[1]
-            if any(known):
+            if known:
                 inputs = self._append(inputs, [written[n] for n in left])
-                inputs = move_left(inputs, [prompt_length + count for count in known])
             length = inputs["input_ids"].shape[1]
             sampler = SeededSampler(
-                None
-                if uniform_BN is None
-                else uniform_BN[left, known[0] :],  # drawn rows have no beginnings
+                None if uniform_BN is None else uniform_BN[left, known:],
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
                 start=length,
@@ -270,18 +228,14 @@ class TransformersEngine:
             with torch.inference_mode():
                 new_BT = self.model.generate(
                     **{name: value.to(self.device) for name, value in inputs.items()},
-                    generation_config=self._generation_config(sampling.max_new_tokens - min(known)),
+                    generation_config=self._generation_config(sampling.max_new_tokens - known),
                     logits_processor=LogitsProcessorList([sampler]),
                     stopping_criteria=StoppingCriteriaList(
                         [StopWhenMostFinished(self._stop_ids, start=length, go_on_above=few)]
                     ),
                 )[:, length:].cpu()
             for number, new in zip(left, new_BT.tolist(), strict=True):
-                count = min(
-                    _stop_place(new, self.builder.stop_ids),
-                    sampling.max_new_tokens - len(written[number]),
-                )
-                written[number] += new[:count]
+                written[number] += new[: _count_to_stop(new, self.builder.stop_ids)]
         return written
 
     def _has_ended(self, tokens: Sequence[int], sampling: SamplingParams) -> bool:
@@ -293,13 +247,13 @@ class TransformersEngine:
         """Put each row's tokens behind its prompt, padded at the end."""
         longest = max(len(row) for row in tokens)
         tokens_BT = torch.tensor([[*row, *[self._pad_id] * (longest - len(row))] for row in tokens])
-        known_BT = torch.tensor([[place < len(row) for place in range(longest)] for row in tokens])
+        known_BT = torch.tensor([[index < len(row) for index in range(longest)] for row in tokens])
         return append_tokens(inputs, tokens_BT, known_BT)
 
     def _constraint(
         self, rows: Sequence[tuple[_Prompt, list[int]]], start: int
     ) -> GrammarConstraint | None:
-        """Return what holds a batch to its grammars, given what is written; None if there are none."""
+        """Return the constraint of a batch, given what is written; None if no row has one."""
         if not any(prompt.request.constraint for prompt, _ in rows):
             return None
         matchers = [
@@ -341,6 +295,6 @@ class TransformersEngine:
         )
 
 
-def _stop_place(tokens: Sequence[int], stop_ids: Collection[int]) -> int:
+def _count_to_stop(tokens: Sequence[int], stop_ids: Collection[int]) -> int:
     """Return how many tokens there are up to the first stop token, itself included."""
-    return next((place + 1 for place, token in enumerate(tokens) if token in stop_ids), len(tokens))
+    return next((n for n, token in enumerate(tokens, start=1) if token in stop_ids), len(tokens))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,7 +16,7 @@ import polars as pl
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.steps import diff_steps, split_steps, step_tokens
-from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.protocol import Completion, Request
 from mathse.figures.items import Step, worked_lines
 from mathse.prompts import prompts_digest
 
@@ -72,9 +72,16 @@ class FiguresTeacher:
                 facts["description"],
             )
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Answer each request by its task: solve, annotate, reflect."""
-        return [self._complete(request) for request in requests]
+        yield from map(self._complete, requests)
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Each request stands alone."""
+        return [[index] for index in range(len(requests))]
+
+    def close(self) -> None:
+        """Do nothing."""
 
     def _complete(self, request: Request) -> Completion:
         if request.problem_id not in self._known:

@@ -1,4 +1,4 @@
-"""Which paths may enter the training data, and the one named reason why a path may not."""
+"""Which trajectories may enter the training data, and the named reason why one may not."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason"
 
 
 def accept_trajectories(
-    paths: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0
+    trajectories: pl.DataFrame, *, accept: Accept, min_p_correct: float = 0.0
 ) -> pl.DataFrame:
-    """Decide for each path whether it is accepted, and name the reason where it is not.
+    """Decide for each trajectory whether it is accepted, and name the reason where it is not.
 
     Args:
-        paths: trajectories with the answer check and the judgement joined: all `Verdict` columns
-            but accepted and reason, and also `steps` and `finish_reason`.
+        trajectories: rows with all `Verdict` columns but accepted and reason, and with `steps` and
+            `finish_reason` of the trajectory.
         accept: "answer" asks for a matching answer, "orm" for the judge's CORRECT, "both" for the
             two.
         min_p_correct: lowest accepted probability of correct, in [0, 1]; not asked where `accept`
-            is "answer". Above 0, a path without a probability is not accepted.
+            is "answer". Above 0, a trajectory without a probability is not accepted.
 
     Returns:
         `Verdict` rows in input order.
@@ -42,20 +42,20 @@ def accept_trajectories(
         raise ParamError(f"accept must be one of {', '.join(get_args(Accept))}, not {accept!r}")
     if not 0.0 <= min_p_correct <= 1.0:
         raise ParamError(f"min_p_correct must lie in [0, 1], not {min_p_correct}")
-    if missing := sorted({*_INPUTS, "steps", "finish_reason"} - set(paths.columns)):
+    if missing := sorted({*_INPUTS, "steps", "finish_reason"} - set(trajectories.columns)):
         raise DataError(
-            f"Paths to accept lack the columns {missing}.",
+            f"Trajectories to accept lack the columns {missing}.",
             fix="join answer checks and judgements first",
         )
     reason = _first_reason(accept, min_p_correct)
-    rows = paths.with_columns(reason.alias("reason")).with_columns(
+    rows = trajectories.with_columns(reason.alias("reason")).with_columns(
         accepted=pl.col("reason").is_null()
     )
     return rows.select(pl.col(name).cast(dtype) for name, dtype in VERDICT.items())
 
 
 def count_reasons(verdicts: pl.DataFrame) -> dict[str, int]:
-    """Count accepted paths and each reason of the others; the counts sum to the number of paths."""
+    """Count accepted trajectories and each reason of the others; the counts sum to all rows."""
     named = verdicts.group_by("reason").len().iter_rows()
     counts: dict[str | None, int] = dict(named)
     return {

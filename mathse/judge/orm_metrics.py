@@ -1,4 +1,4 @@
-"""How good an ORM is, on paths whose status is known."""
+"""How good an ORM is, on trajectories whose status is known."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
 
     Returns:
         Plain values for a metrics file. Shares have value, n, low and high (95% Wilson interval):
-        positive_accuracy (correct paths judged correct), negative_accuracy (wrong paths judged
-        wrong), overall_accuracy, wrong_passed (wrong paths judged correct), error_step_exact (the
-        first faulty step is named, of all wrong paths that have one), error_step_exact_judged (of
+        positive_accuracy (correct ones judged correct), negative_accuracy (wrong ones judged
+        wrong), overall_accuracy, wrong_passed (wrong ones judged correct), error_step_exact (the
+        first faulty step is named, of all wrong ones that have one), error_step_exact_judged (of
         those judged wrong), unparseable. Then roc_auc, brier, ece (None where they cannot be had),
-        p_given (paths with a probability) and n.
+        p_given (trajectories with a probability) and n.
 
     Raises:
         DataError: if a row was not judged.
@@ -76,8 +76,8 @@ def orm_metrics_by(
     named = rows.join(groups.select("problem_id", by), on="problem_id", how="left", validate="m:1")
     named = named.with_columns(pl.col(by).cast(pl.String).fill_null("none"))
     table = []
-    for (name,), own in named.group_by(by):
-        found = orm_metrics(own.drop(by), judgements)
+    for (name,), group in named.group_by(by):
+        found = orm_metrics(group.drop(by), judgements)
         shares = {key: part["value"] for key, part in found.items() if isinstance(part, dict)}
         table.append({by: name, **shares, "n": found["n"], "roc_auc": found["roc_auc"]})
     kept = (
@@ -92,11 +92,10 @@ def orm_metrics_by(
 
 
 def roc_auc(labels: list[bool], scores: list[float]) -> float | None:
-    """Return the chance that a correct path scores above a wrong one (ties: half); None with one class.
+    """Return the chance that a correct one scores above a wrong one (ties: half), or None.
 
     Source:
-        Mann and Whitney (1947): from the sum of the ranks of the correct paths, mean ranks for
-        ties.
+        Mann and Whitney (1947): from the sum of the ranks of the correct ones, mean ranks for ties.
     """
     n_right, n_wrong = sum(labels), len(labels) - sum(labels)
     if not n_right or not n_wrong:
@@ -116,7 +115,7 @@ def brier(labels: list[bool], scores: list[float]) -> float | None:
 
 
 def calibration_table(labels: list[bool], scores: list[float], bins: int = BINS) -> pl.DataFrame:
-    """Compare what the ORM says with how often it is so, in bins of equal width.
+    """Compare P(correct) with the share that is correct, in bins of equal width.
 
     Returns:
         One row per bin, empty ones too: low, high, n, mean_p (mean probability), share_correct; a
@@ -149,7 +148,7 @@ def calibration_table(labels: list[bool], scores: list[float], bins: int = BINS)
 
 
 def expected_calibration_error(table: pl.DataFrame) -> float | None:
-    """Return the mean distance between said and real share over the bins, weighted by n; None without scores.
+    """Return the mean over the bins of |mean P(correct) − share of correct|, weighted by n.
 
     Args:
         table: what `calibration_table` returned.
@@ -173,5 +172,5 @@ def _join(rows: pl.DataFrame, judgements: pl.DataFrame) -> pl.DataFrame:
     return joined
 
 
-def _share(rows: pl.DataFrame, holds: pl.Expr) -> dict[str, float | int | None]:
-    return share_with_interval(int(rows.select(holds.fill_null(False).sum()).item()), rows.height)
+def _share(rows: pl.DataFrame, hits: pl.Expr) -> dict[str, float | int | None]:
+    return share_with_interval(int(rows.select(hits.fill_null(False).sum()).item()), rows.height)

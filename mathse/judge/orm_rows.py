@@ -1,15 +1,16 @@
-"""The rows that the ORM is trained and tested on: as many wrong as correct paths, spread over families."""
+"""Rows to train and test the ORM: as many wrong as correct ones, spread over families."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.curation.dedup import with_dedup_key
-from mathse.curation.drops import Drops
+from mathse.curation.drops import Drops, count_dropped
 from schemas import ORM_PARTS, OrmRow, column_types
 
 ORM_ROW = column_types(OrmRow)
@@ -17,7 +18,7 @@ _FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
 
 
 def choose_test_problems(problem_ids: Collection[str], *, test_share: float) -> set[str]:
-    """Choose the problems of the test part by their ids alone: the choice lasts as problems are added.
+    """Choose the problems of the test part by their ids alone: it lasts as problems are added.
 
     Raises:
         ParamError: if `test_share` lies outside [0, 1].
@@ -29,7 +30,7 @@ def choose_test_problems(problem_ids: Collection[str], *, test_share: float) -> 
 
 
 def build_rows(
-    paths: pl.DataFrame,
+    trajectories: pl.DataFrame,
     problems: pl.DataFrame,
     *,
     test_problems: Collection[str],
@@ -38,45 +39,42 @@ def build_rows(
     max_per_problem: int = 2,
     need_feedback: bool = True,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Choose the ORM's rows: in each part exactly as many wrong as correct paths.
+    """Choose the ORM's rows: in each part exactly as many wrong as correct trajectories.
 
     Each part takes rows of a status from the families in turn, and within a family first one of
     each problem, so that no family or problem fills a part. Ties are broken by content hash. Where
     one text was called both correct and wrong, the wrong one stays.
 
     Args:
-        paths: trajectory_id, problem_id, response, steps, status (correct or wrong), error_step,
-            error_analysis, error_kind, right_step (null for correct paths), figure (what it shows,
-            or null).
+        trajectories: trajectory_id, problem_id, response, steps, status (correct or wrong),
+            error_step, error_analysis, error_kind, right_step (null for correct ones), figure (what
+            it shows, or null).
         problems: `Problem` rows; the family (or the subject, where there is none) is taken from
             them.
-        test_problems: ids of the problems whose paths make the test part; all others make the
-            training part.
+        test_problems: ids of the problems of the test part; all others make the training part.
         max_train: most training rows in total.
         max_test: most test rows in total.
         max_per_problem: most rows of one status of one problem.
-        need_feedback: whether a wrong path must name step and analysis (the diagnostic form).
+        need_feedback: whether a wrong trajectory must name step and analysis (the diagnostic form).
 
     Returns:
-        `OrmRow` rows sorted by row_id, and a row of trajectory_id and reason for each path that was
-        not
-        taken: empty, no_feedback, step_outside, near_identical, over_problem_cap, over_balance or
-            over_cap.
+        `OrmRow` rows sorted by row_id, and trajectory_id and reason of each trajectory that was not
+        taken: empty, no_feedback, step_outside, near_identical, over_problem_cap, over_balance
+            or over_cap.
 
     Raises:
         ParamError: if a cap is too small.
-        DataError: if a status is unknown, a trajectory occurs twice, or a path's problem is not
-            known.
+        DataError: if a status is unknown, a trajectory occurs twice, or a problem is unknown.
 
     Source:
-        arXiv 2511.06805: 30k wrong paths with annotation and 30k correct ones; test 1,000 of each.
-        The spread is ours.
+        arXiv 2511.06805: 30k wrong ones with annotation and 30k correct ones; test 1,000 of each.
+        The spread over families is an addition.
     """
     if max_per_problem < 1 or min(cap for cap in (max_train, max_test, 2) if cap is not None) < 2:
         raise ParamError("max_per_problem must be at least 1, max_train and max_test at least 2")
-    _check(paths)
+    _check(trajectories)
     drops = Drops()
-    rows = _with_group(paths, problems).with_columns(
+    rows = _with_group(trajectories, problems).with_columns(
         part=pl.when(pl.col("problem_id").is_in(list(test_problems)))
         .then(pl.lit("test"))
         .otherwise(pl.lit("train")),
@@ -104,15 +102,27 @@ def build_rows(
     return _finish(pl.concat(kept)), drops.table()
 
 
-def _check(paths: pl.DataFrame) -> None:
-    unknown = set(paths["status"].unique()) - {"correct", "wrong"}
+def count_rows(rows: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, Any]:
+    """Count rows by part, wrong ones by the kind of error, and dropped ones by reason."""
+    kinds = rows.filter(pl.col("status") == "wrong").group_by("error_kind").len()
+    return {
+        **{part: rows.filter(pl.col("part") == part).height for part in ORM_PARTS},
+        "wrong_by_kind": {str(kind): count for kind, count in kinds.sort("error_kind").iter_rows()},
+        "dropped": count_dropped(dropped),
+    }
+
+
+def _check(trajectories: pl.DataFrame) -> None:
+    unknown = set(trajectories["status"].unique()) - {"correct", "wrong"}
     if unknown:
         raise DataError(
-            f"Paths for the ORM have the status {unknown}.", rule="status is correct or wrong"
+            f"Trajectories for the ORM have the status {unknown}.",
+            rule="status is correct or wrong",
         )
-    if paths["trajectory_id"].is_duplicated().any():
+    if trajectories["trajectory_id"].is_duplicated().any():
         raise DataError(
-            "A trajectory occurs twice among the paths for the ORM.", rule="one status per path"
+            "A trajectory occurs twice among the trajectories for the ORM.",
+            rule="one status per trajectory",
         )
 
 
@@ -129,20 +139,22 @@ def _unusable(need_feedback: bool) -> list[tuple[str, pl.Expr]]:
     ]
 
 
-def _with_group(paths: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+def _with_group(trajectories: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
     groups = problems.select("problem_id", group=pl.coalesce("family", "subject"))
-    joined = paths.join(groups, on="problem_id", how="left", maintain_order="left", validate="m:1")
+    joined = trajectories.join(
+        groups, on="problem_id", how="left", maintain_order="left", validate="m:1"
+    )
     lost = joined.filter(pl.col("group").is_null())
     if lost.height:
         raise DataError(
-            f"{lost.height} paths for the ORM are of unknown problems, such as {lost['problem_id'][0]}.",
-            rule="a path's problem is known",
+            f"{lost.height} trajectories are of unknown problems, such as {lost['problem_id'][0]}.",
+            rule="a trajectory's problem is known",
         )
     return joined
 
 
 def _in_turn(rows: pl.DataFrame) -> pl.DataFrame:
-    """Order rows of each part and status so that families, then problems within a family, take turns."""
+    """Order rows of each part and status: families take turns, and problems within a family."""
     rows = rows.sort("order").with_columns(
         of_problem=pl.int_range(pl.len()).over("part", "status", "problem_id")
     )

@@ -1,8 +1,8 @@
-"""The grammar of a verdict, which holds a judge while it writes: in the Lark dialect of llguidance and vLLM.
+"""The grammar of a verdict, for constrained decoding: in the Lark dialect of llguidance and vLLM.
 
-A judge that is held cannot misquote a path, contradict itself or leave the format. What it still
-decides: in the stepwise form its own piece at each place of each step (the path's piece, and how it
-goes on, follow), in the others status and step; and the words of its analysis.
+A constrained judge cannot misquote a trajectory, contradict itself or leave the format. What it
+still decides: in the stepwise form its own token at each position of each step (the trajectory's
+token, and how it goes on, follow), in the others status and step; and the words of its analysis.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
 
     Args:
         form: what the judge was trained to write.
-        steps: of the path.
+        steps: of the trajectory.
     """
     if form == "binary":
         return 'start: "CORRECT\\"}" | "WRONG\\"}"'
@@ -33,22 +33,21 @@ def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
         return f'start: "CORRECT\\"}}" | "WRONG\\", \\"error_step\\": " ({numbers}) {_ANALYSIS}'
     rules = ["start: step1", f'wrong: " wrong\\", \\"status\\": \\"WRONG\\"" {_ANALYSIS}']
     for number, step in enumerate(steps, start=1):
-        said = step_tokens(step)
-        for place, piece in enumerate([*said, MISSING]):
-            rules.append(
-                f"OTHER{number}_{place}: / {_TOKEN}\\|{_literal(piece)}/ & ~/ {_literal(f'{piece}|{piece}')}/"
-            )
+        tokens = step_tokens(step)
+        for index, token in enumerate([*tokens, MISSING]):
+            other, same = _literal(token), _literal(f"{token}|{token}")
+            rules.append(f"OTHER{number}_{index}: / {_TOKEN}\\|{other}/ & ~/ {same}/")
         rules.append(f"step{number}: {_quoted(f'{number}.')} (at{number}_0 | wrong)")
-        for place, piece in enumerate(said):
-            same = f"{_quoted(f' {piece}|{piece}')} at{number}_{place + 1}"
-            rules.append(f"at{number}_{place}: {same} | OTHER{number}_{place} wrong")
+        for index, token in enumerate(tokens):
+            same = f"{_quoted(f' {token}|{token}')} at{number}_{index + 1}"
+            rules.append(f"at{number}_{index}: {same} | OTHER{number}_{index} wrong")
         last = number == len(steps)
         right = (
             _quoted(' right", "status": "CORRECT"}')
             if last
             else f"{_quoted(' right, ')} step{number + 1}"
         )
-        rules.append(f"at{number}_{len(said)}: {right} | OTHER{number}_{len(said)} wrong")
+        rules.append(f"at{number}_{len(tokens)}: {right} | OTHER{number}_{len(tokens)} wrong")
     return "\n".join(rules)
 
 

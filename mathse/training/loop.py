@@ -119,7 +119,7 @@ def finetune(
     model.train()
     settings = config.model_dump(mode="json", include=set(TrainConfig.model_fields))
     record = {
-        "contract": builder.input_fingerprint,
+        "input_fingerprint": builder.input_fingerprint,
         "init": model_digest(init),
         "examples": examples_digest(examples),
         "train": settings | {"seed": seed},

@@ -18,7 +18,7 @@ import polars as pl
 
 from mathse.answers import check_rows
 from mathse.core.images import ImageStore, write_images
-from mathse.engines.protocol import Request, SamplingParams
+from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
@@ -56,24 +56,33 @@ def measure(
             figure = draw_figure(rng, name, rng.choice((1, 2)), wanted_side="eval")
             image = image_row(figure.png)
             images.append(image)
-            request = Request(f"{name}/{number}", prompt(DESCRIBE, 1), (image["image_id"],))  # type: ignore[arg-type]
+            request = Request(
+                f"{name}/{number}", prompt(DESCRIBE, 1), (image["image_id"],), sampling=GREEDY
+            )  # type: ignore[arg-type]
             wanted.append((name, figure.description, request))
             sample = check_sample(figure, rng)
             request = Request(
-                f"check/{name}/{number}", prompt(sample.prompt, 1), (image["image_id"],)
+                f"check/{name}/{number}",
+                prompt(sample.prompt, 1),
+                (image["image_id"],),
+                sampling=GREEDY,
             )  # type: ignore[arg-type]
             wanted.append(("checks", sample.answer, request))
     for number in range(sums // SUMS_AT_ONCE):
         drawn_sums = [random_sum(rng) for _ in range(SUMS_AT_ONCE)]
         asked_sums = " ".join(f"{question}=?" for question, _ in drawn_sums)
-        request = Request(f"sum/{number}", prompt(SUMS.format(text=asked_sums), 0))
+        request = Request(f"sum/{number}", prompt(SUMS.format(text=asked_sums), 0), sampling=GREEDY)
         wanted.append(
             ("sums", " ".join(f"{question}={result}" for question, result in drawn_sums), request)
         )
     for number in range(sums):
         listed = lookup_sample(rng, LONG_LISTS)
         wanted.append(
-            ("lookups", listed.answer, Request(f"lookup/{number}", prompt(listed.prompt, 0)))
+            (
+                "lookups",
+                listed.answer,
+                Request(f"lookup/{number}", prompt(listed.prompt, 0), sampling=GREEDY),
+            )
         )
     asked = []
     drawn = stream("eval", seed + 1)
@@ -84,7 +93,7 @@ def measure(
     store = work / "measure-images"
     write_images(pl.DataFrame(images).unique("image_id", maintain_order=True), store)
     engine = TransformersEngine(model, images=ImageStore(store), batch_size=128)
-    done = engine.complete([request for _, _, request in wanted], GREEDY)
+    done = complete_all(engine, [request for _, _, request in wanted])
     hits: dict[str, list[bool]] = defaultdict(list)
     for (group, text, _), completion in zip(wanted, done, strict=True):
         if group == "sums":
@@ -96,14 +105,17 @@ def measure(
             hits[group].append(completion.text.strip() == text)
     requests = [
         Request(
-            p["problem_id"], solve_messages(p["question"], p["choices"], 1), tuple(p["image_ids"])
+            p["problem_id"],
+            solve_messages(p["question"], p["choices"], 1),
+            tuple(p["image_ids"]),
+            sampling=GREEDY,
         )
         for p in asked
     ]
     answers = pl.DataFrame(
         {
             "gold": [p["answer"] for p in asked],
-            "response": [completion.text for completion in engine.complete(requests, GREEDY)],
+            "response": [completion.text for completion in complete_all(engine, requests)],
             "answer_type": [p["answer_type"] for p in asked],
             "choices": [p["choices"] for p in asked],
         }

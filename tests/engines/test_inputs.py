@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from PIL import Image
 
 import mathse.engines.input_fingerprint as fingerprint
-from mathse.core.errors import DataError
+from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
-from mathse.engines.inputs import InputBuilder, append_tokens, move_left
+from mathse.engines.inputs import InputBuilder, append_tokens
+from mathse.engines.model_files import model_digest
 from mathse.engines.pixels import open_image
 from tests.tiny import ask, build_processor
 
@@ -70,9 +72,9 @@ def test_a_full_cache_changes_nothing(tiny: Path, store: ImageStore) -> None:
     for _ in range(2):
         one, other = keeps.features(text, ("img3",)), forgets.features(text, ("img3",))
         assert all(torch.equal(one[name], other[name]) for name in one)
-    assert keeps._held_bytes > 0 and forgets._held_bytes == 0
+    assert keeps._cached_bytes > 0 and forgets._cached_bytes == 0
     keeps.clear()
-    assert keeps._held_bytes == 0 and not keeps._cache
+    assert keeps._cached_bytes == 0 and not keeps._cache
 
 
 def test_prompt_tokens_counts_images_and_prepares_one_per_size(
@@ -118,15 +120,39 @@ def test_target_ids_where_the_tokenizer_merges_across_the_border(builder: InputB
     assert builder.tokenizer.decode(ids) == target + builder.closing
 
 
-def test_padding_moves_from_the_end_to_the_start() -> None:
-    ids = torch.tensor([[0, 5, 6, 7, 8], [0, 1, 2, 0, 0], [3, 0, 0, 0, 0]])
-    kept = torch.ones(2, 4)
-    moved = move_left(
-        {"input_ids": ids, "attention_mask": (ids > 0).long(), "pixel_values": kept}, [5, 3, 1]
-    )
-    assert moved["input_ids"].tolist() == [[0, 5, 6, 7, 8], [0, 0, 0, 1, 2], [0, 0, 0, 0, 3]]
-    assert moved["attention_mask"].tolist() == [[0, 1, 1, 1, 1], [0, 0, 0, 1, 1], [0, 0, 0, 0, 1]]
-    assert moved["pixel_values"] is kept
+def test_special_tokens_of_the_tokenizer_in_use_are_removed(builder: InputBuilder) -> None:
+    plain = builder.render(ask("see this", 1))
+    for token in ("<end_of_utterance>", "<pad>", "<p<pad>ad>", "<im<pa<image>d>age>"):
+        assert builder.render(ask(f"see {token}this", 1)) == plain
+        assert builder.target_ids(plain, f"7{token}") == builder.target_ids(plain, "7")
+    assert builder.render(ask("a </s> b")).count("</s>") == 1  # not a token here
+
+    other = build_processor()
+    other.tokenizer.add_special_tokens({"additional_special_tokens": ["</s>", "<start_of_turn>"]})
+    cleaned = InputBuilder(other).render(ask("a</<start_of_turn>s> b"))
+    assert "</s>" not in cleaned and "<start_of_turn>" not in cleaned and "a b" in cleaned
+
+
+@pytest.mark.parametrize("name", ["models/nowhere", "./x/y", "/no/such", "~/x/y", "one", "a/b/c"])
+def test_a_mistyped_folder_is_refused_without_asking_the_hub(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", None)
+    with pytest.raises(ParamError, match=f"no model folder {name}"):
+        InputBuilder.load(name)
+    with pytest.raises(ParamError, match="no model folder"):
+        model_digest(name)
+
+
+def test_a_hub_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*words: object, **more: object) -> None:
+        raise OSError("we couldn't connect to the Hub")
+
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", missing)
+    with pytest.raises(ParamError, match="owner/name cannot be loaded from the Hub"):
+        InputBuilder.load("owner/name")
 
 
 def test_append_tokens_extends_what_has_one_entry_per_token(builder: InputBuilder) -> None:
@@ -233,10 +259,10 @@ def test_a_model_of_another_input_fingerprint_is_refused(
     tiny: Path, tmp_path: Path, builder: InputBuilder
 ) -> None:
     builder.save(tmp_path)
-    write_record(tmp_path, {"contract": builder.input_fingerprint})
+    write_record(tmp_path, {"input_fingerprint": builder.input_fingerprint})
     assert InputBuilder.load(tmp_path).input_fingerprint == builder.input_fingerprint
-    write_record(tmp_path, {"contract": "older"})
-    with pytest.raises(DataError, match="trained by contract older") as error:
+    write_record(tmp_path, {"input_fingerprint": "older"})
+    with pytest.raises(DataError, match="trained with input fingerprint older") as error:
         InputBuilder.load(tmp_path)
     assert "dvc repro" in str(error.value) and RECORD in str(error.value)
     assert InputBuilder.load(tmp_path, check=False).input_fingerprint == builder.input_fingerprint

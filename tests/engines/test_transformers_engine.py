@@ -17,7 +17,7 @@ from mathse.engines.inputs import append_tokens
 from mathse.engines.model_files import model_digest
 from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.engines.transformers_engine import TransformersEngine
-from tests.tiny import ask
+from tests.tiny import ask, complete, make_request
 
 GREEDY = SamplingParams(0.0, 1.0, 12, 0)
 DRAWN = SamplingParams(1.0, 1.0, 12, 5)
@@ -35,7 +35,9 @@ def requests(count: int = 9) -> list[Request]:
     made = []
     for n in range(count):
         images = (f"img{n % 6}",) if n % 3 else ()
-        made.append(Request(f"key{n}", ask("word " * (n * 5 % 7) + str(n), len(images)), images))
+        made.append(
+            make_request(f"key{n}", ask("word " * (n * 5 % 7) + str(n), len(images)), images)
+        )
     return made
 
 
@@ -51,7 +53,7 @@ def alone(engine: TransformersEngine, request: Request, tokens: int) -> str:
 
 def test_greedy_text_is_that_of_each_request_alone(engine: TransformersEngine) -> None:
     given = requests()
-    done = engine.complete(given, GREEDY)
+    done = complete(engine, given, GREEDY)
     assert [c.key for c in done] == [r.key for r in given]
     assert [c.text for c in done] == [alone(engine, r, 12) for r in given]
     assert len({c.text for c in done}) > 3
@@ -67,23 +69,23 @@ def test_the_same_call_gives_the_same_text_and_another_seed_another(
     engine: TransformersEngine,
 ) -> None:
     given = requests()
-    once = engine.complete(given, DRAWN)
-    assert engine.complete(given, DRAWN) == once
-    other = engine.complete(given, replace(DRAWN, seed=6))
+    once = complete(engine, given, DRAWN)
+    assert complete(engine, given, DRAWN) == once
+    other = complete(engine, given, replace(DRAWN, seed=6))
     assert sum(a.text != b.text for a, b in zip(once, other, strict=True)) >= 8
 
 
 def test_a_text_does_not_depend_on_its_neighbours(engine: TransformersEngine) -> None:
     given = requests()
-    done = {c.key: c.text for c in engine.complete(given, DRAWN)}
-    few = engine.complete(given[5:2:-1], DRAWN)
+    done = {c.key: c.text for c in complete(engine, given, DRAWN)}
+    few = complete(engine, given[5:2:-1], DRAWN)
     assert [c.text for c in few] == [done[c.key] for c in few]
 
 
 def test_global_random_state_is_left_alone(engine: TransformersEngine) -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    engine.complete(requests(2), DRAWN)
+    complete(engine, requests(2), DRAWN)
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -91,7 +93,7 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
     tiny: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = TransformersEngine(tiny, images=store, batch_size=24, dtype="float32")
-    given = [Request(f"k{n}", ask(f"{n} " * (n % 5), 1), (f"img{n % 6}",)) for n in range(24)]
+    given = [make_request(f"k{n}", ask(f"{n} " * (n % 5), 1), (f"img{n % 6}",)) for n in range(24)]
     sizes: list[int] = []
     generate = engine.model.generate
 
@@ -102,11 +104,11 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
     monkeypatch.setattr(engine.model, "generate", watched)
     sampling = SamplingParams(8.0, 1.0, 300, 2)
     monkeypatch.setattr(module, "SMALL_BATCH", 1000)
-    together = engine.complete(given, sampling)
+    together = complete(engine, given, sampling)
     assert sizes == [24]
     sizes.clear()
     monkeypatch.setattr(module, "SMALL_BATCH", 2)
-    assert engine.complete(given, sampling) == together
+    assert complete(engine, given, sampling) == together
     assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True) and sizes[1] <= 12
     reasons = {c.finish_reason for c in together}
     assert reasons == {"stop", "length"}
@@ -116,50 +118,27 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
 
 
 def test_a_prefix_is_forced_and_not_returned(engine: TransformersEngine) -> None:
-    request = Request("k", ask("Is it right?"), prefix='{"status": "')
-    [done] = engine.complete([request], GREEDY)
+    request = make_request("k", ask("Is it right?"), prefix='{"status": "')
+    [done] = complete(engine, [request], GREEDY)
     assert done.text == alone(engine, request, 12)
-    assert done.text != engine.complete([replace(request, prefix="")], GREEDY)[0].text
+    assert done.text != complete(engine, [replace(request, prefix="")], GREEDY)[0].text
 
 
-def test_a_draft_changes_nothing_whether_it_is_right_to_the_end_or_from_the_start_wrong(
-    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = [replace(request, constraint="start: /[a-z0-9 ]{6,9}/") for request in requests()]
-    wanted = engine.complete(plain, GREEDY)
-    assert {done.finish_reason for done in wanted} == {"stop"}
-    texts = [done.text for done in wanted]
-    scored = [
-        text[: n % 7] + ("" if n % 3 else text[n % 7 :]) + ("zz" if n % 4 == 1 else "")
-        for n, text in enumerate(texts)
-    ]
-    assert any(scored_text == text for scored_text, text in zip(scored, texts, strict=True))
-    given = [
-        replace(request, scored_text=scored_text)
-        for request, scored_text in zip(plain, scored, strict=True)
-    ]
-    forward, lengths = engine.model.generate, []
-
-    def watched(**inputs: Any) -> Any:
-        lengths.append(len(inputs["input_ids"]))
-        return forward(**inputs)
-
-    monkeypatch.setattr(engine.model, "generate", watched)
-    done = engine.complete(given, GREEDY)
-    assert [replace(one, scored_prob=None) for one in done] == wanted
-    assert sum(lengths) == sum(
-        scored_text != text for scored_text, text in zip(scored, texts, strict=True)
-    )  # the rest is not written
-    drawn = engine.complete(given, DRAWN)
-    assert [replace(one, scored_prob=None) for one in drawn] == engine.complete(plain, DRAWN)
-    assert [one.scored_prob for one in drawn] == pytest.approx([one.scored_prob for one in done])
+def test_scored_text_changes_no_text(engine: TransformersEngine) -> None:
+    plain = [replace(one, constraint="start: /[a-z0-9 ]{6,9}/") for one in requests()]
+    for sampling in (GREEDY, DRAWN):
+        wanted = complete(engine, plain, sampling)
+        given = [replace(one, scored_text="ab12"[: n % 5]) for n, one in enumerate(plain)]
+        done = complete(engine, given, sampling)
+        assert [replace(one, scored_prob=None) for one in done] == wanted
+        assert [one.scored_prob is None for one in done] == [n % 5 == 0 for n in range(len(plain))]
 
 
-def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEngine) -> None:
-    request = Request(
+def test_the_probability_of_a_text_is_that_of_its_tokens(engine: TransformersEngine) -> None:
+    request = make_request(
         "k", ask("Is it right?", 1), ("img1",), prefix='{"status": "', scored_text='WRONG"}'
     )
-    [done] = engine.complete([request], DRAWN)
+    [done] = complete(engine, [request], DRAWN)
     text = engine.builder.render(request.messages, prefix=request.prefix)
     features = engine.builder.features(text, request.image_ids)
     prob = 1.0
@@ -172,28 +151,20 @@ def test_the_probability_of_a_draft_is_that_of_its_tokens(engine: TransformersEn
     assert done.scored_prob == pytest.approx(prob, rel=1e-3) and 0 < prob < 1
 
 
-def test_a_draft_longer_than_the_room_is_cut_off(engine: TransformersEngine) -> None:
-    request = Request("k", ask("x"), constraint='start: "abcdefgh"', scored_text="abcdefgh")
-    [done] = engine.complete([request], replace(GREEDY, max_new_tokens=3))
-    assert (done.finish_reason, done.response_tokens) == ("length", 3) and "abcdefgh".startswith(
-        done.text
-    )
-
-
 def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:
     good = requests(4)
     bad = [
-        Request("broken", ask("x", 1), ("broken",)),
-        Request("noise", ask("x", 1), ("noise",)),
-        Request("nowhere", ask("x", 1), ("nowhere",)),
-        Request("long", ask("word " * 200)),
-        Request("images", ask("x", 2), ("img1",)),
-        Request("grammar", ask("x"), constraint="start: nowhere"),
+        make_request("broken", ask("x", 1), ("broken",)),
+        make_request("noise", ask("x", 1), ("noise",)),
+        make_request("nowhere", ask("x", 1), ("nowhere",)),
+        make_request("long", ask("word " * 200)),
+        make_request("images", ask("x", 2), ("img1",)),
+        make_request("grammar", ask("x"), constraint="start: nowhere"),
     ]
     given = [bad[0], good[0], bad[1], bad[2], good[1], bad[3], bad[4], good[2], bad[5], good[3]]
-    done = {c.key: c for c in engine.complete(given, GREEDY)}
-    assert [c.key for c in engine.complete(given, GREEDY)] == [r.key for r in given]
-    assert [done[r.key] for r in good] == engine.complete(good, GREEDY)
+    done = {c.key: c for c in complete(engine, given, GREEDY)}
+    assert [c.key for c in complete(engine, given, GREEDY)] == [r.key for r in given]
+    assert [done[r.key] for r in good] == complete(engine, good, GREEDY)
     for key, reason in [
         ("broken", "cannot be decoded"),
         ("noise", "cannot be decoded"),
@@ -209,8 +180,8 @@ def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEng
         )
         assert reason in (done[key].error or ""), key
     assert done["long"].prompt_tokens > 200
-    assert engine.complete([bad[0]], GREEDY)[0].finish_reason == "error"
-    assert engine.complete([], GREEDY) == []
+    assert complete(engine, [bad[0]], GREEDY)[0].finish_reason == "error"
+    assert complete(engine, [], GREEDY) == []
 
 
 def test_a_models_own_generation_settings_do_not_count(
@@ -229,15 +200,15 @@ def test_a_models_own_generation_settings_do_not_count(
     (copy / "generation_config.json").write_text(json.dumps(settings))
     other = TransformersEngine(copy, images=engine.builder._pixels.images, dtype="float32")
     given = requests(4)
-    assert other.complete(given, GREEDY) == engine.complete(given, GREEDY)
-    assert other.complete(given, DRAWN) == engine.complete(given, DRAWN)
+    assert complete(other, given, GREEDY) == complete(engine, given, GREEDY)
+    assert complete(other, given, DRAWN) == complete(engine, given, DRAWN)
 
 
 def test_bfloat16_runs_and_repeats(tiny: Path, store: ImageStore) -> None:
     engine = TransformersEngine(tiny, images=store, dtype="auto")
     assert engine.model.dtype == torch.bfloat16  # as it is stored
-    once = engine.complete(requests(), DRAWN)
-    assert once == engine.complete(requests(), DRAWN)
+    once = complete(engine, requests(), DRAWN)
+    assert once == complete(engine, requests(), DRAWN)
     assert all(c.finish_reason in ("stop", "length") for c in once)
 
 
@@ -257,9 +228,20 @@ def test_digest_follows_what_the_model_is(tiny: Path, tmp_path: Path) -> None:
 def test_a_model_of_another_input_fingerprint_is_not_served(tiny: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(tiny, copy)
-    write_record(copy, {"contract": "older"})
-    with pytest.raises(DataError, match="trained by contract older"):
+    write_record(copy, {"input_fingerprint": "older"})
+    with pytest.raises(DataError, match="trained with input fingerprint older"):
         TransformersEngine(copy)
+
+
+@pytest.mark.parametrize("keep", [0, 7, 1000])
+def test_damaged_weights_are_named(tiny: Path, tmp_path: Path, keep: int) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny, copy)
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    with pytest.raises(DataError, match="cannot be loaded") as error:
+        TransformersEngine(copy)
+    assert error.value.file == str(weights) and "again" in str(error.value)
 
 
 def test_settings_are_checked(tiny: Path) -> None:
@@ -272,7 +254,7 @@ def test_settings_are_checked(tiny: Path) -> None:
 
 def test_failed_completions_say_why() -> None:
     assert Completion.failed("k", "no", prompt_tokens=3) == Completion(
-        "k", "", "error", 3, 0, None, "no"
+        "k", "", "error", 3, 0, None, "no", "permanent"
     )
 
 
@@ -283,11 +265,12 @@ def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     assert image in engine._never_written and not {*engine._never_written} & {
         *engine.builder.stop_ids
     }
-    given = requests(12)
-    hot = SamplingParams(50.0, 1.0, 200, 3)  # every token about equally likely
-    prompts = [engine._check(n, request) for n, request in enumerate(given)]
-    written = engine._generate(
-        [p for p in prompts if not isinstance(p, Completion)], [[]] * 12, hot
-    )
+    # Every token is about equally likely.
+    hot = [
+        replace(one, sampling=SamplingParams(50.0, 1.0, 200, n))
+        for n, one in enumerate(requests(12))
+    ]
+    prompts = [engine._check(one) for one in hot]
+    written = engine._generate([p for p in prompts if not isinstance(p, Completion)])
     drawn = {token for row in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}

@@ -7,12 +7,11 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import DataError
-from mathse.engines.protocol import Request, SamplingParams
+from mathse.engines.protocol import TEACHER_SAMPLING, Request
 from mathse.figures.items import Step, rule, see, work
 from mathse.figures.source import build_tables
 from mathse.figures.teacher import FiguresTeacher, first_fault, reflect, worked_lines
 
-GREEDY = SamplingParams(0.0, 1.0, 1, 0)
 STEPS = (
     see("The width is 7 and the height is 4.", "the width and the height"),
     work("7+4=11."),
@@ -71,15 +70,20 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
     teacher = FiguresTeacher(problems)
     for row in problems.iter_rows(named=True):
         name = row["problem_id"]
-        [solved] = teacher.complete([Request("k", [], problem_id=name)], GREEDY)
+        [solved] = teacher.complete([Request("k", [], sampling=TEACHER_SAMPLING, problem_id=name)])
         assert solved.text == row["solution"]
         lines = solved.text.splitlines()
         for index in range(len(lines)):
             trajectory = "\n".join([*lines[:index], lines[index] + " 9999", *lines[index + 1 :]])
             request = Request(
-                "k", [], task="annotate", problem_id=name, context={"response": trajectory}
+                "k",
+                [],
+                sampling=TEACHER_SAMPLING,
+                task="annotate",
+                problem_id=name,
+                context={"response": trajectory},
             )
-            [completion] = teacher.complete([request], GREEDY)
+            [completion] = teacher.complete([request])
             verdict = json.loads(completion.text)
             assert verdict["status"] == "WRONG" and verdict["error_step"] == index + 1
             assert not re.search(
@@ -90,7 +94,9 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
 
 def test_unknown_problems_are_errors_not_guesses() -> None:
     problems, _ = build_tables({"train": 2}, seed=1)
-    [done] = FiguresTeacher(problems).complete([Request("k", [], problem_id="nope")], GREEDY)
+    [done] = FiguresTeacher(problems).complete(
+        [Request("k", [], sampling=TEACHER_SAMPLING, problem_id="nope")]
+    )
     assert done.finish_reason == "error" and "nope" in str(done.error)
     with pytest.raises(DataError, match="no worked steps"):
         FiguresTeacher(problems.with_columns(meta=pl.lit(None, dtype=pl.String)))

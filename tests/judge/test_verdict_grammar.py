@@ -12,9 +12,16 @@ from hypothesis import strategies as st
 from mathse.engines.constrained import Grammars
 from mathse.engines.protocol import Completion
 from mathse.judge.verdict_grammar import verdict_grammar
-from mathse.judge.verdicts import read_completion
+from mathse.judge.verdict_parsing import read_completion
 from mathse.prompts import VerdictForm, render_verdict, verdict_prefix
-from tests.judge.trajectories import Scripted, problems, says, trajectories, trajectory
+from tests.judge.trajectories import (
+    Scripted,
+    judge_trajectories,
+    problems,
+    says,
+    trajectories,
+    trajectory,
+)
 from tests.tiny import build_processor
 
 STEPS = ["1. a/b is /3, *4 π é 中文 5", "2. x=-7.5 none", "", "The answer is 3"]
@@ -30,7 +37,7 @@ def grammars() -> Grammars:
 def takes(grammars: Grammars, form: VerdictForm, steps: list[str], text: str) -> bool:
     """Tell whether a whole verdict obeys its grammar."""
     matcher = grammars.matcher(verdict_grammar(form, steps))
-    tokens = grammars.tokens(text)
+    tokens = grammars._tokenizer.tokenize_str(text)
     return matcher.consume_tokens(tokens) and matcher.is_accepting()
 
 
@@ -97,7 +104,7 @@ def test_whatever_the_grammar_lets_through_is_read_as_a_verdict(
     steps = data.draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=3))
     matcher = grammars.matcher(verdict_grammar(form, steps))
     tokens: list[int] = []
-    plain = grammars.tokens("".join(map(chr, range(32, 127))))
+    plain = grammars._tokenizer.tokenize_str("".join(map(chr, range(32, 127))))
     while not matcher.is_stopped() and len(tokens) < 300:
         allowed = grammars.allowed([matcher], 2000)[0].nonzero().flatten().tolist()
         known = [token for token in allowed if token in plain] or allowed
@@ -106,7 +113,9 @@ def test_whatever_the_grammar_lets_through_is_read_as_a_verdict(
         if matcher.is_accepting():
             break
     if matcher.is_accepting():
-        done = Completion("k", grammars.text(tokens), "stop", 1, 1)
+        tokenizer = grammars._tokenizer
+        text = tokenizer.decode_str([t for t in tokens if not tokenizer.is_special_token(t)])
+        done = Completion("k", text, "stop", 1, 1)
         assert read_completion(done, steps, form)[0].status in ("correct", "wrong")
 
 
@@ -121,8 +130,6 @@ def test_a_long_path_has_a_grammar_too(grammars: Grammars) -> None:
 
 
 def test_the_judge_is_held_to_the_grammar_of_the_path(grammars: Grammars) -> None:
-    from mathse.judge.verdicts import judge_trajectories
-
     engine = Scripted(says('1. 3|3 right", "status": "CORRECT"}'))
     path = trajectory(0, "1. The bar shows 3.")
     judge_trajectories(engine, problems(1), trajectories(path), max_new_tokens=9, form="stepwise")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from mathse.core.ids import content_id
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.protocol import Completion, Engine, Request
 from mathse.judge.acceptance import VERDICT
+from mathse.judge.judgements import JUDGEMENTS
+from mathse.judge.judging import Judge
 from mathse.trajectories import TRAJECTORY
 
 RIGHT = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
@@ -70,13 +72,15 @@ def trajectory(number: int, response: str, sample_idx: int = 0, **changes: Any) 
         "sample_idx": sample_idx,
         "origin": "student",
         "parent_id": None,
-        "contract": "c",
+        "input_fingerprint": "c",
         "model": "m",
         "sampling": "{}",
         "seed": 0,
         "response": response,
         "steps": split_steps(response),
         "finish_reason": "stop",
+        "error": None,
+        "error_kind": None,
         "prompt_tokens": 10,
         "response_tokens": 20,
     }
@@ -118,20 +122,40 @@ class Scripted:
     """An engine whose completions are made by a function; it keeps the requests that it got."""
 
     digest = "engine"
-    input_fingerprint = "contract"
+    input_fingerprint = "fingerprint"
 
     def __init__(self, say: Callable[[Request], Completion]) -> None:
         self.say = say
         self.requests: list[Request] = []
-        self.samplings: list[SamplingParams] = []
 
-    def complete(self, requests: Sequence[Request], sampling: SamplingParams) -> list[Completion]:
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         self.requests += requests
-        self.samplings.append(sampling)
-        return [self.say(request) for request in requests]
+        yield from map(self.say, requests)
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        return [[index] for index in range(len(requests))]
+
+    def close(self) -> None:
+        pass
+
+
+def judge_trajectories(
+    engine: Engine,
+    problems: pl.DataFrame,
+    trajectories: pl.DataFrame,
+    *,
+    max_new_tokens: int,
+    form: Any = "diagnostic",
+) -> pl.DataFrame:
+    """Return trajectory_id, problem_id and what the ORM found."""
+    columns = [name for name in JUDGEMENTS.names() if name != "text_id"]
+    judge = Judge(engine, problems, form, max_new_tokens)
+    return judge.judge(trajectories).select("trajectory_id", "problem_id", *columns)
 
 
 def says(
     text: str, finish_reason: str = "stop", prob: float | None = None
 ) -> Callable[[Request], Completion]:
+    if finish_reason == "error":
+        return lambda request: Completion.failed(request.key, "the engine failed")
     return lambda request: Completion(request.key, text, finish_reason, 5, 5, scored_prob=prob)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the stepwise ORM is trained on, and what it is asked: its own solution comes before the path."""
+"""What the stepwise ORM is trained on, and what it is asked: its own solution comes before the trajectory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+import mathse.judge.load_judge
 import mathse.training.loop
 import schemas
 from mathse.core.errors import DataError
@@ -18,9 +19,7 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.figures.source import build_tables
-from mathse.judge.verdicts import distinct_trajectories
 from mathse.training import TrainReport
-from stages.judging import judge_distinct
 from stages.train_orm import train_orm
 from tests.closure import ROOT
 from tests.judge.trajectories import (
@@ -123,34 +122,37 @@ def test_without_solutions_it_says_what_to_do(
     assert "train_orm.form" in str(failure.value)
 
 
-def test_a_stage_gives_the_stepwise_orm_its_own_solution(params: Path) -> None:
+def test_a_stage_gives_the_stepwise_orm_its_own_solution(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     verdict = says(
         '1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right", "status": "CORRECT"}'
     )
     engine = Scripted(
         lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request)
     )
-    paths = distinct_trajectories(
-        trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
-    )
+    monkeypatch.setattr(mathse.judge.load_judge, "load_engine", lambda *words: engine)
+    monkeypatch.setattr(mathse.judge.load_judge, "ImageStore", lambda folder: None)
+    rows = trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
     settings = load_params(params)
-    found = judge_distinct(Layout(), paths, problems(3), settings, engine, label="judge")
-    statuses = dict(found.join(paths, on="text_id").select("response", "orm_status").iter_rows())
-    assert statuses == {RIGHT: "correct", WRONG: "unparseable"}, (
-        "the verdict quotes the right path alone"
-    )
+
+    def judge(rows: pl.DataFrame, label: str) -> pl.DataFrame:
+        return mathse.judge.load_judge.load_judge(Layout(), settings, problems(3), label).judge(
+            rows
+        )
+
+    found = judge(rows, "score r1")
+    assert dict(found.select("response", "orm_status").iter_rows()) == {
+        RIGHT: "correct",
+        WRONG: "unparseable",
+    }, "the verdict quotes the right trajectory alone"
     solved = [request.problem_id for request in engine.requests if request.task == "solve"]
-    assert sorted(solved) == sorted(problem_id(number) for number in range(3)), (
-        "once for each problem"
-    )
+    assert sorted(solved) == sorted(problem_id(number) for number in range(3)), "each once"
     asked = len(engine.requests)
-    again = judge_distinct(Layout(), paths, problems(3), settings, engine, label="judge")
-    assert again.equals(found) and len(engine.requests) == asked, (
+    assert judge(rows, "score r1").equals(found) and len(engine.requests) == asked, (
         "the journal keeps solutions and verdicts"
     )
-    later = judge_distinct(
-        Layout(), paths.head(2), problems(3), settings, engine, label="judge reflections"
-    )
+    later = judge(rows.head(2), "judge reflections r1")
     assert later.height == 2 and len(engine.requests) == asked + 2, (
         "a later stage has no problem solved again"
     )

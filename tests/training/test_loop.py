@@ -22,7 +22,7 @@ from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
-from mathse.engines.protocol import Request, SamplingParams
+from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example, TrainConfig, TrainReport, loop
 from mathse.training.launch import train
@@ -80,8 +80,9 @@ def test_what_is_trained_is_what_is_generated(fit: Fit, tmp_path: Path, store: I
     report = fit(config=changed(steps=150))
     assert report.final_loss < 0.1 < 2 < report.first_loss
     engine = TransformersEngine(tmp_path / "out", images=store, dtype="bfloat16", batch_size=5)
-    requests = [Request(e.key, e.messages, e.image_ids) for e in examples()]
-    done = engine.complete(requests, SamplingParams(0.0, 1.0, 40, 0))
+    greedy = SamplingParams(0.0, 1.0, 40)
+    requests = [Request(e.key, e.messages, e.image_ids, sampling=greedy) for e in examples()]
+    done = complete_all(engine, requests)
     assert [c.text for c in done] == [e.target for e in examples()]
     assert {c.finish_reason for c in done} == {"stop"}
 
@@ -102,7 +103,7 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
     record = read_record(out)
     assert (
         record is not None
-        and record["contract"]
+        and record["input_fingerprint"]
         == InputBuilder.load(tiny).input_fingerprint
         == InputBuilder.load(out).input_fingerprint
     )

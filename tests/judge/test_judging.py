@@ -9,21 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.judge.verdicts import (
-    JUDGEMENTS,
-    ParsedVerdict,
-    distinct_trajectories,
-    join_judgements,
-    judge_chunk,
-    judge_key,
-    judge_trajectories,
-    parse_verdict,
-)
-from mathse.prompts import VERDICT_PREFIX, render_verdict
+from mathse.judge.judgements import JUDGEMENTS, distinct_trajectories, join_judgements
+from mathse.judge.judging import judge_texts
+from mathse.judge.verdict_parsing import ParsedVerdict, parse_verdict
+from mathse.prompts import render_verdict, verdict_prefix
 from tests.judge.trajectories import (
     RIGHT,
     WRONG,
     Scripted,
+    judge_trajectories,
     problem_id,
     problems,
     says,
@@ -135,8 +129,11 @@ def test_a_cut_off_verdict_never_passes(step, analysis, data):
 @settings(deadline=None, max_examples=60)
 @given(st.text())
 def test_no_text_breaks_the_parser_or_passes_by_chance(text):
-    found = parse_verdict(VERDICT_PREFIX + text)
-    assert found.status != "correct" or json.loads(VERDICT_PREFIX + text)["status"] == "CORRECT"
+    found = parse_verdict(verdict_prefix("diagnostic") + text)
+    assert (
+        found.status != "correct"
+        or json.loads(verdict_prefix("diagnostic") + text)["status"] == "CORRECT"
+    )
 
 
 CHECKS = '"1. A|A 3|3 right, 2. 3|3 +4|+4 =7|=8 wrong"'
@@ -259,10 +256,11 @@ def test_each_distinct_path_is_judged_once():
 def test_the_request_carries_the_problem_and_is_greedy():
     engine = Scripted(says('CORRECT"}', prob=0.5))
     judge_trajectories(engine, problems(2), trajectories(trajectory(1, WRONG)), max_new_tokens=77)
-    (request,), (sampling,) = engine.requests, engine.samplings
+    (request,) = engine.requests
+    sampling = request.sampling
     assert (request.task, request.prefix, request.scored_text) == (
         "judge",
-        VERDICT_PREFIX,
+        verdict_prefix("diagnostic"),
         'CORRECT"}',
     )
     assert request.problem_id == problem_id(1) and request.image_ids == (f"{1:064x}",)
@@ -303,7 +301,7 @@ def test_an_empty_path_is_not_judged():
 
 
 def test_no_paths_give_an_empty_frame_with_types():
-    found = judge_chunk(
+    found = judge_texts(
         Scripted(says("")),
         problems(1),
         distinct_trajectories(trajectories()),
@@ -331,7 +329,7 @@ def test_chunks_give_the_same_as_one_go():
     whole = judge_trajectories(Scripted(say), problems(3), paths, max_new_tokens=9)
     distinct = distinct_trajectories(paths)
     chunks = [
-        judge_chunk(
+        judge_texts(
             Scripted(say), problems(3), distinct[at : at + 2], max_new_tokens=9, form="diagnostic"
         )
         for at in range(0, 9, 2)
@@ -345,23 +343,6 @@ def test_the_order_of_the_trajectories_does_not_change_the_chunks():
         *(trajectory(number, RIGHT, sample) for number in range(3) for sample in range(2))
     )
     assert distinct_trajectories(paths).equals(distinct_trajectories(paths.reverse()))
-
-
-def test_the_key_covers_what_the_judgement_depends_on():
-    paths = distinct_trajectories(trajectories(trajectory(0, RIGHT), trajectory(1, WRONG)))
-    engine, other = Scripted(says("")), Scripted(says(""))
-    other.digest = "other"
-    keys = {
-        judge_key(engine, paths, max_new_tokens=9, form="diagnostic"),
-        judge_key(engine, paths, max_new_tokens=8, form="diagnostic"),
-        judge_key(engine, paths, max_new_tokens=9, form="binary"),
-        judge_key(engine, paths[:1], max_new_tokens=9, form="diagnostic"),
-        judge_key(other, paths, max_new_tokens=9, form="diagnostic"),
-        judge_key(engine, paths, max_new_tokens=9, form="stepwise", own={problem_id(0): "a"}),
-        judge_key(engine, paths, max_new_tokens=9, form="stepwise", own={problem_id(0): "b"}),
-    }
-    assert len(keys) == 7
-    assert judge_key(engine, paths, max_new_tokens=9, form="binary") in keys
 
 
 def test_a_path_of_an_unknown_problem_is_named():

@@ -1,0 +1,48 @@
+"""The things that people swap, by name: one line here and one file for each.
+
+A value is "module:attribute"; the module is imported when it is used. Data sets and benchmarks have
+their registry in `mathse.datasets.registry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from mathse.core.errors import ParamError
+
+Registry = Mapping[str, str]
+
+ENGINES: Registry = {"transformers": "mathse.engines.loading:load_transformers"}
+"""Called with model, role and images; returns an `Engine`."""
+
+TEACHERS: Registry = {
+    "figures": "mathse.figures.teacher:FiguresTeacher",
+    "dataset": "mathse.engines.dataset:DatasetTeacher",
+}
+"""Who distils. Called with the problems; returns an `Engine` for the task solve."""
+
+ANNOTATORS: Registry = {
+    "figures": "mathse.judge.annotation:annotate_by_figures",
+    "answer": "mathse.judge.annotation:annotate_by_answer",
+}
+"""Who annotates ORM rows. Called with the problems; returns an `Annotator`."""
+
+REFLECTORS: Registry = {
+    "figures": "mathse.reflection:reflect_by_figures",
+    "student": "mathse.reflection:reflect_by_student",
+}
+"""Who reflects. Called with the problems and a loader of the student; returns an `Engine`."""
+
+
+def load(registry: Registry, name: str) -> Any:
+    """Import an entry of a registry.
+
+    Raises:
+        ParamError: if there is no such entry.
+    """
+    if name not in registry:
+        raise ParamError(f"there is no {name!r}; choose one of {', '.join(registry)}")
+    module, _, attribute = registry[name].partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,51 @@
+"""Load the engine of a role. Model libraries are imported by the process that uses them."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
+from mathse.core.params import Model
+from mathse.core.registry import ENGINES, load
+from mathse.engines.journaled import JournaledEngine
+from mathse.engines.protocol import Engine
+
+
+def load_journaled(layout: Layout, model: str | Path, role: Model, label: str) -> Engine:
+    """Load a model as an engine whose finished work survives a kill."""
+    engine = load_engine(model, role, ImageStore(layout.images))
+    return JournaledEngine(engine, layout.journal(label), label)
+
+
+def load_engine(model: str | Path, role: Model, images: ImageStore) -> Engine:
+    """Load a model as the engine that its role names."""
+    engine: Engine = load(ENGINES, role.engine)(str(model), role, images)
+    return engine
+
+
+def load_transformers(model: str, role: Model, images: ImageStore) -> Engine:
+    """Load a model with transformers, in as many processes as its role has."""
+    from mathse.engines.model_files import check_model_name
+    from mathse.engines.process_pool import ProcessPoolEngine
+
+    check_model_name(model)
+    one = partial(_load_one, model, role, images)
+    if role.processes == 1:
+        return one()
+    return ProcessPoolEngine(one, processes=role.processes, batch_size=role.batch_size)
+
+
+def _load_one(model: str, role: Model, images: ImageStore) -> Engine:
+    from mathse.engines.transformers_engine import TransformersEngine
+
+    return TransformersEngine(
+        model,
+        images=images,
+        batch_size=role.batch_size,
+        dtype=role.dtype,
+        device="auto" if role.processes == 1 else "cpu",
+        max_prompt_tokens=role.max_prompt_tokens,
+        trust_remote_code=role.trust_remote_code,
+    )

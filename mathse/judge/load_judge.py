@@ -1,0 +1,35 @@
+"""Load the judge of a run."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
+from mathse.core.params import Params
+from mathse.engines.journaled import JournaledEngine
+from mathse.engines.loading import load_engine
+from mathse.judge.judging import Judge
+
+
+def load_judge(layout: Layout, params: Params, problems: pl.DataFrame, label: str) -> Judge:
+    """Load the ORM as the judge of trajectories.
+
+    Args:
+        layout: where the model is.
+        params: all parameters.
+        problems: `Problem` rows; those of the trajectories must be among them.
+        label: what is judged, for the journal and the progress line.
+    """
+    engine = load_engine(layout.orm.model, params.orm, ImageStore(layout.images))
+    solve_label = " ".join(["judge solutions", *sorted(problems["split"].unique())])
+    return Judge(
+        engine=JournaledEngine(engine, layout.journal(label), label),
+        solver=JournaledEngine(engine, layout.journal(solve_label), solve_label),
+        problems=problems,
+        form=params.train_orm.form,
+        max_new_tokens=params.score.max_new_tokens,
+        accept=params.score.accept,
+        min_p_correct=params.score.min_p_correct,
+        errors_max_share=params.errors_max_share,
+    )

@@ -1,0 +1,73 @@
+"""Two rounds in memory give the rows that the stages wrote, table by table."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
+from mathse.core.params import load_params
+from mathse.core.registry import REFLECTORS, load
+from mathse.core.tables import read_table
+from mathse.engines.loading import load_engine
+from mathse.judge.judging import Judge
+from mathse.loop import RoundState, run_round
+from tests.pipeline.conftest import Pipeline
+
+pytestmark = pytest.mark.slow
+TABLES = (
+    "trajectories",
+    "verdicts",
+    "mistakes",
+    "reflections",
+    "reflection_verdicts",
+    "train",
+    "ledger",
+    "dropped",
+)
+
+
+def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) -> None:
+    layout = Layout(pipeline.folder)
+    params, images = load_params(layout.params), ImageStore(layout.images)
+    problems = read_table(layout.problems).filter(pl.col("split") == "train")
+    orm = load_engine(layout.orm.model, params.orm, images)
+    judge = Judge(
+        orm,
+        problems,
+        params.train_orm.form,
+        params.score.max_new_tokens,
+        params.score.accept,
+        params.score.min_p_correct,
+    )
+    first = layout.round("r0")
+    state = RoundState(
+        "r0", read_table(first.train), read_table(first.ledger), read_table(first.mistakes)
+    )
+    for name in ("r1", "r2"):
+        # Fine-tuning is no part of a round here: the student is what the stages trained.
+        student = load_engine(layout.round(state.name).model, params.student, images)
+        state = run_round(
+            name,
+            state,
+            problems,
+            student=student,
+            judge=judge,
+            reflector=load(REFLECTORS, params.reflect.teacher)(problems, lambda: student),
+            params=params,
+        )
+        student.close()
+        tables = {
+            **state.tables,
+            "train": state.train,
+            "ledger": state.ledger,
+            "mistakes": state.mistakes,
+        }
+        assert sorted(tables) == sorted(TABLES)
+        for kind in TABLES:
+            stored = read_table(getattr(layout.round(name), kind))
+            assert stored.height or kind == "dropped", f"{name}/{kind} is empty"
+            assert_frame_equal(tables[kind].select(stored.columns), stored, check_row_order=False)
+    orm.close()
