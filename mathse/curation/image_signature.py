@@ -52,7 +52,7 @@ _NOISE = 200.0
 _PAIRS_PER_BLOCK = 4_000_000
 _PAIRS_PER_BATCH = 32
 _RATIO_MAX = 1.2
-_TRIES = 12
+_TRIES = 24
 _MARGIN = 0.01
 """Rounding between the quick and the full comparison of a window is a hundred times smaller."""
 
@@ -281,18 +281,13 @@ def _patch(
 def _best_shifts(a: Grey, b: Grey) -> Grey:
     """Return how similar each window of `a` is to the best shifted window of `b`, which is larger."""
     n = _WINDOW**2
-    a = a - a.mean(axis=(1, 2), keepdims=True)
-    b = b - b.mean(axis=(1, 2), keepdims=True)
+    mean = a.mean(axis=(1, 2), keepdims=True)
+    a, b = a - mean, b - mean
     shared = np.einsum("kij,kyxij->kyx", a, sliding_window_view(b, a.shape[1:], axis=(1, 2)))
     spread_a = np.einsum("kij,kij->k", a, a)[:, None, None]
-    spread = spread_a + _window_sums(b * b) - _window_sums(b) ** 2 / n
+    sums, squares = (_SLIDE @ part @ _SLIDE.T for part in (b, b * b))
+    spread = spread_a + squares - sums**2 / n
     return np.asarray(((2 * shared + _NOISE * n) / (spread + _NOISE * n)).max(axis=(1, 2)))
-
-
-def _window_sums(b: Grey) -> Grey:
-    sums = np.pad(b, ((0, 0), (1, 0), (1, 0))).cumsum(axis=1).cumsum(axis=2)
-    rows = sums[:, _WINDOW:] - sums[:, :-_WINDOW]
-    return np.asarray(rows[:, :, _WINDOW:] - rows[:, :, :-_WINDOW])
 
 
 def _frame_similarity(one: FrameSignature, other: FrameSignature) -> float:
@@ -365,13 +360,10 @@ def _best_trims(
 
 def _trim_products(profile: Profile) -> Profile:
     """Return (n, trims): a profile times this is its product with the given one after each trim."""
-    right, count = _stretched(profile)[RIGHT_TRIM], len(LEFT_TRIM)
-    offset = np.arange(count)[:, None] * SIDE
-    low, high = (
-        np.bincount((offset + index[LEFT_TRIM]).ravel(), (right * share).ravel(), count * SIDE)
-        for index, share in ((_LOW, 1 - _SHARE[LEFT_TRIM]), (_LOW + 1, _SHARE[LEFT_TRIM]))
-    )
-    return np.asarray((low + high).reshape(count, SIDE).T)
+    right, size = _stretched(profile)[RIGHT_TRIM], len(_ENDS) * SIDE
+    low = np.bincount(_FLAT_LOW, (right * (1 - _LEFT_SHARE)).ravel(), size)
+    high = np.bincount(_FLAT_LOW + 1, (right * _LEFT_SHARE).ravel(), size)
+    return np.asarray((low + high).reshape(len(_ENDS), SIDE).T)
 
 
 def _stretched(profile: Profile) -> Profile:
@@ -396,6 +388,8 @@ _ENDS = [(first, last) for first in _SHIFTS for last in _SHIFTS]
 LEFT_TRIM = np.array([max(0, first) * len(_TRIMS) + max(0, last) for first, last in _ENDS])
 RIGHT_TRIM = np.array([max(0, -first) * len(_TRIMS) + max(0, -last) for first, last in _ENDS])
 """Indices in `_CUTS`: how each trim cuts the one and the other picture."""
+_LEFT_SHARE = _SHARE[LEFT_TRIM]
+_FLAT_LOW = (np.arange(len(_ENDS))[:, None] * SIDE + _LOW[LEFT_TRIM]).ravel()
 _TRIM_COST = 1e-3 * np.array(
     [abs(_TRIMS[abs(first)]) + abs(_TRIMS[abs(last)]) for first, last in _ENDS]
 )
@@ -474,5 +468,7 @@ def _blurred(grey: Grey) -> Grey:
 _TRIM_AND_BLUR = _trim_and_blur()
 _PATCH_SOURCE = 72
 _PATCH_SHAPES = ((_WINDOW,) * 2, (_WINDOW + 2 * _REACH,) * 2)
+_SLIDE = sliding_window_view(np.eye(_PATCH_SHAPES[1][0], dtype=np.float32), _WINDOW, axis=0).sum(-1)
+"""Which rows of a larger patch each shifted window has."""
 _CELL_INDEX = _LOW[:, _CELL // 2 :: _CELL] // _CELL
 """Which cell lies where, after each of `_CUTS`."""
