@@ -75,7 +75,7 @@ def empty(table: type[schemas.Table]) -> pl.DataFrame:
 def write_metrics(
     path: Path, values: Mapping[str, Any], details: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a metrics file, floats rounded to six places.
+    """Write a metrics file; floats are rounded to six places, unless that makes them 0.
 
     Args:
         path: of the file.
@@ -86,7 +86,7 @@ def write_metrics(
     def plain(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {str(key): plain(inner) for key, inner in value.items()}
-        return round(value, 6) if isinstance(value, float) else value
+        return round(value, 6) or value if isinstance(value, float) else value
 
     path.parent.mkdir(parents=True, exist_ok=True)
     content = plain(values) | ({} if details is None else {"details": [plain(details)]})

@@ -1,8 +1,8 @@
-"""Benchmarks by their own rules: how answers are compared, which rows a problem stands for, how it is told apart.
+"""Score each benchmark by its own rules: how answers are compared, and which groups are reported.
 
-A benchmark is known by the `source` of its `Problem` rows; several may share a split. What scoring
-needs beyond the columns of a problem is in `meta`, as the importer left it. A source without rules
-of its own is counted by subject, level and family.
+A benchmark is the `source` of its `Problem` rows; several may share a split. What scoring needs
+beyond the columns is in `meta`, as the importer left it. Other sources are counted by subject,
+level and family.
 
 Not covered: extraction of answers by a served model, as the benchmarks' own scripts do it (see
 docs/answers.md for the agreement with their verdicts).
@@ -36,15 +36,14 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Benchmark:
-    """How one benchmark is told.
+    """How one benchmark is reported.
 
     Attributes:
         name: the `source` of its problems.
         title: its name for people.
         columns: columns of a problem to group by, with the name that the group gets.
         keys: keys of `meta` to group by; a list puts a row into each of its groups.
-        headline: groups that belong beside the total, as (by, group); a group of None stands for
-            all of them.
+        headline: groups reported beside the total, as (by, group); None stands for every group.
     """
 
     name: str
@@ -92,12 +91,11 @@ BENCHMARKS = {
 
 
 def scoring_rules(problems: pl.DataFrame) -> pl.DataFrame:
-    """Say of each problem how its benchmark compares answers.
+    """Set for each problem how its benchmark compares answers.
 
-    MathVista: its question type and answer type; its precision for floats alone. MathVerse: its
-        question type; where
-    the choices stand in the picture, their texts count as well as the letters. MATH-Vision: numbers
-    count to two decimals. Problems of other sources stay as they are.
+    MathVista: by its question type and answer type; the precision is for floats only. MathVerse: by
+    its question type; where the picture shows the choices, their texts count as well as the
+    letters. MATH-Vision: numbers count to two decimals. Other sources stay as they are.
 
     Args:
         problems: `Problem` rows.
@@ -130,11 +128,9 @@ def scoring_rules(problems: pl.DataFrame) -> pl.DataFrame:
 def groups_of(problems: pl.DataFrame) -> pl.DataFrame:
     """List the groups that each problem counts in.
 
-    One problem may stand for several rows of its benchmark (`meta.also`), as in MathVerse, whose
-    versions may ask the
-    same: it counts once for each row, so in each of its versions once. MathVerse's Text Only is a
-        file of its own and
-    counts in its version alone.
+    One problem may stand for several rows of its benchmark (`meta.also`), such as the versions of a
+    MathVerse problem: it counts once for each row. MathVerse's Text Only is a separate file and
+    counts in its version only.
 
     Args:
         problems: `Problem` rows.
@@ -177,13 +173,13 @@ def title_of(source: str) -> str:
 
 
 def in_headline(source: str, by: str, group: str) -> bool:
-    """Tell whether a group belongs beside the total of its source."""
+    """Return True if a group is reported beside the total of its source."""
     headline = BENCHMARKS[source].headline if source in BENCHMARKS else ()
-    return any(by == own_by and own_group in (None, group) for own_by, own_group in headline)
+    return (by, group) in headline or (by, None) in headline
 
 
 def has_breakdown(sources: set[str]) -> bool:
-    """Tell whether the sources of a split say more than the split as a whole."""
+    """Return True if the sources of a split are reported apart from the split."""
     return len(sources) > 1 or bool(sources & BENCHMARKS.keys())
 
 
@@ -206,7 +202,7 @@ def _rule(row: Row) -> tuple[str | None, str | None, list[str], int | None]:
 
 
 def _shown_choices(choices: list[str], meta: Row) -> list[str]:
-    """Return the texts of choices that the picture shows, where they are told and differ; else the choices."""
+    """Return the texts of the choices in the picture, if `meta` has one for each; else the choices."""
     shown = [str(text).strip() for text in meta.get("choices") or []]
     whole = len(shown) == len(choices) and len(set(shown)) == len(shown) and all(shown)
     return shown if whole else choices
@@ -231,7 +227,7 @@ def _groups(row: Row) -> Iterator[tuple[str, str]]:
 
 
 def _rows_of(row: Row) -> list[dict[str, Any]]:
-    """Return `meta` of each row of a benchmark that a problem stands for; a row told twice counts once."""
+    """Return `meta` of each row of a benchmark that a problem stands for, each once."""
     first = _meta(row)
     others = [
         other["meta"]

@@ -1,4 +1,4 @@
-"""Compare two rounds on the same problems: exact paired test, interval of the difference, transitions."""
+"""Compare two models on the same problems: exact paired test, bootstrap interval, transitions."""
 
 from __future__ import annotations
 
@@ -55,19 +55,12 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comp
     Raises:
         DataError: if there are no rows, a problem occurs twice, or the problems are not the same.
     """
-    pairs = pair(before, after)
-    was, now = pl.col("before"), pl.col("after")
-    both, lost, gained = pairs.select(
-        (was & now).sum().alias("both"),
-        (was & ~now).sum().alias("lost"),
-        (~was & now).sum().alias("gained"),
-    ).row(0)
-    n = pairs.height
+    counts = pair(before, after).select("before", "after").rows()
+    n, both, neither = len(counts), counts.count((True, True)), counts.count((False, False))
+    lost, gained = counts.count((True, False)), counts.count((False, True))
     low, high = paired_bootstrap(lost, gained, n, seed=seed)
-    neither = n - both - lost - gained
-    return Comparison(
-        n, both, lost, gained, neither, (gained - lost) / n, low, high, mcnemar_exact(lost, gained)
-    )
+    p_value = mcnemar_exact(lost, gained)
+    return Comparison(n, both, lost, gained, neither, (gained - lost) / n, low, high, p_value)
 
 
 def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -84,11 +77,12 @@ def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
                 fix="compare one round and split at a time",
             )
     pairs = before.select("problem_id", before="correct").join(
-        after.select("problem_id", after="correct"), on="problem_id", how="inner", validate="1:1"
+        after.select("problem_id", after="correct"), on="problem_id", validate="1:1"
     )
     if not pairs.height == before.height == after.height:
         raise DataError(
-            f"Only {pairs.height} problems are in both rounds, of {before.height} and {after.height}.",
+            f"Only {pairs.height} problems are in both rounds, of {before.height} and "
+            f"{after.height}.",
             rule="a paired test needs the same problems",
             fix="run the eval stages of both rounds on the same problems",
         )
@@ -97,6 +91,8 @@ def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def mcnemar_exact(lost: int, gained: int) -> float:
     """Return the two-sided exact p of McNemar's test: a fair coin for each problem that changed.
+
+    It is never 0: below the smallest positive float it is that float.
 
     Source:
         McNemar (1947); the exact form is the binomial test of `gained` in `lost + gained` at 1/2.
@@ -108,34 +104,27 @@ def mcnemar_exact(lost: int, gained: int) -> float:
         raise ParamError(f"mcnemar_exact: counts cannot be negative: {lost}, {gained}")
     n = lost + gained
     tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
-    return min(1.0, float(2 * tail / 2**n))
+    return min(1.0, max(math.ulp(0.0), 2 * tail / 2**n))
 
 
 def paired_bootstrap(
-    lost: int,
-    gained: int,
-    n: int,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    level: float = 0.95,
+    lost: int, gained: int, n: int, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the percentile interval of the accuracy difference when problems are drawn again.
+    """Return the 95% percentile interval of the accuracy difference over resampled problems.
 
-    Drawing n problems with replacement is one draw from a multinomial over lost, gained and
+    To resample n problems with replacement is to sample from a multinomial over lost, gained and
     unchanged, so the counts are all that is needed.
 
     Raises:
-        ParamError: if the counts do not fit n, or there is nothing to draw.
+        ParamError: if the counts do not fit n, or there is nothing to sample.
     """
     if n < 1 or min(lost, gained) < 0 or lost + gained > n or resamples < 1:
         raise ParamError(
             f"paired_bootstrap: lost {lost}, gained {gained} of {n}, {resamples} resamples"
         )
     shares = [lost / n, gained / n, max(0.0, (n - lost - gained) / n)]
-    drawn = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
-    differences = (drawn[:, 1] - drawn[:, 0]) / n
-    low, high = np.quantile(differences, [(1 - level) / 2, (1 + level) / 2])
+    sampled = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
+    low, high = np.quantile((sampled[:, 1] - sampled[:, 0]) / n, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -149,19 +138,12 @@ def transitions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
         arXiv 2511.06805, Figure 2.
     """
     found = compare(before, after)
-    names = [
-        ("correct", "correct"),
-        ("correct", "incorrect"),
-        ("incorrect", "correct"),
-        ("incorrect", "incorrect"),
-    ]
     counts = [found.both, found.lost, found.gained, found.neither]
     return pl.DataFrame(
         {
-            "before": [was for was, _ in names],
-            "after": [now for _, now in names],
+            "before": ["correct", "correct", "incorrect", "incorrect"],
+            "after": ["correct", "incorrect", "correct", "incorrect"],
             "n": counts,
             "share": [count / found.n for count in counts],
-        },
-        schema={"before": pl.String, "after": pl.String, "n": pl.Int64, "share": pl.Float64},
+        }
     )

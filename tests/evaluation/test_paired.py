@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 
 import polars as pl
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
 from mathse.evaluation.paired import compare, mcnemar_exact, pair, paired_bootstrap, transitions
+from stages.common import write_metrics
 
 
 def answers(*right: bool) -> pl.DataFrame:
@@ -42,6 +44,13 @@ def test_mcnemar_gives_the_binomial_values(lost, gained, p):
 def test_mcnemar_does_not_overflow():
     assert mcnemar_exact(1500, 3500) < 1e-100
     assert mcnemar_exact(2500, 2500) == 1.0
+
+
+def test_a_p_value_is_never_zero(tmp_path):
+    assert 0 < mcnemar_exact(0, 5000) < 1e-300
+    write_metrics(tmp_path / "m.json", {"gain": {"p": mcnemar_exact(5, 95), "share": 1 / 3}})
+    written = json.loads((tmp_path / "m.json").read_text())["gain"]
+    assert written == {"p": mcnemar_exact(5, 95), "share": 0.333333}
 
 
 @settings(deadline=None, max_examples=40)
