@@ -1,1 +1,1 @@
-"""The ledger of what became of each problem, the sampling plan, and what may join the training rows."""
+"""Choose what the student and the ORM learn from; keep the ledger of all problems."""

@@ -7,9 +7,8 @@
 - remaining: not tried yet;
 - quarantined, contaminated: kept out for good.
 
-D_remain is what is hard or remaining. Attempts and passes count the student's own judged paths over
-all rounds; reflections change the state but not these, so that passes over attempts stays the
-student's pass rate.
+D_remain is what is hard or remaining. Attempts and passes count the student's judged trajectories
+over all rounds, not reflections, so that passes / attempts is the student's pass rate.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ OPEN = ("hard", "remaining")
 SOLVED = ("distilled", "accepted", "reflected")
 KEPT_OUT = ("quarantined", "contaminated")
 LEDGER = column_types(LedgerRow)
+_ONE_STATE = "one state per problem"
 
 
 def initial_ledger(
@@ -41,8 +41,8 @@ def initial_ledger(
         problem_ids: all problems of the training pool.
         distilled: those with a teacher's solution among the training rows.
         round_name: name of the bootstrap round.
-        quarantined: problems set aside as broken.
-        contaminated: problems too near to an evaluation problem.
+        quarantined: problems that broke a rule.
+        contaminated: problems that are evaluated too.
 
     Returns:
         `LedgerRow` rows sorted by problem_id.
@@ -51,35 +51,22 @@ def initial_ledger(
         DataError: if an id occurs twice, is in two of the groups, or is not among the problems.
     """
     if len(set(problem_ids)) != len(problem_ids):
-        raise DataError(
-            "A problem occurs twice in the training pool.", rule="one state per problem"
-        )
-    groups = {"distilled": distilled, "quarantined": quarantined, "contaminated": contaminated}
+        raise DataError("A problem occurs twice in the training pool.", rule=_ONE_STATE)
     state = dict.fromkeys(problem_ids, "remaining")
+    groups = {"distilled": distilled, "quarantined": quarantined, "contaminated": contaminated}
     for name, ids in groups.items():
         for problem_id in set(ids):
-            if state.get(problem_id) != "remaining":
-                known = (
-                    f"already {state[problem_id]}"
-                    if problem_id in state
-                    else "not in the training pool"
-                )
+            if (known := state.get(problem_id)) != "remaining":
+                why = f"already {known}" if known else "not in the training pool"
                 raise DataError(
-                    f"Problem {problem_id} cannot be {name}: it is {known}.",
-                    rule="one state per problem",
+                    f"Problem {problem_id} cannot be {name}: it is {why}.", rule=_ONE_STATE
                 )
             state[problem_id] = name
-    rows = {"problem_id": list(state), "state": list(state.values())}
-    return (
-        pl.DataFrame(rows, schema=column_types(LedgerRow, "problem_id", "state"))
-        .with_columns(
-            round=pl.lit(round_name),
-            attempts=pl.lit(0, dtype=pl.Int64),
-            passes=pl.lit(0, dtype=pl.Int64),
-        )
-        .select(LEDGER.names())
-        .sort("problem_id")
+    rows = pl.DataFrame(
+        {"problem_id": list(state), "state": list(state.values())},
+        schema=column_types(LedgerRow, "problem_id", "state"),
     )
+    return _finish(rows.with_columns(attempts=0, passes=0), round_name)
 
 
 def next_ledger(
@@ -91,14 +78,14 @@ def next_ledger(
 ) -> pl.DataFrame:
     """Return the ledger after a round.
 
-    An open problem becomes accepted if a path of the student was accepted, else reflected if a
-    reflection was, else hard if any path was judged, else it stays as it was. A reflected problem
-    that the student solves becomes accepted. No solved problem is ever open again.
+    An open problem becomes accepted if a trajectory of the student was accepted, else reflected if
+    a reflection was, else hard if any was judged, else it stays as it was. A reflected problem that
+    the student solves becomes accepted. No solved problem is ever open again.
 
     Args:
-        previous: the ledger of the round before.
-        verdicts: `Verdict` rows of the student's paths in this round; None where it generated
-            nothing.
+        previous: the ledger of the previous round.
+        verdicts: `Verdict` rows of the student's trajectories in this round; None where it
+            generated nothing.
         reflection_verdicts: `Verdict` rows of its reflections, likewise.
         round_name: this round.
 
@@ -110,42 +97,30 @@ def next_ledger(
         DataError: if a verdict's problem is not in the ledger or was kept out.
     """
     if round_name in set(previous["round"]):
-        raise ParamError(f"The ledger of {round_name} cannot follow itself; give the round before")
-    own, reflected = (
-        _count(verdicts, "attempts", "passes"),
-        _count(reflection_verdicts, "reflections", "saved"),
-    )
-    _check_known(previous, own, "student paths")
+        raise ParamError(
+            f"The ledger of {round_name} cannot follow itself; give the previous round"
+        )
+    student = _count(verdicts, "tried", "solved")
+    reflected = _count(reflection_verdicts, "reflections", "repaired")
+    _check_known(previous, student, "student trajectories")
     _check_known(previous, reflected, "reflections")
-    rows = previous.rename({"attempts": "attempts_before", "passes": "passes_before"})
-    rows = rows.join(own, on="problem_id", how="left").join(reflected, on="problem_id", how="left")
-    rows = rows.with_columns(pl.col("attempts", "passes", "reflections", "saved").fill_null(0))
-    was_open = pl.col("state").is_in(OPEN)
-    state = (
-        pl.when((was_open | (pl.col("state") == "reflected")) & (pl.col("passes") > 0))
-        .then(pl.lit("accepted"))
-        .when(was_open & (pl.col("saved") > 0))
-        .then(pl.lit("reflected"))
-        .when(was_open & (pl.col("attempts") + pl.col("reflections") > 0))
-        .then(pl.lit("hard"))
-        .otherwise(pl.col("state"))
+    counts = ("tried", "solved", "reflections", "repaired")
+    rows = previous.join(student, on="problem_id", how="left")
+    rows = rows.join(reflected, on="problem_id", how="left").with_columns(
+        pl.col(counts).fill_null(0)
     )
-    return rows.select(
-        pl.lit(round_name).alias("round"),
-        "problem_id",
-        state.alias("state"),
-        pl.col("attempts") + pl.col("attempts_before"),
-        pl.col("passes") + pl.col("passes_before"),
-    ).sort("problem_id")
-
-
-def remaining_problems(ledger: pl.DataFrame) -> list[str]:
-    """Return D_remain: the ids of all problems still to be tried, sorted.
-
-    Source:
-        arXiv 2511.06805, Algorithm 1: D_remain = D − D_SFT, and loses the problems that are solved.
-    """
-    return sorted(ledger.filter(pl.col("state").is_in(OPEN))["problem_id"])
+    is_open = pl.col("state").is_in(OPEN)
+    state = (
+        pl.when((is_open | (pl.col("state") == "reflected")) & (pl.col("solved") > 0))
+        .then(pl.lit("accepted"))
+        .when(is_open & (pl.col("repaired") > 0))
+        .then(pl.lit("reflected"))
+        .when(is_open & (pl.col("tried") + pl.col("reflections") > 0))
+        .then(pl.lit("hard"))
+        .otherwise("state")
+    )
+    attempts, passes = pl.col("attempts") + pl.col("tried"), pl.col("passes") + pl.col("solved")
+    return _finish(rows.with_columns(state=state, attempts=attempts, passes=passes), round_name)
 
 
 def count_states(ledger: pl.DataFrame) -> dict[str, int]:
@@ -161,7 +136,7 @@ def assert_ledger(
     previous: pl.DataFrame | None = None,
     train: pl.DataFrame | None = None,
 ) -> None:
-    """Check what must hold of a ledger; each part that is given adds its rules.
+    """Check the rules of a ledger; each part that is given adds its rules.
 
     Args:
         ledger: of one round.
@@ -174,44 +149,43 @@ def assert_ledger(
     Raises:
         DataError: naming the rule and the first problem that breaks it.
     """
-    known = pl.col("state").is_in(LEDGER_STATES)
-    _require(ledger.filter(~known), "the state is known")
-    _require(ledger.filter(pl.col("problem_id").is_duplicated()), "one state per problem")
+    # The ledger alone.
+    state, attempts, passes = pl.col("state"), pl.col("attempts"), pl.col("passes")
+    _require(ledger.filter(~state.is_in(LEDGER_STATES)), "the state is known")
+    _require(ledger.filter(pl.col("problem_id").is_duplicated()), _ONE_STATE)
     _require(ledger.filter(pl.col("round") != pl.col("round").first()), "a ledger is of one round")
-    bounds = pl.col("passes").is_between(0, pl.col("attempts"))
-    _require(ledger.filter(~bounds), "passes are at most attempts")
-    passed_open = pl.col("state").is_in(OPEN) & (pl.col("passes") > 0)
-    _require(ledger.filter(passed_open), "a problem with a pass is not open")
-    untried = (pl.col("state") == "remaining") & (pl.col("attempts") > 0)
+    _require(ledger.filter(~passes.is_between(0, attempts)), "passes are at most attempts")
+    _require(ledger.filter(state.is_in(OPEN) & (passes > 0)), "a problem with a pass is not open")
+    untried = (state == "remaining") & (attempts > 0)
     _require(ledger.filter(untried), "a remaining problem was not tried")
     if problem_ids is not None:
-        _require_same(
-            ledger,
-            pl.DataFrame({"problem_id": list(problem_ids)}, schema={"problem_id": pl.String}),
-        )
+        ids = pl.Series(list(problem_ids), dtype=pl.String)
+        _require_same(ledger, pl.DataFrame({"problem_id": ids}))
+    # Against the previous round.
     if previous is not None:
         _require_same(ledger, previous)
-        both = ledger.join(previous, on="problem_id", suffix="_before", validate="1:1")
-        fell = (pl.col("attempts") < pl.col("attempts_before")) | (
-            pl.col("passes") < pl.col("passes_before")
-        )
+        both = ledger.join(previous, on="problem_id", suffix="_previous", validate="1:1")
+        earlier = pl.col("state_previous")
+        fell = (attempts < pl.col("attempts_previous")) | (passes < pl.col("passes_previous"))
         _require(both.filter(fell), "attempts and passes accumulate")
-        solved, was_solved = pl.col("state").is_in(SOLVED), pl.col("state_before").is_in(SOLVED)
-        _require(both.filter(was_solved & ~solved), "a solved problem stays solved")
-        moved = (pl.col("state") != pl.col("state_before")) & (
-            pl.col("state").is_in(KEPT_OUT) | pl.col("state_before").is_in(KEPT_OUT)
-        )
+        lost = earlier.is_in(SOLVED) & ~state.is_in(SOLVED)
+        _require(both.filter(lost), "a solved problem stays solved")
+        moved = (state != earlier) & (state.is_in(KEPT_OUT) | earlier.is_in(KEPT_OUT))
         _require(both.filter(moved), "what is kept out stays out, and nothing joins it")
+    # Against the training rows.
     if train is not None:
-        solved_rows = ledger.filter(pl.col("state").is_in(SOLVED))
-        _require(
-            train.join(solved_rows, on="problem_id", how="anti"),
-            "training rows are of solved problems",
-        )
-        _require(
-            solved_rows.join(train, on="problem_id", how="anti"),
-            "a solved problem has a training row",
-        )
+        solved = ledger.filter(state.is_in(SOLVED))
+        unsolved = train.join(solved, on="problem_id", how="anti")
+        _require(unsolved, "training rows are of solved problems")
+        without = solved.join(train, on="problem_id", how="anti")
+        _require(without, "a solved problem has a training row")
+
+
+def _finish(rows: pl.DataFrame, round_name: str) -> pl.DataFrame:
+    rows = rows.with_columns(round=pl.lit(round_name))
+    return rows.select(pl.col(name).cast(dtype) for name, dtype in LEDGER.items()).sort(
+        "problem_id"
+    )
 
 
 def _count(verdicts: pl.DataFrame | None, total: str, accepted: str) -> pl.DataFrame:
@@ -225,20 +199,17 @@ def _count(verdicts: pl.DataFrame | None, total: str, accepted: str) -> pl.DataF
 
 
 def _check_known(previous: pl.DataFrame, counts: pl.DataFrame, what: str) -> None:
-    _require(
-        counts.join(previous, on="problem_id", how="anti"), f"{what} are of problems in the ledger"
-    )
-    out = previous.filter(pl.col("state").is_in(KEPT_OUT))
-    _require(
-        counts.join(out, on="problem_id", how="semi"),
-        f"{what} are not of problems that were kept out",
-    )
+    unknown = counts.join(previous, on="problem_id", how="anti")
+    _require(unknown, f"{what} are of problems in the ledger")
+    kept_out = previous.filter(pl.col("state").is_in(KEPT_OUT))
+    leaked = counts.join(kept_out, on="problem_id", how="semi")
+    _require(leaked, f"{what} are not of problems that were kept out")
 
 
 def _require_same(ledger: pl.DataFrame, others: pl.DataFrame) -> None:
-    rule = "every problem has a row, and no other"
-    _require(others.join(ledger, on="problem_id", how="anti"), rule)
-    _require(ledger.join(others, on="problem_id", how="anti"), rule)
+    for one, other in ((others, ledger), (ledger, others)):
+        missing = one.join(other, on="problem_id", how="anti")
+        _require(missing, "every problem has a row, and no other")
 
 
 def _require(broken: pl.DataFrame, rule: str) -> None:
@@ -246,6 +217,7 @@ def _require(broken: pl.DataFrame, rule: str) -> None:
         first = broken.sort("problem_id").row(0, named=True)
         state = f" (state {first['state']})" if "state" in first else ""
         raise DataError(
-            f"{broken.height} problems break a rule of the ledger, such as {first['problem_id']}{state}.",
+            f"{broken.height} problems break a rule of the ledger, such as "
+            f"{first['problem_id']}{state}.",
             rule=rule,
         )

@@ -1,4 +1,4 @@
-"""How many paths to generate for which problems."""
+"""Plan how many trajectories to generate for which problems."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ from mathse.curation.ledger import OPEN
 
 
 def plan_samples(ledger: pl.DataFrame, *, samples: int, hard_samples: int) -> pl.DataFrame:
-    """Plan the paths that a round generates on D_remain; hard problems may get more.
-
-    Rejection sampling alone would lose exactly the hard problems, so they can be given more tries.
+    """Plan the samples of a round on D_remain; hard problems may get more, for they are solved least.
 
     Args:
-        ledger: of the round before.
-        samples: paths for each problem that was not tried yet.
-        hard_samples: paths for each problem that was tried and not solved.
+        ledger: of the previous round.
+        samples: trajectories for each problem that was not tried yet.
+        hard_samples: trajectories for each problem that was tried and not solved.
 
     Returns:
-        problem_id and sample_idx (from 0), one row per path, sorted.
+        problem_id and sample_idx (from 0), one row per trajectory, sorted.
 
     Raises:
         ParamError: if `samples` is not positive or `hard_samples` is negative.

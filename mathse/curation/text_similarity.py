@@ -1,4 +1,4 @@
-"""What a question says apart from how it is written: its numbers, and the pieces of its words."""
+"""Compare questions: their numbers, and the weighted Jaccard similarity of their n-grams."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import chain
 from math import fsum, log
 from typing import Any
 from zlib import crc32
@@ -17,43 +18,44 @@ _BANDS, _BAND_ROWS = 40, 3
 _PRIME, _MASK = np.uint64((1 << 61) - 1), np.uint64((1 << 32) - 1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
+# "<image 1>"
 _PLACEHOLDER = re.compile(r"<image[ _]?\d*>")
+# "\mathrm", "\dfrac", but not "\textstyle".
 _COMMAND = re.compile(
-    r"\\(?:mathrm|mathbf|text|textbf|operatorname|left|right|displaystyle|quad|qquad|d?frac)(?![a-z])"
+    r"\\(?:mathrm|mathbf|text|textbf|operatorname|left|right|displaystyle|quad|qquad|d?frac)"
+    r"(?![a-z])"
 )
+# The comma of "1,200", the blank of "1 200".
 _THOUSANDS = re.compile(r"(?<=\d)[,\u202f](?=\d{3}(?!\d))")
 _SPACED_DIGITS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
+# "12", "3.5"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+# "angle", "∠", "+"
 _TOKEN = re.compile(r"[^\W\d_]+|[-+*/=<>^%°×÷√∠△⊥∥]")
-_WORDS = (
-    "zero two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen twenty"
-)
-_SPELLED = {
-    word: str(number) for number, word in zip([0, *range(2, 21)], _WORDS.split(), strict=True)
-}
+_WORDS = """zero two three four five six seven eight nine ten eleven twelve thirteen fourteen
+    fifteen sixteen seventeen eighteen nineteen twenty"""
+_SPELLED = dict(zip(_WORDS.split(), map(str, [0, *range(2, 21)]), strict=True))
 """Spelled numbers. "One" is left out: it is a pronoun as often ("which one")."""
 
 
 def normalise(text: str) -> str:
-    """Return a text without image placeholders, LaTeX commands, upper case and compatibility forms."""
+    """Return a text in lower case, without image placeholders, LaTeX commands and wide forms."""
     text = unicodedata.normalize("NFKC", _PLACEHOLDER.sub(" ", text)).lower()
     return _SPACED_DIGITS.sub("", _THOUSANDS.sub("", _COMMAND.sub(" ", text)))
 
 
 def numbers(text: str) -> frozenset[str]:
-    """Return the different numbers of a text, digits or words, without leading and trailing zeros."""
+    """Return the different numbers of a text, digits or words, without needless zeros."""
     plain = normalise(text)
     found = {_plain_number(number) for number in _NUMBER.findall(plain)}
     return frozenset(found | {_SPELLED[word] for word in _TOKEN.findall(plain) if word in _SPELLED})
 
 
 def char_trigrams(text: str) -> frozenset[str]:
-    """Return the pieces that two wordings are compared by: three letters each, words marked at both ends.
+    """Return the character trigrams of the words, each word marked at both ends.
 
-    Pieces know nothing of the order of words, and little of their endings: "the counted triangles"
-    and "count the triangle" share most. Numbers give none, they are compared apart. Of scripts
-    without blanks each letter and each pair are pieces.
+    They ignore the order of words and most of their endings: "the counted triangles" and "count the
+    triangle" share most. Numbers give none. Scripts without blanks give letters and bigrams.
     """
     found: set[str] = set()
     for token in _TOKEN.findall(normalise(text)):
@@ -61,21 +63,18 @@ def char_trigrams(text: str) -> frozenset[str]:
             continue
         if token[0] > "\u2e7f":
             found.update(token)
-            found.update(token[at : at + 2] for at in range(len(token) - 1))
+            found.update(token[i : i + 2] for i in range(len(token) - 1))
         else:
             marked = f"^{token}$"
-            found.update(marked[at : at + 3] for at in range(max(1, len(marked) - 2)))
+            found.update(marked[i : i + 3] for i in range(max(1, len(marked) - 2)))
     return frozenset(found)
 
 
 def idf_weights(texts: Iterable[frozenset[str]]) -> dict[str, float]:
-    """Return a weight for each piece: the more texts have it, the less it says."""
-    counts: Counter[str] = Counter()
-    total = 0
-    for found in texts:
-        counts.update(found)
-        total += 1
-    return {piece: log(1 + total / count) for piece, count in counts.items()}
+    """Return the inverse document frequency of each n-gram: log(1 + texts / texts with it)."""
+    texts = list(texts)
+    counts = Counter(chain.from_iterable(texts))
+    return {gram: log(1 + len(texts) / count) for gram, count in counts.items()}
 
 
 def jaccard(
@@ -93,9 +92,9 @@ def jaccard(
 
 
 def answer_text(answer: str, choices: Sequence[str]) -> str:
-    """Return the text of an answer: that of the choice where it is a choice's letter."""
-    place = ord(answer) - ord("A") if len(answer) == 1 else -1
-    return choices[place] if 0 <= place < len(choices) and answer not in choices else answer
+    """Return the text of an answer: of the choice, if the answer is its letter."""
+    index = ord(answer) - ord("A") if len(answer) == 1 else -1
+    return choices[index] if 0 <= index < len(choices) and answer not in choices else answer
 
 
 def _plain_number(number: str) -> str:
@@ -113,7 +112,7 @@ def plain_answer(answer: str) -> str:
 def candidate_pairs(
     left: Sequence[tuple[frozenset[str], str]], right: Sequence[tuple[frozenset[str], str]]
 ) -> pl.DataFrame:
-    """Return pairs of texts with the same key that may be similar: locality-sensitive hashing (LSH).
+    """Return pairs of texts with one key that may be similar, by locality-sensitive hashing.
 
     Two texts with the Jaccard similarity s share one of 40 bands of 3 MinHashes with probability
     1 − (1 − s³)⁴⁰: 0.93 at 0.4, 0.995 at 0.5, 0.9999 at 0.6. The caller measures the similarity.

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from mathse.core.errors import DataError, ParamError
 from mathse.curation.ledger import (
     LEDGER,
+    OPEN,
     SOLVED,
     assert_ledger,
     count_states,
     initial_ledger,
     next_ledger,
-    remaining_problems,
 )
 from schemas import LEDGER_STATES, LedgerRow
 from tests.judge.trajectories import RIGHT, WRONG, problem_id, trajectory, verdict, verdicts
@@ -29,6 +29,10 @@ def judged(*found: tuple[int, bool]) -> pl.DataFrame:
         path = trajectory(number, f"{RIGHT if good else WRONG} {place}", place)
         rows.append(verdict(path, good))
     return verdicts(*rows)
+
+
+def open_problems(ledger: pl.DataFrame) -> list[str]:
+    return sorted(ledger.filter(pl.col("state").is_in(OPEN))["problem_id"])
 
 
 def states(ledger: pl.DataFrame) -> dict[int, str]:
@@ -50,7 +54,7 @@ def test_after_distillation():
         4: "remaining",
         5: "remaining",
     }
-    assert remaining_problems(ledger) == sorted(IDS[3:])
+    assert open_problems(ledger) == sorted(IDS[3:])
     assert ledger.schema == LEDGER and set(ledger["round"]) == {"r0"}
     LedgerRow.validate(ledger)
     assert_ledger(ledger, problem_ids=IDS)
@@ -75,7 +79,7 @@ def test_a_round_moves_each_problem_by_what_happened():
         row["problem_id"]: (row["attempts"], row["passes"]) for row in ledger.iter_rows(named=True)
     }
     assert [counts[name] for name in IDS[:5]] == [(0, 0), (2, 1), (1, 0), (2, 0), (0, 0)]
-    assert remaining_problems(ledger) == sorted(IDS[3:])
+    assert open_problems(ledger) == sorted(IDS[3:])
 
 
 def test_attempts_accumulate_and_hard_problems_can_be_solved_later():
@@ -158,7 +162,7 @@ def test_ledger_invariants_hold_over_any_rounds(rounds):
         newly = {IDS[number] for number, good in [*(paths or []), *(reflections or [])] if good}
         solved = set(ledger.filter(pl.col("state").is_in(SOLVED))["problem_id"])
         assert solved == set(before.filter(pl.col("state").is_in(SOLVED))["problem_id"]) | newly
-        assert set(remaining_problems(ledger)) == set(IDS) - solved - {IDS[1]}
+        assert set(open_problems(ledger)) == set(IDS) - solved - {IDS[1]}
 
 
 GOOD = next_ledger(first(), judged((1, True), (2, False)), None, round_name="r1")
