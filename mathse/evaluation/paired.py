@@ -104,7 +104,7 @@ def mcnemar_exact(lost: int, gained: int) -> float:
         raise ParamError(f"mcnemar_exact: counts cannot be negative: {lost}, {gained}")
     n = lost + gained
     tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
-    return min(1.0, max(math.ulp(0.0), 2 * tail / 2**n))
+    return min(1.0, max(math.ulp(0.0), float(2 * tail / 2**n)))
 
 
 def paired_bootstrap(
