@@ -80,9 +80,6 @@ def make_batch(rows: Sequence[Row], builder: InputBuilder, span_weight: float = 
     """Build the inputs of some rows: the prompts exactly as generation sees them, then the targets.
 
     Tokens of a row's weighted span count `span_weight` times as much as others.
-
-    Raises:
-        DataError: if a row has no target tokens.
     """
     inputs = builder.batch([row.text for row in rows], [row.image_ids for row in rows])
     longest = max(len(row.target_ids) for row in rows)
@@ -90,9 +87,8 @@ def make_batch(rows: Sequence[Row], builder: InputBuilder, span_weight: float = 
     weights_BT = torch.zeros(len(rows), longest)
     for index, row in enumerate(rows):
         if not row.target_ids:
-            raise DataError(
-                f"Training row {row.key} has no target tokens.", rule="a target is not empty"
-            )
+            message = f"Training row {row.key} has no target tokens."
+            raise DataError(message, rule="a target is not empty")
         labels_BT[index, : len(row.target_ids)] = torch.tensor(row.target_ids)
         weights_BT[index, : len(row.target_ids)] = 1.0
         weights_BT[index, slice(*row.weighted_span)] *= span_weight

@@ -25,12 +25,8 @@ log = logging.getLogger(__name__)
 class Checkpoints:
     """Reads and writes the checkpoints of one run, in `<folder>/<hash of the run>/step-<n>`.
 
-    Those of other runs stay as they are: a run whose settings come back goes on where it was.
-
-    Args:
-        folder: of all runs of a stage.
-        run: everything that the trained weights depend on, by name.
-        accelerator: knows model, optimizer and random states.
+    `run` is everything that the trained weights depend on, by name. Checkpoints of other runs stay
+    as they are: a run whose settings come back goes on where it was.
     """
 
     def __init__(self, folder: Path, *, run: Mapping[str, Any], accelerator: Accelerator) -> None:
@@ -101,12 +97,8 @@ class Checkpoints:
             names = ", ".join(name for name in mine if mine[name] != run.get(name))
         except (OSError, ValueError, LookupError):
             names = f"{_STATE} cannot be read"
-        log.warning(
-            "%s is of another run (different: %s): it is kept and not used. Delete it if that run "
-            "is not to go on.",
-            path,
-            names,
-        )
+        fix = "it is kept and not used. Delete it if that run is not to go on."
+        log.warning("%s is of another run (different: %s): %s", path, names, fix)
 
 
 @contextmanager
@@ -118,9 +110,8 @@ def writing(path: Path) -> Iterator[None]:
         raise DataError(
             f"This folder cannot be written: {error}",
             file=path,
-            rule="there is space for a model and for two checkpoints (weights and optimizer)",
-            fix="free disk space or make the folder writable; run it again: it goes on from the "
-            "last checkpoint",
+            rule="there is space for the model and two checkpoints",
+            fix="free space or make it writable; the next run goes on from the last checkpoint",
         ) from error
 
 

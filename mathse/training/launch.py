@@ -19,13 +19,10 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
     """Call `mathse.training.loop.finetune` in one process, or in several that share each batch.
 
     Args:
-        examples: see there.
+        examples: as for `finetune`.
         processes: 1: in this process, on a GPU where there is one, or as `accelerate launch` has
             it. More: in so many processes on the CPU.
         options: the other arguments of `finetune`; picklable where there are several processes.
-
-    Raises:
-        MathseError: as `finetune` does.
     """
     if processes == 1:
         from mathse.training.loop import finetune

@@ -75,9 +75,8 @@ def finetune(
         cpu: stay on the CPU though there is a GPU.
 
     Raises:
-        DataError: if there is nothing to train on, an image is missing, the model is damaged, the
-            loss is not finite, or nothing can be written.
-        ParamError: if batch sizes and processes do not divide.
+        MathseError: if there is nothing to train on, images or weights are damaged, batch sizes do
+            not divide, the loss is not finite, or nothing can be written.
     """
     init = str(init)
     # An earlier run in this process may have computed in another precision.
@@ -254,8 +253,7 @@ def _not_finite(loss: float, norm: float, step: int, keys: Sequence[str], init: 
         f"{', '.join(keys[:5])}{', …' if len(keys) > 5 else ''}.",
         file=init,
         rule="loss and gradients are finite numbers",
-        fix="lower the learning rate, or set precision to fp32; in step 1: the model to start from "
-        "is damaged",
+        fix="lower the learning rate or set precision to fp32; in step 1: this model is damaged",
     )
 
 
