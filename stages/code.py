@@ -6,7 +6,7 @@ from mathse.core.accept import keep_versions
 from mathse.core.code import CodeBase, render_fingerprint
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from stages.common import run
+from mathse.core.run_stage import run
 
 
 def code(layout: Layout) -> None:

@@ -1,12 +1,12 @@
-"""control: the rounds' fine-tuning steps, spent on r0's rows alone; gains beyond it come from the data."""
+"""control: the rounds' fine-tuning steps, spent on r0's rows alone; no new data."""
 
 from __future__ import annotations
 
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from stages.common import run
-from stages.finetune import train_student
+from mathse.core.run_stage import run
+from mathse.training.student import train_student
 
 
 def control(layout: Layout) -> None:

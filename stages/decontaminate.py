@@ -8,8 +8,9 @@ import schemas
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import empty, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems, find_matches
-from stages.common import empty, read_problems, run, write, write_metrics
 
 
 def decontaminate(layout: Layout) -> None:

@@ -8,6 +8,8 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.registry import TEACHERS, load
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.drops import count_dropped
@@ -19,7 +21,6 @@ from mathse.judge.acceptance import count_reasons
 from mathse.judge.answer_states import judge_by_answer
 from mathse.reflection import MISTAKES
 from mathse.trajectories import check_failures, solve
-from stages.common import read, read_problems, run, write, write_metrics
 
 
 def distill(layout: Layout) -> None:
@@ -32,14 +33,8 @@ def distill(layout: Layout) -> None:
     if (known := getattr(teacher, "problem_ids", None)) is not None:
         usable = usable.filter(pl.col("problem_id").is_in(known))
     chosen = choose_in_turn(usable, params.distill.problems, seed=params.seed)
-    rows = solve(
-        teacher,
-        problems,
-        [(name, 0) for name in chosen],
-        sampling=TEACHER_SAMPLING,
-        round_name="r0",
-        origin="teacher",
-    )
+    plan, as_teacher = [(name, 0) for name in chosen], {"round_name": "r0", "origin": "teacher"}
+    rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)
     check_failures(rows, max_share=params.errors_max_share, label="distill")
     verdicts = judge_by_answer(rows, problems)
     train, dropped = merge_rows(None, rows, verdicts, round_name="r0", max_per_problem=1)
@@ -52,12 +47,8 @@ def distill(layout: Layout) -> None:
     write(train, first.train, schemas.TrainRow, sort_by=["row_id"])
     write(ledger, first.ledger, schemas.LedgerRow, sort_by=["problem_id"])
     write_table(pl.DataFrame(schema=MISTAKES), first.mistakes, sort_by=["problem_id"])
-    counts = {
-        "rows": train.height,
-        "contaminated": len(leaks),
-        **count_reasons(verdicts),
-        **count_dropped(dropped, schemas.DROP_REASONS),
-    }
+    counts = {"rows": train.height, "contaminated": len(leaks)} | count_reasons(verdicts)
+    counts |= count_dropped(dropped, schemas.DROP_REASONS)
     write_metrics(layout.metrics("distill"), {"distill": counts})
 
 

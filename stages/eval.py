@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import schemas
+from mathse.answers.check_problems import check_answers
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import grade
 from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
 from mathse.evaluation.round_metrics import round_metrics, transition_table
-from mathse.judge.answer_states import check_answers
-from stages.common import read, read_problems, run, write, write_metrics
 
 
 def evaluate(layout: Layout, round_name: str) -> None:

@@ -7,10 +7,11 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write_metrics
 from mathse.core.tables import write_table
 from mathse.judge.load_judge import load_judge
 from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
-from stages.common import read, read_problems, run, write_metrics
 
 
 def eval_orm(layout: Layout) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import empty, read, read_problems, write
 from mathse.curation.plan import plan_round
 from mathse.engines.loading import load_journaled
 from mathse.trajectories import check_failures, sampling_params, solve
 from schemas import checks
-from stages.common import empty, read, read_problems, run, write
 
 
 def generate(layout: Layout, round_name: str) -> None:

@@ -7,13 +7,14 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import count_states
 from mathse.curation.merge_round import balance_of, merge_round
 from mathse.curation.training_rows import count_buckets
 from schemas import checks
-from stages.common import read, read_problems, run, write, write_metrics
 
 
 def merge(layout: Layout, round_name: str) -> None:

@@ -8,18 +8,19 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.registry import ANNOTATORS, load
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.engines.loading import load_journaled
 from mathse.judge.annotation import annotate_for_orm
 from mathse.judge.orm_rows import build_rows, count_rows
 from mathse.trajectories import check_failures, count_failures, sampling_params, solve
-from stages.common import read, read_problems, run, write, write_metrics
 
 
 def orm_data(layout: Layout) -> None:
     """Write the r0 student's trajectories and the ORM's rows."""
     params = load_params(layout.params)
-    section = params.orm_data
+    section, form = params.orm_data, params.train_orm.form
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "orm")
     problems = read_problems(layout, "orm", "orm_test")
     problems = problems.filter(~pl.col("problem_id").is_in(leaks))
@@ -35,11 +36,7 @@ def orm_data(layout: Layout) -> None:
     check_failures(trajectories, max_share=params.errors_max_share, label="orm_data")
     annotator = load(ANNOTATORS, section.annotator)(problems)
     annotated = annotate_for_orm(
-        annotator,
-        trajectories,
-        problems,
-        form=params.train_orm.form,
-        teacher_share=section.teacher_share,
+        annotator, trajectories, problems, form=form, teacher_share=section.teacher_share
     )
     rows, dropped = build_rows(
         annotated,
@@ -48,17 +45,13 @@ def orm_data(layout: Layout) -> None:
         max_train=section.max_train,
         max_test=section.max_test,
         max_per_problem=section.max_per_problem,
-        need_feedback=params.train_orm.form != "binary",
+        need_feedback=form != "binary",
     )
     order = ["problem_id", "sample_idx"]
     write(trajectories, layout.orm.trajectories, schemas.Trajectory, sort_by=order)
     write(rows, layout.orm.rows, schemas.OrmRow, sort_by=["row_id"])
-    counts = {
-        "contaminated": len(leaks),
-        "trajectories": trajectories.height,
-        "failed": count_failures(trajectories),
-        **count_rows(rows, dropped),
-    }
+    counts = {"contaminated": len(leaks), "trajectories": trajectories.height}
+    counts |= {"failed": count_failures(trajectories), **count_rows(rows, dropped)}
     write_metrics(layout.metrics("orm_data"), {"orm_data": counts})
 
 

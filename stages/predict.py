@@ -7,9 +7,10 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read_problems, write
 from mathse.engines.loading import load_journaled
 from mathse.trajectories import check_failures, sampling_params, solve
-from stages.common import read_problems, run, write
 
 
 def predict(layout: Layout, round_name: str) -> None:

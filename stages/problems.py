@@ -9,9 +9,10 @@ from mathse.core.errors import DataError
 from mathse.core.images import write_images
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import empty, write, write_metrics
 from mathse.datasets.overrides import apply_overrides
 from schemas import checks
-from stages.common import empty, run, write, write_metrics
 
 
 def problems(layout: Layout) -> None:

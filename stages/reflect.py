@@ -8,6 +8,8 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.registry import REFLECTORS, load
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import empty, read_problems, write, write_metrics
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_journaled
 from mathse.judge.acceptance import count_reasons
@@ -15,7 +17,6 @@ from mathse.judge.load_judge import load_judge
 from mathse.reflection import limit_mistakes, reflect
 from mathse.trajectories import check_failures, count_failures, sampling_params
 from schemas import checks
-from stages.common import empty, read_problems, run, write, write_metrics
 
 
 def reflect_stage(layout: Layout, round_name: str) -> None:

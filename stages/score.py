@@ -5,13 +5,14 @@ from __future__ import annotations
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.core.tables import read_table, write_table
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
 from mathse.reflection import carry_mistakes
 from mathse.trajectories import count_failures
 from schemas import checks
-from stages.common import empty, read, read_problems, run, write, write_metrics
 
 
 def score(layout: Layout, round_name: str) -> None:

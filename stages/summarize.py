@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
 from mathse.report.plot_tables import accuracy_by_round, loss_by_step
-from stages.common import run
 
 
 def summarize(layout: Layout) -> None:

@@ -7,9 +7,11 @@ import polars as pl
 import schemas
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
+from mathse.core.machine import load_machine
 from mathse.core.params import load_params
+from mathse.core.run_stage import run
+from mathse.core.stage_tables import read, read_problems, write_metrics
 from schemas import checks
-from stages.common import read, read_problems, run, write_metrics
 
 
 def train_orm(layout: Layout) -> None:
@@ -22,6 +24,7 @@ def train_orm(layout: Layout) -> None:
     from mathse.judge.orm_examples import orm_examples
     from mathse.training.launch import train
 
+    machine = load_machine(layout.machine)
     report = train(
         orm_examples(rows, problems, section),
         processes=section.processes,
@@ -30,7 +33,8 @@ def train_orm(layout: Layout) -> None:
         config=section,
         seed=params.seed,
         micro_batch_size=section.micro_batch_size,
-        save_every_steps=section.save_every_steps,
+        save_every_steps=machine.save_every_steps,
+        cpu=machine.device == "cpu",
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints("orm"),
         curve=layout.curve("orm"),

@@ -62,7 +62,6 @@ class Model(Section):
     engine: str = "transformers"
     base: str
     dtype: Dtype
-    processes: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     max_prompt_tokens: int = Field(ge=1)
     trust_remote_code: bool
@@ -113,11 +112,10 @@ class TrainConfig(Section):
 
 
 class Training(TrainConfig):
-    """A section of fine-tuning: its configuration, and how it runs."""
+    """A section of fine-tuning: its configuration, and the order in which gradients are added."""
 
     processes: int = Field(ge=1)
     micro_batch_size: int = Field(ge=0)
-    save_every_steps: int = Field(ge=0)
 
 
 class Finetune(Training):
@@ -141,7 +139,6 @@ class Generate(Sampled):
     samples: int = Field(ge=1)
     hard_samples: int = Field(ge=0)
     max_problems: int | None = Field(default=None, ge=1)
-    chunk_size: int = Field(ge=1)
 
 
 class Score(Section):
@@ -150,7 +147,6 @@ class Score(Section):
     accept: Literal["answer", "orm", "both"]
     min_p_correct: float = Field(ge=0, le=1)
     max_new_tokens: int = Field(ge=1)
-    chunk_size: int = Field(ge=1)
 
 
 class Reflect(Sampled):
@@ -161,7 +157,6 @@ class Reflect(Sampled):
     per_problem_max: int = Field(ge=1)
     samples: int = Field(ge=1)
     max_problems: int | None = Field(default=None, ge=1)
-    chunk_size: int = Field(ge=1)
 
 
 class Merge(Section):
@@ -183,7 +178,6 @@ class Evaluate(Sampled):
 
     splits: list[str]
     limit: int | None = Field(default=None, ge=1)
-    chunk_size: int = Field(ge=1)
 
 
 class Round(Section):
@@ -247,6 +241,46 @@ class Params(Section):
             if name not in registry:
                 raise ValueError(f"{key}: there is no {name!r}; one of {', '.join(registry)}")
         return self
+
+    @model_validator(mode="after")
+    def _no_contradictions(self) -> Params:
+        if faults := list(self._contradictions()):
+            raise ValueError("; ".join(faults))
+        return self
+
+    def _contradictions(self) -> Iterator[str]:
+        """Yield what two sections say against each other, with both keys."""
+        problems, form = self.problems, self.train_orm.form
+        if self.orm_data.annotator == "answer" and form != "binary":
+            yield f"orm_data.annotator: answer names no steps, and train_orm.form: {form} needs them"
+        if problems.source == "tables":
+            roles = {
+                "distill.teacher": self.distill.teacher,
+                "orm_data.annotator": self.orm_data.annotator,
+                "reflect.teacher": self.reflect.teacher,
+            }
+            for key, name in roles.items():
+                if name == "figures":
+                    yield f"{key}: figures knows no problems of problems.source: tables"
+            if not problems.tables:
+                yield "problems.source: tables, and problems.tables is empty"
+            splits = {str(table.use) for table in problems.tables} - {"train"}
+        else:
+            splits = set(problems.figures) - {"train", "orm", "orm_test"}
+        for split in sorted(set(self.eval.splits) - splits):
+            where = "tables" if problems.source == "tables" else "figures"
+            yield f"eval.splits: problems.{where} fill no evaluation split {split}"
+        sections: list[tuple[str, Training]] = [
+            ("train_orm", self.train_orm),
+            ("finetune", self.finetune),
+        ]
+        for name, section in sections:
+            micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
+            if section.batch_size % (micro * section.processes):
+                yield (
+                    f"{name}.batch_size: {section.batch_size} is not a multiple of {name}.processes"
+                    f" × micro_batch_size ({section.processes} × {micro})"
+                )
 
     def is_enabled(self, round_name: str, what: Literal["generate", "reflect"]) -> bool:
         """Return True if a round generates or reflects: its own switch, else the section's."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
+from mathse.core.machine import Machine, load_machine
 from mathse.core.params import Model
 from mathse.core.registry import ENGINES, load
 from mathse.engines.journaled import JournaledEngine
@@ -15,29 +16,32 @@ from mathse.engines.protocol import Engine
 
 def load_journaled(layout: Layout, model: str | Path, role: Model, label: str) -> Engine:
     """Load a model as an engine whose finished work survives a kill."""
-    engine = load_engine(model, role, ImageStore(layout.images))
+    machine = load_machine(layout.machine)
+    engine = load_engine(model, role, ImageStore(layout.images), machine)
     return JournaledEngine(engine, layout.journal(label), label)
 
 
-def load_engine(model: str | Path, role: Model, images: ImageStore) -> Engine:
+def load_engine(
+    model: str | Path, role: Model, images: ImageStore, machine: Machine | None = None
+) -> Engine:
     """Load a model as the engine that its role names."""
-    engine: Engine = load(ENGINES, role.engine)(str(model), role, images)
+    engine: Engine = load(ENGINES, role.engine)(str(model), role, images, machine or Machine())
     return engine
 
 
-def load_transformers(model: str, role: Model, images: ImageStore) -> Engine:
-    """Load a model with transformers, in as many processes as its role has."""
+def load_transformers(model: str, role: Model, images: ImageStore, machine: Machine) -> Engine:
+    """Load a model with transformers: in this process on a GPU, else in processes of one thread."""
     from mathse.engines.model_files import check_model_name
     from mathse.engines.process_pool import ProcessPoolEngine
 
     check_model_name(model)
-    one = partial(_load_one, model, role, images)
-    if role.processes == 1:
+    one = partial(_load_one, model, role, images, "auto" if machine.has_gpu else "cpu")
+    if machine.has_gpu:
         return one()
-    return ProcessPoolEngine(one, processes=role.processes, batch_size=role.batch_size)
+    return ProcessPoolEngine(one, processes=machine.processes, batch_size=role.batch_size)
 
 
-def _load_one(model: str, role: Model, images: ImageStore) -> Engine:
+def _load_one(model: str, role: Model, images: ImageStore, device: str) -> Engine:
     from mathse.engines.transformers_engine import TransformersEngine
 
     return TransformersEngine(
@@ -45,7 +49,7 @@ def _load_one(model: str, role: Model, images: ImageStore) -> Engine:
         images=images,
         batch_size=role.batch_size,
         dtype=role.dtype,
-        device="auto" if role.processes == 1 else "cpu",
+        device=device,
         max_prompt_tokens=role.max_prompt_tokens,
         trust_remote_code=role.trust_remote_code,
     )

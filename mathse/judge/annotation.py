@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from mathse.answers.check_problems import check_answers
 from mathse.core.errors import ParamError
 from mathse.engines.protocol import TEACHER_SAMPLING, Engine, Request, complete_all
 from mathse.figures.teacher import FiguresTeacher
-from mathse.judge.answer_states import check_answers
 from mathse.judge.verdict_parsing import parse_verdict
 from mathse.prompts import VerdictForm
 from mathse.trajectories import solve

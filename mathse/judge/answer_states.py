@@ -4,22 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from mathse.answers import check_rows
+from mathse.answers.check_problems import check_answers
 from mathse.judge.acceptance import accept_trajectories
-
-
-def check_answers(rows: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
-    """Add state, found and reason of the answer check.
-
-    Args:
-        rows: trajectories or predictions.
-        problems: their `Problem` rows, with question_type where a benchmark has one.
-    """
-    names = ["answer_type", "choices", "unit", "precision"]
-    names += [name for name in ("question_type",) if name in problems.columns]
-    gold = problems.select("problem_id", *names, gold="answer")
-    joined = rows.join(gold, on="problem_id", how="left", maintain_order="left")
-    return check_rows(joined).drop("gold", *names)
 
 
 def with_answer_states(trajectories: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:

@@ -6,6 +6,7 @@ import polars as pl
 
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
+from mathse.core.machine import load_machine
 from mathse.core.params import Params
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_engine
@@ -21,7 +22,9 @@ def load_judge(layout: Layout, params: Params, problems: pl.DataFrame, label: st
         problems: `Problem` rows; those of the trajectories must be among them.
         label: what is judged, for the journal and the progress line.
     """
-    engine = load_engine(layout.orm.model, params.orm, ImageStore(layout.images))
+    engine = load_engine(
+        layout.orm.model, params.orm, ImageStore(layout.images), load_machine(layout.machine)
+    )
     solve_label = " ".join(["judge solutions", *sorted(problems["split"].unique())])
     return Judge(
         engine=JournaledEngine(engine, layout.journal(label), label),

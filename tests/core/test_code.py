@@ -136,10 +136,10 @@ def test_stages_import_what_their_work_needs_and_no_more() -> None:
     assert "answers" not in packages("generate") | packages("predict")
 
 
-def test_packages_only_pass_names_on() -> None:
-    """An `__init__` that computed something would change results without being counted."""
+def test_packages_do_nothing_when_imported() -> None:
+    """What an `__init__` did on import would change results without being counted."""
     import ast
 
     for file in ROOT.glob("mathse/**/__init__.py"):
         kinds = {type(node).__name__ for node in ast.parse(file.read_text()).body}
-        assert kinds <= {"Expr", "Import", "ImportFrom", "Assign", "AnnAssign"}, file
+        assert kinds <= {"Expr", "Import", "ImportFrom", "Assign", "AnnAssign", "FunctionDef"}, file

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mathse.core.errors import ParamError
 from mathse.core.params import load_params
@@ -25,6 +26,8 @@ def folder(tmp_path: Path) -> Path:
         ("  accept: both", "  accept: all", "score.accept"),
         ("  min_p_correct: 0.5", "  min_p_correct: 2", "score.min_p_correct"),
         ("  r1: {prev: r0}", "  1: {prev: r0}", "name rounds r1"),
+        ("  r1: {prev: r0}", "  'r1;touch X': {prev: r0}", "cannot name a round"),
+        ("  r1: {prev: r0}", "  R1: {prev: r0}", "cannot name a round"),
         ("  r1: {prev: r0}", "  r1: {prev: r3}", "follows itself"),
         ("  r1: {prev: r0}", "  r1: {prev: r9}", "follows r9, which does not exist"),
         (
@@ -44,11 +47,36 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
     assert str(file) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"orm_data.annotator": "answer"}, ["orm_data.annotator", "train_orm.form"]),
+        ({"problems.source": "tables"}, ["distill.teacher", "problems.source"]),
+        ({"problems.source": "tables"}, ["reflect.teacher", "problems.tables is empty"]),
+        ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
+        ({"eval.splits": ["orm"]}, ["eval.splits", "problems.figures"]),
+        ({"finetune.batch_size": 33}, ["finetune.batch_size", "finetune.processes"]),
+        ({"train_orm.micro_batch_size": 3}, ["train_orm.batch_size", "micro_batch_size"]),
+    ],
+)
+def test_contradictions_name_both_keys(
+    folder: Path, changes: dict[str, object], keys: list[str]
+) -> None:
+    values = yaml.safe_load((folder / "params.yaml").read_text())
+    for name, value in changes.items():
+        section, _, key = name.partition(".")
+        values[section][key] = value
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamError) as error:
+        load_params(folder / "params.yaml")
+    assert all(key in str(error.value) for key in keys), str(error.value)
+
+
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))
 def test_profiles_apply_and_leave_comments(folder: Path, name: str) -> None:
     apply_profile(folder, name)
     text = (folder / "params.yaml").read_text()
-    assert "# greedy" in text or "# Every knob" in text
+    assert "# greedy" in text or "# What the result" in text
     load_params(folder / "params.yaml")
 
 

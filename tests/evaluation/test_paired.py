@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.stage_tables import write_metrics
 from mathse.evaluation.paired import compare, mcnemar_exact, pair, paired_bootstrap, transitions
-from stages.common import write_metrics
 
 
 def answers(*right: bool) -> pl.DataFrame:

@@ -53,6 +53,7 @@ def outputs(folder: Path) -> dict[str, Any]:
 
 def test_a_run_killed_twice_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "killed", "smoke")
+    (folder / "machine.yaml").write_text("save_every_steps: 2\n")
     kill_in_the_middle(
         folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model"
     )

@@ -17,6 +17,7 @@ from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.importing import import_source
 from tests.closure import ROOT
+from tests.stages.imported import use_imported
 
 
 def picture(number: int) -> bytes:
@@ -71,6 +72,8 @@ def folder(tmp_path: Path) -> Path:
         "orm_share": 0.0,
         "orm_test_share": 0.0,
     }
+    params["eval"]["splits"] = []
+    use_imported(params)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     return tmp_path
 

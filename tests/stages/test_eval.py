@@ -21,6 +21,7 @@ from stages.problems import problems as make_problems
 from tests.closure import ROOT
 from tests.datasets.made import picture, put
 from tests.evaluation.benchmarks import SAID, bring_benchmarks, said
+from tests.stages.imported import use_imported
 
 TABLES = [
     {"path": "import/mathvista", "use": "eval"},
@@ -57,6 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "orm_share": 0.0,
         "orm_test_share": 0.0,
     }
+    use_imported(params)
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -71,7 +73,11 @@ def answer(name: str, answers: dict[tuple[str, str], tuple[str, bool]]) -> None:
     pool = read_table(Path("data/problems/problems.parquet")).filter(pl.col("split") != "train")
     rows = said(pool, answers).join(pool.select("problem_id", "split"), on="problem_id")
     given = rows.with_columns(
-        round=pl.lit(name), finish_reason=pl.lit("stop"), response_tokens=pl.lit(5)
+        round=pl.lit(name),
+        error=pl.lit(None, dtype=pl.String),
+        error_kind=pl.lit(None, dtype=pl.String),
+        finish_reason=pl.lit("stop"),
+        response_tokens=pl.lit(5),
     )
     types = schemas.column_types(schemas.Prediction)
     out = Path("data/eval") / name

@@ -39,7 +39,6 @@ def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["train_orm"] |= {"form": "stepwise", "solve_repeats": 3, "processes": 1}
-    values["score"] |= {"chunk_size": 2}
     Path("params.yaml").write_text(yaml.safe_dump(values))
     return Path("params.yaml")
 

@@ -1,54 +1,17 @@
-"""What every stage does alike: read and write validated tables, end with a clear message."""
+"""The tables of stages: read and written by the rules of their schema; metrics files."""
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import json
-import logging
-import os
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 import schemas
-from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
-from mathse.core.processes import end_with_dvc, single_run
 from mathse.core.tables import read_table, write_table
-from mathse.core.text import printable
-
-
-def run(stage: Callable[..., None]) -> None:
-    """Run a stage's function as a command; expected errors are printed without a traceback.
-
-    Args:
-        stage: takes the layout and, if it belongs to a round, the round's name.
-    """
-    module = inspect.getmodule(stage)
-    name = Path(sys.argv[0]).stem
-    command, of_round = f"python -m stages.{name}", len(inspect.signature(stage).parameters) > 1
-    example = f"example: {command}{' r1' if of_round else ''}   (in the project's folder)"
-    parser = argparse.ArgumentParser(command, description=module.__doc__, epilog=example)
-    if of_round:
-        parser.add_argument("round", help="a round of params.yaml, such as r1; or r0")
-    words = vars(parser.parse_args()).values()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("mathse").setLevel(logging.INFO)
-    logging.getLogger("accelerate").setLevel(logging.ERROR)
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    end_with_dvc()
-    layout = Layout()
-    try:
-        with single_run(layout.lock(name, *words), " ".join([name, *words])):
-            stage(layout, *words)
-    except (MathseError, schemas.ContractError) as error:
-        print(f"\n{name}: {printable(str(error))}", file=sys.stderr)
-        sys.exit(1)
 
 
 def read(path: Path, table: type[schemas.Table]) -> pl.DataFrame:
@@ -97,8 +60,3 @@ def read_problems(layout: Layout, *splits: str) -> pl.DataFrame:
     """Read the problems of some splits (none: of all)."""
     problems = read(layout.problems, schemas.Problem)
     return problems.filter(pl.col("split").is_in(list(splits))) if splits else problems
-
-
-def by_id(problems: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return problem rows by their id."""
-    return {row["problem_id"]: row for row in problems.iter_rows(named=True)}

@@ -1,0 +1,47 @@
+"""Run a stage as a command. Imports no table library: a stage without tables starts at once."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from mathse.core.errors import MathseError
+from mathse.core.layout import Layout
+from mathse.core.processes import end_with_dvc, single_run
+from mathse.core.text import printable
+
+
+def run(stage: Callable[..., None]) -> None:
+    """Run a stage's function as a command; expected errors are printed without a traceback.
+
+    Args:
+        stage: takes the layout and, if it belongs to a round, the round's name.
+    """
+    module = inspect.getmodule(stage)
+    name = Path(sys.argv[0]).stem
+    command, of_round = f"python -m stages.{name}", len(inspect.signature(stage).parameters) > 1
+    example = f"example: {command}{' r1' if of_round else ''}   (in the project's folder)"
+    parser = argparse.ArgumentParser(command, description=module.__doc__, epilog=example)
+    if of_round:
+        parser.add_argument("round", help="a round of params.yaml, such as r1; or r0")
+    words = vars(parser.parse_args()).values()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mathse").setLevel(logging.INFO)
+    logging.getLogger("accelerate").setLevel(logging.ERROR)
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    end_with_dvc()
+    layout = Layout()
+    try:
+        with single_run(layout.lock(name, *words), " ".join([name, *words])):
+            stage(layout, *words)
+    except Exception as error:
+        if not isinstance(error, MathseError) and type(error).__name__ != "ContractError":
+            raise
+        print(f"\n{name}: {printable(str(error))}", file=sys.stderr)
+        sys.exit(1)
