@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 import schemas
@@ -50,7 +52,7 @@ def orm_data(layout: Layout) -> None:
     order = ["problem_id", "sample_idx"]
     write(trajectories, layout.orm.trajectories, schemas.Trajectory, sort_by=order)
     write(rows, layout.orm.rows, schemas.OrmRow, sort_by=["row_id"])
-    counts = {"contaminated": len(leaks), "trajectories": trajectories.height}
+    counts: dict[str, Any] = {"contaminated": len(leaks), "trajectories": trajectories.height}
     counts |= {"failed": count_failures(trajectories), **count_rows(rows, dropped)}
     write_metrics(layout.metrics("orm_data"), {"orm_data": counts})
 
