@@ -231,7 +231,7 @@ def suspects(
         float, typer.Option(help="Least share of a problem's trajectories that agree.")
     ] = 0.5,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the list as CSV for problems.overrides.")
+        Path | None, typer.Option("--out", help="Write the list as CSV, for overrides.csv.")
     ] = None,
     data: DataOption = None,
 ) -> None:

@@ -23,6 +23,8 @@ PARTS = (
     "params.yaml",
     "machine.yaml",
     "dvc.yaml",
+    "imports.json",
+    "overrides.csv",
     ".dvcignore",
     ".gitignore",
     ".dvc/plots",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import polars as pl
 
 import schemas
@@ -43,7 +41,7 @@ def orm_data(layout: Layout) -> None:
     rows, dropped = build_rows(
         annotated,
         problems,
-        test_problems=set(problems.filter(pl.col("split") == "orm_test")["problem_id"]),
+        test_problems=set(problems.filter(split="orm_test")["problem_id"]),
         max_train=section.max_train,
         max_test=section.max_test,
         max_per_problem=section.max_per_problem,
@@ -52,9 +50,10 @@ def orm_data(layout: Layout) -> None:
     order = ["problem_id", "sample_idx"]
     write(trajectories, layout.orm.trajectories, schemas.Trajectory, sort_by=order)
     write(rows, layout.orm.rows, schemas.OrmRow, sort_by=["row_id"])
-    counts: dict[str, Any] = {"contaminated": len(leaks), "trajectories": trajectories.height}
-    counts |= {"failed": count_failures(trajectories), **count_rows(rows, dropped)}
-    write_metrics(layout.metrics("orm_data"), {"orm_data": counts})
+    counts = {"contaminated": len(leaks), "trajectories": trajectories.height}
+    failed = {"failed": count_failures(trajectories)}
+    shown = {"orm_data": {**counts, **failed, **count_rows(rows, dropped)}}
+    write_metrics(layout.metrics("orm_data"), shown)
 
 
 if __name__ == "__main__":

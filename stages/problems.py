@@ -1,4 +1,4 @@
-"""problems: draw the built-in problems, or take in imported tables; check them; set bad rows aside."""
+"""problems: draw the built-in problems, or take in imported tables; check them; quarantine bad rows."""
 
 from __future__ import annotations
 
@@ -22,22 +22,25 @@ def problems(layout: Layout) -> None:
         from mathse.figures.source import build_tables
 
         rows, images = build_tables(settings.problems.figures, seed=settings.seed)
-        aside = empty(schemas.Quarantine)
+        quarantined = empty(schemas.Quarantine)
     else:
-        from mathse.datasets.imported import gather
+        from mathse.datasets.import_records import check_imports
+        from mathse.datasets.imported import load_imports
 
-        rows, images, aside = gather(settings.problems, seed=settings.seed)
+        check_imports(layout, settings.problems.tables)
+        rows, images, quarantined = load_imports(settings.problems, seed=settings.seed)
     types = schemas.column_types(schemas.Problem)
     rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
-    if settings.problems.overrides is not None:
-        rows = apply_overrides(rows, settings.problems.overrides)
+    if layout.overrides.is_file():
+        rows = apply_overrides(rows, layout.overrides)
     name = str(layout.problems)
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
     rows, lost = checks.split_unknown_images(rows, images, file=name)
-    aside = pl.concat([aside, bad, lost])
+    quarantined = pl.concat([quarantined, bad, lost])
     if rows.is_empty():
         raise DataError(
-            f"No problem is left; {aside.height} rows were set aside.", file=layout.quarantine
+            f"No problem is left; {quarantined.height} rows were quarantined.",
+            file=layout.quarantine,
         )
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
     used = images.join(
@@ -46,12 +49,11 @@ def problems(layout: Layout) -> None:
         how="semi",
     )
     write_images(schemas.validate(used, schemas.Image, file=str(layout.images)), layout.images)
-    write(aside, layout.quarantine, schemas.Quarantine, sort_by=["file", "row", "rule", "field"])
+    order = ["file", "row", "rule", "field"]
+    write(quarantined, layout.quarantine, schemas.Quarantine, sort_by=order)
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
-    write_metrics(
-        layout.metrics("problems"),
-        {"problems": {**counts, "quarantined": aside.select("file", "row").n_unique()}},
-    )
+    counts["quarantined"] = quarantined.select("file", "row").n_unique()
+    write_metrics(layout.metrics("problems"), {"problems": counts})
 
 
 if __name__ == "__main__":

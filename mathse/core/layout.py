@@ -81,6 +81,8 @@ class Layout(_Folder):
 
     params = _Path("params.yaml")
     machine = _Path("machine.yaml")
+    imports = _Path("imports.json")
+    overrides = _Path("overrides.csv")
     problems = _Path("data", "problems", "problems.parquet")
     images = _Path("data", "problems", "images")
     quarantine = _Path("data", "problems", "quarantine.parquet")

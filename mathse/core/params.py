@@ -41,7 +41,6 @@ class Problems(Section):
     tables: list[Table]
     orm_share: float = Field(ge=0, lt=1)
     orm_test_share: float = Field(ge=0, lt=1)
-    overrides: str | None = None
 
 
 class Decontaminate(Section):

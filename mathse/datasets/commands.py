@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mathse.core.commands import examples, project_root
+from mathse.core.layout import Layout
 from mathse.core.text import printable
 
 
@@ -43,6 +44,7 @@ def import_command(
     ] = None,
 ) -> None:
     """Turn a data set or benchmark into tables; `list` names them."""
+    from mathse.datasets.import_records import record_import
     from mathse.datasets.importing import import_source
 
     if name == "list" and path is None:
@@ -52,8 +54,10 @@ def import_command(
         raise typer.BadParameter(
             f"PATH is missing: where does {name} lie? `mathse import list` says what is expected"
         )
-    folder = out or project_root() / "data" / "import" / name
-    counts = import_source(name, path, folder, limit=limit, splits=split or None, images=images)
+    layout, splits = Layout(project_root()), split or None
+    folder = out or layout.folder / "data" / "import" / name
+    counts = import_source(name, path, folder, limit=limit, splits=splits, images=images)
+    record_import(layout, folder, path=path, limit=limit, splits=splits, images=images)
     typer.echo(
         f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + {counts['quarantined']} quarantined "
         f"+ {counts['duplicates']} duplicates; {counts['images']} images"

@@ -1,4 +1,4 @@
-"""Imported tables as the pipeline's problems: which rows are trained on, judged on and evaluated on."""
+"""Imported tables as the pipeline's problems: for training, the ORM and evaluation."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from mathse.core.params import Problems, Table
 from mathse.core.tables import read_table, table_files
 from schemas import Image, Problem, Quarantine, column_types
 
-IMAGE_TYPES, PROBLEM_TYPES = column_types(Image), column_types(Problem)
+PROBLEM_TYPES = column_types(Problem)
 QUARANTINE_TYPES = column_types(Quarantine)
-
-HELD_OUT = "held-out problems are not trained on"
-ONCE = "a problem is evaluated once"
+_ORDER = {"eval": 0, "eval_hard": 1, "train": 2}
 
 
-def gather(settings: Problems, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def load_imports(
+    settings: Problems, *, seed: int
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Put imported tables together.
 
-    A row's split becomes what its table is used for. Of the training problems, shares are set aside
-    for the ORM and its test, chosen by content. A problem that is also evaluated is not trained on,
-    and one that stands in two evaluated tables counts for the first of them: the other row goes to
-    the quarantine.
+    A row's split becomes what its table is used for. Of the training problems, shares go to the ORM
+    and its test, chosen by content. A problem that is also evaluated is not trained on, and one in
+    two evaluated tables counts for the first of them: the other rows are quarantined.
 
     Args:
         settings: the tables and shares.
@@ -40,56 +39,54 @@ def gather(settings: Problems, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame
     """
     if not settings.tables:
         raise ParamError(
-            "problems.source is tables, but problems.tables is empty; list the folders of your imports"
+            "problems.source is tables, but problems.tables is empty; list your imports there"
         )
-    order = {"eval": 0, "eval_hard": 1, "train": 2}
-    taken = [
-        (_take(table, seed), table)
-        for table in sorted(settings.tables, key=lambda item: order[item.use])
-    ]
-    rows = pl.concat([frame for frame, _ in taken])
+    tables = sorted(settings.tables, key=lambda table: _ORDER[table.use])
+    rows = pl.concat([_read_problems(table, seed) for table in tables])
+
+    # A problem counts once: for evaluation before training, for the first of several tables.
     first = rows["problem_id"].is_first_distinct()
-    held_out = rows.filter(first & (pl.col("split") != "train"))["problem_id"].implode()
-    leaked = ~first & (rows["split"] == "train") & rows["problem_id"].is_in(held_out)
-    repeated = ~first & (rows["split"] != "train")
+    is_train = rows["split"] == "train"
+    evaluated = rows.filter(first & ~is_train)["problem_id"].implode()
+    leaked = ~first & is_train & rows["problem_id"].is_in(evaluated)
+    quarantined = [
+        *(_read_quarantine(table) for table in tables),
+        _quarantine(
+            rows.filter(leaked),
+            "held-out problems are not trained on",
+            "this training problem is also in an evaluation set",
+        ),
+        _quarantine(
+            rows.filter(~first & ~is_train),
+            "a problem is evaluated once",
+            "a table evaluated before this one has the same problem",
+        ),
+    ]
     problems = _share_out(rows.filter(first), settings, seed)
-    aside = [_aside(table) for _, table in taken]
-    aside.append(
-        _set_aside(
-            rows.filter(leaked), HELD_OUT, "this training problem is also in an evaluation set"
-        )
-    )
-    aside.append(
-        _set_aside(
-            rows.filter(repeated), ONCE, "a table evaluated before this one has the same problem"
-        )
-    )
+
     wanted = problems["image_ids"].explode(empty_as_null=False).unique()
-    images = pl.concat([_images(table, wanted) for _, table in taken]).unique(
-        "image_id", maintain_order=True
-    )
-    return problems.drop("file", "row"), images, pl.concat(aside)
+    images = pl.concat([_read_images(table, wanted) for table in tables])
+    images = images.unique("image_id", maintain_order=True)
+    return problems.drop("file", "row"), images, pl.concat(quarantined)
 
 
-def _take(table: Table, seed: int) -> pl.DataFrame:
-    folder = Path(table.path)
-    if not (folder / "import.json").is_file():
-        fix = (
-            "run `mathse import NAME PATH --out` with this folder first (see `mathse import list`)"
-        )
-        raise DataError("This folder holds no finished import.", file=folder, fix=fix)
-    rows = read_table(folder / "problems.parquet").select(PROBLEM_TYPES.names()).cast(PROBLEM_TYPES)
+def _read_problems(table: Table, seed: int) -> pl.DataFrame:
+    file = Path(table.path) / "problems.parquet"
+    if not (file.parent / "import.json").is_file():
+        fix = "run `mathse import NAME PATH --out` with this folder (see `mathse import list`)"
+        raise DataError("This folder holds no finished import.", file=file.parent, fix=fix)
+    rows = read_table(file).select(PROBLEM_TYPES.names()).cast(PROBLEM_TYPES)
     rows = rows.with_row_index("row")
     if table.split is not None:
         known = sorted(rows["split"].unique())
         rows = rows.filter(pl.col("split") == table.split)
         if rows.is_empty():
             raise ParamError(
-                f"problems.tables: {folder} has no rows of split {table.split}, only of {known}"
+                f"problems.tables: {table.path} has no rows of split {table.split}, only of {known}"
             )
     if table.limit is not None:
         rows = _by_content(rows, "limit", seed).head(table.limit)
-    return rows.with_columns(split=pl.lit(table.use), file=pl.lit(str(folder / "problems.parquet")))
+    return rows.with_columns(split=pl.lit(table.use), file=pl.lit(str(file)))
 
 
 def _share_out(rows: pl.DataFrame, settings: Problems, seed: int) -> pl.DataFrame:
@@ -101,19 +98,10 @@ def _share_out(rows: pl.DataFrame, settings: Problems, seed: int) -> pl.DataFram
         raise ParamError(
             "problems.orm_share and problems.orm_test_share leave no problems to train on"
         )
-    place = pl.int_range(pl.len())
-    split = (
-        pl.when(place < n_orm)
-        .then(pl.lit("orm"))
-        .when(place < n_orm + n_test)
-        .then(pl.lit("orm_test"))
-    )
-    return pl.concat(
-        [
-            rows.filter(pl.col("split") != "train"),
-            training.with_columns(split=split.otherwise("split")),
-        ]
-    )
+    index = pl.int_range(pl.len())
+    orm = pl.when(index < n_orm).then(pl.lit("orm"))
+    split = orm.when(index < n_orm + n_test).then(pl.lit("orm_test")).otherwise("split")
+    return pl.concat([rows.filter(pl.col("split") != "train"), training.with_columns(split=split)])
 
 
 def _by_content(rows: pl.DataFrame, purpose: str, seed: int) -> pl.DataFrame:
@@ -121,7 +109,7 @@ def _by_content(rows: pl.DataFrame, purpose: str, seed: int) -> pl.DataFrame:
     return rows.with_columns(pl.Series("key", keys, dtype=pl.String)).sort("key").drop("key")
 
 
-def _aside(table: Table) -> pl.DataFrame:
+def _read_quarantine(table: Table) -> pl.DataFrame:
     file = Path(table.path) / "quarantine.parquet"
     if not file.is_file():
         return pl.DataFrame(schema=QUARANTINE_TYPES)
@@ -129,7 +117,7 @@ def _aside(table: Table) -> pl.DataFrame:
     return rows.with_columns(file=pl.format("{}:{}", pl.lit(table.path), pl.col("file")))
 
 
-def _set_aside(rows: pl.DataFrame, rule: str, reason: str) -> pl.DataFrame:
+def _quarantine(rows: pl.DataFrame, rule: str, reason: str) -> pl.DataFrame:
     return rows.select(
         "file",
         row=pl.col("row").cast(pl.Int64),
@@ -140,7 +128,8 @@ def _set_aside(rows: pl.DataFrame, rule: str, reason: str) -> pl.DataFrame:
     ).cast(QUARANTINE_TYPES)
 
 
-def _images(table: Table, wanted: pl.Series) -> pl.DataFrame:
+def _read_images(table: Table, wanted: pl.Series) -> pl.DataFrame:
+    types = column_types(Image)
     files = table_files(Path(table.path) / "images")
-    scan = pl.scan_parquet(files, glob=False).select(IMAGE_TYPES.names())
-    return scan.filter(pl.col("image_id").is_in(wanted.implode())).collect().cast(IMAGE_TYPES)
+    scan = pl.scan_parquet(files, glob=False).select(types.names())
+    return scan.filter(pl.col("image_id").is_in(wanted.implode())).collect().cast(types)

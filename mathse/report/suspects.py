@@ -105,7 +105,7 @@ def find_suspects(
 
 
 def to_review(suspects: pl.DataFrame) -> pl.DataFrame:
-    """Return problem_id, answer and note: reviewed by a person, they are `problems.overrides`."""
+    """Return problem_id, answer and note: reviewed by a person, they go into overrides.csv."""
     note = pl.format(
         "REVIEW: gold {}, {} of {} trajectories give {}",
         pl.col("gold").fill_null("?"),

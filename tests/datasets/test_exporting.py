@@ -17,7 +17,7 @@ from mathse.core.images import ImageStore, write_images
 from mathse.core.params import Problems
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.exporting import FORMATS, export_rows, training_rows
-from mathse.datasets.imported import HELD_OUT, ONCE, gather
+from mathse.datasets.imported import load_imports
 from mathse.prompts import solve_messages
 from tests.datasets.made import Imported, bring, picture, put
 
@@ -172,32 +172,36 @@ def test_imports_become_the_problems_of_the_pipeline(tmp_path: Path) -> None:
         {"path": str(train.out), "use": "train"},
         {"path": str(test.out), "use": "eval", "split": "test"},
     )
-    rows, images, aside = gather(settings(*tables), seed=0)
+    rows, images, aside = load_imports(settings(*tables), seed=0)
     counts = dict(rows.group_by("split").len().iter_rows())
     assert counts == {"eval": 2, "orm": 2, "orm_test": 1, "train": 1}, (
         "two of six are held out, four shared out"
     )
     assert rows["problem_id"].is_unique().all()
-    assert aside["rule"].to_list() == [HELD_OUT] * 2, "what is evaluated is not trained on"
+    assert aside["rule"].to_list() == ["held-out problems are not trained on"] * 2, (
+        "what is evaluated is not trained on"
+    )
     assert set(images["image_id"]) == set(rows["image_ids"].explode(empty_as_null=False))
-    assert gather(settings(*tables), seed=0)[0].equals(rows)
-    limited = gather(settings({**tables[0], "limit": 2}, orm_share=0, orm_test_share=0), seed=0)[0]
+    assert load_imports(settings(*tables), seed=0)[0].equals(rows)
+    limited = load_imports(
+        settings({**tables[0], "limit": 2}, orm_share=0, orm_test_share=0), seed=0
+    )[0]
     assert limited.height == 2 and set(limited["split"]) == {"train"}
     with pytest.raises(ParamError, match=r"no rows of split dev, only of \['train'\]"):
-        gather(settings({**tables[0], "split": "dev"}), seed=0)
+        load_imports(settings({**tables[0], "split": "dev"}), seed=0)
     with pytest.raises(DataError, match="no finished import"):
-        gather(settings({"path": str(tmp_path), "use": "train"}), seed=0)
+        load_imports(settings({"path": str(tmp_path), "use": "train"}), seed=0)
     with pytest.raises(ParamError, match="is empty"):
-        gather(settings(), seed=0)
+        load_imports(settings(), seed=0)
 
 
 def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) -> None:
     train = imported(tmp_path)
     test = imported(tmp_path, split="test", numbers=range(3, 6))
     tables = ({"path": str(test.out), "use": "eval"}, {"path": str(train.out), "use": "eval"})
-    rows, _, aside = gather(settings(*tables), seed=0)
+    rows, _, aside = load_imports(settings(*tables), seed=0)
     assert rows["problem_id"].is_unique().all() and rows.height == 6
-    assert set(aside["rule"]) == {ONCE} and set(aside["file"]) == {
+    assert set(aside["rule"]) == {"a problem is evaluated once"} and set(aside["file"]) == {
         str(train.out / "problems.parquet")
     }
     stood = train.problems["problem_id"].to_list()
@@ -206,8 +210,11 @@ def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) 
     )
 
 
-def test_the_commands(tmp_path: Path) -> None:
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = CliRunner()
+    for name in ("params.yaml", "dvc.yaml"):
+        put(tmp_path / name, "")
+    monkeypatch.chdir(tmp_path)
     listed = run.invoke(app, ["import", "list"])
     assert listed.exit_code == 0
     assert all(
@@ -222,6 +229,8 @@ def test_the_commands(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "2 rows read = 1 problems + 1 quarantined + 0 duplicates" in done.stdout
     assert "1 quarantined: answer is given" in done.stdout
+    (record,) = json.loads((tmp_path / "imports.json").read_text("utf-8")).items()
+    assert record[0] == "out" and record[1]["arguments"] == {"path": str(tmp_path / "s")}
     exported = run.invoke(
         app, ["export", "ms-swift", "--data", str(out), "--out", str(tmp_path / "e")]
     )

@@ -15,6 +15,7 @@ from PIL import Image
 
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
+from mathse.datasets.import_records import record_import
 from mathse.datasets.importing import import_source
 from tests.closure import ROOT
 from tests.stages.imported import use_imported
@@ -65,6 +66,7 @@ def folder(tmp_path: Path) -> Path:
     rows[7]["question"] = "  "
     (given / "problems.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     import_source("tabmwp", given, tmp_path / "imported")
+    record_import(Layout(tmp_path), tmp_path / "imported")
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["problems"] |= {
         "source": "tables",

@@ -102,7 +102,6 @@ def test_corrected_answers_are_laid_over_the_problems(tmp_path: Path) -> None:
     ).row(0, named=True)
     file = tmp_path / "overrides.csv"
     file.write_text(f"problem_id,answer,note\n{row['problem_id']},12345,by hand\n")
-    settings(tmp_path, problems={"figures": figures, "overrides": str(file)})
     problems(layout)
     after = read_table(layout.problems)
     changed = after.join(before, on="problem_id", how="anti")

@@ -14,6 +14,7 @@ import yaml
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
+from mathse.datasets.import_records import record_import
 from mathse.datasets.importing import import_source
 from mathse.report.benchmark_tables import read_accuracy, render_benchmarks
 from stages.eval import evaluate
@@ -62,6 +63,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
+        for table in TABLES:
+            record_import(Layout(), table["path"])
         make_problems(Layout())
         answer("base", {key: ("I do not know.", False) for key in SAID})
         answer("r0", SAID)

@@ -1,0 +1,87 @@
+"""imports.json at the project's root: what was imported into which folder, with a digest.
+
+The stage `problems` depends on this small file instead of the imported tables, which may be large:
+a new import into the same folder changes the digest, and the stage runs again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mathse.core.errors import DataError
+from mathse.core.ids import folder_digest
+from mathse.core.layout import Layout
+from mathse.core.params import Table
+
+_FIX = "run `mathse import NAME PATH --out` with this folder in this project (`mathse import list`)"
+
+
+def record_import(layout: Layout, folder: str | Path, **arguments: Any) -> None:
+    """Write an entry for a finished import: its arguments, counts and digest.
+
+    Raises:
+        DataError: if the folder is no finished import, or imports.json is not readable.
+    """
+    counts = _read(Path(folder) / "import.json", "This folder holds no finished import.")
+    given = {name: value for name, value in arguments.items() if value is not None}
+    records = _read_records(layout)
+    records[_key(layout, folder)] = {
+        **counts,
+        "arguments": json.loads(json.dumps(given, default=str)),
+        "digest": folder_digest(folder),
+    }
+    text = json.dumps(records, indent=2, sort_keys=True, ensure_ascii=False)
+    temporary = layout.imports.with_suffix(".tmp")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(layout.imports)
+
+
+def check_imports(layout: Layout, tables: Sequence[Table]) -> None:
+    """Check that the imports are those of imports.json.
+
+    Raises:
+        DataError: if a folder is no finished import, is not recorded, or was changed since.
+    """
+    records = _read_records(layout)
+    for table in tables:
+        _read(Path(table.path) / "import.json", "This folder holds no finished import.")
+        record = records.get(_key(layout, table.path))
+        if record is None:
+            raise DataError(
+                f"The import in {table.path} is not recorded.",
+                file=layout.imports,
+                rule="each imported folder has an entry",
+                fix=_FIX,
+            )
+        if record.get("digest") != folder_digest(table.path):
+            raise DataError(
+                f"The files in {table.path} are not those that were imported.",
+                file=layout.imports,
+                rule="the digest of an imported folder is the recorded one",
+                fix=_FIX,
+            )
+
+
+def _read_records(layout: Layout) -> dict[str, dict[str, Any]]:
+    if not layout.imports.is_file():
+        return {}
+    return _read(layout.imports, "The records of imports are not readable.")
+
+
+def _read(file: Path, message: str) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(message, file=file, fix=_FIX) from error
+    if not isinstance(found, Mapping):
+        raise DataError(message, file=file, rule="the file is a JSON object", fix=_FIX)
+    return dict(found)
+
+
+def _key(layout: Layout, folder: str | Path) -> str:
+    """Return the folder relative to the project's root, or whole if it lies elsewhere."""
+    path, root = Path(folder).resolve(), layout.folder.resolve()
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
