@@ -4,7 +4,7 @@
 
 Run it in a project with a finished run. Each setting becomes a project below FOLDER: the run's
 params but for this setting, links to the run's data, and the stages as DVC calls them. Results stay
-there, so a second call does only what is missing; FOLDER/results.json holds them all.
+there, so a second call does only what is missing; FOLDER/results.json holds the metrics of all.
 
 Groups:
     r0: rates and steps of r0.
@@ -141,8 +141,8 @@ def measure(
     stage(files, "predict", "base")
     stage(files, "eval", "base")
     return {
-        "training": json.loads(files.metrics("finetune", "r1").read_text())["r1"],
-        "accuracy": json.loads(files.metrics("eval", "base").read_text())["base"],
+        "training": json.loads(files.metrics("finetune", "r1").read_text()),
+        "accuracy": json.loads(files.metrics("eval", "base").read_text()),
     }
 
 
@@ -180,8 +180,8 @@ def measure_orm(run: Layout, project: Path, values: Values) -> Values:
     stage(files, "train_orm")
     stage(files, "eval_orm")
     return {
-        "training": json.loads(files.metrics("train_orm").read_text())["train_orm"],
-        "orm": json.loads(files.metrics("eval_orm").read_text())["orm"],
+        "training": json.loads(files.metrics("train_orm").read_text()),
+        "orm": json.loads(files.metrics("eval_orm").read_text()),
     }
 
 
