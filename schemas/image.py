@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from schemas.enums import IMAGE_FORMATS
-from schemas.table import HEX_16, SHA256, Table, field, one_of, rule, unique
+from schemas.table import SHA256, Table, field, one_of, rule, unique
 
 SIGNATURES = {
     "PNG": b"\x89PNG\r\n\x1a\n",
@@ -32,9 +32,6 @@ class Image(Table):
     format: pl.String = one_of(IMAGE_FORMATS, "{}")
     width: pl.Int64 = field("in pixels", ge=1)
     height: pl.Int64 = field("in pixels", ge=1)
-    phash: pl.String = field(
-        "perceptual hash, 16 hex digits: alike for images that look alike", str_matches=HEX_16
-    )
 
     id_unique = unique("image_id")
     id_is_hash = rule(

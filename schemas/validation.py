@@ -19,13 +19,12 @@ from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 from pandera.polars import DataFrameSchema
 
 from schemas.quarantine import MAX_VALUE_CHARS, Quarantine
-from schemas.table import CONTENT_ID, HEX_16, LANGUAGE_CODE, NOT_EMPTY, SHA256, SHORT_NAME, Table
+from schemas.table import CONTENT_ID, LANGUAGE_CODE, NOT_EMPTY, SHA256, SHORT_NAME, Table
 
 SHOWN_ROWS = 5
 
 _FORMS = {
     CONTENT_ID: "a content id",
-    HEX_16: "16 hex digits",
     SHA256: "a SHA-256 digest",
     SHORT_NAME: "a short name",
     LANGUAGE_CODE: "a language code",

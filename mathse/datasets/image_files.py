@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mathse.core.phash import HEIGHT, WIDTH, difference_hash
 from mathse.datasets.protocol import BadRow, Picture
 from schemas import IMAGE_FORMATS
 
+SMALL = (144, 128)
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 << 20
 _STORED_BLOCK = 65_535
@@ -108,11 +108,8 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{width}x{height} pixels")
             kind = str(image.format)
-            image.draft(
-                "L", (WIDTH * 16, HEIGHT * 16)
-            )  # JPEG: decode small; nothing else is changed by it
+            image.draft("L", SMALL)  # JPEG: decode small, only to see that it decodes
             image.load()
-            grey = _grey(image).resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
     except Image.DecompressionBombError as error:
         rule = f"image has at most {MAX_PIXELS} pixels"
         raise BadRow(
@@ -129,7 +126,6 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
         "format": kind,
         "width": width,
         "height": height,
-        "phash": difference_hash(grey),
     }
 
 
@@ -182,12 +178,3 @@ def array_to_png(array: Any) -> bytes:
 @lru_cache(maxsize=64)
 def _resolved(folder: Path) -> Path:
     return folder.resolve()
-
-
-def _grey(image: Image.Image) -> Image.Image:
-    """Return the image in grey, on white where it is transparent."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        white = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(white, layered).convert("L")
-    return image.convert("L")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
-from PIL import Image
 
 from mathse.core.ids import content_id
-from mathse.core.phash import HEIGHT, WIDTH, difference_hash
 from mathse.core.progress import track
 from mathse.figures.canvas import SIZE
 from mathse.figures.catalogue import FigureProblem, stream
@@ -80,13 +77,10 @@ def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, 
 
 def image_row(png: bytes) -> dict[str, Any]:
     """Return the `Image` row of a figure."""
-    with Image.open(io.BytesIO(png)) as picture:
-        grey = picture.convert("L").resize((WIDTH, HEIGHT), Image.Resampling.BOX).tobytes()
     return {
         "image_id": hashlib.sha256(png).hexdigest(),
         "bytes": png,
         "format": "PNG",
         "width": SIZE,
         "height": SIZE,
-        "phash": difference_hash(grey),
     }

@@ -16,12 +16,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import write_images
-from mathse.core.phash import HEIGHT, WIDTH, difference_hash
 from mathse.datasets.file_readers import count_rows, read_rows
 from mathse.datasets.image_files import array_to_png, describe_image
 from mathse.datasets.importing import import_source
@@ -276,46 +275,6 @@ def test_shards_equal_those_of_write_images(tmp_path: Path) -> None:
         )
         == 0
     )
-
-
-def test_the_hash_lasts_through_scale_and_compression() -> None:
-    def figure(turned: bool) -> Image.Image:
-        image = Image.new("RGB", (400, 300), "white")
-        draw = ImageDraw.Draw(image)
-        draw.polygon(
-            [(40, 250), (360, 250), (90 if turned else 310, 30)],
-            outline="black",
-            fill="lightgrey",
-            width=6,
-        )
-        draw.ellipse(
-            (220, 60, 380, 180) if turned else (20, 30, 180, 150), outline="black", width=6
-        )
-        return image
-
-    def bits(image: Image.Image, form: str, **options: Any) -> int:
-        out = io.BytesIO()
-        image.save(out, form, **options)
-        return int(describe_image(out.getvalue(), "x")["phash"], 16)
-
-    small = figure(False).resize((173, 130))
-    near = (bits(figure(False), "PNG") ^ bits(small, "JPEG", quality=60)).bit_count()
-    far = (bits(figure(False), "PNG") ^ bits(figure(True), "PNG")).bit_count()
-    assert near <= 4 and far >= 12
-
-
-def test_the_hash_sees_through_transparency() -> None:
-    clear = Image.new("RGBA", (90, 80), (0, 0, 0, 0))
-    clear.paste((0, 0, 0, 255), (10, 10, 40, 70))
-    out = io.BytesIO()
-    clear.save(out, "PNG")
-    white = Image.new("RGBA", clear.size, "white")
-    grey = (
-        Image.alpha_composite(white, clear)
-        .convert("L")
-        .resize((WIDTH, HEIGHT), Image.Resampling.BOX)
-    )
-    assert describe_image(out.getvalue(), "x")["phash"] == difference_hash(grey.tobytes())
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3), (300, 400, 3), (7, 5, 1)])

@@ -41,14 +41,7 @@ GOOD: dict[str, Row] = {
         "solution": SOLUTION,
         "meta": '{"seed": 1}',
     },
-    "Image": {
-        "image_id": PNG_ID,
-        "bytes": PNG,
-        "format": "PNG",
-        "width": 112,
-        "height": 112,
-        "phash": "00ff00ff00ff00ff",
-    },
+    "Image": {"image_id": PNG_ID, "bytes": PNG, "format": "PNG", "width": 112, "height": 112},
     "Trajectory": {
         "trajectory_id": hex_id(2),
         "problem_id": hex_id(1),
@@ -197,7 +190,6 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Image", "bytes begin as the format says", {"format": "JPEG"}),
     ("Image", "width is at least 1", {"width": 0}),
     ("Image", "height is at least 1", {"height": 0}),
-    ("Image", "phash is 16 hex digits", {"phash": "00FF"}),
     ("Trajectory", "trajectory_id is a content id", {"trajectory_id": "t1"}),
     ("Trajectory", "trajectory_id occur once", SAME_KEY),
     ("Trajectory", "problem_id is a content id", {"problem_id": ""}),
