@@ -15,8 +15,8 @@ from mathse.datasets.conversations import (
     worked_solution,
 )
 from mathse.datasets.fields import guess_answer_type, letter, pictures, struct, text, texts
-from mathse.datasets.general_layouts import image_roots, row_files
-from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
+from mathse.datasets.general_layouts import named_files, row_files
+from mathse.datasets.protocol import DataFile, Picture, RawProblem, Row, Source, require
 
 _MAVIS_VERSIONS = ("text_dominant", "text_lite", "vision_dominant")
 _MAVIS_RENAMED = ("RuleBaseGeo_For_Vision_Dominant", "rule_base_geo_vision_dom")
@@ -36,11 +36,8 @@ def chartqa_files(root: Path) -> Sequence[DataFile]:
 def chartqa_problem(row: Row, file: DataFile) -> RawProblem:
     """Turn a ChartQA row into a problem."""
     label = row.get("label")
-    answer = (
-        text({"label": label[0]}, "label")
-        if isinstance(label, list) and len(label) == 1
-        else text(row, "label")
-    )
+    label = label[0] if isinstance(label, list) and len(label) == 1 else label
+    answer = text({"label": label}, "label")
     kind = guess_answer_type(answer, [])
     return RawProblem(
         question=text(row, "query"),
@@ -56,25 +53,16 @@ def chartqa_problem(row: Row, file: DataFile) -> RawProblem:
 
 def mathv360k_files(root: Path) -> Sequence[DataFile]:
     """List train_samples_all_tuning.json."""
-    folders = ("data_images", "images_data", "images", "")
-    return [
-        DataFile(
-            path, "train", tuple(base / name for base in (root, path.parent) for name in folders)
-        )
-        for path in (
-            root / "train_samples_all_tuning.json",
-            root / "data" / "train_samples_all_tuning.json",
-        )
-        if path.is_file()
-    ][:1]
+    images = ("data_images", "images_data", "images", "")
+    return named_files(root, ("", "data"), {"train": ("train_samples_all_tuning.json",)}, images)
 
 
 def mathv360k_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a MathV360K row into a problem; the first folder of its image is the data set that it is from."""
-    asked, response = turns(row.get("conversations"))
+    """Turn a MathV360K row into a problem; its image's first folder names where it is from."""
+    prompt, response = turns(row.get("conversations"))
     images = row_images(row)
     part = (images[0].path or "").split("/")[0] if images else ""
-    return prompt_problem(asked, response, images, row, file, subject=part or None)
+    return prompt_problem(prompt, response, images, row, file, subject=part or None)
 
 
 def multimath_files(root: Path) -> Sequence[DataFile]:
@@ -89,35 +77,30 @@ def multimath_files(root: Path) -> Sequence[DataFile]:
 
 
 def mavis_files(root: Path) -> Sequence[DataFile]:
-    """List MAVIS-Instruct's JSON files below the folder, and MAVIS-Geometry's Parquet; captions are left out."""
-    if not root.is_dir():
-        return row_files(root, (".json", ".parquet"))
-    files = [
-        file
-        for file in row_files(root, (".json", ".parquet"), deep=True)
-        if "MAVIS_Caption" not in str(file.path)
-    ]
+    """List MAVIS-Instruct's JSON files and MAVIS-Geometry's Parquet; captions are left out."""
+    files = row_files(root, (".json", ".parquet"), deep=root.is_dir())
     return [
-        replace(file, split=file.split or "train", roots=image_roots(root, file.path))
+        replace(file, split=file.split or ("train" if root.is_dir() else None))
         for file in files
+        if not root.is_dir() or "MAVIS_Caption" not in str(file.path)
     ]
 
 
 def mavis_problem(row: Row, file: DataFile) -> RawProblem | list[RawProblem]:
-    """Turn a MAVIS row into a problem; one of MAVIS-Geometry into a problem for each version and language."""
+    """Turn a MAVIS row into a problem; one of MAVIS-Geometry into one per version and language."""
     if row.get("text_en") is not None or row.get("text_zh") is not None:
-        return [
-            problem
-            for language in ("en", "zh")
-            for version in _MAVIS_VERSIONS
-            if (problem := _mavis_version(row, version, language)) is not None
-        ] or _nothing(row)
+        pairs = [(version, language) for language in ("en", "zh") for version in _MAVIS_VERSIONS]
+        found = [_mavis_version(row, version, language) for version, language in pairs]
+        problems = [problem for problem in found if problem is not None]
+        reason = "the row has no version with question and image"
+        require(problems, "row has a question", "text_en", sorted(row), reason)
+        return problems
     asked, response = turns(row.get("conversations"))
     images = []
     for picture in row_images(row):
         path = (picture.path or "").replace(*_MAVIS_RENAMED)
-        at = path.find(_MAVIS_RENAMED[1])
-        images.append(replace(picture, path=path[max(at, 0) :] or None))
+        start = max(path.find(_MAVIS_RENAMED[1]), 0)
+        images.append(replace(picture, path=path[start:] or None))
     problem = prompt_problem(asked, response, images, row, file)
     if row.get("question_type") is not None:
         problem.meta["question_type"] = text(row, "question_type")
@@ -132,9 +115,10 @@ def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
     choices = texts(row, "choices")
     response = text(words, "CoT_reasoning", default="")
     index = row.get("answer_index")
-    answer = (
-        letter(int(index)) if choices and index is not None else stated_answer(response, choices)
-    )
+    if choices and index is not None:
+        answer = letter(int(index))
+    else:
+        answer = stated_answer(response, choices)
     return RawProblem(
         question=str(question),
         answer=answer,
@@ -148,17 +132,8 @@ def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
     )
 
 
-def _nothing(row: Row) -> list[RawProblem]:
-    raise BadRow(
-        "row has a question",
-        "text_en",
-        sorted(row),
-        "the row has no version with question and image",
-    )
-
-
 def puma_files(root: Path) -> Sequence[DataFile]:
-    """List train.json and train.jsonl of the parts (Synthesis, VarsityTutors, VisualWebInstruct) or of the folder."""
+    """List train.json and train.jsonl of the folder or its parts."""
     files = row_files(root, (".json", ".jsonl"), deep=root.is_dir())
     return [replace(file, split=file.split or "train") for file in files]
 
@@ -166,16 +141,15 @@ def puma_files(root: Path) -> Sequence[DataFile]:
 def puma_problem(row: Row, file: DataFile) -> RawProblem:
     """Turn a Math-PUMA row into a problem: image_url, instruction and output.
 
-    The paths are those of the authors' machine; what follows images/ in them is looked up in the
-    part's images/.
+    The paths are those of the authors' machine: what follows images/ is looked up in the part's
+    images/.
     """
     problem = any_row(row, file)
-    part = file.path.parent.name
     problem.images = [
         replace(picture, path=_after_images(picture.path)) if picture.path else picture
         for picture in problem.images
     ]
-    problem.meta["part"] = part
+    problem.meta["part"] = file.path.parent.name
     return problem
 
 
@@ -197,8 +171,9 @@ def mathvl_test_files(root: Path) -> Sequence[DataFile]:
 
 
 _UNPUBLISHED = (
-    "Neither MathVL nor MathVL-test had been published when this was written. Rows in any of the general layouts "
-    "are taken: conversations, messages, or columns such as question, options, answer, solution, image."
+    "Neither MathVL nor MathVL-test had been published when this was written. Rows in any of the "
+    "general layouts are taken: conversations, messages, or columns such as question, options, "
+    "answer, solution, image."
 )
 
 CHARTQA = Source(
@@ -235,8 +210,9 @@ MAVIS = Source(
     name="mavis",
     title="MAVIS (Instruct and Geometry)",
     kind="training",
-    expects="a folder with the JSON files of MAVIS-Instruct and their images, or MAVIS-Geometry's .parquet",
-    home="https://github.com/ZrrSkywalker/MAVIS, https://huggingface.co/datasets/CaraJ/MAVIS-Geometry",
+    expects="a folder with MAVIS-Instruct's JSON files and images, or MAVIS-Geometry's .parquet",
+    home="https://github.com/ZrrSkywalker/MAVIS, "
+    "https://huggingface.co/datasets/CaraJ/MAVIS-Geometry",
     licence="not stated by its authors",
     files=mavis_files,
     adapt=mavis_problem,

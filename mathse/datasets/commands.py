@@ -51,16 +51,15 @@ def import_command(
         typer.echo(describe_sources(), nl=False)
         return
     if path is None:
-        raise typer.BadParameter(
-            f"PATH is missing: where does {name} lie? `mathse import list` says what is expected"
-        )
+        raise typer.BadParameter(f"PATH of {name} is missing; see `mathse import list`")
     layout, splits = Layout(project_root()), split or None
     folder = out or layout.folder / "data" / "import" / name
     counts = import_source(name, path, folder, limit=limit, splits=splits, images=images)
     record_import(layout, folder, path=path, limit=limit, splits=splits, images=images)
     typer.echo(
-        f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + {counts['quarantined']} quarantined "
-        f"+ {counts['duplicates']} duplicates; {counts['images']} images"
+        f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + "
+        f"{counts['quarantined']} quarantined + {counts['duplicates']} duplicates; "
+        f"{counts['images']} images"
     )
     for rule, count in counts["rules"].items():
         typer.echo(f"  {count} quarantined: {printable(rule)}")

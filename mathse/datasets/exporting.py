@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,7 @@ _SIGNATURES = (
     (b"GIF8", "gif"),
     (b"BM", "bmp"),
 )
-_ROUND = re.compile(r"(\D*)(\d*)")
+_ROUND = re.compile(r"(\D*)(\d*)")  # r12
 _TRL_CARD = """---
 configs:
 - config_name: default
@@ -60,10 +60,11 @@ dataset_info:
 ---
 Training rows for TRL's SFTTrainer: `load_dataset("FOLDER", split="train")`.
 """
+_MESSAGES = pl.List(pl.Struct({"role": pl.String(), "content": pl.String()}))
 _TRL_TYPES = pl.Schema(
     {
-        "prompt": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
-        "completion": pl.List(pl.Struct({"role": pl.String(), "content": pl.String()})),
+        "prompt": _MESSAGES,
+        "completion": _MESSAGES,
         "images": pl.List(pl.Struct({"bytes": pl.Binary(), "path": pl.String()})),
         "mathse": pl.String(),
     }
@@ -77,8 +78,7 @@ def export_rows(
 
     Args:
         form: one of `FORMATS`.
-        data: the pipeline's data folder (the training rows of a round), or the folder of an import
-            (its solutions).
+        data: the pipeline's data folder (training rows), or the folder of an import (solutions).
         out: an empty or new folder.
         round_name: the round whose training rows to take; without it the last one.
 
@@ -96,15 +96,12 @@ def export_rows(
         raise ParamError(f"{out} is not an empty folder; an export never mixes with what is there")
     rows, images = training_rows(Path(data), round_name)
     if rows.is_empty():
-        raise DataError(
-            "There are no training rows to export.", file=str(data), fix="run the stages first"
-        )
+        message = "There are no training rows to export."
+        raise DataError(message, file=str(data), fix="run the stages first")
     out.mkdir(parents=True, exist_ok=True)
     FORMATS[form](rows, images, out)
-    return {
-        "rows": rows.height,
-        "images": rows["image_ids"].explode(empty_as_null=False).n_unique(),
-    }
+    n_images = rows["image_ids"].explode(empty_as_null=False).n_unique()
+    return {"rows": rows.height, "images": n_images}
 
 
 def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFrame, ImageStore]:
@@ -125,14 +122,11 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
         fix = "give the data folder of a pipeline that has run, or the folder of an import"
         raise DataError("No training rows are here.", file=data, fix=fix)
     if round_name is not None and round_name not in tables:
-        raise ParamError(
-            f"{data} has no training rows of round {round_name}, only of {', '.join(sorted(tables))}"
-        )
+        known = ", ".join(sorted(tables))
+        raise ParamError(f"{data} has no training rows of round {round_name}, only of {known}")
     train = read_table(tables[round_name or max(tables, key=_round_order)])
     problems = read_table(data / "problems" / "problems.parquet").drop("solution")
-    rows = train.select("row_id", "problem_id", "response").join(
-        problems, on="problem_id", how="inner"
-    )
+    rows = train.select("row_id", "problem_id", "response").join(problems, on="problem_id")
     return rows.sort("row_id"), ImageStore(data / "problems" / "images")
 
 
@@ -159,54 +153,47 @@ def _write_swift(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
 
 
 def _write_lines(rows: pl.DataFrame, images: ImageStore, out: Path, file: Path) -> None:
-    """Write messages as JSON lines with the images as files beside them; paths are relative to the folder."""
+    """Write messages as JSON lines, with the images as files beside them."""
     (out / "images").mkdir()
     written: dict[str, str] = {}
     with file.open("w", encoding="utf-8") as lines:
-        for row in _each(rows):
+        for row in track(
+            rows.iter_rows(named=True), total=rows.height, label="export", unit="rows"
+        ):
             for image_id in row["image_ids"]:
                 if image_id not in written:
                     data = images.get(image_id)
                     written[image_id] = f"images/{image_id}.{_suffix(data)}"
                     (out / written[image_id]).write_bytes(data)
             user = "<image>" * len(row["image_ids"]) + _prompt(row)
-            said = {
+            line = {
                 "messages": [_message("user", user), _message("assistant", row["response"])],
                 "images": [written[image_id] for image_id in row["image_ids"]],
                 ORIGIN_COLUMN: _origin(row),
             }
-            lines.write(json.dumps(said, ensure_ascii=False) + "\n")
+            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
-    """Write prompt, completion and images as Parquet shards with a data set card that tells the types."""
-    shard: list[dict[str, Any]] = []
-    number = 0
-
-    def flush() -> None:
-        nonlocal number
-        write_parquet(
-            pl.DataFrame(shard, schema=_TRL_TYPES), out / "data" / f"train-{number:05d}.parquet"
-        )
-        number += 1
-        shard.clear()
-
-    for row in _each(rows):
-        found = [(image_id, images.get(image_id)) for image_id in row["image_ids"]]
-        shard.append(
-            {
-                "prompt": [_message("user", _prompt(row))],
-                "completion": [_message("assistant", row["response"])],
-                "images": [
-                    {"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found
-                ],
-                ORIGIN_COLUMN: _origin(row),
-            }
-        )
-        if len(shard) == ROWS_PER_SHARD:
-            flush()
-    if shard:
-        flush()
+    """Write prompt, completion and images as Parquet shards, with a card that has the types."""
+    chunks = rows.iter_slices(ROWS_PER_SHARD)
+    count = -(-rows.height // ROWS_PER_SHARD)
+    for number, chunk in enumerate(track(chunks, total=count, label="export", unit="shards")):
+        shard = []
+        for row in chunk.iter_rows(named=True):
+            found = [(image_id, images.get(image_id)) for image_id in row["image_ids"]]
+            shard.append(
+                {
+                    "prompt": [_message("user", _prompt(row))],
+                    "completion": [_message("assistant", row["response"])],
+                    "images": [
+                        {"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found
+                    ],
+                    ORIGIN_COLUMN: _origin(row),
+                }
+            )
+        file = out / "data" / f"train-{number:05d}.parquet"
+        write_parquet(pl.DataFrame(shard, schema=_TRL_TYPES), file)
     (out / "README.md").write_text(_TRL_CARD, encoding="utf-8")
 
 
@@ -216,10 +203,6 @@ FORMATS: dict[str, Callable[[pl.DataFrame, ImageStore, Path], None]] = {
     "trl": _write_trl,
 }
 """The export formats and the functions that write them. TRL's folder is imported as `hf-folder`."""
-
-
-def _each(rows: pl.DataFrame) -> Iterator[dict[str, Any]]:
-    return track(rows.iter_rows(named=True), total=rows.height, label="export", unit="rows")
 
 
 def _prompt(row: dict[str, Any]) -> str:
@@ -232,8 +215,8 @@ def _message(role: str, content: str) -> dict[str, str]:
 
 
 def _origin(row: dict[str, Any]) -> str:
-    told = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
-    return json.dumps(told, ensure_ascii=False, sort_keys=True)
+    fields = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True)
 
 
 def _suffix(data: bytes) -> str:

@@ -1,26 +1,33 @@
-"""Read fields of rows with errors that name them, and work out what a data set leaves unsaid."""
+"""Read fields of rows with errors that name them, and guess what a data set leaves out."""
 
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mathse.datasets.protocol import BadRow, Picture, Row
+from mathse.datasets.protocol import BadRow, Picture, Row, require
+from schemas import LETTERS
 
+# "12", "-1,204.50", "$3/4", "2e-3", "45°"
 _NUMBER = re.compile(
     r"[$€£¥]?\s*[-+−]?\s*(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:\s*/\s*\d+|e[-+]?\d+)?\s*[%°]?",
     re.IGNORECASE,
 )
+# "[1, 2]", "{3}"
 _MEMBERS = re.compile(r"[\[{]\s*[^\[\]{}]*\s*[\]}]")
+# "blue", "Mary's dog." (some word has two letters)
 _WORDS = re.compile(r"(?=.*[^\W\d_]{2})[^\W\d_]+(?:[\s'’.,-]+[^\W\d_]+)*[.!]?")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _ARABIC = re.compile(r"[\u0600-\u06ff]")
-_NAME = re.compile(r"[^a-z0-9]+")
+_NOT_NAME = re.compile(r"[^a-z0-9]+")
+# "B", "(b)", "B."
 _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
+# "(A) 12", "A. 12", "A：12"
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
+# the blank between "(A) 1" and "(B) 2" on one line
 _NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
+# "Choices:", "Hint: …", "Question:" at the start of a line
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 _QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
@@ -83,9 +90,8 @@ def struct(row: Mapping[str, Any], name: str) -> Row:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise BadRow(
-            f"{name} is an object", name, value, "an object with named fields is expected here"
-        )
+        reason = "an object with named fields is expected here"
+        raise BadRow(f"{name} is an object", name, value, reason)
     return value
 
 
@@ -111,23 +117,16 @@ def pictures(value: object) -> list[Picture]:
             return [Picture(path=path)]
         if not any(value.values()):
             return []
-    raise BadRow(
-        "image is a path or bytes",
-        "image",
-        value,
-        "an image is a path, bytes, or an object with either",
-    )
+    reason = "an image is a path, bytes, or an object with either"
+    raise BadRow("image is a path or bytes", "image", value, reason)
 
 
 def letter(index: int) -> str:
-    """Return the letter of a choice: A for 0.
-
-    Raises:
-        BadRow: if there is no such letter.
-    """
-    if not 0 <= index < len(string.ascii_uppercase):
-        raise BadRow("choice letter exists", "answer", index, "there is no choice with this number")
-    return string.ascii_uppercase[index]
+    """Return the letter of a choice: A for 0; BadRow if there is none."""
+    exists = 0 <= index < len(LETTERS)
+    reason = "there is no choice with this number"
+    require(exists, "choice letter exists", "answer", index, reason)
+    return LETTERS[index]
 
 
 def bare_letter(answer: str) -> str | None:
@@ -137,7 +136,7 @@ def bare_letter(answer: str) -> str | None:
 
 
 def guess_answer_type(answer: str, choices: Sequence[str]) -> str:
-    """Work out what kind of answer it is: choice, number, set, text or expression."""
+    """Guess what kind of answer it is: choice, number, set, text or expression."""
     answer = answer.strip()
     if choices:
         return "choice"
@@ -159,29 +158,25 @@ def guess_language(words: str) -> str:
 
 def short_name(words: str) -> str:
     """Write a name as a split may be called: lower case, letters, digits and underscores."""
-    name = _NAME.sub("_", words.lower()).strip("_") or "train"
+    name = _NOT_NAME.sub("_", words.lower()).strip("_") or "train"
     return name if name[0].isalpha() else f"s{name}"
 
 
 def cut_prompt(prompt: str) -> tuple[str, list[str]]:
-    """Part a prompt into the question and its choices.
+    """Split a prompt into the question and its choices.
 
     Hint lines, the words "Question:" and "Choices:", and image tokens at either end are left out.
     Choices are lines such as `(A) 12`, `A. 12` or `A:12`, in the order of the alphabet, at the end
-    of the prompt. A prompt that does not read so comes back whole, without choices.
+    of the prompt. Any other prompt comes back whole, without choices.
     """
     body = without_outer_images(_HINT.sub("", prompt))
     body = _QUESTION.sub("", body, count=1).strip()
-    marker = list(_CHOICES.finditer(body))
-    if marker:
+    if marker := list(_CHOICES.finditer(body)):
         found = _options(body[marker[-1].end() :].splitlines())
-        if found is not None:
-            return body[: marker[-1].start()].strip(), found
-        return body, []
+        return (body, []) if found is None else (body[: marker[-1].start()].strip(), found)
     lines = body.splitlines()
-    first = next(
-        (at for at, line in enumerate(lines) if (m := _OPTION.match(line)) and m[1] == "A"), None
-    )
+    starts = (i for i, line in enumerate(lines) if (m := _OPTION.match(line)) and m[1] == "A")
+    first = next(starts, None)
     found = None if first is None else _options(lines[first:])
     if first and found is not None and len(found) >= 2:
         return "\n".join(lines[:first]).strip(), found
@@ -189,7 +184,7 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
 
 
 def without_outer_images(words: str) -> str:
-    """Leave out `<image>` before and after a text; one in its midst has a meaning there, and then all stay."""
+    """Remove `<image>` before and after a text; if there is one inside, all stay."""
     bare = words.strip()
     while match := _IMAGE.match(bare) or _LAST_IMAGE.search(bare):
         bare = (bare[: match.start()] + bare[match.end() :]).strip()

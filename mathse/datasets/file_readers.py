@@ -1,8 +1,8 @@
 """Read the rows of data files one by one: JSON lines, JSON of any size, Parquet, pickles of plain data.
 
 Text that is not UTF-8, a line that is not JSON and a file that breaks off become rows with an
-error, so that the rest can go on. Only the rows at hand are in memory, except for pickles, which
-cannot be read in parts.
+error, so that the rest can go on. Only a few rows are in memory, except for pickles, which cannot
+be read in parts.
 """
 
 from __future__ import annotations
@@ -25,16 +25,20 @@ MAX_ROW_CHARS = 64 << 20
 ROWS_PER_BATCH = 64
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".pk", ".pkl")
 
-_BLANK = re.compile(r"[\s,]*")
+_BLANK = re.compile(r"[\s,]*")  # ", "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
+_NUMPY_NAMES = {
+    ("multiarray", "_reconstruct"),
+    ("multiarray", "scalar"),
+    ("numeric", "_frombuffer"),
+}
 _PLAIN = {
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("numpy.core.numeric", "_frombuffer"),
+    *(
+        (f"numpy.{core}.{module}", name)
+        for core in ("core", "_core")
+        for module, name in _NUMPY_NAMES
+    ),
     ("numpy", "ndarray"),
     ("numpy", "dtype"),
     ("_codecs", "encode"),
@@ -73,30 +77,21 @@ def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
     elif suffix in (".pk", ".pkl"):
         rows = iter(load_pickle(file.path))
     else:
-        raise DataError(
-            "Files of this kind cannot be read.", file=file.path, fix=f"use one of {SUFFIXES}"
-        )
+        message = "Files of this kind cannot be read."
+        raise DataError(message, file=file.path, fix=f"use one of {SUFFIXES}")
+    reason = "a row must be an object with named fields"
     for row in rows:
-        if isinstance(row, BadRow | dict):
-            yield row
-        else:
-            yield BadRow(
-                "row is an object", "row", row, "a row must be an object with named fields"
-            )
+        is_row = isinstance(row, BadRow | dict)
+        yield row if is_row else BadRow("row is an object", "row", row, reason)
 
 
 def check_encoding(value: object, where: str = "row") -> None:
-    """Look through a row for text that was not UTF-8.
-
-    Raises:
-        BadRow: naming the field.
-    """
+    """Raise BadRow, naming the field, if a text in a row was not UTF-8."""
     if isinstance(value, str):
         if _SURROGATE.search(value):
             shown = value.encode("utf-8", "backslashreplace").decode("ascii", "replace")
-            raise BadRow(
-                "text is UTF-8", where, shown, "the text is not UTF-8; save the file in UTF-8"
-            )
+            reason = "the text is not UTF-8; save the file in UTF-8"
+            raise BadRow("text is UTF-8", where, shown, reason)
     elif isinstance(value, dict):
         for name, inner in value.items():
             check_encoding(name, where)
@@ -116,19 +111,18 @@ def load_pickle(path: Path) -> list[Any]:
         with path.open("rb") as file:
             data = _PlainUnpickler(file).load()
     except Exception as error:  # a pickle can fail in any way
-        raise DataError(
-            f"This pickle cannot be read: {error}",
-            file=path,
-            rule="a pickle holds plain data and arrays",
-        ) from error
+        message = f"This pickle cannot be read: {error}"
+        rule = "a pickle holds plain data and arrays"
+        raise DataError(message, file=path, rule=rule) from error
     if isinstance(data, dict):
-        data = [
-            {"_key": str(key), **value} if isinstance(value, dict) else value
-            for key, value in data.items()
-        ]
+        data = [_keyed(key, value) for key, value in data.items()]
     if not isinstance(data, list | tuple):
         raise DataError("This pickle holds no list of rows.", file=path)
     return list(data)
+
+
+def _keyed(key: object, row: Any) -> Any:
+    return {"_key": str(key), **row} if isinstance(row, dict) else row
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -165,9 +159,8 @@ def _batches(path: Path) -> Iterator[Any]:
         for batch in _scan(path).collect_batches(chunk_size=ROWS_PER_BATCH, maintain_order=True):
             yield from batch.iter_rows(named=True)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"This Parquet file cannot be read: {error}", file=path, fix="download it again"
-        ) from error
+        message = f"This Parquet file cannot be read: {error}"
+        raise DataError(message, file=path, fix="download it again") from error
 
 
 def _scan(path: Path) -> pl.LazyFrame:
@@ -175,15 +168,14 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _elements(path: Path) -> Iterator[Any]:
-    """Yield the elements of a JSON array, or the members of an object of objects, from a window on the file."""
+    """Yield the elements of a JSON array, or the members of an object of objects."""
     with path.open("rb") as raw:
         file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape")
         window = _Window(file)
         opening = window.peek()
         if opening not in ("[", "{"):
-            yield BadRow(
-                "file is JSON", "row", opening, "the file holds neither an array nor an object"
-            )
+            reason = "the file holds neither an array nor an object"
+            yield BadRow("file is JSON", "row", opening, reason)
             return
         window.skip(1)
         while (char := window.peek()) not in ("]", "}"):
@@ -200,9 +192,9 @@ def _elements(path: Path) -> Iterator[Any]:
                 row = window.element()
             except (ValueError, RecursionError) as error:
                 reason = f"the JSON is broken here, and nothing after it was read: {error}"
-                yield BadRow("file is whole JSON", "row", window.near(), reason)
+                yield BadRow("file is whole JSON", "row", window.start(), reason)
                 return
-            yield {"_key": str(key), **row} if key is not None and isinstance(row, dict) else row
+            yield row if key is None else _keyed(key, row)
 
 
 class _Window:
@@ -211,24 +203,24 @@ class _Window:
     def __init__(self, file: io.TextIOWrapper) -> None:
         self._file = file
         self._text = ""
-        self._at = 0
+        self._start = 0
 
     def peek(self) -> str:
         """Skip blanks and commas; return the next character, or nothing at the end."""
         while True:
-            self._at = _BLANK.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if self._at < len(self._text):
-                return self._text[self._at]
+            self._start = _BLANK.match(self._text, self._start).end()  # type: ignore[union-attr]
+            if self._start < len(self._text):
+                return self._text[self._start]
             if not self._more():
                 return ""
 
     def skip(self, count: int) -> None:
         """Step over characters."""
-        self._at += count
+        self._start += count
 
-    def near(self) -> str:
-        """Return the text at hand, shortened."""
-        return self._text[self._at : self._at + 100]
+    def start(self) -> str:
+        """Return the first characters of the text in memory."""
+        return self._text[self._start : self._start + 100]
 
     def element(self) -> Any:
         """Return the value that begins here.
@@ -238,20 +230,19 @@ class _Window:
         """
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._at)
-                if (
-                    end < len(self._text) or not self._more()
-                ):  # a number may go on in the next block
-                    self._at = end
+                value, end = _DECODER.raw_decode(self._text, self._start)
+                # At the end of the text, a number may go on in the next block.
+                if end < len(self._text) or not self._more():
+                    self._start = end
                     return value
             except ValueError:
-                if len(self._text) - self._at > MAX_ROW_CHARS or not self._more():
+                if len(self._text) - self._start > MAX_ROW_CHARS or not self._more():
                     raise
 
     def _more(self) -> bool:
-        """Read on, at least as much as is at hand, so that a long element is not parsed too often."""
-        block = self._file.read(max(BLOCK_CHARS, len(self._text) - self._at))
+        """Read at least as much as there is, so that a long element is not parsed too often."""
+        block = self._file.read(max(BLOCK_CHARS, len(self._text) - self._start))
         if block:
-            self._text = self._text[self._at :] + block
-            self._at = 0
+            self._text = self._text[self._start :] + block
+            self._start = 0
         return bool(block)

@@ -1,4 +1,4 @@
-"""Fetch the image that a row names, check that it is safe and decodes, and describe it as an Image row."""
+"""Fetch the image that a row names, check that it is safe and decodes, and make its Image row."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from mathse.datasets.protocol import BadRow, Picture
+from mathse.datasets.protocol import BadRow, Picture, require
 from schemas import IMAGE_FORMATS
 
 SMALL = (144, 128)
@@ -37,10 +37,8 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
     """
     if path.startswith(("http://", "https://", "data:")):
         raise BadRow("image is a local file", "image", path, "download the image first")
-    if "\0" in path:
-        raise BadRow(
-            "image is a local file", "image", path.replace("\0", "?"), "the path holds a zero byte"
-        )
+    shown = path.replace("\0", "?")
+    require(shown == path, "image is a local file", "image", shown, "the path holds a zero byte")
     name = Path(path.replace("\\", "/"))
     allowed = [_resolved(folder) for folder in inside]
     outside = False
@@ -52,15 +50,12 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
             elif found.is_file():
                 return found
         except OSError as error:
-            raise BadRow(
-                "image is a local file", "image", path, f"the path is not usable: {error}"
-            ) from None
-    if outside:
-        reason = "the path leads out of the data set; name the folder of the images with --images"
-        raise BadRow("image stays inside the data set", "image", path, reason)
-    raise BadRow(
-        "image is there", "image", path, "there is no such file in the data set's image folders"
-    )
+            reason = f"the path is not usable: {error}"
+            raise BadRow("image is a local file", "image", path, reason) from None
+    reason = "the path leads out of the data set; name the folder of the images with --images"
+    require(not outside, "image stays inside the data set", "image", path, reason)
+    reason = "there is no such file in the data set's image folders"
+    raise BadRow("image is there", "image", path, reason)
 
 
 def read_image(picture: Picture, roots: Sequence[Path], inside: Sequence[Path]) -> dict[str, Any]:
@@ -70,23 +65,15 @@ def read_image(picture: Picture, roots: Sequence[Path], inside: Sequence[Path]) 
         BadRow: if the image is missing, outside, too large, or does not decode.
     """
     shown = picture.path or "bytes in the row"
-    data = picture.data
-    if data is None:
-        file = find_image(picture.path or "", roots, inside)
-        if file.stat().st_size > MAX_BYTES:
-            raise BadRow(
-                f"image has at most {MAX_BYTES} bytes", "image", shown, "the file is too large"
-            )
-        try:
-            data = file.read_bytes()
-        except OSError as error:
-            raise BadRow(
-                "image is there", "image", shown, f"the file cannot be read: {error}"
-            ) from None
-    elif len(data) > MAX_BYTES:
-        raise BadRow(
-            f"image has at most {MAX_BYTES} bytes", "image", shown, "the image is too large"
-        )
+    file = None if picture.data is not None else find_image(picture.path or "", roots, inside)
+    try:
+        size = file.stat().st_size if file else len(picture.data or b"")
+        rule = f"image has at most {MAX_BYTES} bytes"
+        require(size <= MAX_BYTES, rule, "image", shown, "the image is too large")
+        data = file.read_bytes() if file else picture.data or b""
+    except OSError as error:
+        reason = f"the file cannot be read: {error}"
+        raise BadRow("image is there", "image", shown, reason) from None
     return describe_image(data, shown)
 
 
@@ -112,9 +99,8 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
             image.load()
     except Image.DecompressionBombError as error:
         rule = f"image has at most {MAX_PIXELS} pixels"
-        raise BadRow(
-            rule, "image", shown, f"decoding would take too much memory: {error}"
-        ) from None
+        reason = f"decoding would take too much memory: {error}"
+        raise BadRow(rule, "image", shown, reason) from None
     except Exception as error:  # broken images fail in many ways
         reason = f"the image does not decode as one of {', '.join(IMAGE_FORMATS)}: {error}".replace(
             str(id(data)), ""
@@ -132,27 +118,18 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
 def array_to_png(array: Any) -> bytes:
     """Write an 8-bit array (height x width, or height x width x 3) as a PNG without compression.
 
-    The bytes are laid out here, so that they (and the ids made of them) are the same with every
-    version of the libraries.
+    The encoding is written here, so that the bytes (and ids) are the same with every version of the
+    libraries.
 
     Raises:
         BadRow: if the array is no picture.
     """
     pixels = np.asarray(array)
-    if pixels.dtype == object or pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise BadRow(
-            "image is a picture",
-            "image",
-            f"array of shape {pixels.shape}",
-            "the array is no picture",
-        )
-    if pixels.ndim == 3 and pixels.shape[2] not in (1, 3):
-        raise BadRow(
-            "image is a picture",
-            "image",
-            f"array of shape {pixels.shape}",
-            "1 or 3 channels are expected",
-        )
+    is_picture = pixels.dtype != object and pixels.ndim in (2, 3) and 0 not in pixels.shape
+    has_channels = pixels.ndim != 3 or pixels.shape[2] in (1, 3)
+    reason = "8-bit pixels with 1 or 3 channels are expected"
+    shape = f"array of shape {pixels.shape}"
+    require(is_picture and has_channels, "image is a picture", "image", shape, reason)
     if pixels.dtype != np.uint8:
         if pixels.dtype.kind == "f" and pixels.max(initial=0) <= 1:
             pixels = pixels * 255
@@ -161,10 +138,10 @@ def array_to_png(array: Any) -> bytes:
     colour = 2 if pixels.ndim == 3 and pixels.shape[2] == 3 else 0
     lines = pixels.reshape(height, -1)
     raw = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
-    blocks = [raw[at : at + _STORED_BLOCK] for at in range(0, len(raw), _STORED_BLOCK)]
+    blocks = [raw[start : start + _STORED_BLOCK] for start in range(0, len(raw), _STORED_BLOCK)]
     stored = b"".join(
-        struct.pack("<BHH", at == len(blocks) - 1, len(block), 0xFFFF ^ len(block)) + block
-        for at, block in enumerate(blocks)
+        struct.pack("<BHH", index == len(blocks) - 1, len(block), 0xFFFF ^ len(block)) + block
+        for index, block in enumerate(blocks)
     )
     stream = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
     header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)

@@ -54,14 +54,14 @@ class Imported:
             read_table(out / "problems.parquet"), schemas.Problem, file="problems"
         )
         self.images = schemas.validate(read_table(out / "images"), schemas.Image, file="images")
-        self.aside = schemas.validate(
+        self.quarantined = schemas.validate(
             read_table(out / "quarantine.parquet"), schemas.Quarantine, file="quarantine"
         )
         assert json.loads((out / "import.json").read_text("utf-8")) == counts
         assert counts["rows"] == counts["problems"] + counts["quarantined"] + counts["duplicates"]
         assert (
             counts["problems"] == self.problems.height
-            and counts["quarantined"] == self.aside.height
+            and counts["quarantined"] == self.quarantined.height
         )
         used = set(self.problems["image_ids"].explode(empty_as_null=False))
         assert used == set(self.images["image_id"]) and counts["images"] == len(used)

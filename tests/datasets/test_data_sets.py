@@ -111,7 +111,9 @@ def test_math_vision(tmp_path: Path) -> None:
 def test_math_vision_on_real_rows(tmp_path: Path) -> None:
     found = bring("math-vision", DATA / "math-v", tmp_path)
     assert found.counts["rows"] == 576 and found.counts["problems"] >= 575
-    assert set(found.aside["rule"]) <= {"choices differ"}, "one of the rows names a choice twice"
+    assert set(found.quarantined["rule"]) <= {"choices differ"}, (
+        "one of the rows names a choice twice"
+    )
 
 
 def vista_row(pid: str, **other: Any) -> dict[str, Any]:
@@ -174,7 +176,7 @@ def test_mathvista_json_and_parquet_are_the_same(tmp_path: Path) -> None:
         "zh",
     )
     assert fqa["meta"]["gps"] is False and fqa["meta"]["answer_type"] == "float"
-    assert found.aside["rule"].to_list() == ["answer is not empty"], (
+    assert found.quarantined["rule"].to_list() == ["answer is not empty"], (
         "the answers of test are not public"
     )
 
@@ -285,7 +287,7 @@ def test_geoqa_plus(tmp_path: Path, protocol: int) -> None:
         "image is there",
         "image is a picture",
     ]
-    assert found.aside.sort("row")["rule"].to_list() == rules
+    assert found.quarantined.sort("row")["rule"].to_list() == rules
 
 
 def test_unigeo_takes_the_english_text_of_calculations(tmp_path: Path) -> None:
@@ -334,8 +336,8 @@ def test_geometry3k(tmp_path: Path) -> None:
     found = bring("geometry3k", tmp_path / "g", tmp_path)
     row = found.row()
     assert (row["answer"], row["split"], row["meta"]["graph"]) == ("C", "test", ["Triangle"])
-    told = dict(found.aside.select("file", "rule").iter_rows())
-    assert told == {
+    rules = dict(found.quarantined.select("file", "rule").iter_rows())
+    assert rules == {
         "test/2402/data.json": "choice letter exists",
         "train/1/data.json": "image is there",
     }
@@ -358,11 +360,11 @@ def test_chartqa(tmp_path: Path) -> None:
     put(root / "train" / "png" / "a.png", picture(1))
     put(root / "val" / "png" / "b.png", picture(2))
     rows = {row["question"]: row for row in bring("chartqa", tmp_path / "c", tmp_path).rows()}
-    told = {
+    rules = {
         name: (row["answer"], row["answer_type"], row["split"], row["meta"]["kind"])
         for name, row in rows.items()
     }
-    assert told == {
+    assert rules == {
         "How many?": ("14", "number", "train", "human"),
         "Which year?": ("Japan", "text", "train", "augmented"),
         "Which?": ("[Yes, No]", "set", "val", "human"),
@@ -497,7 +499,7 @@ def test_math_puma(tmp_path: Path) -> None:
         "train",
     )
     assert short["answer"] == "4" and short["solution"] is None
-    assert found.aside["rule"].to_list() == ["image stays inside the data set"]
+    assert found.quarantined["rule"].to_list() == ["image stays inside the data set"]
 
 
 @pytest.mark.parametrize(("name", "split"), [("mathvl", "train"), ("mathvl-test", "test")])

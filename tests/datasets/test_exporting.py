@@ -114,8 +114,8 @@ def test_what_the_trainers_read(tmp_path: Path) -> None:
             talk[0]["content"].count("<image>") == len(paths)
             and "<image1>" not in talk[0]["content"]
         )
-        told = json.loads(row["mathse"])
-        asked = solve_messages(told["question"], told["choices"], len(paths))[0]["content"][-1][
+        origin = json.loads(row["mathse"])
+        asked = solve_messages(origin["question"], origin["choices"], len(paths))[0]["content"][-1][
             "text"
         ]
         assert talk[0]["content"] == "<image>" * len(paths) + asked, "the pipeline's own prompt"
@@ -172,13 +172,13 @@ def test_imports_become_the_problems_of_the_pipeline(tmp_path: Path) -> None:
         {"path": str(train.out), "use": "train"},
         {"path": str(test.out), "use": "eval", "split": "test"},
     )
-    rows, images, aside = load_imports(settings(*tables), seed=0)
+    rows, images, quarantined = load_imports(settings(*tables), seed=0)
     counts = dict(rows.group_by("split").len().iter_rows())
     assert counts == {"eval": 2, "orm": 2, "orm_test": 1, "train": 1}, (
         "two of six are held out, four shared out"
     )
     assert rows["problem_id"].is_unique().all()
-    assert aside["rule"].to_list() == ["held-out problems are not trained on"] * 2, (
+    assert quarantined["rule"].to_list() == ["held-out problems are not trained on"] * 2, (
         "what is evaluated is not trained on"
     )
     assert set(images["image_id"]) == set(rows["image_ids"].explode(empty_as_null=False))
@@ -199,13 +199,13 @@ def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) 
     train = imported(tmp_path)
     test = imported(tmp_path, split="test", numbers=range(3, 6))
     tables = ({"path": str(test.out), "use": "eval"}, {"path": str(train.out), "use": "eval"})
-    rows, _, aside = load_imports(settings(*tables), seed=0)
+    rows, _, quarantined = load_imports(settings(*tables), seed=0)
     assert rows["problem_id"].is_unique().all() and rows.height == 6
-    assert set(aside["rule"]) == {"a problem is evaluated once"} and set(aside["file"]) == {
-        str(train.out / "problems.parquet")
-    }
+    assert set(quarantined["rule"]) == {"a problem is evaluated once"} and set(
+        quarantined["file"]
+    ) == {str(train.out / "problems.parquet")}
     stood = train.problems["problem_id"].to_list()
-    assert [stood[row] for row in aside["row"]] == aside["value"].to_list(), (
+    assert [stood[row] for row in quarantined["row"]] == quarantined["value"].to_list(), (
         "the row in its own file"
     )
 

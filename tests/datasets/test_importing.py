@@ -53,7 +53,7 @@ def bomb() -> bytes:
     return out
 
 
-def test_bad_images_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
+def test_bad_images_are_quarantined_with_their_reasons(tmp_path: Path) -> None:
     root = tmp_path / "d" / "mv"
     put(tmp_path / "d" / "outside.png", picture(1))
     put(root / "images" / "good.png", picture(2))
@@ -82,10 +82,12 @@ def test_bad_images_are_set_aside_with_their_reasons(tmp_path: Path) -> None:
     }
     put(root / "test.jsonl", [row(name, number) for number, name in enumerate(cases)])
     found = bring("math-vision", root, tmp_path)
-    rules = dict(found.aside.select("row", "rule").iter_rows())
+    rules = dict(found.quarantined.select("row", "rule").iter_rows())
     assert {name: rules.get(number) for number, name in enumerate(cases)} == cases
-    assert set(found.aside["field"]) == {"image"} and set(found.aside["file"]) == {"test.jsonl"}
-    assert found.images.height == 1 and "object at 0x" not in "".join(found.aside["reason"])
+    assert set(found.quarantined["field"]) == {"image"} and set(found.quarantined["file"]) == {
+        "test.jsonl"
+    }
+    assert found.images.height == 1 and "object at 0x" not in "".join(found.quarantined["reason"])
 
 
 def test_images_may_lie_in_a_further_folder(tmp_path: Path) -> None:
@@ -111,14 +113,14 @@ def test_broken_lines_and_wrong_encodings(tmp_path: Path) -> None:
     put(tmp_path / "s" / "train.jsonl", b"\n".join([*lines, good.replace("3", "5").encode()]))
     found = bring("ms-swift", tmp_path / "s", tmp_path)
     assert found.problems["answer"].sort().to_list() == ["3", "5"]
-    told = dict(found.aside.select("row", "rule").iter_rows())
-    assert told == {
+    rules = dict(found.quarantined.select("row", "rule").iter_rows())
+    assert rules == {
         1: "line is JSON",
         2: "text is UTF-8",
         3: "row is an object",
         4: "text is UTF-8",
     }
-    assert "\\udcf6" in found.aside.filter(pl.col("row") == 2)["value"].item()
+    assert "\\udcf6" in found.quarantined.filter(pl.col("row") == 2)["value"].item()
 
 
 def test_json_files_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

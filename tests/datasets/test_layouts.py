@@ -69,8 +69,8 @@ def test_swift_messages(tmp_path: Path) -> None:
         "B",
     )
     assert (sums["answer"], sums["image_ids"], sums["split"]) == ("4", [], "val")
-    told = {row["row"]: row["rule"] for row in found.aside.to_dicts()}
-    assert told == {2: "one question and one answer", 3: "image placeholders fit the images"}
+    rules = {row["row"]: row["rule"] for row in found.quarantined.to_dicts()}
+    assert rules == {2: "one question and one answer", 3: "image placeholders fit the images"}
 
 
 def test_llama_factory_reads_columns_and_tags(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_a_hub_folder_by_columns(tmp_path: Path) -> None:
         "validation",
     )
     assert (pick["answer"], pick["answer_type"]) == ("B", "choice")
-    assert found.aside["rule"].to_list() == ["choice letter exists"]
+    assert found.quarantined["rule"].to_list() == ["choice letter exists"]
 
 
 def test_messages_with_parts(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(
     )
     found = bring("ms-swift", tmp_path / "s", tmp_path)
     assert found.counts["problems"] == 2
-    (bad,) = found.aside.to_dicts()
+    (bad,) = found.quarantined.to_dicts()
     assert (bad["file"], bad["row"]) == ("train.jsonl", 1) and bad["reason"] and bad["field"]
     assert bad["rule"] == rule
 
@@ -230,7 +230,7 @@ def test_prompts_are_cut() -> None:
         ("", "expression"),
     ],
 )
-def test_kinds_of_answers_are_told_apart(answer: str, kind: str) -> None:
+def test_kinds_of_answers_are_distinguished(answer: str, kind: str) -> None:
     assert guess_answer_type(answer, []) == kind
     assert guess_answer_type(answer, ["a", "b"]) == "choice"
 
