@@ -103,7 +103,7 @@ class TrainConfig(Section):
     steps: int | None = Field(default=None, ge=1)  # None: as many as `epochs` take
     epochs: float = Field(default=1.0, gt=0)
     max_tokens: int = Field(ge=1)  # a row with more (prompt, images, target) is left out
-    precision: Literal["bf16", "fp32"] = "bf16"  # of the computation; weights train in fp32
+    precision: Literal["auto", "bf16", "fp32"] = "auto"  # of computation; weights train in fp32
     frozen: tuple[str, ...] = ()  # parts of the names of parameters that are not trained
     span_weight: float = Field(default=1.0, gt=0)  # see `Example.weighted_span`
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"

@@ -44,6 +44,7 @@ class JournaledEngine:
         self.label = label
         self.digest = engine.digest
         self.input_fingerprint = engine.input_fingerprint
+        self.how: str = getattr(engine, "how", "")  # device and dtype, of engines with a model
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request: stored ones first, then unit by unit."""
@@ -84,9 +85,8 @@ class JournaledEngine:
         self.engine.close()
 
     def _name(self, unit: Sequence[Request]) -> str:
-        return content_id(
-            self.digest, self.input_fingerprint, [content_id(request.content()) for request in unit]
-        )
+        sent = [content_id(request.content()) for request in unit]
+        return content_id(self.digest, self.input_fingerprint, self.how, sent)
 
     def _load(self, name: str, keys: Sequence[str]) -> Iterator[Completion]:
         rows = load_chunk(self.folder, name)

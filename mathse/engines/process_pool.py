@@ -33,7 +33,7 @@ class ProcessPoolEngine:
         self._pool = worker_pool(processes, _remember, load)
         # Shutdown waits: an exit meanwhile leaves a traceback.
         self._finalize = weakref.finalize(self, self._pool.shutdown, cancel_futures=True)
-        self.digest, self.input_fingerprint = self._pool.submit(_identity).result()
+        self.digest, self.input_fingerprint, self.how = self._pool.submit(_identity).result()
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield the completions of each batch as it finishes; a bad request becomes an error."""
@@ -72,9 +72,9 @@ def _engine() -> Engine:
     return _loaded
 
 
-def _identity() -> tuple[str, str]:
+def _identity() -> tuple[str, str, str]:
     engine = _engine()
-    return engine.digest, engine.input_fingerprint
+    return engine.digest, engine.input_fingerprint, getattr(engine, "how", "")
 
 
 def _complete(requests: Sequence[Request]) -> list[Completion]:

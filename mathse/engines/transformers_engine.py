@@ -27,6 +27,7 @@ from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
 from mathse.engines.inputs import Features, InputBuilder, append_tokens
 from mathse.engines.model_files import model_digest, unloadable
+from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
 
@@ -55,8 +56,8 @@ class TransformersEngine:
         model: folder or Hub id.
         images: where image ids lead; None for text alone.
         batch_size: prompts generated together.
-        dtype: of weights and pixels; auto is bfloat16 on a GPU, else what the weights are stored
-            in.
+        dtype: of weights and pixels; auto is bfloat16 where the device computes it, else
+            float32
         device: cpu, cuda, …; auto takes a GPU where there is one.
         max_prompt_tokens: longer prompts become error completions.
         trust_remote_code: run code that comes with the model.
@@ -84,7 +85,7 @@ class TransformersEngine:
         self.device = torch.device(
             ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         )
-        wanted: Any = DTYPES.get(dtype, torch.bfloat16 if self.device.type == "cuda" else "auto")
+        wanted: Any = DTYPES.get(dtype, auto_dtype(self.device.type))
         self.builder = InputBuilder.load(model, images, trust_remote_code=trust_remote_code)
         loader: Any = AutoModelForImageTextToText
         try:
@@ -100,6 +101,7 @@ class TransformersEngine:
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
         self.digest = model_digest(model)
+        self.how = f"{self.device.type} {self.model.dtype}"
         self.input_fingerprint = self.builder.input_fingerprint
         self._stop_ids = sorted(self.builder.stop_ids)
         self._pad_id = int(self.builder.tokenizer.pad_token_id)

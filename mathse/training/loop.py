@@ -24,6 +24,7 @@ from mathse.core.params import TrainConfig
 from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
+from mathse.engines.precision import computes_bf16
 from mathse.training.batches import IGNORED, Batch, make_batch, plan_batches
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example, examples_digest, make_rows
@@ -81,9 +82,12 @@ def finetune(
     init = str(init)
     # An earlier run in this process may have computed in another precision.
     AcceleratorState._reset_state()
+    on_cpu = cpu or not torch.cuda.is_available()
+    auto = computes_bf16("cpu" if on_cpu else "cuda")
+    bf16 = auto if config.precision == "auto" else config.precision == "bf16"
     accelerator = Accelerator(
-        cpu=cpu or not torch.cuda.is_available(),
-        mixed_precision="bf16" if config.precision == "bf16" else "no",
+        cpu=on_cpu,
+        mixed_precision="bf16" if bf16 else "no",
         # Batches without images leave the vision part without gradients.
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
@@ -97,7 +101,7 @@ def finetune(
     set_seed(seed)
 
     # Rows, and the plan of all batches.
-    pixels = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    pixels = torch.bfloat16 if bf16 else torch.float32
     builder = InputBuilder.load(
         init, images, trust_remote_code=trust_remote_code, check=False, dtype=pixels
     )
@@ -121,7 +125,7 @@ def finetune(
         "input_fingerprint": builder.input_fingerprint,
         "init": model_digest(init),
         "examples": examples_digest(examples),
-        "train": settings | {"seed": seed},
+        "train": settings | {"seed": seed, "precision": "bf16" if bf16 else "fp32"},
         "steps": len(plan),
     }
     run = {**record, "loop": LOOP_VERSION}

@@ -18,6 +18,7 @@ from mathse.core.params import TrainConfig
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
+from mathse.engines.precision import computes_bf16
 from mathse.training.checkpoints import writing
 
 log = logging.getLogger(__name__)
@@ -51,10 +52,10 @@ def load_model(
     on_cpu = accelerator.device.type == "cpu"
     if config.attention == "auto" and on_cpu and not use_grouped_attention(model):
         model.set_attn_implementation("eager")  # sdpa's backward pass is slow on CPU
-    if config.precision == "bf16" and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if config.precision == "bf16" and on_cpu and not computes_bf16("cpu"):
         log.warning(
             "This CPU computes bf16 in software, several times slower than fp32: set "
-            "finetune.precision and train_orm.precision to fp32 (the weights then differ slightly)."
+            "finetune.precision and train_orm.precision to auto (the weights then differ slightly)."
         )
     model.config.use_cache = False
     return model
