@@ -111,7 +111,7 @@ def main() -> None:
     about = origin(params.seed)
     named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]
     change = [{"name": "change on eval, points", "format": "+.1f"}, {"name": "p", "format": "p"}]
-    counts = ("solved", "by reflection", "still hard", "untried", "training rows")
+    counts = ("by student", "by reflection", "still hard", "untried", "training rows")
     columns = [
         {"name": "model"},
         *named,
