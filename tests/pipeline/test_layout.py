@@ -12,7 +12,7 @@ import yaml
 from tests.pipeline.conftest import Pipeline
 
 pytestmark = pytest.mark.slow
-ASKED_ALWAYS = {"params.yaml", "machine.yaml"}
+ASKED_ALWAYS = {"params.yaml", "machine.yaml", "dvc.lock", ".mathse/code"}
 NOT_ASKED = ("code/", "models/", "imports.json")  # built-in problems need no imports
 
 
