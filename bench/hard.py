@@ -59,7 +59,8 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
         found = compare(rows, graded[0])
         interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
         typer.echo(
-            f"the first against {model}: {100 * found.difference:+.1f} {interval} p={found.p_value:.2g}"
+            f"the first against {model}: {100 * found.difference:+.1f} {interval} "
+            f"p={found.p_value:.2g}"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mathse.core.commands import NegativeAnswers, PlainErrors, examples, name_project, project_root
+from mathse.commands import NegativeAnswers, PlainErrors, examples, name_project, project_root
 from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
 

@@ -58,12 +58,15 @@ KEYS = {
     "Quarantine": "none: a row may break several rules",
 }
 OTHERS = {
-    "mistakes": "wrong trajectories to reflect on: parent_id (the trajectory), problem_id, sample_idx, response, the ORM's feedback",
+    "mistakes": "wrong trajectories to reflect on: parent_id (the trajectory), problem_id, "
+    "sample_idx, response, the ORM's feedback",
     "dropped": "accepted trajectories that did not become training rows, with the reason",
     "judgements": "what the ORM says of its test rows",
-    "accuracy": "by round, split, source, by and group (`by` names what is grouped by; all: the source as a whole): "
-    "n, correct, accuracy with its 95% interval (low, high), found (share of responses with an answer)",
-    "transitions": "problems of a split by right or wrong in the round before and in this one: n and share",
+    "accuracy": "by round, split, source, by and group (`by` names what is grouped by; all: the "
+    "source as a whole): n, correct, accuracy with its 95% interval (low, high), found (share of "
+    "responses with an answer)",
+    "transitions": "problems of a split by right or wrong in the round before and in this one: n "
+    "and share",
 }
 """Tables without a contract of their own: made and read by the pipeline alone."""
 HEAD = """# Data dictionary
@@ -73,6 +76,7 @@ keeps, where it lies. This file is written by `python -m schemas.dictionary` fro
 `dvc.yaml`; a test keeps it up to date.
 
 All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
+Only the loss curves `data/curves/*.tsv` (step, loss, learning_rate) are text.
 A content id is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval`
 also base, and control after `make control`). `mathse sql` shows the tables of all rounds as views.
 
@@ -92,7 +96,7 @@ def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
     for name, stage in stages.items():
         for out in stage.get("do", stage).get("outs", []):
             path = out if isinstance(out, str) else next(iter(out))
-            if path.endswith("/model") or not path.startswith("data/"):
+            if path.endswith(("/model", ".tsv")) or not path.startswith("data/"):
                 continue
             files = [f"{path}/{part}" for part in FOLDERS[path]] if path in FOLDERS else [path]
             for file in files:

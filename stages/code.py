@@ -10,7 +10,7 @@ from mathse.core.run_stage import run
 
 
 def code(layout: Layout) -> None:
-    """Write the fingerprint of each stage. The params are read to refuse bad ones before all else."""
+    """Write the fingerprint of each stage. Refuse bad params before all else."""
     load_params(layout.params)
     modules = CodeBase(layout.folder)
     texts = []

@@ -1,4 +1,4 @@
-"""decontaminate: list the training problems that an evaluation split holds too, before anything is learned."""
+"""decontaminate: list the training problems that an evaluation split has too."""
 
 from __future__ import annotations
 

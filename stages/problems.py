@@ -1,4 +1,4 @@
-"""problems: draw the built-in problems, or take in imported tables; check them; quarantine bad rows."""
+"""problems: make the built-in problems or read imported tables; quarantine bad rows."""
 
 from __future__ import annotations
 

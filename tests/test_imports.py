@@ -58,7 +58,7 @@ def imports(source: str) -> list[Found]:
 
 
 def broken_rules(name: str, source: str) -> list[str]:
-    """Return what a module's imports break, one line each. `name` is its path from the repository's root."""
+    """Return what a module's imports break, one line each. `name`: its path from the root."""
     broken = []
     for found in imports(source):
         where = f"{name}:{found.line} imports {found.name}"
@@ -106,7 +106,10 @@ def test_imports_keep_the_rules() -> None:
 
 
 def test_the_contracts_of_import_linter_hold() -> None:
-    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+    code = (
+        "import sys; from importlinter.cli import lint_imports\n"
+        "sys.exit(lint_imports(no_cache=True))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 broken" in done.stdout and "4 kept" in done.stdout

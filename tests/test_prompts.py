@@ -33,7 +33,8 @@ def test_solve() -> None:
     messages = solve_messages("How many bars?", ["3", "4"], 2)
     assert [item["type"] for item in messages[0]["content"]] == ["image", "image", "text"]
     assert text_of(messages) == (
-        "How many bars?\nA. 3\nB. 4\nSolve step by step. End with: The answer to this problem is ..."
+        "How many bars?\nA. 3\nB. 4\n"
+        "Solve step by step. End with: The answer to this problem is ..."
     )
 
 

@@ -1,4 +1,4 @@
-"""A random tiny vision-language model in a folder: the real classes, about 0.2M parameters, written in a second."""
+"""A random tiny vision-language model in a folder: the real classes, 0.2M parameters."""
 
 from __future__ import annotations
 

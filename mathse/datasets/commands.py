@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mathse.core.commands import examples, project_root
+from mathse.commands import examples, project_root
 from mathse.core.layout import Layout
 from mathse.core.text import printable
 

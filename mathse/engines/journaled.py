@@ -12,16 +12,14 @@ from mathse.core.ids import content_id
 from mathse.core.journal import is_stored, load_chunk, prune, store_chunk
 from mathse.core.progress import Progress
 from mathse.engines.protocol import Completion, Engine, Request
+from schemas import Trajectory, column_types
 
 _COMPLETION = pl.Schema(
     {
-        "text": pl.String,
-        "finish_reason": pl.String,
-        "prompt_tokens": pl.Int64,
-        "response_tokens": pl.Int64,
-        "scored_prob": pl.Float64,
-        "error": pl.String,
-        "error_kind": pl.String,
+        "text": pl.String(),
+        **column_types(Trajectory, "finish_reason", "prompt_tokens", "response_tokens"),
+        "scored_prob": pl.Float64(),
+        **column_types(Trajectory, "error", "error_kind"),
     }
 )
 

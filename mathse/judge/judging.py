@@ -22,6 +22,7 @@ from mathse.prompts import (
     verdict_prefix,
 )
 from mathse.trajectories import check_failures, problems_by_id
+from schemas import Trajectory, column_types
 
 JudgeSolutions = Mapping[str, str | None]
 """The judge's own solution of each problem; None where it failed."""
@@ -128,7 +129,7 @@ def judge_texts(
     completions = complete_all(engine, requests)
     errors = [(completion.error, completion.error_kind) for completion in completions]
     check_failures(
-        pl.DataFrame(errors, schema={"error": pl.String, "error_kind": pl.String}, orient="row"),
+        pl.DataFrame(errors, schema=column_types(Trajectory, "error", "error_kind"), orient="row"),
         max_share=errors_max_share,
         label="judge",
     )

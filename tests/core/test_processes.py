@@ -144,9 +144,8 @@ def test_a_stage_and_its_workers_end_with_dvc(tmp_path: Path, by_dvc: bool) -> N
 
 def test_a_second_run_is_refused_and_named(tmp_path: Path) -> None:
     lock = tmp_path / "locks" / "score-r1"
-    with single_run(lock, "score r1"):
-        with pytest.raises(ParamError, match=f"score r1 runs already .* process {os.getpid()}"):
-            with single_run(lock, "score r1"):
-                raise AssertionError
+    refusal = pytest.raises(ParamError, match=f"score r1 runs already .* process {os.getpid()}")
+    with single_run(lock, "score r1"), refusal, single_run(lock, "score r1"):
+        raise AssertionError
     with single_run(lock, "score r1"):
         pass

@@ -86,7 +86,7 @@ def real_problems(folder: Path, split: str | None, seed: int) -> list[dict[str, 
 
 
 def plant(data: Path, count: int, *, seed: int = 0) -> Planted:
-    """Hold out and train on `count` problems of each data set, and plant copies of the held-out ones."""
+    """Split `count` problems of each data set; plant copies of the evaluated ones in train."""
     vision = real_problems(data / "math-v", None, seed)
     held_out = [*vision[:count], *real_problems(data / "tabmwp", "test", seed)[:count]]
     others = [*vision[count : 2 * count], *real_problems(data / "tabmwp", "dev", seed)[:count]]

@@ -1,4 +1,4 @@
-"""Rewordings made by rules: synonyms, a sentence before or after, the question moved to the front."""
+"""Rewordings by rules: synonyms, a sentence before or after, the question first."""
 
 from __future__ import annotations
 

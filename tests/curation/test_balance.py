@@ -93,7 +93,10 @@ def test_the_defaults_limit_nothing() -> None:
 
 
 def test_paths_that_say_the_same_in_nearly_the_same_words_are_kept_once() -> None:
-    long = "First we read the bar and see that it shows 3. Then we add 3+4=7. The answer to this problem is 7."
+    long = (
+        "First we read the bar and see that it shows 3. Then we add 3+4=7. "
+        "The answer to this problem is 7."
+    )
     paths = [
         long,
         long.replace("Then", "Now"),

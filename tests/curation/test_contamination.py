@@ -24,8 +24,14 @@ SETTINGS = load_params(ROOT / "params.yaml").decontaminate
 QUESTION = (
     "A shop sells 12 red and 7 blue kites. On Monday 5 kites are sold. How many kites are left?"
 )
-REWORDED = "How many kites remain in a shop that sells 12 red and 7 blue kites, when 5 kites are sold on Monday?"
-OTHER_NUMBERS = "How many kites remain in a shop that sells 13 red and 8 blue kites, when 6 kites are sold on Monday?"
+REWORDED = (
+    "How many kites remain in a shop that sells 12 red and 7 blue kites, "
+    "when 5 kites are sold on Monday?"
+)
+OTHER_NUMBERS = (
+    "How many kites remain in a shop that sells 13 red and 8 blue kites, "
+    "when 6 kites are sold on Monday?"
+)
 
 
 class World:

@@ -29,7 +29,7 @@ def picture(number: int, form: str = "PNG", size: tuple[int, int] = (40, 30)) ->
 
 
 def put(path: Path, content: object) -> Path:
-    """Write bytes as they are, text in UTF-8, a list to .jsonl as lines, and anything else as JSON."""
+    """Write bytes as they are, text in UTF-8, a list to .jsonl as lines, else JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, bytes):
         path.write_bytes(content)

@@ -201,9 +201,11 @@ def verse_row(index: int, version: str, question: str, **other: Any) -> dict[str
             "subject": "Plane Geometry",
             "subfield": "Angle",
         },
-        "query_wo": "Please directly answer.\nQuestion: According to the question shown in the image, choose.",
+        "query_wo": "Please directly answer.\n"
+        "Question: According to the question shown in the image, choose.",
         "query_cot": "Please first conduct reasoning.",
-        "question_for_eval": "As shown, a is parallel to b. Then angle 1 is\nChoices:\nA:30°\nB:40°\nC:50°\nD:60°",
+        "question_for_eval": "As shown, a is parallel to b. Then angle 1 is\n"
+        "Choices:\nA:30°\nB:40°\nC:50°\nD:60°",
     }
     return {**row, **other}
 
@@ -377,7 +379,10 @@ def llava(image: str, asked: str, said: str, **other: Any) -> dict[str, Any]:
 
 
 def test_mathv360k(tmp_path: Path) -> None:
-    hint = "Hint: Please answer the question and provide the correct option letter, e.g., A, B, C, D, at the end."
+    hint = (
+        "Hint: Please answer the question and provide the correct option letter, "
+        "e.g., A, B, C, D, at the end."
+    )
     rows = [
         llava(
             "TabMWP/images/1.png",
@@ -422,8 +427,9 @@ def test_multimath_takes_solutions_and_no_captions(tmp_path: Path) -> None:
 def test_mavis_instruct_and_geometry(tmp_path: Path) -> None:
     root = tmp_path / "mavis"
     asked = (
-        "<image>\nAccording to the question shown in the image, please first perform reasoning, then finally select "
-        "the right answer from the choices, e.g., Answer: xxx.\nQuestion: What is the period?\nChoices:\nA: 2\nB: 4"
+        "<image>\nAccording to the question shown in the image, please first perform reasoning, "
+        "then finally select the right answer from the choices, e.g., Answer: xxx.\n"
+        "Question: What is the period?\nChoices:\nA: 2\nB: 4"
     )
     more = {"subject": "function", "question_type": "multi-choice"}
     put(

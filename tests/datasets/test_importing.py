@@ -1,4 +1,4 @@
-"""What holds for every import: bad files, counts that add up, resume after a kill, the same bytes every time."""
+"""What every import does: bad files, counts that add up, resume after a kill, the same bytes."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_the_same_problem_counts_once_and_loses_nothing(tmp_path: Path) -> None:
 
 
 def many(root: Path, count: int) -> Path:
-    """Rows in the layout of MATH-Vision; every third picture is used twice, every seventh row is bad."""
+    """Rows in MATH-Vision's layout; every third picture is used twice, every seventh row is bad."""
     rows = []
     for number in range(count):
         name = f"images/{number - number % 3 // 2}.png"
@@ -207,9 +207,11 @@ def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
     root = many(tmp_path / "mv", 80)
     bring("math-vision", root, tmp_path / "whole")
     code = (
-        "import sys, time; from mathse.datasets import importing, raw_problems; raw_problems.ROWS_PER_CHUNK = 10\n"
+        "import sys, time; from mathse.datasets import importing, raw_problems\n"
+        "raw_problems.ROWS_PER_CHUNK = 10\n"
         "work = importing._Run._work\n"
-        "def slow(run, chunk): time.sleep(0.05); print('chunk', flush=True); return work(run, chunk)\n"
+        "def slow(run, chunk):\n"
+        "    time.sleep(0.05); print('chunk', flush=True); return work(run, chunk)\n"
         "importing._Run._work = slow\n"
         "importing.import_source('math-vision', sys.argv[1], sys.argv[2])\n"
     )

@@ -146,7 +146,7 @@ def read_benchmarks(folders: dict[str, Path]) -> pl.DataFrame:
 def said(
     problems: pl.DataFrame, answers: dict[tuple[str, str], tuple[str, bool]] = SAID
 ) -> pl.DataFrame:
-    """Return problem_id, source, response and counts (whether it should be right) of each problem."""
+    """Return problem_id, source, response and counts (if it should be right) of each problem."""
     rows = [
         (problem_id, source, *answers[source, json.loads(meta)["id"]])
         for problem_id, source, meta in problems.select("problem_id", "source", "meta").iter_rows()

@@ -1,4 +1,4 @@
-"""A verdict's grammar takes what the judge is trained to write, and nothing that the reader of verdicts refuses."""
+"""The grammar takes what the judge is trained to write, and only what the reader takes."""
 
 from __future__ import annotations
 

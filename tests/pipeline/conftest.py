@@ -28,7 +28,7 @@ class Pipeline:
 
 
 def environment() -> dict[str, str]:
-    """As on a plain machine: Python writes its compiled modules beside the code, whatever this process was told."""
+    """Return a plain machine's environment: Python writes compiled modules beside the code."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith("PYTHONDONTWRITE")

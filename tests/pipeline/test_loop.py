@@ -55,7 +55,9 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
             problems,
             student=student,
             judge=judge,
-            reflector=load(REFLECTORS, params.reflect.teacher)(problems, lambda: student),
+            reflector=load(REFLECTORS, params.reflect.teacher)(
+                problems, lambda model=student: model
+            ),
             params=params,
         )
         student.close()

@@ -1,4 +1,4 @@
-"""Nothing in `machine.yaml` changes a result: DVC runs nothing again, and a forced run ends alike."""
+"""`machine.yaml` changes no result: DVC runs nothing again, a forced run ends alike."""
 
 from __future__ import annotations
 

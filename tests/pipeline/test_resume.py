@@ -1,4 +1,4 @@
-"""Killed with SIGKILL in the middle of `finetune` and of `generate`, `dvc repro` ends in the same bytes."""
+"""After SIGKILL in the middle of a stage, `dvc repro` ends in the same bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ADDED_LATER = "r3"  # by another test of the shared pipeline
 
 
 def kill_in_the_middle(folder: Path, stage: str, kept: Path, out: Path) -> None:
-    """Run `dvc repro STAGE` and kill it with all its processes once something of the stage is kept."""
+    """Run `dvc repro STAGE`; kill it with all its processes once something is kept."""
     running = subprocess.Popen(
         ["dvc", "repro", stage],
         cwd=folder,

@@ -45,8 +45,8 @@ def test_the_round_comes_from_the_folder_where_the_table_has_none(data):
 
 
 def test_every_training_row_leads_back_to_its_problem(data):
-    sql = """SELECT count(*), count(t.trajectory_id), count(v.trajectory_id), count(p.problem_id) FROM train r
-             LEFT JOIN trajectories t USING (trajectory_id) LEFT JOIN verdicts v USING
+    sql = """SELECT count(*), count(t.trajectory_id), count(v.trajectory_id), count(p.problem_id)
+             FROM train r LEFT JOIN trajectories t USING (trajectory_id) LEFT JOIN verdicts v USING
              (trajectory_id) LEFT JOIN problems p ON p.problem_id = r.problem_id"""
     assert query(data, sql).rows == [(4, 4, 4, 4)]
 

@@ -284,7 +284,8 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("LedgerRow", "round and problem_id occur once", SAME_KEY),
     (
         "LedgerRow",
-        "state is one of distilled, accepted, reflected, hard, remaining, quarantined, contaminated",
+        "state is one of distilled, accepted, reflected, hard, remaining, quarantined, "
+        "contaminated",
         {"state": "lost"},
     ),
     ("LedgerRow", "attempts is at least 0", {"attempts": -1, "passes": -1}),

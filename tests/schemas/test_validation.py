@@ -45,7 +45,8 @@ def test_the_error_tells_file_rule_rows_and_what_to_do() -> None:
         "  round is a short name: broken by 9 of 12 rows",
         *(f"    row {row}: round = 'R1'" for row in range(3, 8)),
         "    ...",
-        "  fix: correct these rows where they come from, then run the stage that writes the table again",
+        "  fix: correct these rows where they come from, "
+        "then run the stage that writes the table again",
     ]
 
 

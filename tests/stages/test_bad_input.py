@@ -37,7 +37,7 @@ def stage(folder: Path, name: str, *words: str) -> subprocess.CompletedProcess[s
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with an imported data set in TabMWP's layout: four good rows, four bad ones."""
+    """Return a folder with an import in TabMWP's layout: four good rows, four bad ones."""
     import json
 
     given = tmp_path / "given"

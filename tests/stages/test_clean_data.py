@@ -34,7 +34,7 @@ def settings(folder: Path, **sections: dict[str, Any]) -> None:
 
 @pytest.fixture
 def planted(tmp_path: Path) -> tuple[Path, dict[str, str]]:
-    """Write problems of which one of each training split is a recompressed copy of an evaluated one."""
+    """Write problems; one of each training split is a recompressed copy of an evaluated one."""
     rows, images = build_tables(
         {"train": 12, "orm": 6, "orm_test": 2, "eval": 4, "eval_hard": 2}, seed=5
     )

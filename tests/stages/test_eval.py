@@ -34,7 +34,7 @@ TABLES = [
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Return a folder where three benchmarks were evaluated for base and r0; base found no answer at all."""
+    """Return a folder with three benchmarks, evaluated for base (which found no answer) and r0."""
     root = tmp_path_factory.mktemp("run")
     bring_benchmarks(root)
     row = {

@@ -1,4 +1,4 @@
-"""What the stepwise ORM is trained on, and what it is asked: its own solution comes before the trajectory."""
+"""What the stepwise ORM is trained on and asked: the judge's solution comes first."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(
     params: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verdict = says(
-        '1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right", "status": "CORRECT"}'
+        "1. bar|bar shows|shows 3|3 right, 2. 3|3 +4|+4 =7|=7 right, 3. 7|7 right"
+        '", "status": "CORRECT"}'
     )
     engine = Scripted(
         lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request)
