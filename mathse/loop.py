@@ -69,7 +69,7 @@ def run_round(
     # 3b: the judge gives each trajectory its verdict.
     verdicts = judge(trajectories)
     # 3c: wrong trajectories of unsolved problems, with the feedback.
-    mistakes = carry_mistakes(state.mistakes, verdicts, trajectories, params.reflect)
+    mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
     chosen = limit_mistakes(mistakes, params, name)
     sampling = sampling_params(params.reflect, params.seed)

@@ -10,6 +10,7 @@ import polars as pl
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.params import Params, Reflect
+from mathse.curation.ledger import OPEN
 from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
 from mathse.figures.teacher import FiguresTeacher
 from mathse.prompts import reflect_messages
@@ -99,12 +100,17 @@ def select_mistakes(
 
 
 def carry_mistakes(
-    before: pl.DataFrame, verdicts: pl.DataFrame, trajectories: pl.DataFrame, section: Reflect
+    before: pl.DataFrame,
+    ledger: pl.DataFrame,
+    verdicts: pl.DataFrame,
+    trajectories: pl.DataFrame,
+    section: Reflect,
 ) -> pl.DataFrame:
-    """Return this round's mistakes and those of earlier rounds whose problems it did not touch.
+    """Return this round's mistakes, and earlier ones of open problems that it did not touch.
 
     Args:
         before: mistakes of the round before.
+        ledger: of the round before: what its reflections solved is no longer open.
         verdicts: `Verdict` rows of the round.
         trajectories: the `Trajectory` rows that they judge.
         section: the parameters of reflection.
@@ -117,7 +123,9 @@ def carry_mistakes(
     )
     solved = verdicts.filter("accepted")["problem_id"].unique().to_list()
     touched = [*solved, *new["problem_id"].to_list()]
-    return pl.concat([before.filter(~pl.col("problem_id").is_in(touched)), new])
+    unsolved = ledger.filter(pl.col("state").is_in(OPEN))["problem_id"].to_list()
+    name = pl.col("problem_id")
+    return pl.concat([before.filter(name.is_in(unsolved) & ~name.is_in(touched)), new])
 
 
 def limit_mistakes(mistakes: pl.DataFrame, params: Params, round_name: str) -> pl.DataFrame:

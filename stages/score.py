@@ -30,7 +30,8 @@ def score(layout: Layout, round_name: str) -> None:
     checks.every_trajectory_judged(verdicts, trajectories, file=str(files.verdicts))
     checks.error_step_within_steps(verdicts, trajectories, file=str(files.verdicts))
     before = read_table(previous.mistakes)
-    mistakes = carry_mistakes(before, verdicts, trajectories, params.reflect)
+    ledger = read(previous.ledger, schemas.LedgerRow)
+    mistakes = carry_mistakes(before, ledger, verdicts, trajectories, params.reflect)
     write_table(mistakes, files.mistakes, sort_by=["problem_id", "sample_idx"])
     solved = verdicts.filter("accepted")["problem_id"].n_unique()
     counts = {

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.params import Reflect
+from mathse.curation.ledger import initial_ledger, next_ledger
 from mathse.engines.protocol import SamplingParams
-from mathse.reflection import MISTAKES, reflect, reflect_requests, select_mistakes
+from mathse.reflection import MISTAKES, carry_mistakes, reflect, reflect_requests, select_mistakes
 from mathse.trajectories import TRAJECTORY
 from schemas import Trajectory
 from tests.judge.trajectories import (
@@ -125,6 +127,25 @@ def test_selection_is_capped_deterministic_and_only_of_unsolved_problems(drawn, 
     random.shuffle(judged)
     random.shuffle(paths)
     assert select(paths, judged, per_problem_max=most).equals(found)
+
+
+def test_mistakes_are_carried_while_their_problem_is_open():
+    names = [problem_id(number) for number in range(4)]
+    paths = [trajectory(number, WRONG) for number in range(4)]
+    first = verdicts(*(verdict(path, False) for path in paths))
+    section = Reflect.model_construct(per_problem_max=1, samples=1)
+    ledger = initial_ledger(names, [])
+    before = select([], [])
+    mistakes = carry_mistakes(before, ledger, first, trajectories(*paths), section)
+    assert mistakes["problem_id"].to_list() == sorted(names)
+    # A reflection solves problem 0; in the next round the student solves 1 and fails at 2.
+    repaired = verdicts(verdict(trajectory(0, RIGHT), True))
+    ledger = next_ledger(ledger, first, repaired, round_name="r1")
+    later = [trajectory(1, RIGHT, 1), trajectory(2, WRONG + "!", 1)]
+    judged = verdicts(verdict(later[0], True), verdict(later[1], False))
+    carried = carry_mistakes(mistakes, ledger, judged, trajectories(*later), section)
+    parents = dict(carried.select("problem_id", "parent_id").iter_rows())
+    assert parents == {names[2]: later[1]["trajectory_id"], names[3]: paths[3]["trajectory_id"]}
 
 
 def test_the_request_serves_teacher_and_student():
