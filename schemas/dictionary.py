@@ -104,7 +104,10 @@ def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
                     raise ValueError(
                         f"dvc.yaml: {name} writes {file}: add it to FOLDERS, TABLE_OF or OTHERS"
                     )
-            found += [(name, file.replace("${key}", "<round>")) for file in files]
+            found += [
+                (name, file.replace("${key}", "<round>").replace("${item}", "control"))
+                for file in files
+            ]
     return found
 
 

@@ -17,6 +17,8 @@ PNG_ID = hashlib.sha256(PNG).hexdigest()
 SOLUTION = "See 3 and 4.\n\n 3+4=7.\nThe answer to this problem is 7."
 STEPS = ["See 3 and 4.", "3+4=7.", "The answer to this problem is 7."]
 
+FAILED = {"finish_reason": "error", "error": "out of memory", "error_kind": "permanent"}
+
 
 def hex_id(number: int) -> str:
     return f"{number:016x}"
@@ -211,6 +213,9 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Trajectory", "steps are the lines of the response", {"response": ""}),
     ("Trajectory", "finish_reason is one of stop, length, error", {"finish_reason": "eos"}),
     ("Trajectory", "failed requests and only they have an error", {"error": "no"}),
+    ("Trajectory", "failed requests and only they have an error", FAILED | {"error_kind": None}),
+    ("Trajectory", "error is not empty", FAILED | {"error": ""}),
+    ("Trajectory", "error_kind is one of retryable, permanent", FAILED | {"error_kind": "odd"}),
     ("Trajectory", "failed requests and only they have an error", {"finish_reason": "error"}),
     ("Trajectory", "prompt_tokens is at least 0", {"prompt_tokens": -1}),
     ("Trajectory", "response_tokens is at least 0", {"response_tokens": -1}),
@@ -297,6 +302,8 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Prediction", "split is a short name", {"split": "eval-hard"}),
     ("Prediction", "finish_reason is one of stop, length, error", {"finish_reason": ""}),
     ("Prediction", "failed requests and only they have an error", {"finish_reason": "error"}),
+    ("Prediction", "error is not empty", FAILED | {"error": ""}),
+    ("Prediction", "error_kind is one of retryable, permanent", FAILED | {"error_kind": "odd"}),
     ("Prediction", "response_tokens is at least 0", {"response_tokens": -1}),
     ("Graded", "problem_id is a content id", {"problem_id": "1"}),
     ("Graded", "problem_id and round occur once", SAME_KEY),

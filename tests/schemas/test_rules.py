@@ -8,7 +8,7 @@ from polars.testing import assert_frame_equal
 
 import schemas
 from schemas import TABLES, ContractError, Table
-from tests.schemas.rows import ALSO, BROKEN, GOOD, Row, broken_frame, frame, model_named
+from tests.schemas.rows import ALSO, BROKEN, FAILED, GOOD, Row, broken_frame, frame, model_named
 
 NOT_NULL = [
     (model.__name__, rule.name, rule.field)
@@ -153,7 +153,7 @@ def test_problems_of_real_data_sets_pass(change: Row) -> None:
 
 
 def test_an_error_row_of_an_engine_passes() -> None:
-    change = {"response": "", "steps": [], "finish_reason": "error", "response_tokens": 0}
+    change = FAILED | {"response": "", "steps": [], "response_tokens": 0}
     schemas.validate(frame("Trajectory", change), schemas.Trajectory, file="x")
 
 
