@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
@@ -30,7 +30,6 @@ def select_mistakes(
     trajectories: pl.DataFrame,
     *,
     per_problem_max: int,
-    solved: Collection[str] = (),
     samples_per_mistake: int = 1,
 ) -> pl.DataFrame:
     """Choose wrong trajectories to reflect on, a few of each problem without an accepted one.
@@ -43,7 +42,6 @@ def select_mistakes(
         verdicts: `Verdict` rows of one or more rounds.
         trajectories: the `Trajectory` rows that they judge.
         per_problem_max: most trajectories of one problem.
-        solved: ids of further problems to leave out, such as those solved in earlier rounds.
         samples_per_mistake: how many reflections to ask for on each chosen one.
 
     Returns:
@@ -61,8 +59,8 @@ def select_mistakes(
     if per_problem_max < 1 or samples_per_mistake < 1:
         raise ParamError("reflect: per_problem_max and samples_per_mistake must be at least 1")
     # Problems without an accepted trajectory.
-    done = [*verdicts.filter("accepted")["problem_id"].unique(), *solved]
-    wrong = verdicts.filter(~pl.col("accepted") & ~pl.col("problem_id").is_in(done))
+    solved = verdicts.filter("accepted")["problem_id"].unique()
+    wrong = verdicts.filter(~pl.col("problem_id").is_in(solved.to_list()))
     texts = trajectories.select("trajectory_id", "response", "steps", "finish_reason")
     rows = wrong.join(texts, on="trajectory_id", how="left", validate="1:1")
     if lost := rows["response"].null_count():
@@ -100,7 +98,7 @@ def select_mistakes(
 
 
 def carry_mistakes(
-    before: pl.DataFrame,
+    previous_mistakes: pl.DataFrame,
     ledger: pl.DataFrame,
     verdicts: pl.DataFrame,
     trajectories: pl.DataFrame,
@@ -109,7 +107,7 @@ def carry_mistakes(
     """Return this round's mistakes, and earlier ones of open problems that it did not touch.
 
     Args:
-        before: mistakes of the round before.
+        previous_mistakes: of the round before.
         ledger: of the round before: what its reflections solved is no longer open.
         verdicts: `Verdict` rows of the round.
         trajectories: the `Trajectory` rows that they judge.
@@ -125,7 +123,7 @@ def carry_mistakes(
     touched = [*solved, *new["problem_id"].to_list()]
     unsolved = ledger.filter(pl.col("state").is_in(OPEN))["problem_id"].to_list()
     name = pl.col("problem_id")
-    return pl.concat([before.filter(name.is_in(unsolved) & ~name.is_in(touched)), new])
+    return pl.concat([previous_mistakes.filter(name.is_in(unsolved) & ~name.is_in(touched)), new])
 
 
 def limit_mistakes(mistakes: pl.DataFrame, params: Params, round_name: str) -> pl.DataFrame:

@@ -59,8 +59,16 @@ def solve(
     requests = []
     for name, sample_idx in plan:
         seed = request_seed(sampling.seed, round_name, "solve", name, sample_idx)
+        problem = known[name]
+        images = tuple(problem["image_ids"])
         requests.append(
-            solve_request(known[name], sample_idx, sampling=replace(sampling, seed=seed))
+            Request(
+                key=content_id(name, sample_idx),
+                messages=solve_messages(problem["question"], problem["choices"], len(images)),
+                image_ids=images,
+                sampling=replace(sampling, seed=seed),
+                problem_id=name,
+            )
         )
     rows = [
         trajectory_row(
@@ -82,20 +90,6 @@ def solve(
 def sampling_params(section: Sampled, seed: int) -> SamplingParams:
     """Return how a section of the parameters samples."""
     return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
-
-
-def solve_request(
-    problem: dict[str, Any], sample_idx: int = 0, *, sampling: SamplingParams
-) -> Request:
-    """Return the request to solve a `Problem` row."""
-    images = tuple(problem["image_ids"])
-    return Request(
-        key=content_id(problem["problem_id"], sample_idx),
-        messages=solve_messages(problem["question"], problem["choices"], len(images)),
-        image_ids=images,
-        sampling=sampling,
-        problem_id=problem["problem_id"],
-    )
 
 
 def trajectory_row(

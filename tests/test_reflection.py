@@ -32,38 +32,34 @@ SAMPLING = SamplingParams(temperature=0.7, top_p=0.9, max_new_tokens=64, seed=5)
 NO_FEEDBACK = {"orm_status": "unparseable", "error_step": None, "error_analysis": None}
 
 
-def select(paths, judged, **knobs):
+def select(wrong, judged, **knobs):
     return select_mistakes(
-        verdicts(*judged), trajectories(*paths), **{"per_problem_max": 1} | knobs
+        verdicts(*judged), trajectories(*wrong), **{"per_problem_max": 1} | knobs
     )
 
 
-def test_problems_with_an_accepted_path_are_left_out():
-    paths = [
+def test_problems_with_an_accepted_trajectory_are_left_out():
+    wrong = [
         trajectory(0, RIGHT),
         trajectory(0, WRONG, 1),
         trajectory(1, WRONG),
         trajectory(2, WRONG),
     ]
-    judged = [verdict(paths[0], True), *(verdict(path, False) for path in paths[1:])]
-    assert set(select(paths, judged)["problem_id"]) == {problem_id(1), problem_id(2)}
-    assert set(select(paths, judged, solved=[problem_id(2)])["problem_id"]) == {problem_id(1)}
+    judged = [verdict(wrong[0], True), *(verdict(one, False) for one in wrong[1:])]
+    assert set(select(wrong, judged)["problem_id"]) == {problem_id(1), problem_id(2)}
 
 
 @pytest.mark.parametrize(
-    ("worse", "paths_change"),
+    ("worse", "change"),
     [
         (NO_FEEDBACK, {}),
         ({"answer_state": "match", "predicted_answer": "7", "reason": "orm_wrong"}, {}),
         ({}, {"finish_reason": "length"}),
     ],
 )
-def test_the_better_mistake_is_chosen(worse, paths_change):
+def test_the_better_mistake_is_chosen(worse, change):
     for number in range(8):
-        poor, good = (
-            trajectory(number, WRONG, 0, **paths_change),
-            trajectory(number, WRONG + " So.", 1),
-        )
+        poor, good = (trajectory(number, WRONG, 0, **change), trajectory(number, WRONG + " So.", 1))
         found = select([poor, good], [verdict(poor, False, **worse), verdict(good, False)])
         assert found["parent_id"].to_list() == [good["trajectory_id"]]
 
@@ -74,21 +70,21 @@ def test_feedback_counts_before_the_answer():
     assert select([named, unnamed], judged)["parent_id"].to_list() == [named["trajectory_id"]]
 
 
-def test_one_text_is_taken_once_and_empty_paths_never():
-    paths = [
+def test_one_text_is_taken_once_and_empty_trajectories_never():
+    wrong = [
         trajectory(0, WRONG, 0),
         trajectory(0, WRONG, 1),
         trajectory(0, "", 2),
         trajectory(0, WRONG + "!", 3),
     ]
-    found = select(paths, [verdict(path, False) for path in paths], per_problem_max=5)
+    found = select(wrong, [verdict(one, False) for one in wrong], per_problem_max=5)
     assert sorted(found["response"]) == [WRONG, WRONG + "!"]
 
 
 def test_several_reflections_of_one_mistake_are_numbered():
-    paths = [trajectory(0, WRONG, 0), trajectory(0, WRONG + "!", 1), trajectory(1, WRONG)]
-    judged = [verdict(path, False) for path in paths]
-    found = select(paths, judged, per_problem_max=2, samples_per_mistake=2)
+    wrong = [trajectory(0, WRONG, 0), trajectory(0, WRONG + "!", 1), trajectory(1, WRONG)]
+    judged = [verdict(one, False) for one in wrong]
+    found = select(wrong, judged, per_problem_max=2, samples_per_mistake=2)
     assert found.height == 6
     assert found.filter(pl.col("problem_id") == problem_id(0))["sample_idx"].to_list() == [
         0,
@@ -113,20 +109,20 @@ def test_several_reflections_of_one_mistake_are_numbered():
     st.randoms(use_true_random=False),
 )
 def test_selection_is_capped_deterministic_and_only_of_unsolved_problems(drawn, most, random):
-    paths, judged = [], []
-    for place, (number, good, feedback, text) in enumerate(drawn):
-        path = trajectory(number, f"{WRONG} {text}", place)
-        paths.append(path)
-        judged.append(verdict(path, good, **({} if good or feedback else NO_FEEDBACK)))
-    found = select(paths, judged, per_problem_max=most)
+    wrong, judged = [], []
+    for index, (number, good, feedback, text) in enumerate(drawn):
+        one = trajectory(number, f"{WRONG} {text}", index)
+        wrong.append(one)
+        judged.append(verdict(one, good, **({} if good or feedback else NO_FEEDBACK)))
+    found = select(wrong, judged, per_problem_max=most)
     assert found.schema == MISTAKES
     solved = {row["problem_id"] for row in judged if row["accepted"]}
     tried = {row["problem_id"] for row in judged}
     assert set(found["problem_id"]) == tried - solved
     assert max(Counter(found["problem_id"]).values(), default=0) <= most
     random.shuffle(judged)
-    random.shuffle(paths)
-    assert select(paths, judged, per_problem_max=most).equals(found)
+    random.shuffle(wrong)
+    assert select(wrong, judged, per_problem_max=most).equals(found)
 
 
 def test_mistakes_are_carried_while_their_problem_is_open():
@@ -149,9 +145,9 @@ def test_mistakes_are_carried_while_their_problem_is_open():
 
 
 def test_the_request_serves_teacher_and_student():
-    path = trajectory(1, WRONG)
+    one = trajectory(1, WRONG)
     mistakes = select(
-        [path], [verdict(path, False, error_step=2, error_analysis="2+4 is right, 2 is not.")]
+        [one], [verdict(one, False, error_step=2, error_analysis="2+4 is right, 2 is not.")]
     )
     (request,) = reflect_requests(mistakes, problems(2), sampling=SAMPLING, round_name="r1")
     assert (request.task, request.problem_id, request.prefix) == ("reflect", problem_id(1), "")
@@ -166,15 +162,15 @@ def test_the_request_serves_teacher_and_student():
 
 
 def test_a_mistake_without_feedback_can_still_be_asked_about():
-    path = trajectory(1, WRONG)
-    mistakes = select([path], [verdict(path, False, **NO_FEEDBACK)])
+    one = trajectory(1, WRONG)
+    mistakes = select([one], [verdict(one, False, **NO_FEEDBACK)])
     (request,) = reflect_requests(mistakes, problems(2), sampling=SAMPLING, round_name="r1")
     assert request.context["error_step"] is None
 
 
 def test_reflections_become_trajectories():
-    paths = [trajectory(0, WRONG), trajectory(1, WRONG)]
-    mistakes = select(paths, [verdict(path, False) for path in paths])
+    wrong = [trajectory(0, WRONG), trajectory(1, WRONG)]
+    mistakes = select(wrong, [verdict(one, False) for one in wrong])
     rows = reflect(Scripted(says(RIGHT)), problems(2), mistakes, sampling=SAMPLING, round_name="r2")
     Trajectory.validate(rows)
     assert rows.schema == TRAJECTORY
@@ -193,8 +189,8 @@ def test_reflections_become_trajectories():
 
 
 def test_an_engine_that_fails_leaves_an_error_row():
-    path = trajectory(0, WRONG)
-    mistakes = select([path], [verdict(path, False)])
+    one = trajectory(0, WRONG)
+    mistakes = select([one], [verdict(one, False)])
     rows = reflect(
         Scripted(says("", "error")), problems(1), mistakes, sampling=SAMPLING, round_name="r1"
     )
@@ -209,12 +205,12 @@ def test_no_mistakes_ask_for_nothing():
 
 
 def test_bad_input_is_named():
-    path = trajectory(0, WRONG)
+    one = trajectory(0, WRONG)
     with pytest.raises(ParamError, match="per_problem_max"):
-        select([path], [verdict(path, False)], per_problem_max=0)
+        select([one], [verdict(one, False)], per_problem_max=0)
     with pytest.raises(DataError, match="have no trajectory"):
-        select([], [verdict(path, False)])
+        select([], [verdict(one, False)])
     with pytest.raises(DataError, match=problem_id(0)):
         reflect_requests(
-            select([path], [verdict(path, False)]), problems(0), sampling=SAMPLING, round_name="r1"
+            select([one], [verdict(one, False)]), problems(0), sampling=SAMPLING, round_name="r1"
         )

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, ids, tables, images, journal, progress, steps, prompts and params."""
+"""What all packages use: errors, ids, tables, images, journal, progress, steps, parameters."""

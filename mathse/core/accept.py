@@ -1,6 +1,6 @@
 """Which code of a finished stage has changed since it ran, and how to keep its results.
 
-`dvc.lock` holds the hash of the fingerprint that a stage ran with. The fingerprint itself is found
+`dvc.lock` has the hash of the fingerprint that a stage ran with. The fingerprint itself is found
 by that hash in `.mathse/code`, where the stage `code` keeps it, or else in the last commit.
 """
 
@@ -66,14 +66,14 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     code = CodeBase(layout.folder)
     lines = []
     for name, stage in stages.items():
-        own = f"code/{_module(stage).removeprefix('stages.')}.json"
+        its_code = f"code/{_module(stage).removeprefix('stages.')}.json"
         changed = [
             path
             for entry in status.get(name, [])
             for paths in (entry.values() if isinstance(entry, dict) else [[entry]])
             for path in paths
         ]
-        if other := sorted({*changed} - {own}):
+        if other := sorted({*changed} - {its_code}):
             raise ParamError(
                 f"{name} is not accepted: not its code alone has changed, but {', '.join(other)}.\n"
                 f"  fix: dvc repro {name}"

@@ -1,4 +1,4 @@
-"""Errors meant for the person who reads them: what is wrong, where, by which rule, and what to do."""
+"""Errors for people: what is wrong, in which file and row, by which rule, and what to do."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def folder_digest(path: str | Path) -> str:
 
 
 def _canonical(part: object) -> object:
-    """Turn a value into plain JSON in which every object is a tag, so that no two values collide."""
+    """Return plain JSON in which every object is a tag, so that no two values collide."""
     if part is None or isinstance(part, bool | int | str):
         return part
     if isinstance(part, float):

@@ -1,4 +1,4 @@
-"""Image bytes in Parquet shards, once each, and a store that reads them lazily with bounded memory."""
+"""Image bytes in Parquet shards, once each; a store reads them lazily with bounded memory."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 
 class ImageStore:
     """Fetch image bytes by id from the shards of a folder.
 
-    Only the ids are held in memory, and the blocks read last, up to `cache_bytes` of image bytes.
-    Threads may share a store. A store that is sent to another process is opened there anew (polars
-    does not survive a fork).
+    In memory are the ids, and the blocks read last, up to `cache_bytes` of image bytes. Threads may
+    share a store. A store that is sent to another process is opened again there (polars does not
+    survive a fork).
 
     Args:
         folder: a folder that `write_images` wrote.
         cache_bytes: how many bytes of images to keep.
 
     Raises:
-        DataError: if the folder holds no shards or a shard is damaged.
+        DataError: if the folder has no shards or a shard is damaged.
     """
 
     def __init__(self, folder: str | Path, *, cache_bytes: int = CACHE_BYTES) -> None:
@@ -71,12 +71,12 @@ class ImageStore:
         self._files = table_files(self.folder)
         self._cache_bytes = cache_bytes
         self._blocks: OrderedDict[tuple[int, int], dict[str, bytes]] = OrderedDict()
-        self._held_bytes = 0
+        self._cached_bytes = 0
         self._lock = threading.Lock()
-        self._places: dict[str, tuple[int, int]] = {}
+        self._block_of: dict[str, tuple[int, int]] = {}
         for number, file in enumerate(self._files):
             ids = _collect(file, pl.scan_parquet(file).select("image_id"))["image_id"]
-            self._places |= {
+            self._block_of |= {
                 image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)
             }
 
@@ -86,15 +86,7 @@ class ImageStore:
 
     def __len__(self) -> int:
         """Return the number of images."""
-        return len(self._places)
-
-    def __contains__(self, image_id: object) -> bool:
-        """Tell whether the store has this image."""
-        return image_id in self._places
-
-    def ids(self) -> list[str]:
-        """Return all image ids in the order of the shards."""
-        return list(self._places)
+        return len(self._block_of)
 
     def get(self, image_id: str) -> bytes:
         """Return an image's bytes.
@@ -102,8 +94,8 @@ class ImageStore:
         Raises:
             DataError: if there is no such image or its shard cannot be read.
         """
-        place = self._places.get(image_id)
-        if place is None:
+        block = self._block_of.get(image_id)
+        if block is None:
             raise DataError(
                 f"There is no image {image_id} among the {len(self)} images here.",
                 file=self.folder,
@@ -111,26 +103,22 @@ class ImageStore:
                 fix="run the problems stage again: it writes problems and images together",
             )
         with self._lock:
-            if place not in self._blocks:
-                self._hold(place)
-            self._blocks.move_to_end(place)
-            return self._blocks[place][image_id]
+            if block not in self._blocks:
+                self._load(block)
+            self._blocks.move_to_end(block)
+            return self._blocks[block][image_id]
 
-    def _hold(self, place: tuple[int, int]) -> None:
+    def _load(self, block: tuple[int, int]) -> None:
         """Read one block and drop those used longest ago until the rest fits."""
-        number, block = place
+        number, start = block[0], block[1] * ROWS_PER_BLOCK
         file = self._files[number]
-        rows = (
-            pl.scan_parquet(file)
-            .select("image_id", "bytes")
-            .slice(block * ROWS_PER_BLOCK, ROWS_PER_BLOCK)
-        )
+        rows = pl.scan_parquet(file).select("image_id", "bytes").slice(start, ROWS_PER_BLOCK)
         images = dict(_collect(file, rows).iter_rows())
-        self._blocks[place] = images
-        self._held_bytes += _size(images)
-        while self._held_bytes > self._cache_bytes and len(self._blocks) > 1:
+        self._blocks[block] = images
+        self._cached_bytes += _size(images)
+        while self._cached_bytes > self._cache_bytes and len(self._blocks) > 1:
             _, dropped = self._blocks.popitem(last=False)
-            self._held_bytes -= _size(dropped)
+            self._cached_bytes -= _size(dropped)
 
 
 def _size(images: dict[str, bytes]) -> int:

@@ -1,4 +1,4 @@
-"""Every path of the project, in one place: stages, reports and tests ask a `Layout` for them.
+"""Every path of the project, for stages, reports and tests.
 
 Where the environment variable MATHSE_LAYOUT_LOG names a file, each path that is asked for is
 written there as one line: the command, a tab, the path. A test compares these with `dvc.yaml`.
@@ -61,7 +61,7 @@ class DistillLayout(_Folder):
 
 
 class OrmLayout(_Folder):
-    """The files of the ORM: what it learns from, the model, what it says of the test rows."""
+    """The files of the ORM: what it learns from, the model, its judgements of the test rows."""
 
     trajectories = _Path("data", "trajectories.parquet")
     rows = _Path("data", "rows.parquet")

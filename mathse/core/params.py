@@ -34,7 +34,7 @@ class Table(Section):
 
 
 class Problems(Section):
-    """Where problems come from: drawn figures by split, or imported tables."""
+    """Where problems come from: generated figures by split, or imported tables."""
 
     source: Literal["figures", "tables"]
     figures: dict[str, int]
@@ -67,7 +67,7 @@ class Model(Section):
 
 
 class Sampled(Section):
-    """How paths are sampled."""
+    """How trajectories are sampled."""
 
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
@@ -75,14 +75,14 @@ class Sampled(Section):
 
 
 class Distill(Section):
-    """The teacher's paths that r0 learns from."""
+    """The teacher's trajectories that r0 learns from."""
 
     teacher: str
     problems: int = Field(ge=1)
 
 
 class OrmData(Sampled):
-    """The paths that the ORM learns from."""
+    """The trajectories that the ORM learns from."""
 
     samples: int = Field(ge=1)
     max_train: int = Field(ge=2)
@@ -132,7 +132,7 @@ class TrainOrm(Training):
 
 
 class Generate(Sampled):
-    """The student's paths on D_remain."""
+    """The student's trajectories on D_remain."""
 
     enabled: bool
     samples: int = Field(ge=1)
@@ -141,7 +141,7 @@ class Generate(Sampled):
 
 
 class Score(Section):
-    """How paths are judged and accepted."""
+    """How trajectories are judged and accepted."""
 
     accept: Literal["answer", "orm", "both"]
     min_p_correct: float = Field(ge=0, le=1)
@@ -149,7 +149,7 @@ class Score(Section):
 
 
 class Reflect(Sampled):
-    """Reflection on wrong paths."""
+    """Reflection on wrong trajectories."""
 
     enabled: bool
     teacher: str
@@ -219,12 +219,12 @@ class Params(Section):
             if settings.prev != "r0" and settings.prev not in rounds:
                 raise ValueError(f"round {name} follows {settings.prev}, which does not exist")
         for name in rounds:
-            seen, at = {name}, rounds[name].prev
-            while at != "r0":
-                if at in seen:
+            seen, previous = {name}, rounds[name].prev
+            while previous != "r0":
+                if previous in seen:
                     raise ValueError(f"round {name} follows itself")
-                seen.add(at)
-                at = rounds[at].prev
+                seen.add(previous)
+                previous = rounds[previous].prev
         return rounds
 
     @model_validator(mode="after")
@@ -248,10 +248,12 @@ class Params(Section):
         return self
 
     def _contradictions(self) -> Iterator[str]:
-        """Yield what two sections say against each other, with both keys."""
+        """Yield what in two sections excludes each other, with both keys."""
         problems, form = self.problems, self.train_orm.form
         if self.orm_data.annotator == "answer" and form != "binary":
-            yield f"orm_data.annotator: answer names no steps, and train_orm.form: {form} needs them"
+            needed = f"train_orm.form: {form} needs them"
+            yield f"orm_data.annotator: answer names no steps, and {needed}"
+        # The source of the problems, and what depends on it.
         if problems.source == "tables":
             roles = {
                 "distill.teacher": self.distill.teacher,
@@ -269,6 +271,7 @@ class Params(Section):
         for split in sorted(set(self.eval.splits) - splits):
             where = "tables" if problems.source == "tables" else "figures"
             yield f"eval.splits: problems.{where} fill no evaluation split {split}"
+        # The batch sizes of each training.
         sections: list[tuple[str, Training]] = [
             ("train_orm", self.train_orm),
             ("finetune", self.finetune),

@@ -53,9 +53,8 @@ def worker_pool(
 def _start(
     levels: dict[str, int], prepare: Callable[..., None] | None, given: tuple[Any, ...]
 ) -> None:
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = (
-        "1"  # before any library that counts cores
-    )
+    # Before any library that counts cores is imported.
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     for name, level in levels.items():

@@ -17,7 +17,7 @@ LINE_EVERY_S = 10.0
 
 
 class Progress:
-    """Count items and tell stderr how it goes. Use as a context manager.
+    """Count items and report progress on stderr. Use as a context manager.
 
     Args:
         total: how many items there are.
@@ -88,7 +88,7 @@ class Progress:
 
 
 def track(iterable: Iterable[T], *, total: int, label: str, unit: str = "items") -> Iterator[T]:
-    """Yield the items and report progress: a bar on a terminal, else a line every 10 s and one at the end.
+    """Yield the items and report progress: a bar on a terminal, else a line now and then.
 
     Args:
         iterable: the items.

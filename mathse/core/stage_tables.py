@@ -15,14 +15,14 @@ from mathse.core.tables import read_table, write_table
 
 
 def read(path: Path, table: type[schemas.Table]) -> pl.DataFrame:
-    """Read a table and hold it to its contract."""
+    """Read a table and check it by its contract."""
     return schemas.validate(read_table(path), table, file=str(path))
 
 
 def write(
     rows: pl.DataFrame, path: Path, table: type[schemas.Table], *, sort_by: Sequence[str]
 ) -> pl.DataFrame:
-    """Hold a table to its contract and write it, sorted; returns it as written."""
+    """Check a table by its contract and write it, sorted; return it as written."""
     types = schemas.column_types(table)
     shaped = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items()).sort(*sort_by)
     schemas.validate(shaped, table, file=str(path))

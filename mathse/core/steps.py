@@ -33,7 +33,7 @@ def split_steps(response: str) -> list[str]:
 def step_tokens(step: str) -> list[str]:
     """Return the tokens of a step: numbers with the sign before them, letters and words.
 
-    The step's own number, punctuation and words that say little (the, is, and) are left out: `2.
+    The step's own number, punctuation and stop words (the, is, and) are left out: `2.
     12+5=17.` is 12, +5 and =17.
     """
     found = _TOKEN.findall(_NUMBERED.sub("", step))

@@ -31,7 +31,7 @@ def read_table(path: str | Path) -> pl.DataFrame:
             f"The shards of this table do not fit together: {error}",
             file=path,
             rule="all shards have the same columns",
-            fix="write the whole folder anew with the stage that makes it",
+            fix="write the whole folder again with the stage that makes it",
         ) from error
 
 
@@ -47,7 +47,7 @@ def table_files(path: str | Path) -> list[Path]:
         if files:
             return files
         raise DataError(
-            "This folder holds no .parquet files.", file=path, fix="run the stage that writes it"
+            "This folder has no .parquet files.", file=path, fix="run the stage that writes it"
         )
     if not path.is_file():
         fix = "run the stage that writes it, or check the path"

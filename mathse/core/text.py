@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 
-_KEPT = frozenset("\n\t")
-
 
 def printable(text: str) -> str:
     r"""Return text with each character that is not seen or steers a terminal as a visible escape.
@@ -25,7 +23,7 @@ def one_line(text: str) -> str:
 
 
 def _is_visible(char: str) -> bool:
-    return char.isprintable() or char in _KEPT or unicodedata.category(char) == "Zs"
+    return char.isprintable() or char in "\n\t" or unicodedata.category(char) == "Zs"
 
 
 def _escape(char: str) -> str:

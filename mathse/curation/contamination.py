@@ -66,14 +66,15 @@ def find_matches(
     Raises:
         DataError: if an image does not decode.
     """
-    held_out = sorted(set(evaluated))
     rows = _with_keys(problems, settings.numbers_min)
+    # Trigrams of each different question, and their weights over all.
     wordings = rows.select("question_id", "question", "numbers").unique().sort("question_id")
     trigrams = [char_trigrams(question) for question in wordings["question"]]
     weights = idf_weights(trigrams)
     signatures: dict[str, ImageSignature] = {}
     found = []
-    for splits, others in ((("train", "orm"), held_out), (("orm",), ["orm_test"])):
+    # Candidates by text or by picture, then the rules.
+    for splits, others in ((("train", "orm"), sorted(set(evaluated))), (("orm",), ["orm_test"])):
         in_others = pl.col("split").is_in(others)
         left = rows.filter(pl.col("split").is_in(splits) & ~in_others).with_row_index("left")
         right = rows.filter(in_others).with_row_index("right")

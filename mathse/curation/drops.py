@@ -30,6 +30,6 @@ class Drops:
 
 
 def count_dropped(dropped: pl.DataFrame, reasons: Sequence[str] = ()) -> dict[str, int]:
-    """Count the dropped rows by reason; the given reasons come first, even if they are not there."""
+    """Count the dropped rows by reason; the given reasons come first, zeros included."""
     found = dropped.group_by("reason").len().sort("reason").iter_rows()
     return dict.fromkeys(reasons, 0) | dict(found)

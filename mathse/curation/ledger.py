@@ -79,7 +79,7 @@ def next_ledger(
     """Return the ledger after a round.
 
     An open problem becomes accepted if a trajectory of the student was accepted, else reflected if
-    a reflection was, else hard if any was judged, else it stays as it was. A reflected problem that
+    a reflection was, else hard if any was judged, else its state stays. A reflected problem that
     the student solves becomes accepted. No solved problem is ever open again.
 
     Args:
@@ -100,6 +100,7 @@ def next_ledger(
         raise ParamError(
             f"The ledger of {round_name} cannot follow itself; give the previous round"
         )
+    # How many were judged and accepted, of each problem.
     student = _count(verdicts, "tried", "solved")
     reflected = _count(reflection_verdicts, "reflections", "repaired")
     _check_known(previous, student, "student trajectories")
@@ -109,6 +110,7 @@ def next_ledger(
     rows = rows.join(reflected, on="problem_id", how="left").with_columns(
         pl.col(counts).fill_null(0)
     )
+    # The new state, by the first case that applies.
     is_open = pl.col("state").is_in(OPEN)
     state = (
         pl.when((is_open | (pl.col("state") == "reflected")) & (pl.col("solved") > 0))

@@ -11,7 +11,7 @@ from mathse.curation.ledger import OPEN
 
 
 def plan_samples(ledger: pl.DataFrame, *, samples: int, hard_samples: int) -> pl.DataFrame:
-    """Plan the samples of a round on D_remain; hard problems may get more, for they are solved least.
+    """Plan the samples of a round on D_remain; hard problems may get more.
 
     Args:
         ledger: of the previous round.

@@ -58,7 +58,7 @@ def merge_rows(
 
     Source:
         arXiv 2511.06805, Eq. (2): D_next = R_correct ∪ R_reflected. Deduplication and the cap are
-        ours.
+        additions.
     """
     if max_per_problem < 1:
         raise ParamError(f"merge.max_per_problem must be at least 1, not {max_per_problem}")

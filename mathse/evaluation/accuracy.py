@@ -35,7 +35,7 @@ def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
 
 
 def share_with_interval(hits: int, n: int) -> dict[str, float | int | None]:
-    """Return value (None for n = 0), n and the bounds of the 95% interval, ready for a metrics file."""
+    """Return value (None for n = 0), n, and low and high of the 95% interval."""
     low, high = wilson(hits, n)
     return {"value": hits / n if n else None, "n": n, "low": low, "high": high}
 

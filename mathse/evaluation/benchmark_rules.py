@@ -202,7 +202,7 @@ def _rule(row: Row) -> tuple[str | None, str | None, list[str], int | None]:
 
 
 def _shown_choices(choices: list[str], meta: Row) -> list[str]:
-    """Return the texts of the choices in the picture, if `meta` has one for each; else the choices."""
+    """Return the choices' texts in the picture, if `meta` has one for each; else the choices."""
     shown = [str(text).strip() for text in meta.get("choices") or []]
     whole = len(shown) == len(choices) and len(set(shown)) == len(shown) and all(shown)
     return shown if whole else choices
@@ -245,7 +245,8 @@ def _meta(row: Row) -> dict[str, Any]:
         meta = None
     if not isinstance(meta, dict):
         raise DataError(
-            f"The meta of problem {row['problem_id']} of {row['source']} is no JSON object: {row['meta']!r:.80}",
+            f"The meta of problem {row['problem_id']} of {row['source']} is no JSON object: "
+            f"{row['meta']!r:.80}",
             rule="meta is a JSON object",
             fix="import the benchmark again",
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -38,10 +38,6 @@ class Comparison:
     low: float
     high: float
     p_value: float
-
-    def as_dict(self) -> dict[str, float | int]:
-        """Return plain values for a metrics file."""
-        return asdict(self)
 
 
 def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import polars as pl
@@ -38,14 +39,14 @@ def round_metrics(
         sources = _by_source(benchmarks.filter(split=split))
         if previous is not None:
             before, after = previous.filter(split=split), graded.filter(split=split)
-            details[f"{split}_gain"] = compare(before, after, seed=seed).as_dict()
+            details[f"{split}_gain"] = asdict(compare(before, after, seed=seed))
             shown[split]["change"] = details[f"{split}_gain"]["difference"]
             for source, metrics in sources.items():
                 of_source = problems.filter(source=source)
                 pair = [
                     rows.join(of_source, on="problem_id", how="semi") for rows in (before, after)
                 ]
-                metrics["gain"] = compare(*pair, seed=seed).as_dict()
+                metrics["gain"] = asdict(compare(*pair, seed=seed))
         if sources:
             details[split]["sources"] = sources
     return shown, details

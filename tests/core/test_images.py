@@ -23,9 +23,11 @@ def test_every_image_comes_back(tmp_path: Path) -> None:
     write_images(df, tmp_path, rows_per_shard=70)
     assert len(list(tmp_path.glob("*.parquet"))) == 3
     store = ImageStore(tmp_path)
-    assert len(store) == 150 and store.ids() == sorted(df["image_id"])
+    assert len(store) == 150 and read_table(tmp_path)["image_id"].to_list() == sorted(
+        df["image_id"]
+    )
     for image_id, data in df.iter_rows():
-        assert image_id in store and store.get(image_id) == data
+        assert store.get(image_id) == data
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:
@@ -37,9 +39,9 @@ def test_memory_stays_bounded(tmp_path: Path) -> None:
     for _ in range(2):
         for image_id, data in df.iter_rows():
             assert store.get(image_id) == data
-            held = sum(len(data) for block in store._blocks.values() for data in block.values())
-            assert held == store._held_bytes
-            most = max(most, held)
+            size = sum(len(data) for block in store._blocks.values() for data in block.values())
+            assert size == store._cached_bytes
+            most = max(most, size)
     assert 0 < most <= 2 * block_bytes
 
 
@@ -66,7 +68,7 @@ def test_shards_of_an_earlier_run_go(tmp_path: Path) -> None:
 
 def test_no_images_make_an_empty_store(tmp_path: Path) -> None:
     write_images(pictures(0), tmp_path)
-    assert ImageStore(tmp_path).ids() == []
+    assert len(ImageStore(tmp_path)) == 0
     assert read_table(tmp_path).columns == ["image_id", "bytes"]
 
 

@@ -56,23 +56,23 @@ if __name__ == "__main__":
 """
 
 
-def stay(told: Path) -> None:
-    told.with_suffix(".part").write_text(str(os.getpid()))
-    told.with_suffix(".part").rename(told)
+def stay(file: Path) -> None:
+    file.with_suffix(".part").write_text(str(os.getpid()))
+    file.with_suffix(".part").rename(file)
     time.sleep(600)
 
 
 def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
-    told = tmp_path / "pid"
+    file = tmp_path / "pid"
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(told)],
+        [sys.executable, "-c", PARENT, str(file)],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    while not told.exists():
+    while not file.exists():
         assert parent.poll() is None
         time.sleep(0.02)
-    worker = int(told.read_text())
+    worker = int(file.read_text())
     os.kill(worker, 0)  # it is there
     parent.send_signal(signal.SIGKILL)
     parent.wait()

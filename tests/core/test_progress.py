@@ -19,15 +19,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def test_lines_come_seldom_and_at_the_end(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     seen = []
-    for item in track(range(60), total=60, label="score r1", unit="paths"):
+    for item in track(range(60), total=60, label="score r1", unit="texts"):
         seen.append(item)
         clock.now_s += 0.5
     out, err = capsys.readouterr()
     assert seen == list(range(60)) and out == ""
     assert err.splitlines() == [
-        "score r1: 20/60 paths, 2.0/s, 0:20 left",
-        "score r1: 40/60 paths, 2.0/s, 0:10 left",
-        "score r1: 60/60 paths, 2.0/s, took 0:30",
+        "score r1: 20/60 texts, 2.0/s, 0:20 left",
+        "score r1: 40/60 texts, 2.0/s, 0:10 left",
+        "score r1: 60/60 texts, 2.0/s, took 0:30",
     ]
 
 

@@ -47,7 +47,7 @@ def test_a_comparison_ends_at_the_first_difference() -> None:
 
 
 @given(st.text(), st.text())
-def test_a_check_is_read_back_and_told_by_its_pairs(right: str, other: str) -> None:
+def test_a_check_is_read_back_and_judged_by_its_pairs(right: str, other: str) -> None:
     for shown in (right, other):
         check = render_step_diff(7, right, shown)
         assert parse_step_diff(check) == diff_steps(right, shown)

@@ -116,7 +116,7 @@ def test_missing_and_damaged_tables_are_named(tmp_path: Path) -> None:
         DataError, match=r"no such table(.|\n)*gone.parquet(.|\n)*fix: run the stage"
     ):
         read_table(tmp_path / "gone.parquet")
-    with pytest.raises(DataError, match="holds no .parquet"):
+    with pytest.raises(DataError, match="has no .parquet"):
         read_table(tmp_path)
     write_table(sample(), tmp_path / "cut.parquet", sort_by=["key"])
     whole = (tmp_path / "cut.parquet").read_bytes()

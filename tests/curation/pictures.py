@@ -96,9 +96,9 @@ def triangle(
 def bars(heights: tuple[int, ...] = (40, 90, 60, 120)) -> bytes:
     image = Image.new("RGB", (300, 200), (250, 250, 245))
     draw = ImageDraw.Draw(image)
-    for place, height in enumerate(heights):
-        left = 30 + place * 65
-        draw.rectangle([left, 180 - height, left + 40, 180], fill=(40, 90 + 30 * place, 200))
+    for index, height in enumerate(heights):
+        left = 30 + index * 65
+        draw.rectangle([left, 180 - height, left + 40, 180], fill=(40, 90 + 30 * index, 200))
         draw.text((left + 8, 165 - height), str(height), fill="black", font_size=14)
     draw.line([(20, 180), (290, 180)], fill="black", width=2)
     return png(image)

@@ -6,7 +6,7 @@ N problems of MATH-Vision and N of TabMWP's test split are held out. Among as ma
 which are trained on, copies of the held-out ones are planted: with the picture changed, with the
 wording changed by rules too, without picture, and copies whose numbers were changed, which are
 other problems and must not be listed. Rewordings by people or models are not covered, nor figures
-drawn anew.
+drawn again.
 """
 
 from __future__ import annotations
@@ -88,18 +88,18 @@ def real_problems(folder: Path, split: str | None, seed: int) -> list[dict[str, 
 def plant(data: Path, count: int, *, seed: int = 0) -> Planted:
     """Split `count` problems of each data set; plant copies of the evaluated ones in train."""
     vision = real_problems(data / "math-v", None, seed)
-    held_out = [*vision[:count], *real_problems(data / "tabmwp", "test", seed)[:count]]
+    evaluated = [*vision[:count], *real_problems(data / "tabmwp", "test", seed)[:count]]
     others = [*vision[count : 2 * count], *real_problems(data / "tabmwp", "dev", seed)[:count]]
     world = Planted()
     for row in others:
         world.kinds[world.add("train", row["question"], row, row["picture"])] = ("other", "")
     changes = list(CHANGES.items())
-    for place, row in enumerate(held_out):
+    for index, row in enumerate(evaluated):
         original = world.add("eval", row["question"], row, row["picture"])
-        name, change = changes[place % len(changes)]
+        name, change = changes[index % len(changes)]
         words, changed = (
-            reworded(row["question"], place),
-            with_other_numbers(row["question"], place),
+            reworded(row["question"], index),
+            with_other_numbers(row["question"], index),
         )
         copies = {f"picture: {name}": (row["question"], change(row["picture"]))}
         copies["picture and wording"] = (words, change(row["picture"]))
@@ -107,8 +107,8 @@ def plant(data: Path, count: int, *, seed: int = 0) -> Planted:
             copies["wording, no picture"] = (words, None)
         if changed is not None:
             copies["other numbers"] = (
-                reworded(changed, place),
-                None if place % 2 else row["picture"],
+                reworded(changed, index),
+                None if index % 2 else row["picture"],
             )
         for kind, (question, picture) in copies.items():
             world.kinds[world.add("train", question, row, picture)] = (kind, original)
@@ -124,9 +124,9 @@ def measure(world: Planted) -> dict[str, tuple[int, int]]:
     rows = pl.DataFrame(world.rows, schema=SCHEMA)
     matches = find_matches(rows, world.images.__getitem__, settings, evaluated=["eval"])
     listed: Counter[str] = Counter()
-    for ours, theirs in matches.select("problem_id", "other_id").rows():
-        kind, original = world.kinds[ours]
-        listed[kind if original in ("", theirs) else "wrong pair"] += 1
+    for trained, evaluated in matches.select("problem_id", "other_id").rows():
+        kind, original = world.kinds[trained]
+        listed[kind if original in ("", evaluated) else "wrong pair"] += 1
     total = Counter(kind for kind, _ in world.kinds.values())
     return {kind: (listed[kind], total[kind]) for kind in sorted({*total, *listed})}
 

@@ -26,10 +26,10 @@ THIRD = " Thus we are done."
 
 
 def merge(
-    paths: list[tuple[dict[str, Any], bool]], *, most: int = 3, **limits: Any
+    solutions: list[tuple[dict[str, Any], bool]], *, most: int = 3, **limits: Any
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    judged = verdicts(*(verdict(path, good) for path, good in paths))
-    rows = trajectories(*(path for path, _ in paths))
+    judged = verdicts(*(verdict(solution, good) for solution, good in solutions))
+    rows = trajectories(*(solution for solution, _ in solutions))
     train, dropped = merge_rows(
         None, rows, judged, round_name="r1", max_per_problem=most, balance=Balance(**limits)
     )
@@ -37,10 +37,10 @@ def merge(
 
 
 def solved(number: int, right: int, wrong: int) -> list[tuple[dict[str, Any], bool]]:
-    """Return paths of a problem: so many different right ones, so many wrong ones."""
+    """Return solutions of a problem: so many different right ones, so many wrong ones."""
     texts = [(RIGHT + end, True) for end in ("", OTHER, THIRD)[:right]]
-    texts += [(f"{WRONG} {place}", False) for place in range(wrong)]
-    return [(trajectory(number, text, place), good) for place, (text, good) in enumerate(texts)]
+    texts += [(f"{WRONG} {index}", False) for index in range(wrong)]
+    return [(trajectory(number, text, index), good) for index, (text, good) in enumerate(texts)]
 
 
 def kept(train: pl.DataFrame) -> dict[str, int]:
@@ -48,8 +48,8 @@ def kept(train: pl.DataFrame) -> dict[str, int]:
 
 
 def test_problems_that_are_always_solved_give_fewer_rows_and_hard_ones_more() -> None:
-    paths = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 3, 12)]
-    train, dropped, judged = merge(paths, most=2, easy_max=1, hard_max=3)
+    solutions = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 3, 12)]
+    train, dropped, judged = merge(solutions, most=2, easy_max=1, hard_max=3)
     assert kept(train) == {problem_id(0): 1, problem_id(1): 2, problem_id(2): 3}
     assert {reason: count for reason, count in count_dropped(dropped).items() if count} == {
         "over_cap": 2,
@@ -59,11 +59,11 @@ def test_problems_that_are_always_solved_give_fewer_rows_and_hard_ones_more() ->
 
 
 def test_hard_problems_get_their_share_and_every_solved_problem_keeps_a_row() -> None:
-    paths = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 2, 12)]
-    train, dropped, _ = merge(paths, hard_share=0.4)
+    solutions = [*solved(0, 3, 0), *solved(1, 3, 3), *solved(2, 2, 12)]
+    train, dropped, _ = merge(solutions, hard_share=0.4)
     assert kept(train) == {problem_id(0): 1, problem_id(1): 2, problem_id(2): 2}
     assert set(dropped["reason"]) == {"over_budget"}
-    most, _, _ = merge(paths, hard_share=0.9)
+    most, _, _ = merge(solutions, hard_share=0.9)
     assert kept(most) == {problem_id(0): 1, problem_id(1): 1, problem_id(2): 2}
 
 
@@ -92,19 +92,19 @@ def test_the_defaults_limit_nothing() -> None:
     assert train.height == 6 and dropped.is_empty()
 
 
-def test_paths_that_say_the_same_in_nearly_the_same_words_are_kept_once() -> None:
+def test_solutions_with_nearly_the_same_words_are_kept_once() -> None:
     long = (
         "First we read the bar and see that it shows 3. Then we add 3+4=7. "
         "The answer to this problem is 7."
     )
-    paths = [
+    solutions = [
         long,
         long.replace("Then", "Now"),
         long.replace("3+4=7", "4+3=7"),
         long.replace("3", "2"),
         RIGHT,
     ]
-    rows = [(trajectory(0, text, place), True) for place, text in enumerate(paths)]
+    rows = [(trajectory(0, text, index), True) for index, text in enumerate(solutions)]
     train, dropped, _ = merge(rows, most=9, jaccard_min=0.7)
     assert dropped["reason"].to_list() == ["near_identical"] * 2
     assert {long.replace("3", "2"), RIGHT} < set(train["response"])

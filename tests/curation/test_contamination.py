@@ -91,9 +91,9 @@ class World:
 )
 def test_the_same_question_without_a_picture_is_a_match(question: str) -> None:
     world = World()
-    held_out = world.add("eval", QUESTION)
-    ours = world.add("train", question)
-    assert world.rules() == [(ours, held_out, "text")]
+    evaluated = world.add("eval", QUESTION)
+    trained = world.add("train", question)
+    assert world.rules() == [(trained, evaluated, "text")]
 
 
 def test_a_reworded_question_with_other_numbers_is_another_problem() -> None:
@@ -106,12 +106,12 @@ def test_a_reworded_question_with_other_numbers_is_another_problem() -> None:
 
 def test_both_sides_and_the_scores_are_listed() -> None:
     world = World()
-    held_out = world.add("eval_hard", REWORDED, "14")
-    ours = world.add("train", QUESTION, "fourteen")
+    evaluated = world.add("eval_hard", REWORDED, "14")
+    trained = world.add("train", QUESTION, "fourteen")
     row = world.matches().row(0, named=True)
     assert (row["problem_id"], row["other_id"], row["split"], row["other_split"]) == (
-        ours,
-        held_out,
+        trained,
+        evaluated,
         "train",
         "eval_hard",
     )
@@ -126,17 +126,19 @@ def test_both_sides_and_the_scores_are_listed() -> None:
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_changed_copy_of_the_picture_with_a_reworded_question(change: Any) -> None:
     world = World()
-    held_out = world.add("eval", "What is the size of the angle with the mark?", "57", triangle())
-    ours = world.add("train", "Find the size of the angle with a mark.", "57", change(triangle()))
-    assert world.rules() == [(ours, held_out, "text_and_picture")]
+    evaluated = world.add("eval", "What is the size of the angle with the mark?", "57", triangle())
+    trained = world.add(
+        "train", "Find the size of the angle with a mark.", "57", change(triangle())
+    )
+    assert world.rules() == [(trained, evaluated, "text_and_picture")]
 
 
 def test_the_same_picture_and_answer_are_enough_whatever_the_words() -> None:
     world = World()
-    held_out = world.add("eval", "How much is the tallest one worth?", "120", bars())
-    ours = world.add("train", "最高的柱子是多少?", "120", CHANGES["JPEG 60"](bars()))
+    evaluated = world.add("eval", "How much is the tallest one worth?", "120", bars())
+    trained = world.add("train", "最高的柱子是多少?", "120", CHANGES["JPEG 60"](bars()))
     world.add("train", "Name the smallest value.", "40", CHANGES["JPEG 60"](bars()))
-    assert world.rules() == [(ours, held_out, "picture_and_answer")]
+    assert world.rules() == [(trained, evaluated, "picture_and_answer")]
 
 
 def test_a_stock_question_over_another_picture_is_another_problem() -> None:
@@ -149,12 +151,12 @@ def test_a_stock_question_over_another_picture_is_another_problem() -> None:
     assert world.rules() == []
 
 
-def test_a_figure_drawn_anew_is_found_by_enough_numbers_and_the_answer() -> None:
+def test_a_figure_drawn_again_is_found_by_enough_numbers_and_the_answer() -> None:
     world = World()
-    held_out = world.add("eval", QUESTION, "14", triangle())
-    ours = world.add("train", REWORDED, "14", bars())
+    evaluated = world.add("eval", QUESTION, "14", triangle())
+    trained = world.add("train", REWORDED, "14", bars())
     world.add("train", REWORDED, "15", bars())
-    assert world.rules() == [(ours, held_out, "text_and_answer")]
+    assert world.rules() == [(trained, evaluated, "text_and_answer")]
     assert world.rules(numbers_min=4) == []
 
 
@@ -172,7 +174,7 @@ def test_what_is_kept_from_what() -> None:
         ("orm", "eval_hard"),
         ("orm", "orm_test"),
     ]
-    assert found == {(names[ours], names[theirs]) for ours, theirs in pairs}
+    assert found == {(names[trained], names[theirs]) for trained, theirs in pairs}
     assert contaminated_problems(world.matches(), "train") == [names["train"]]
 
 
@@ -207,11 +209,14 @@ def test_answers_are_compared_by_what_they_say() -> None:
 
 
 def test_candidates_share_their_numbers_and_most_of_their_words() -> None:
-    ours = [(char_trigrams(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [
+    trained = [(char_trigrams(text), "12 5 7") for text in (QUESTION, REWORDED, "Draw a cat.")] + [
         (char_trigrams(QUESTION), "1")
     ]
-    assert candidate_pairs(ours, [(char_trigrams(QUESTION), "12 5 7")]).rows() == [(0, 0), (1, 0)]
-    assert candidate_pairs([], ours).is_empty()
+    assert candidate_pairs(trained, [(char_trigrams(QUESTION), "12 5 7")]).rows() == [
+        (0, 0),
+        (1, 0),
+    ]
+    assert candidate_pairs([], trained).is_empty()
 
 
 def test_nothing_depends_on_the_order_of_the_problems() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mathse.curation.dedup import dedup_key, with_dedup_key
 
-PATH = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
+SOLUTION = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ PATH = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
     ],
 )
 def test_ways_of_writing_do_not_count(other):
-    assert dedup_key(other) == dedup_key(PATH)
+    assert dedup_key(other) == dedup_key(SOLUTION)
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def test_a_picture_is_found_again_after(picture: bytes, change: Change) -> None:
         "another kind",
     ],
 )
-def test_an_unrelated_look_alike_is_told_apart(one: bytes, other: bytes) -> None:
+def test_an_unrelated_look_alike_is_rejected(one: bytes, other: bytes) -> None:
     assert similarity(compute_signature(one), compute_signature(other)) < SETTINGS.picture_min
 
 
-def test_likeness_is_whole_for_the_same_picture_and_does_not_depend_on_the_order() -> None:
+def test_similarity_is_1_for_the_same_picture_and_does_not_depend_on_the_order() -> None:
     one, other = (
         compute_signature(triangle()),
         compute_signature(CHANGES["half the size"](triangle())),

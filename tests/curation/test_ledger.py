@@ -25,9 +25,9 @@ IDS = [problem_id(number) for number in range(6)]
 
 def judged(*found: tuple[int, bool]) -> pl.DataFrame:
     rows = []
-    for place, (number, good) in enumerate(found):
-        path = trajectory(number, f"{RIGHT if good else WRONG} {place}", place)
-        rows.append(verdict(path, good))
+    for index, (number, good) in enumerate(found):
+        solution = trajectory(number, f"{RIGHT if good else WRONG} {index}", index)
+        rows.append(verdict(solution, good))
     return verdicts(*rows)
 
 
@@ -141,16 +141,16 @@ def test_ledger_invariants_hold_over_any_rounds(rounds):
     ledger = first(quarantined=[IDS[1]])
     attempts: Counter[str] = Counter()
     passes: Counter[str] = Counter()
-    for place, (paths, reflections) in enumerate(rounds, start=1):
+    for index, (solutions, reflections) in enumerate(rounds, start=1):
         before = ledger
-        found = None if paths is None else judged(*paths)
+        found = None if solutions is None else judged(*solutions)
         again = None if reflections is None else judged(*reflections)
-        ledger = next_ledger(before, found, again, round_name=f"r{place}")
+        ledger = next_ledger(before, found, again, round_name=f"r{index}")
         LedgerRow.validate(ledger)
         assert_ledger(ledger, problem_ids=IDS, previous=before)
         counts = count_states(ledger)
         assert sum(counts.values()) == len(IDS) and set(counts) == set(LEDGER_STATES)
-        for number, good in paths or []:
+        for number, good in solutions or []:
             attempts[IDS[number]] += 1
             passes[IDS[number]] += good
         assert dict(ledger.select("problem_id", "attempts").iter_rows()) == {
@@ -159,7 +159,7 @@ def test_ledger_invariants_hold_over_any_rounds(rounds):
         assert dict(ledger.select("problem_id", "passes").iter_rows()) == {
             name: passes[name] for name in IDS
         }
-        newly = {IDS[number] for number, good in [*(paths or []), *(reflections or [])] if good}
+        newly = {IDS[number] for number, good in [*(solutions or []), *(reflections or [])] if good}
         solved = set(ledger.filter(pl.col("state").is_in(SOLVED))["problem_id"])
         assert solved == set(before.filter(pl.col("state").is_in(SOLVED))["problem_id"]) | newly
         assert set(open_problems(ledger)) == set(IDS) - solved - {IDS[1]}
@@ -169,9 +169,9 @@ GOOD = next_ledger(first(), judged((1, True), (2, False)), None, round_name="r1"
 
 
 def change(ledger: pl.DataFrame, number: int, **values: object) -> pl.DataFrame:
-    at = pl.col("problem_id") == IDS[number]
+    problem = pl.col("problem_id") == IDS[number]
     return ledger.with_columns(
-        pl.when(at)
+        pl.when(problem)
         .then(pl.lit(value, dtype=ledger.schema[name]))
         .otherwise(pl.col(name))
         .alias(name)

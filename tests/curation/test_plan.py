@@ -12,8 +12,8 @@ from schemas import LEDGER_STATES
 
 LEDGER_ROWS = pl.DataFrame(
     [
-        {"round": "r1", "problem_id": f"{place:016x}", "state": state, "attempts": 0, "passes": 0}
-        for place, state in enumerate(LEDGER_STATES)
+        {"round": "r1", "problem_id": f"{index:016x}", "state": state, "attempts": 0, "passes": 0}
+        for index, state in enumerate(LEDGER_STATES)
     ],
     schema=LEDGER,
 )

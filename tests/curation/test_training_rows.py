@@ -24,7 +24,7 @@ from tests.judge.trajectories import (
 
 
 def merge(
-    paths: list[dict[str, Any]],
+    solutions: list[dict[str, Any]],
     *,
     previous: pl.DataFrame | None = None,
     p_correct: list[float | None] | None = None,
@@ -32,22 +32,26 @@ def merge(
     most: int = 9,
     round_name: str = "r1",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    scores = p_correct or [0.9] * len(paths)
-    passed = accepted or [True] * len(paths)
+    scores = p_correct or [0.9] * len(solutions)
+    passed = accepted or [True] * len(solutions)
     rows = [
-        verdict(path, good, p_correct=p)
-        for path, p, good in zip(paths, scores, passed, strict=True)
+        verdict(solution, good, p_correct=p)
+        for solution, p, good in zip(solutions, scores, passed, strict=True)
     ]
-    own = [place for place, path in enumerate(paths) if path["origin"] != "reflection"]
-    reflected = [place for place, path in enumerate(paths) if path["origin"] == "reflection"]
+    by_student = [
+        index for index, solution in enumerate(solutions) if solution["origin"] != "reflection"
+    ]
+    reflected = [
+        index for index, solution in enumerate(solutions) if solution["origin"] == "reflection"
+    ]
 
-    def pick(places: list[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        return trajectories(*(paths[place] for place in places)), verdicts(
-            *(rows[place] for place in places)
+    def pick(indices: list[int]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        return trajectories(*(solutions[index] for index in indices)), verdicts(
+            *(rows[index] for index in indices)
         )
 
     return merge_rows(
-        previous, *pick(own), *pick(reflected), round_name=round_name, max_per_problem=most
+        previous, *pick(by_student), *pick(reflected), round_name=round_name, max_per_problem=most
     )
 
 
@@ -55,7 +59,7 @@ def reflection(number: int, response: str, sample: int = 0) -> dict[str, Any]:
     return trajectory(number, response, sample, origin="reflection", parent_id="0" * 16)
 
 
-def test_accepted_paths_and_reflections_join_the_earlier_rows():
+def test_accepted_trajectories_and_reflections_join_the_earlier_rows():
     r0, _ = merge([trajectory(0, RIGHT, origin="teacher")], round_name="r0")
     train, dropped = merge(
         [trajectory(1, RIGHT), trajectory(2, WRONG), reflection(2, RIGHT)],
@@ -108,8 +112,8 @@ def test_a_cut_off_path_never_enters_even_if_accepted():
     assert train.height == 0 and dropped.rows() == [(cut["trajectory_id"], "cut_off")]
 
 
-def test_the_cap_keeps_the_surest_paths_and_the_students_own_first():
-    paths = [
+def test_the_cap_keeps_the_surest_trajectories_and_the_students_own_first():
+    solutions = [
         reflection(0, RIGHT + " a"),
         trajectory(0, RIGHT + " b", 1),
         trajectory(0, RIGHT + " c", 2),
@@ -117,8 +121,10 @@ def test_the_cap_keeps_the_surest_paths_and_the_students_own_first():
     ]
     scores = [1.0, 0.6, None, 0.8]
     for most, wanted in ((1, {3}), (2, {3, 1}), (3, {3, 1, 2}), (4, {0, 1, 2, 3})):
-        train, dropped = merge(paths, p_correct=scores, most=most)
-        assert set(train["trajectory_id"]) == {paths[place]["trajectory_id"] for place in wanted}
+        train, dropped = merge(solutions, p_correct=scores, most=most)
+        assert set(train["trajectory_id"]) == {
+            solutions[index]["trajectory_id"] for index in wanted
+        }
         assert count_dropped(dropped, DROP_REASONS) == dict.fromkeys(DROP_REASONS, 0) | {
             "over_cap": 4 - most
         }
@@ -150,33 +156,37 @@ def test_earlier_rows_fill_the_cap():
 def test_merge_invariants(drawn, most, random):
     r0, _ = merge([trajectory(0, RIGHT, origin="teacher")], round_name="r0")
     items = []
-    for place, (number, text, origin, finish, good, score) in enumerate(drawn):
+    for index, (number, text, origin, finish, good, score) in enumerate(drawn):
         parent = "0" * 16 if origin == "reflection" else None
-        path = trajectory(
+        solution = trajectory(
             number,
             f"{RIGHT} {text}",
-            place,
+            index,
             origin=origin,
             parent_id=parent,
             finish_reason=finish,
-            trajectory_id=f"{place:016x}",
+            trajectory_id=f"{index:016x}",
         )
-        items.append((path, good, score))
+        items.append((solution, good, score))
 
     def run() -> tuple[pl.DataFrame, pl.DataFrame]:
-        paths, passed, scores = ([item[place] for item in items] for place in range(3))
-        return merge(paths, previous=r0, accepted=passed, p_correct=scores, most=most)
+        solutions, passed, scores = ([item[index] for item in items] for index in range(3))
+        return merge(solutions, previous=r0, accepted=passed, p_correct=scores, most=most)
 
     train, dropped = run()
     TrainRow.validate(train)
-    accepted = {path["trajectory_id"]: path for path, good, _ in items if good}
+    accepted = {solution["trajectory_id"]: solution for solution, good, _ in items if good}
     new = train.filter(pl.col("round") == "r1")
     assert sorted([*new["trajectory_id"], *dropped["trajectory_id"]]) == sorted(accepted)
     assert train.join(r0, on="row_id", how="semi").height == r0.height
     assert max(Counter(train["problem_id"]).values()) <= max(most, 1)
     assert sum(count_dropped(dropped, DROP_REASONS).values()) == dropped.height
     assert all(accepted[name]["finish_reason"] == "stop" for name in new["trajectory_id"])
-    whole = {path["problem_id"] for path in accepted.values() if path["finish_reason"] == "stop"}
+    whole = {
+        solution["problem_id"]
+        for solution in accepted.values()
+        if solution["finish_reason"] == "stop"
+    }
     assert whole <= set(train["problem_id"])
     pairs = [(row["problem_id"], row["response"].lower()) for row in train.iter_rows(named=True)]
     assert len(set(pairs)) == len(pairs)
@@ -185,7 +195,7 @@ def test_merge_invariants(drawn, most, random):
     assert again[0].equals(train) and again[1].equals(dropped)
 
 
-def test_the_first_rows_need_no_rows_before_and_rounds_without_paths_change_nothing():
+def test_the_first_rows_need_no_rows_before_and_rounds_without_trajectories_change_nothing():
     empty, dropped = merge_rows(None, None, None, round_name="r0", max_per_problem=1)
     assert (
         empty.schema == TRAIN and dropped.schema == DROPPED and empty.height == dropped.height == 0
@@ -195,15 +205,21 @@ def test_the_first_rows_need_no_rows_before_and_rounds_without_paths_change_noth
 
 
 def test_wrong_input_is_named():
-    path = trajectory(0, RIGHT)
+    solution = trajectory(0, RIGHT)
     with pytest.raises(ParamError, match="max_per_problem"):
-        merge([path], most=0)
+        merge([solution], most=0)
     with pytest.raises(DataError, match="not among the trajectories"):
         merge_rows(
-            None, trajectories(), verdicts(verdict(path, True)), round_name="r1", max_per_problem=1
+            None,
+            trajectories(),
+            verdicts(verdict(solution, True)),
+            round_name="r1",
+            max_per_problem=1,
         )
     with pytest.raises(DataError, match="both the reflections"):
-        merge_rows(None, None, None, trajectories(path), None, round_name="r1", max_per_problem=1)
-    r1, _ = merge([path])
-    with pytest.raises(DataError, match=path["trajectory_id"]):
-        merge([path], previous=r1)
+        merge_rows(
+            None, None, None, trajectories(solution), None, round_name="r1", max_per_problem=1
+        )
+    r1, _ = merge([solution])
+    with pytest.raises(DataError, match=solution["trajectory_id"]):
+        merge([solution], previous=r1)

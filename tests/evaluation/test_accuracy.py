@@ -15,14 +15,14 @@ def graded(*rows: tuple[str, str, str]) -> pl.DataFrame:
     return pl.DataFrame(
         [
             {
-                "problem_id": f"{place:016x}",
+                "problem_id": f"{index:016x}",
                 "round": round_name,
                 "split": split,
                 "predicted_answer": "7" if state in ("match", "mismatch") else None,
                 "answer_state": state,
                 "correct": state == "match",
             }
-            for place, (round_name, split, state) in enumerate(rows)
+            for index, (round_name, split, state) in enumerate(rows)
         ],
         schema=GRADED,
     )
@@ -111,7 +111,7 @@ def test_an_unknown_column_is_named():
 
 def test_grading_joins_the_checks_and_only_a_match_is_right():
     states = ["match", "mismatch", "no_answer", "timeout", "error"]
-    ids = [f"{place:016x}" for place in range(5)]
+    ids = [f"{index:016x}" for index in range(5)]
     predictions = pl.DataFrame(
         {
             "problem_id": ids,

@@ -96,7 +96,7 @@ def test_each_version_of_a_mathverse_problem_counts_once(problems: pl.DataFrame)
     assert rows["question_type", "multi-choice"]["n"] == 3 and rows["subfield", "Angle"]["n"] == 4
 
 
-def test_a_row_told_twice_counts_once(problems: pl.DataFrame) -> None:
+def test_a_row_named_twice_counts_once(problems: pl.DataFrame) -> None:
     first = problems.filter(source="mathverse").filter(pl.col("meta").str.contains("also"))
     meta = json.loads(first["meta"][0])
     meta["also"] *= 3
@@ -133,12 +133,12 @@ def test_math_vision_by_subject_and_level(problems: pl.DataFrame) -> None:
     }
 
 
-def test_the_share_of_answers_found_is_told(problems: pl.DataFrame) -> None:
+def test_the_share_of_answers_found_is_reported(problems: pl.DataFrame) -> None:
     found = {(row["by"], row["group"]): row["found"] for row in table(problems, "mathvista")}
     assert found["all", "all"] == 0.8 and found["answer_type", "integer"] == 0.0
 
 
-def test_a_source_without_rules_is_told_by_its_columns(problems: pl.DataFrame) -> None:
+def test_a_source_without_rules_is_grouped_by_its_columns(problems: pl.DataFrame) -> None:
     other = problems.filter(source="math-vision").with_columns(
         source=pl.lit("mine"), family=pl.lit("f"), meta=None
     )
@@ -154,7 +154,7 @@ def test_a_source_without_rules_is_told_by_its_columns(problems: pl.DataFrame) -
     assert title_of("mine") == "mine"
 
 
-def test_meta_that_is_no_object_is_told(problems: pl.DataFrame) -> None:
+def test_meta_that_is_no_object_is_named(problems: pl.DataFrame) -> None:
     broken = problems.filter(source="mathvista").with_columns(meta=pl.lit("[1]"))
     for work in (scoring_rules, groups_of):
         with pytest.raises(DataError, match="meta is a JSON object"):

@@ -15,7 +15,7 @@ from mathse.evaluation.paired import compare, mcnemar_exact, pair, paired_bootst
 
 def answers(*right: bool) -> pl.DataFrame:
     return pl.DataFrame(
-        {"problem_id": [f"p{place:04d}" for place in range(len(right))], "correct": list(right)},
+        {"problem_id": [f"p{index:04d}" for index in range(len(right))], "correct": list(right)},
         schema={"problem_id": pl.String, "correct": pl.Boolean},
     )
 
