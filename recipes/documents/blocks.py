@@ -77,7 +77,8 @@ def calls(name: str, function: str) -> list[str]:
         comment = lines[node.lineno - 2].strip()
         found += [comment] if comment.startswith("#") else []
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            found += textwrap.wrap(ast.unparse(node), 110, subsequent_indent="    ")
+            source = ast.unparse(node).replace("'", '"')  # as ruff writes it
+            found += textwrap.wrap(source, 100, subsequent_indent="    ")
     return found
 
 
