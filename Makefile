@@ -9,7 +9,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test check smoke real tiny-base bench-answers bench-curate results pictures clean
+.PHONY: help repro show control test check quick smoke real tiny-base bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ repro: $(READY)  ## run or resume the rounds of params.yaml, then show the resul
 show: $(READY)  ## show what the rounds brought
 	mathse show
 
-control: $(READY)  ## spend the rounds' fine-tuning steps on r0's rows alone
+control: $(READY)  ## spend the rounds' steps on r0's rows alone, and on the teacher's solutions
 	mathse profile control
 	dvc repro
 	mathse show
@@ -40,6 +40,10 @@ check: $(READY)  ## lint and types
 	ruff format --check .
 	mypy
 	lint-imports --no-cache
+
+quick: $(READY)  ## a whole loop on few problems, in a copy
+	mathse profile quick --copy build/quick
+	cd build/quick && dvc repro && mathse show
 
 smoke: $(READY)  ## the whole pipeline on very little, in a copy
 	mathse profile smoke --copy build/smoke

@@ -1,4 +1,4 @@
-"""Choose rates and steps on a tuning split; measure the control that learns from the teacher alone.
+"""Choose rates and steps on a tuning split.
 
     python -m bench.tune FOLDER [--group r0 --group orm] [--set finetune.precision=fp32]
 
@@ -10,11 +10,9 @@ Groups:
     r0: rates and steps of r0.
     rounds: rates and steps of the first and the last round, each from the model before it.
     orm: steps and batch sizes of the ORM, judged on rows of a tenth of its training problems.
-    teacher: as many rows and steps as all rounds together, but of the teacher's solutions of
-        training problems (families in turn, then by hash), without the loop.
 
 `r0` and `rounds` are compared on problems of the training families, drawn with a seed of their own;
-the run has neither these problems nor their figures. Only `teacher` uses the evaluation splits.
+the run has neither these problems nor their figures. No group uses the evaluation splits.
 """
 
 from __future__ import annotations
@@ -55,18 +53,15 @@ def settings_of(group: str, rounds: list[str]) -> Iterator[tuple[str, Values]]:
         for steps, batch_size in ((1500, 16), (1000, 16), (750, 16), (500, 32)):
             yield "orm", {"train_orm.steps": steps, "train_orm.batch_size": batch_size}
         return
-    elif group == "teacher":
-        yield "teacher", {}
-        return
     else:
-        raise typer.BadParameter(f"there is no group {group}: r0, rounds, orm, teacher")
+        raise typer.BadParameter(f"there is no group {group}: r0, rounds, orm")
     for name, rate, steps in grid:
         yield name, {"finetune.learning_rate": rate, "finetune.steps": steps}
 
 
 def main(
     folder: Path,
-    group: Annotated[list[str] | None, typer.Option(help="r0, rounds, orm, teacher")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="r0, rounds, orm")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="KEY=VALUE for all")] = None,
     limit: Annotated[int | None, typer.Option(help="only the first settings of a group")] = None,
     problems: Annotated[int, typer.Option(help="problems of the tuning split")] = 600,
@@ -79,7 +74,7 @@ def main(
     tuning = folder / "problems"
     if not (tuning / "problems.parquet").is_file():
         write_tuning_problems(run, tuning, problems)
-    for chosen in group or ["r0", "rounds", "orm", "teacher"]:
+    for chosen in group or ["r0", "rounds", "orm"]:
         for name, values in list(settings_of(chosen, rounds))[:limit]:
             words = [name, *(f"{key.split('.')[1]}={value}" for key, value in values.items())]
             project = folder / "_".join(words)
@@ -90,8 +85,6 @@ def main(
                     values[key] = max(1, round(scale * values[key]))
                 if chosen == "orm":
                     found = measure_orm(run, project, values)
-                elif chosen == "teacher":
-                    found = measure_teacher(run, project, values)
                 else:
                     previous = load_params(run.params).previous_round(name)
                     found = measure(
@@ -144,24 +137,6 @@ def measure(
         "training": json.loads(files.metrics("finetune", "r1").read_text()),
         "accuracy": json.loads(files.metrics("eval", "base").read_text()),
     }
-
-
-def measure_teacher(run: Layout, project: Path, values: Values) -> Values:
-    """Train r0 on as many rows and steps as the last round has seen, all from the teacher."""
-    params = load_params(run.params)
-    count = pl.read_parquet(run.round(list(params.rounds)[-1]).train).height
-    steps = (params.finetune.steps or 0) * len(params.rounds)
-    files = write_project(project / "distill", values | {"distill.problems": count})
-    link(run.problems.parent, files.problems.parent)
-    link(run.matches, files.matches)
-    stage(files, "distill")
-    return measure(
-        project,
-        values | {"finetune.steps": steps},
-        init=run.round("r0").model,
-        rows=files.round("r0").train,
-        problems=run.problems.parent,
-    )
 
 
 def measure_orm(run: Layout, project: Path, values: Values) -> Values:

@@ -14,7 +14,7 @@ from mathse.core.tables import write_table
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
-from mathse.curation.plan import choose_in_turn
+from mathse.curation.plan import choose_in_turn, usable_problems
 from mathse.curation.training_rows import merge_rows
 from mathse.engines.protocol import TEACHER_SAMPLING
 from mathse.judge.acceptance import count_reasons
@@ -29,9 +29,7 @@ def distill(layout: Layout) -> None:
     problems = read_problems(layout, "train")
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "train")
     teacher = load(TEACHERS, params.distill.teacher)(problems)
-    usable = problems.filter(~pl.col("problem_id").is_in(leaks))
-    if (known := getattr(teacher, "problem_ids", None)) is not None:
-        usable = usable.filter(pl.col("problem_id").is_in(known))
+    usable = usable_problems(problems, teacher, leaks)
     chosen = choose_in_turn(usable, params.distill.problems, seed=params.seed)
     plan, as_teacher = [(name, 0) for name in chosen], {"round_name": "r0", "origin": "teacher"}
     rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -9,16 +10,23 @@ from mathse.training.student import train_student
 
 
 def finetune(layout: Layout, round_name: str) -> None:
-    """Train the student of a round, from the model of the round before or from the base."""
+    """Train the student of a round, from the model of the round before or from the base.
+
+    A control starts from r0 and takes as many steps as all rounds together.
+    """
     params = load_params(layout.params)
     section = params.finetune
-    first = round_name == "r0"
+    first, is_control = round_name == "r0", round_name in params.controls
     previous = params.previous_round(round_name)
-    if first or section.init == "base" or previous is None:
+    if first or previous is None or (section.init == "base" and not is_control):
         init = params.student.base
     else:
         init = str(layout.round(previous).model)
     steps = section.first_steps or section.steps if first else section.steps
+    if is_control:
+        if steps is None:
+            raise ParamError("finetune.steps is null: a control needs a number of steps to match")
+        steps *= len(params.rounds)
     train_student(layout, params, layout.round(round_name).train, init, round_name, steps)
 
 

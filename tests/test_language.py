@@ -93,7 +93,6 @@ LONG_LINES = {
     "mathse/datasets/tabmwp.py": 1,
     "schemas/dictionary.py": 5,
     "stages/code.py": 1,
-    "stages/control.py": 1,
     "stages/decontaminate.py": 1,
     "stages/problems.py": 1,
 }

@@ -31,7 +31,7 @@ class _Folder:
 
 
 class RoundLayout(_Folder):
-    """The files of one round, of r0, or of the control."""
+    """The files of one round, of r0, or of a control."""
 
     trajectories = _Path("trajectories.parquet")
     verdicts = _Path("verdicts.parquet")

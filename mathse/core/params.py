@@ -206,7 +206,7 @@ class Params(Section):
     finetune: Finetune
     eval: Evaluate
     rounds: dict[str, Round]
-    controls: list[Literal["control"]]
+    controls: list[Literal["control", "control_teacher"]]
 
     @field_validator("rounds")
     @classmethod

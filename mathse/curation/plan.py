@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from mathse.core.errors import ParamError
 from mathse.core.ids import content_id
 from mathse.core.params import Params
 from mathse.curation.ledger import OPEN
+from mathse.engines.protocol import Engine
 
 
 def plan_samples(ledger: pl.DataFrame, *, samples: int, hard_samples: int) -> pl.DataFrame:
@@ -50,6 +53,16 @@ def plan_round(ledger: pl.DataFrame, params: Params, round_name: str) -> list[tu
     names = planned["problem_id"].unique().to_list()
     chosen = sorted(names, key=lambda name: content_id(round_name, name))[: section.max_problems]
     return list(planned.filter(pl.col("problem_id").is_in(chosen)).iter_rows())
+
+
+def usable_problems(
+    problems: pl.DataFrame, teacher: Engine, contaminated: Collection[str]
+) -> pl.DataFrame:
+    """Return the problems that a teacher may solve: neither contaminated nor unknown to it."""
+    name = pl.col("problem_id")
+    usable = problems.filter(~name.is_in(list(contaminated)))
+    known = getattr(teacher, "problem_ids", None)
+    return usable if known is None else usable.filter(name.is_in(known))
 
 
 def choose_in_turn(problems: pl.DataFrame, count: int, *, seed: int) -> list[str]:

@@ -100,9 +100,10 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     lines = []
     for name in names:
         change = _changes(graded[previous[name]], graded[name]) if name in previous else {}
-        ledger = root / "rounds" / name / "ledger.parquet"
+        folder = root / name if name.startswith(CONTROL) else root / "rounds" / name
+        ledger = folder / "ledger.parquet"
         states = count_states(read_table(ledger)) if ledger.is_file() else {}
-        train = root / "rounds" / name / "train.parquet"
+        train = folder / "train.parquet"
         rows = read_table(train).height if train.is_file() else None
         lines.append(RoundSummary(name, _count(graded[name]), change, states, rows))
     others = [name for name in names if name in (BASE, FIRST_ROUND) or name.startswith(CONTROL)]

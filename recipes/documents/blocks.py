@@ -122,7 +122,8 @@ def result_lines(rounds: dict[str, Any], contrasts: dict[str, Any]) -> str:
         return " → ".join(f"{by_model[name][split][0]:.1f}" for name in names)
 
     def against(split: str) -> str:
-        names = [name for name in ("r0", "control") if (name, split) in points]
+        compared = ("r0", "control", "control_teacher")
+        names = [name for name in compared if (name, split) in points]
         return ", ".join(f"{points[name, split]} against {name}" for name in names)
 
     models = " → ".join(name for name in by_model if re.fullmatch(r"base|r\d+", name))

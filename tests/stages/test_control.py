@@ -1,0 +1,115 @@
+"""The rows of the controls: r0's again, or the teacher's of random problems without the loop."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from mathse.core.errors import ParamError
+from mathse.core.layout import Layout
+from mathse.core.tables import read_table, write_table
+from mathse.judge.answer_states import judge_by_answer
+from stages.control import control
+from stages.control_teacher import control_teacher
+from stages.decontaminate import decontaminate
+from stages.distill import distill
+from stages.finetune import finetune
+from tests.stages.test_clean_data import planted, settings
+
+__all__ = ["planted"]
+WANTED = 6
+
+
+@pytest.fixture
+def run(planted: tuple[Path, dict[str, str]]) -> tuple[Layout, str]:
+    """Return a run whose last round has some rows more than r0, and its contaminated problem."""
+    folder, names = planted
+    layout = Layout(folder)
+    settings(folder, distill={"problems": WANTED})
+    decontaminate(layout)
+    distill(layout)
+    rows = read_table(layout.round("r0").train)
+    write_table(rows, layout.round("r3").train, sort_by=["row_id"])
+    settings(folder, distill={"problems": WANTED - 2})
+    distill(layout)
+    assert read_table(layout.round("r0").train).height == WANTED - 2
+    return layout, names["train"]
+
+
+def rows_with_seed(layout: Layout, seed: int) -> pl.DataFrame:
+    """Return the rows of the teacher control with another seed of the run."""
+    text = layout.params.read_text()
+    layout.params.write_text(text.replace("\nseed: 0\n", f"\nseed: {seed}\n"))
+    control_teacher(layout)
+    layout.params.write_text(text)
+    return read_table(layout.round("control_teacher").train)
+
+
+def test_the_teacher_solves_random_problems_as_many_as_the_loop_has_rows(
+    run: tuple[Layout, str],
+) -> None:
+    layout, leak = run
+    every = {seed: rows_with_seed(layout, seed) for seed in range(8)}
+    pool = read_table(layout.problems).filter(pl.col("split") == "train")
+    for rows in every.values():
+        assert rows.height == rows["problem_id"].n_unique() == WANTED
+        assert set(rows["origin"]) == {"teacher"} and set(rows["round"]) == {"control_teacher"}
+        assert set(rows["problem_id"]) <= set(pool["problem_id"]) - {leak}
+    counts = json.loads(layout.metrics("control_teacher").read_text())["control_teacher"]
+    assert counts == {"rows": WANTED, "wanted": WANTED, "tried": WANTED}
+    # The seed decides, and each problem has its turn.
+    assert rows_with_seed(layout, 3).equals(every[3])
+    chosen = [frozenset(rows["problem_id"]) for rows in every.values()]
+    assert len(set(chosen)) == len(chosen)
+    assert frozenset.union(*chosen) == set(pool["problem_id"]) - {leak}
+    # The solutions are those that the teacher wrote for r0.
+    first = dict(read_table(layout.round("r0").train).select("problem_id", "response").iter_rows())
+    for rows in every.values():
+        for name, text in rows.select("problem_id", "response").iter_rows():
+            assert first.get(name, text) == text
+
+
+def test_wrong_solutions_are_replaced(
+    run: tuple[Layout, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, _ = run
+    right = rows_with_seed(layout, 0)["problem_id"].to_list()
+    wrong = right[:2]
+
+    def reject(rows: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+        accepted = pl.col("accepted") & ~pl.col("problem_id").is_in(wrong)
+        return judge_by_answer(rows, problems).with_columns(accepted)
+
+    monkeypatch.setattr("stages.control_teacher.judge_by_answer", reject)
+    rows = rows_with_seed(layout, 0)
+    assert rows.height == WANTED and not set(rows["problem_id"]) & set(wrong)
+    assert set(right[2:]) < set(rows["problem_id"])
+
+
+def test_the_other_control_has_the_rows_of_r0(run: tuple[Layout, str]) -> None:
+    layout, _ = run
+    control(layout)
+    rows = read_table(layout.round("control").train)
+    assert rows.equals(read_table(layout.round("r0").train))
+
+
+@pytest.mark.parametrize("name", ["control", "control_teacher"])
+def test_a_control_trains_r0_for_the_steps_of_all_rounds(
+    run: tuple[Layout, str], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, _ = run
+    calls = []
+    monkeypatch.setattr("stages.finetune.train_student", lambda *words: calls.append(words))
+    text = layout.params.read_text()
+    layout.params.write_text(text.replace("controls: []", f"controls: [{name}]"))
+    finetune(layout, name)
+    ((_, params, train, init, given, steps),) = calls
+    assert (train, init) == (layout.round(name).train, str(layout.round("r0").model))
+    assert given == name and steps == 3 * params.finetune.steps
+    text = layout.params.read_text()
+    layout.params.write_text(text.replace(f" steps: {params.finetune.steps}\n", " steps: null\n"))
+    with pytest.raises(ParamError, match="finetune.steps is null"):
+        finetune(layout, name)
