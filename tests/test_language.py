@@ -61,7 +61,6 @@ COMPOUNDS = {
 }
 """Patterns of whole identifiers."""
 ALLOWED: dict[str, set[str]] = {
-    "mathse/curation/image_signature.py": {"ours"},
     "mathse/datasets/exporting.py": {"told"},
     "mathse/datasets/image_files.py": {"laid out"},
     "mathse/datasets/imported.py": {"_aside", "_set_aside", "aside", "place"},
@@ -76,7 +75,6 @@ LONG_LINES = {
     "mathse/answers/lists.py": 1,
     "mathse/answers/normalize.py": 1,
     "mathse/answers/quantities.py": 1,
-    "mathse/curation/image_signature.py": 7,
     "mathse/datasets/collections.py": 8,
     "mathse/datasets/commands.py": 1,
     "mathse/datasets/conversations.py": 2,

@@ -25,12 +25,8 @@ import numpy as np
 import polars as pl
 
 from mathse.core.params import Decontaminate
-from mathse.curation.image_signature import (
-    ImageSignature,
-    compute_signatures,
-    hamming_pairs,
-    similarities,
-)
+from mathse.curation.image_signature import ImageSignature, compute_signatures, hamming_pairs
+from mathse.curation.image_similarity import similarities
 from mathse.curation.text_similarity import (
     answer_text,
     candidate_pairs,

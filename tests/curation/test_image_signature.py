@@ -11,9 +11,8 @@ from mathse.curation.image_signature import (
     compute_signature,
     compute_signatures,
     hamming_pairs,
-    similarities,
-    similarity,
 )
+from mathse.curation.image_similarity import similarities, similarity
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES, Change, bars, triangle
 
