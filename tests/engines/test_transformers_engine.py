@@ -205,11 +205,19 @@ def test_a_models_own_generation_settings_do_not_count(
 
 
 def test_bfloat16_runs_and_repeats(tiny: Path, store: ImageStore) -> None:
-    engine = TransformersEngine(tiny, images=store, dtype="auto")
-    assert engine.model.dtype == torch.bfloat16  # as it is stored
+    engine = TransformersEngine(tiny, images=store, dtype="bfloat16")
+    assert engine.model.dtype == torch.bfloat16
     once = complete(engine, requests(), DRAWN)
     assert once == complete(engine, requests(), DRAWN)
     assert all(c.finish_reason in ("stop", "length") for c in once)
+
+
+@pytest.mark.parametrize(("computes", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_auto_is_bfloat16_where_the_device_computes_it(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, computes: bool, dtype: torch.dtype
+) -> None:
+    monkeypatch.setattr("mathse.engines.precision.computes_bf16", lambda device: computes)
+    assert TransformersEngine(tiny, dtype="auto").model.dtype == dtype
 
 
 def test_digest_follows_what_the_model_is(tiny: Path, tmp_path: Path) -> None:
