@@ -10,7 +10,6 @@ import polars as pl
 from schemas.validation import Rule, quarantine_rows, require
 
 _ORDER_FIX = "the tables come from different runs: run dvc repro, so that they are made together"
-_KNOWN_IMAGE = Rule("image id is known", "image_ids")
 
 
 def known_problem_ids(df: pl.DataFrame, problems: pl.DataFrame, *, file: str) -> None:
@@ -20,35 +19,17 @@ def known_problem_ids(df: pl.DataFrame, problems: pl.DataFrame, *, file: str) ->
     require(df, passed, rule=rule, file=file, fix=_ORDER_FIX)
 
 
-def known_trajectory_ids(
-    df: pl.DataFrame, trajectories: pl.DataFrame, *, file: str, column: str = "trajectory_id"
-) -> None:
-    """Check that every id in the column is one of the trajectories; nulls pass.
-
-    Args:
-        df: the table to check.
-        trajectories: `Trajectory` rows, of all rounds that the ids may come from.
-        file: how to call the table in an error.
-        column: "trajectory_id", or "parent_id" of reflections.
-    """
-    passed = df[column].is_null() | df[column].is_in(trajectories["trajectory_id"].implode())
-    rule = Rule("trajectory id is known", column)
-    require(df, passed, rule=rule, file=file, fix=_ORDER_FIX)
-
-
-def known_image_ids(problems: pl.DataFrame, images: pl.DataFrame, *, file: str) -> None:
-    """Check that every image of every problem is there."""
-    fix = "run the problems stage again: it writes problems and images together"
-    require(problems, _has_images(problems, images), rule=_KNOWN_IMAGE, file=file, fix=fix)
-
-
 def split_unknown_images(
     problems: pl.DataFrame, images: pl.DataFrame, *, file: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the problems whose images are all there, and `Quarantine` rows for the others."""
-    passed = _has_images(problems, images)
+    known = images["image_id"].to_list()
+    passed = problems.select(
+        pl.col("image_ids").list.eval(pl.element().is_in(known)).list.all().fill_null(False)
+    ).to_series()
+    rule = Rule("image id is known", "image_ids")
     reason = "an image of this problem is missing or was quarantined"
-    bad = quarantine_rows(problems, ~passed, rule=_KNOWN_IMAGE, file=file, reason=reason)
+    bad = quarantine_rows(problems, ~passed, rule=rule, file=file, reason=reason)
     return problems.filter(passed), bad
 
 
@@ -93,10 +74,3 @@ def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str)
     rule = Rule("held-out problems are not trained on", "problem_id")
     fix = "an evaluation split leaked: look at how the splits are made"
     require(train, passed, rule=rule, file=file, fix=fix)
-
-
-def _has_images(problems: pl.DataFrame, images: pl.DataFrame) -> pl.Series:
-    known = images["image_id"].to_list()
-    return problems.select(
-        pl.col("image_ids").list.eval(pl.element().is_in(known)).list.all().fill_null(False)
-    ).to_series()

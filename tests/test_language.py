@@ -61,9 +61,6 @@ COMPOUNDS = {
 }
 """Patterns of whole identifiers."""
 ALLOWED: dict[str, set[str]] = {
-    "mathse/datasets/exporting.py": {"told"},
-    "mathse/datasets/image_files.py": {"laid out"},
-    "mathse/datasets/imported.py": {"_aside", "_set_aside", "aside", "place"},
     "mathse/judge/acceptance.py": {"ours"},
     "stages/problems.py": {"aside"},
 }
@@ -75,21 +72,6 @@ LONG_LINES = {
     "mathse/answers/lists.py": 1,
     "mathse/answers/normalize.py": 1,
     "mathse/answers/quantities.py": 1,
-    "mathse/datasets/collections.py": 8,
-    "mathse/datasets/commands.py": 1,
-    "mathse/datasets/conversations.py": 2,
-    "mathse/datasets/evaluation_sets.py": 7,
-    "mathse/datasets/exporting.py": 3,
-    "mathse/datasets/fields.py": 1,
-    "mathse/datasets/file_readers.py": 4,
-    "mathse/datasets/general_layouts.py": 8,
-    "mathse/datasets/geometry_sets.py": 3,
-    "mathse/datasets/image_files.py": 1,
-    "mathse/datasets/imported.py": 2,
-    "mathse/datasets/overrides.py": 1,
-    "mathse/datasets/shards.py": 2,
-    "mathse/datasets/tabmwp.py": 1,
-    "schemas/dictionary.py": 5,
     "stages/code.py": 1,
     "stages/decontaminate.py": 1,
     "stages/problems.py": 1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mathse.datasets.conversations import (
@@ -160,14 +161,10 @@ def _after_images(path: str) -> str:
     return "/".join(parts[parts.index("images") + 1 :])
 
 
-def mathvl_files(root: Path) -> Sequence[DataFile]:
-    """List the JSON and Parquet files of the folder."""
-    return row_files(root, (".json", ".jsonl", ".parquet"))
-
-
-def mathvl_test_files(root: Path) -> Sequence[DataFile]:
-    """List the files of the test set."""
-    return [replace(file, split="test") for file in mathvl_files(root)]
+def mathvl_files(root: Path, split: str | None = None) -> Sequence[DataFile]:
+    """List the JSON and Parquet files of the folder; a split given counts for all of them."""
+    files = row_files(root, (".json", ".jsonl", ".parquet"))
+    return [replace(file, split=split or file.split) for file in files]
 
 
 _UNPUBLISHED = (
@@ -239,5 +236,9 @@ MATHVL = Source(
     note=_UNPUBLISHED,
 )
 MATHVL_TEST = replace(
-    MATHVL, name="mathvl-test", title="MathVL-test", kind="benchmark", files=mathvl_test_files
+    MATHVL,
+    name="mathvl-test",
+    title="MathVL-test",
+    kind="benchmark",
+    files=partial(mathvl_files, split="test"),
 )

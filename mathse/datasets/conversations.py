@@ -1,4 +1,4 @@
-"""Rows of the general layouts: ShareGPT and LLaVA, messages, prompt and completion, Alpaca, columns.
+"""Rows of the general layouts: ShareGPT, LLaVA, messages, prompt and completion, Alpaca, columns.
 
 One row is one problem: a conversation of several turns is refused, because its later turns cannot
 stand alone. The final answer is taken from where the response states it. A row that `mathse export`
@@ -15,8 +15,15 @@ from typing import Any
 from mathse.answers import find_answer
 from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
 from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, require
+from schemas import Problem, column_types
 
 ORIGIN_COLUMN = "mathse"
+ORIGIN_FIELDS = tuple(
+    name
+    for name in column_types(Problem)
+    if name not in ("problem_id", "image_ids", "solution", "meta")
+)
+"""What the column `mathse` of an exported row has of its problem, besides meta and response."""
 MAX_BARE_ANSWER_CHARS = 80
 
 _IMAGE_COLUMNS = ("images", "image", "decoded_image", "image_url", "image_path", "img")
@@ -30,12 +37,14 @@ _MESSAGE_RULE = "messages have role and content"
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
 # "The answer is 4", "\\boxed{4}", "#### 4", "故选：B"
 _STATED = re.compile(
-    r"\banswer\b|\\f?boxed|####|答案|故选|应选|选择?\s*[:：]?\s*[A-Ha-h①-⑧]|<answer>|\bsolution is\b",
+    r"\banswer\b|\\f?boxed|####|<answer>|\bsolution is\b"
+    r"|答案|故选|应选|选择?\s*[:：]?\s*[A-Ha-h①-⑧]",
     re.IGNORECASE,
 )
 # "So the final answer is: " before the answer
 _ONLY_STATED = re.compile(
-    r"\s*(?:so |therefore,? )?(?:the )?(?:final |correct )?(?:answer|答案)\s*(?:is|是|为)?\s*[:：]?\s*",
+    r"\s*(?:so |therefore,? )?(?:the )?(?:final |correct )?"
+    r"(?:answer|答案)\s*(?:is|是|为)?\s*[:：]?\s*",
     re.IGNORECASE,
 )
 
@@ -91,10 +100,10 @@ def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str,
         require(who, _MESSAGE_RULE, "messages", role, "the role is none that is known")
         found.append((who, _content(content)))
     roles = [who for who, _ in found]
+    is_one_turn = roles == ["user", "assistant"]
     reason = (
         f"the conversation has {len(found)} messages: one question and one answer are a problem"
     )
-    is_one_turn = roles == ["user", "assistant"]
     require(is_one_turn, "one question and one answer", "messages", roles, reason)
     return found[0][1], found[1][1]
 
@@ -115,19 +124,12 @@ def prompt_problem(
     """
     count_images(prompt, images)
     question, choices = cut_prompt(prompt)
-    choices = choices or next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
+    choices = choices or _listed_choices(row)
     answer = stated_answer(response, choices)
-    return RawProblem(
-        question=question,
-        answer=answer,
-        choices=choices,
-        images=images,
-        split=row_split(row, file),
-        subject=subject or optional(row, "subject") or "mathematics",
-        level=integer(row, "level"),
-        solution=worked_solution(response, answer),
-        meta=row_meta(row),
-    )
+    problem = _raw_problem(row, file, question, choices, answer, images)
+    problem.subject = subject or optional(row, "subject") or "mathematics"
+    problem.solution = worked_solution(response, answer)
+    return problem
 
 
 def column_problem(row: Row, file: DataFile) -> RawProblem:
@@ -146,9 +148,8 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     images = row_images(row)
     count_images(prompt, images)
     question, choices = cut_prompt(prompt)
-    listed_choices = next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), None)
-    if listed_choices:
-        question, choices = question if not choices else prompt.strip(), listed_choices
+    if in_column := _listed_choices(row):
+        question, choices = prompt.strip() if choices else question, in_column
 
     # The answer: from its column, else from where the response states it.
     response = _first_text(row, _RESPONSE_COLUMNS) or ""
@@ -162,18 +163,10 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     else:
         answer = short_answer(text({"answer": given}, "answer"), choices)
         solution = worked_solution(response, answer) or worked_solution(str(given), answer)
-    return RawProblem(
-        question=question,
-        answer=answer,
-        choices=choices,
-        images=images,
-        split=row_split(row, file),
-        subject=optional(row, "subject") or optional(row, "category") or "mathematics",
-        level=integer(row, "level"),
-        unit=optional(row, "unit"),
-        solution=solution,
-        meta=row_meta(row),
-    )
+    problem = _raw_problem(row, file, question, choices, answer, images)
+    problem.subject = optional(row, "subject") or optional(row, "category") or "mathematics"
+    problem.unit, problem.solution = optional(row, "unit"), solution
+    return problem
 
 
 def exported_problem(row: Row) -> RawProblem:
@@ -191,23 +184,6 @@ def exported_problem(row: Row) -> RawProblem:
         value = row.get(ORIGIN_COLUMN)
         raise BadRow("mathse column is whole", ORIGIN_COLUMN, value, reason) from None
     return RawProblem(**fields, images=row_images(row), solution=solution, meta=meta)
-
-
-ORIGIN_FIELDS = (
-    "source",
-    "split",
-    "subject",
-    "level",
-    "family",
-    "question",
-    "choices",
-    "answer",
-    "answer_type",
-    "unit",
-    "precision",
-    "language",
-)
-"""The fields of a problem that an exported row carries in its column `mathse`; with `meta` and `response`."""
 
 
 def stated_answer(response: str, choices: Sequence[str]) -> str:
@@ -255,15 +231,25 @@ def row_images(row: Row) -> list[Picture]:
     return []
 
 
-def row_split(row: Row, file: DataFile) -> str:
-    """Return the split of a row: of its file, else its own, else train."""
-    return file.split or optional(row, "split") or "train"
-
-
-def row_meta(row: Row) -> Row:
-    """Keep a row's own name."""
+def _raw_problem(
+    row: Row, file: DataFile, question: str, choices: list[str], answer: str, images: list[Picture]
+) -> RawProblem:
+    """Return a problem with the split, level and id of its row."""
     name = row.get("id", row.get("_key"))
-    return {} if name is None else {"id": str(name)}
+    return RawProblem(
+        question=question,
+        answer=answer,
+        choices=choices,
+        images=images,
+        split=file.split or optional(row, "split") or "train",
+        level=integer(row, "level"),
+        meta={} if name is None else {"id": str(name)},
+    )
+
+
+def _listed_choices(row: Row) -> list[str]:
+    """Return the choices of a row from the first column that holds any."""
+    return next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
 
 
 def _first(message: Mapping[str, Any], names: Sequence[str]) -> Any:

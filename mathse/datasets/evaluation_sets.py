@@ -1,4 +1,4 @@
-"""Benchmarks: MATH-Vision, MathVista, MathVerse. They are for evaluation; none has a training split."""
+"""Benchmarks without a training split: MATH-Vision, MathVista, MathVerse."""
 
 from __future__ import annotations
 
@@ -59,13 +59,8 @@ def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
     )
 
 
-def math_vista_files(root: Path) -> Sequence[DataFile]:
-    """List testmini and test."""
-    return split_files(root, "testmini", "test")
-
-
 def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a MathVista row into a problem; meta has what scoring needs, and `gps` for the subset."""
+    """Turn a MathVista row into a problem; meta has what scoring needs, and `gps`."""
     about = struct(row, "metadata")
     choices = texts(row, "choices")
     kind = text(row, "answer_type", default="text")
@@ -91,11 +86,6 @@ def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
             "gps": task == _GPS,
         },
     )
-
-
-def math_verse_files(root: Path) -> Sequence[DataFile]:
-    """List testmini (five versions of each problem) and testmini_text_only (the sixth, without images)."""
-    return split_files(root, "testmini", "testmini_text_only", images=("images", ""))
 
 
 def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
@@ -152,21 +142,26 @@ MATH_VISTA = Source(
     name="mathvista",
     title="MathVista",
     kind="benchmark",
-    expects="a folder with data/testmini-*.parquet (and test-*), or with data/testmini.json and images/",
+    expects="a folder with data/testmini-*.parquet (and test-*), "
+    "or with data/testmini.json and images/",
     home="https://huggingface.co/datasets/AI4Math/MathVista",
     licence="CC BY-SA 4.0",
-    files=math_vista_files,
+    files=lambda root: split_files(root, "testmini", "test"),
     adapt=math_vista_problem,
-    note="The answers of its test split are not public: those rows are quarantined. meta.gps marks the GPS subset.",
+    note="The answers of its test split are not public: those rows are quarantined. "
+    "meta.gps marks the GPS subset.",
 )
 MATH_VERSE = Source(
     name="mathverse",
     title="MathVerse",
     kind="benchmark",
-    expects="a folder with testmini.json (and testmini_text_only.json) and images/, or with testmini.parquet",
+    expects="a folder with testmini.json (and testmini_text_only.json) and images/, "
+    "or with testmini.parquet",
     home="https://huggingface.co/datasets/AI4Math/MathVerse",
     licence="MIT",
-    files=math_verse_files,
+    # testmini has five versions of each problem, the other file the sixth, without images.
+    files=lambda root: split_files(root, "testmini", "testmini_text_only", images=("images", "")),
     adapt=math_verse_problem,
-    note="Versions that ask the same with the same picture are one problem: meta.also lists the other versions.",
+    note="Versions that ask the same with the same picture are one problem: "
+    "meta.also lists the other versions.",
 )

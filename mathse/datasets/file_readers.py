@@ -1,4 +1,4 @@
-"""Read the rows of data files one by one: JSON lines, JSON of any size, Parquet, pickles of plain data.
+"""Read the rows of data files one by one: JSON lines, JSON, Parquet, pickles of plain data.
 
 Text that is not UTF-8, a line that is not JSON and a file that breaks off become rows with an
 error, so that the rest can go on. Only a few rows are in memory, except for pickles, which cannot
@@ -102,7 +102,7 @@ def check_encoding(value: object, where: str = "row") -> None:
 
 
 def load_pickle(path: Path) -> list[Any]:
-    """Read a pickle that holds plain data and numpy arrays. Anything else in it is refused, never run.
+    """Read a pickle of plain data and numpy arrays; anything else in it is refused, never run.
 
     Raises:
         DataError: if the pickle names anything but plain data, is damaged or holds no list or dict.

@@ -1,10 +1,11 @@
-"""General layouts: LLaVA and ShareGPT JSON, ms-swift JSON lines, LLaMA-Factory, a Hugging Face data set folder."""
+"""General layouts: LLaVA and ShareGPT, ms-swift, LLaMA-Factory, a Hugging Face data set folder."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from mathse.core.errors import DataError
@@ -84,27 +85,12 @@ def _matches(folder: Path, pattern: str, *, folders: bool = False) -> list[Path]
 
 
 def image_roots(top: Path, file: Path) -> tuple[Path, ...]:
-    """Return the usual places of images: the data set's folder, the file's, and images/ in either."""
+    """Return the usual folders of images: the data set's, the file's, and images/ in either."""
     return tuple(dict.fromkeys((top, file.parent, top / "images", file.parent / "images")))
 
 
-def llava_files(root: Path) -> Sequence[DataFile]:
-    """List the JSON files."""
-    return row_files(root, (".json", ".jsonl"))
-
-
-def swift_files(root: Path) -> Sequence[DataFile]:
-    """List the JSON lines files."""
-    return row_files(root, (".jsonl", ".ndjson"))
-
-
-def hub_files(root: Path) -> Sequence[DataFile]:
-    """List the Parquet files, also those in folders of configurations."""
-    return row_files(root, (".parquet",), deep=True)
-
-
 def factory_files(root: Path) -> Sequence[DataFile]:
-    """List the local data sets of dataset_info.json; those for preferences and those on a hub are left out.
+    """List the local data sets of dataset_info.json but those of preferences.
 
     Raises:
         DataError: if dataset_info.json is not as documented.
@@ -121,6 +107,7 @@ def factory_files(root: Path) -> Sequence[DataFile]:
         ) from error
     files = []
     for name, entry in entries:
+        # An entry without a file lies on a hub.
         path = root / str(entry.get("file_name", ""))
         if entry.get("ranking") or not entry.get("file_name"):
             continue
@@ -133,30 +120,24 @@ def factory_files(root: Path) -> Sequence[DataFile]:
         paths = sorted(path.iterdir()) if path.is_dir() else [path]
         note = {"name": name, **entry}
         split = split_of(name) or split_of(path.stem)
-        files += [
-            DataFile(one, split, image_roots(root, one), note=note)
-            for one in paths
-            if one.is_file()
-        ]
+        found = [one for one in paths if one.is_file()]
+        files += [DataFile(one, split, image_roots(root, one), note=note) for one in found]
     return files
 
 
 def factory_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a row of a LLaMA-Factory data set into a problem, with the columns and tags of its entry."""
+    """Turn a row into a problem, by the columns and tags of its data set's entry."""
     if row.get("mathse"):
         return exported_problem(row)
     columns = file.note.get("columns") or {}
     images = pictures(row.get(columns.get("images", "images")))
     if file.note.get("formatting", "alpaca") == "sharegpt":
-        asked, response = turns(
-            row.get(columns.get("messages", "conversations")), file.note.get("tags")
-        )
+        messages = row.get(columns.get("messages", "conversations"))
+        asked, response = turns(messages, file.note.get("tags"))
         return prompt_problem(asked, response, images, row, file)
     if row.get(columns.get("history", "history")):
-        turns_before = row.get("history")
-        raise BadRow(
-            "one question and one answer", "history", turns_before, "the row has earlier turns"
-        )
+        rule, reason = "one question and one answer", "the row has earlier turns"
+        raise BadRow(rule, "history", row.get("history"), reason)
     prompt = text(row, columns.get("prompt", "instruction"))
     query = text(row, columns.get("query", "input"), default="")
     asked = "\n".join(part for part in (prompt, query) if part.strip())
@@ -167,27 +148,30 @@ LLAVA = Source(
     name="llava",
     title="LLaVA or ShareGPT JSON",
     kind="layout",
-    expects="a .json or .jsonl file (or a folder of them) whose rows have conversations (from, value) and image(s)",
+    expects="a .json or .jsonl file (or a folder of them) whose rows have conversations "
+    "(from, value) and image(s)",
     home="https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md",
     licence="that of your data",
-    files=llava_files,
+    files=partial(row_files, suffixes=(".json", ".jsonl")),
     adapt=any_row,
 )
 SWIFT = Source(
     name="ms-swift",
     title="ms-swift messages",
     kind="layout",
-    expects="a .jsonl file (or a folder of them) whose rows have messages (role, content) and images",
+    expects="a .jsonl file (or a folder of them) whose rows have messages (role, content) "
+    "and images",
     home="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
     licence="that of your data",
-    files=swift_files,
+    files=partial(row_files, suffixes=(".jsonl", ".ndjson")),
     adapt=any_row,
 )
 LLAMA_FACTORY = Source(
     name="llama-factory",
     title="LLaMA-Factory data folder",
     kind="layout",
-    expects="a folder with dataset_info.json and the files that it names (formatting alpaca or sharegpt)",
+    expects="a folder with dataset_info.json and the files that it names "
+    "(formatting alpaca or sharegpt)",
     home="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
     licence="that of your data",
     files=factory_files,
@@ -206,12 +190,11 @@ HUB = Source(
     name="hf-folder",
     title="Hugging Face data set folder",
     kind="layout",
-    expects=(
-        "a folder of .parquet files with columns such as question (or problem), answer, choices (or options), "
-        "solution, image(s) as {bytes, path}; or messages; or prompt and completion"
-    ),
+    expects="a folder of .parquet files with columns such as question (or problem), answer, "
+    "choices (or options), solution, image(s) as {bytes, path}; or messages; "
+    "or prompt and completion",
     home="https://huggingface.co/docs/datasets/image_dataset",
     licence="that of your data",
-    files=hub_files,
+    files=partial(row_files, suffixes=(".parquet",), deep=True),
     adapt=hub_problem,
 )

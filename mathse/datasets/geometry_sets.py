@@ -34,7 +34,7 @@ def geoqa_files(root: Path) -> Sequence[DataFile]:
 
 def unigeo_files(root: Path) -> Sequence[DataFile]:
     """List the pickles of the calculation problems."""
-    names = {split: (f"calculation_{split}.pk",) for split in ("train", "val", "test")}
+    names = {split: (f"calculation_{split}.pk",) for split in _SPLITS}
     return named_files(root, ("", "UniGeo", "datasets/UniGeo"), names)
 
 
@@ -73,7 +73,7 @@ def pickled_problem(row: Row, file: DataFile) -> RawProblem:
 
 
 def geometry3k_files(root: Path) -> Sequence[DataFile]:
-    """List data.json (or ex.json) of each problem: SPLIT/NUMBER/data.json beside img_diagram.png."""
+    """List SPLIT/NUMBER/data.json (or ex.json) of each problem."""
     bases = (root, root / "geometry3k", root / "data" / "geometry3k")
     base = next((path for path in bases if any((path / split).is_dir() for split in _SPLITS)), root)
     found = []
@@ -127,7 +127,8 @@ GEOQA_PLUS = Source(
     name="geoqa-plus",
     title="GeoQA+",
     kind="training",
-    expects="a folder with a training pickle (train.pk, Mix-train.pk or GeoQA-train.pk) and test.pk or new-test.pk",
+    expects="a folder with a training pickle (train.pk, Mix-train.pk or GeoQA-train.pk) "
+    "and test.pk or new-test.pk",
     home="https://github.com/SCNU203/GeoQA-Plus",
     licence="not stated by its authors",
     files=geoqa_files,
@@ -147,7 +148,8 @@ GEOMETRY3K = Source(
     name="geometry3k",
     title="Geometry3K",
     kind="training",
-    expects="a folder with train/, val/, test/, each with NUMBER/data.json and NUMBER/img_diagram.png",
+    expects="a folder with train/, val/, test/, each with NUMBER/data.json and "
+    "NUMBER/img_diagram.png",
     home="https://github.com/lupantech/InterGPS",
     licence="MIT (repository)",
     files=geometry3k_files,

@@ -68,7 +68,8 @@ def apply_overrides(problems: pl.DataFrame, file: str | Path) -> pl.DataFrame:
             f"{len(unknown)} corrected problems are not among the problems, such as {unknown[0]}.",
             file=file,
             rule="a corrected problem is known",
-            fix="take the ids from problems.parquet as it is without corrections, or remove the rows",
+            fix="take the ids from problems.parquet as it is without corrections, "
+            "or remove the rows",
         )
     rows = []
     for row in problems.iter_rows(named=True) if corrections else ():

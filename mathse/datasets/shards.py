@@ -30,7 +30,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def pack(problems: Rows, quarantined: Rows, images: Rows) -> pl.DataFrame:
-    """Put the three tables of a chunk into one row, so that the journal keeps all of them or none."""
+    """Put the tables of a chunk into one row, so that the journal keeps all of them or none."""
     tables = zip(CHUNK_TABLES.items(), (problems, quarantined, images), strict=True)
     return pl.DataFrame(
         [
@@ -97,7 +97,7 @@ def write_shards(
 
 
 def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.DataFrame:
-    """Append each wanted image to its shard's spool file; return where it is and its other columns."""
+    """Append each wanted image to its shard's spool file; return its other columns and its span."""
     lengths: dict[int, int] = {}
     done: set[str] = set()
     found = []

@@ -50,10 +50,8 @@ TABMWP = Source(
     name="tabmwp",
     title="TabMWP",
     kind="training",
-    expects=(
-        "a folder with problems_train.json, problems_dev.json, problems_test.json and tables/ID.png, "
-        "or with problems.jsonl and the images that its rows name"
-    ),
+    expects="a folder with problems_train.json, problems_dev.json, problems_test.json and "
+    "tables/ID.png, or with problems.jsonl and the images that its rows name",
     home="https://github.com/lupantech/PromptPG (data/tabmwp)",
     licence="CC BY-NC-SA 4.0",
     files=tabmwp_files,

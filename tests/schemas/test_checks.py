@@ -39,40 +39,19 @@ def test_problem_ids() -> None:
     assert f"row 1: problem_id = '{hex_id(1)}'" in str(caught.value)
 
 
-def test_trajectory_ids() -> None:
-    checks.known_trajectory_ids(verdicts({}, {}), trajectories(), file="v")
-    with pytest.raises(ContractError, match="trajectory id is known: broken by 2 of 3"):
-        checks.known_trajectory_ids(verdicts({}, {}, {}), trajectories(1), file="v")
-
-
-def test_parents() -> None:
-    first = frame("Trajectory", {"parent_id": None, "origin": "student"})
-    checks.known_trajectory_ids(first, trajectories(0), file="t", column="parent_id")
-    with pytest.raises(ContractError, match="row 0: parent_id"):
-        checks.known_trajectory_ids(trajectories(2), trajectories(0), file="t", column="parent_id")
-
-
-def test_image_ids() -> None:
-    images = frame("Image", {})
+def test_problems_without_their_images_are_quarantined() -> None:
     rows = frame(
         "Problem",
         {"image_ids": [PNG_ID]},
         {"image_ids": [], "problem_id": hex_id(7)},
         {"image_ids": [PNG_ID, "0" * 64]},
     )
-    checks.known_image_ids(rows[:2], images, file="p")
-    with pytest.raises(ContractError, match=r"image id is known: broken by 1 of 3(.|\n)*row 2"):
-        checks.known_image_ids(rows, images, file="p")
-    with pytest.raises(ContractError, match="image id is known: broken by 2 of 3"):
-        checks.known_image_ids(rows, images[:0], file="p")
-
-
-def test_problems_without_their_image_are_set_aside() -> None:
-    rows = frame("Problem", {}, {"image_ids": ["0" * 64]})
-    good, aside = checks.split_unknown_images(rows, frame("Image", {}), file="p")
-    assert good.height == 1 and aside["row"].to_list() == [1]
-    assert aside["rule"][0] == "image id is known" and "missing" in aside["reason"][0]
-    schemas.validate(aside, schemas.Quarantine, file="q")
+    images = frame("Image", {})
+    good, bad = checks.split_unknown_images(rows, images, file="p")
+    assert good.equals(rows[:2]) and bad["row"].to_list() == [2]
+    assert bad["rule"][0] == "image id is known" and "missing" in bad["reason"][0]
+    schemas.validate(bad, schemas.Quarantine, file="q")
+    assert checks.split_unknown_images(rows, images[:0], file="p")[1]["row"].to_list() == [0, 2]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +68,7 @@ def test_error_steps(step: int | None, fits: bool) -> None:
             checks.error_step_within_steps(rows, trajectories(), file="v")
 
 
-def test_an_error_step_of_an_unknown_path_does_not_fit() -> None:
+def test_an_error_step_of_an_unknown_trajectory_does_not_fit() -> None:
     with pytest.raises(ContractError, match="error_step within steps"):
         checks.error_step_within_steps(verdicts({}), trajectories(0), file="v")
 
