@@ -101,6 +101,18 @@ def test_a_round_that_the_parameters_no_longer_name_is_left_out_and_named(data):
     assert summarize(data, ["r1", "control"]) == summarize(data)
 
 
+def test_controls_have_training_rows_and_are_compared_with_the_last_round(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(copy / "eval/control", copy / "eval/control_teacher")
+    (copy / "control_teacher").mkdir()
+    shutil.copy(copy / "rounds/r1/train.parquet", copy / "control_teacher")
+    summary = summarize(copy, ["r1", "control", "control_teacher"])
+    found = {line.name: line.train_rows for line in summary.rounds}
+    assert found == {"base": None, "r0": 1, "r1": 3, "control": None, "control_teacher": 3}
+    compared = {(last, name) for last, name, *_ in summary.contrasts}
+    assert {("r1", "control"), ("r1", "control_teacher")} < compared
+
+
 def test_nothing_evaluated_is_explained(tmp_path):
     with pytest.raises(DataError, match="No round was evaluated yet"):
         summarize(tmp_path)
