@@ -1,4 +1,4 @@
-"""The `mathse` command. Whatever is heavy is imported inside the command that needs it."""
+"""The `mathse` command. Heavy modules are imported inside the commands that need them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def sql(
 ) -> None:
     """Query the tables of all rounds in SQL."""
     from mathse.report import sql as tables
-    from mathse.report.text_tables import cell, print_table
+    from mathse.report.text_tables import print_rows
 
     data = _data(data)
     folder = queries or (data.parent if (data.parent / "queries").is_dir() else CODE) / "queries"
@@ -102,9 +102,7 @@ def sql(
     elif as_json:
         typer.echo(result.as_json())
     elif result.columns:
-        print_table(
-            result.columns, [[cell(value) for value in row] for row in result.rows], sys.stdout
-        )
+        print_rows(result.columns, result.rows, sys.stdout)
 
 
 @app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))
@@ -177,13 +175,13 @@ def profile(
             typer.echo(f"params.yaml now has the values of profile {name}.")
 
 
-@app.command(epilog=examples("mathse code merge@r1", "mathse code --why   says why stages run"))
+@app.command(epilog=examples("mathse code merge@r1", "mathse code --why   shows why stages run"))
 def code(
     stages: Annotated[
         list[str] | None, typer.Argument(metavar="[STAGE]...", help="As in dvc.yaml; none: all.")
     ] = None,
     why: Annotated[
-        bool, typer.Option("--why", help="Say what changed since the last run.")
+        bool, typer.Option("--why", help="Show what changed since the last run.")
     ] = False,
 ) -> None:
     """List the modules that a stage depends on, or which of them have changed."""
@@ -201,7 +199,7 @@ def accept(
 ) -> None:
     """Keep the results of stages whose code has changed: you know that they stay the same.
 
-    Says what it accepts and writes it to docs/accepted.md.
+    Shows what it accepts and writes it to docs/accepted.md.
     """
     from mathse.core.accept import accept_code
     from mathse.core.layout import Layout
@@ -240,7 +238,7 @@ def suspects(
     Trajectories agree on another answer, and the ORM calls them correct.
     """
     from mathse.report.suspects import find_suspects, to_review
-    from mathse.report.text_tables import cell, print_table
+    from mathse.report.text_tables import print_rows
 
     found = find_suspects(_data(data), min_trajectories=min_trajectories, min_share=min_share)
     if out is not None:
@@ -250,9 +248,7 @@ def suspects(
     elif found.is_empty():
         typer.echo("No gold answer is suspicious.")
     else:
-        print_table(
-            found.columns, [[cell(value) for value in row] for row in found.rows()], sys.stdout
-        )
+        print_rows(found.columns, found.rows(), sys.stdout)
 
 
 @app.command(
@@ -295,12 +291,11 @@ def check(
         counts = checked["state"].value_counts().sort("state")
         typer.echo(", ".join(f"{state}: {n}" for state, n in counts.iter_rows()) or "no rows")
         return
-    listed = _read_choices(choices)
     verdict = check_one(
         str(gold),
         str(answer),
         answer_type=answer_type,
-        choices=listed,
+        choices=_read_choices(choices),
         unit=unit,
         precision=precision,
     )

@@ -78,7 +78,8 @@ keeps, where it lies. This file is written by `python -m schemas.dictionary` fro
 All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
 Only the loss curves `data/curves/*.tsv` (step, loss, learning_rate) are text.
 A content id is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval`
-also base, and the controls after `make control`). `mathse sql` shows the tables of all rounds as views.
+also base, and the controls after `make control`). `mathse sql` shows the tables of all rounds as
+views.
 
 Each row leads back by ids: `TrainRow` → `Trajectory` → `Verdict` (same trajectory_id), parent
 (parent_id) and `Problem` → `Image`.

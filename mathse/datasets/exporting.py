@@ -21,17 +21,11 @@ from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
 from mathse.prompts import solve_messages
+from schemas.image import SIGNATURES
 
 DATASET_NAME = "mathse"
 ROWS_PER_SHARD = 500
 
-_SIGNATURES = (
-    (b"\x89PNG", "png"),
-    (b"\xff\xd8", "jpg"),
-    (b"RIFF", "webp"),
-    (b"GIF8", "gif"),
-    (b"BM", "bmp"),
-)
 _ROUND = re.compile(r"(\D*)(\d*)")  # r12
 _TRL_CARD = """---
 configs:
@@ -97,7 +91,7 @@ def export_rows(
     rows, images = training_rows(Path(data), round_name)
     if rows.is_empty():
         message = "There are no training rows to export."
-        raise DataError(message, file=str(data), fix="run the stages first")
+        raise DataError(message, file=data, fix="run the stages first")
     out.mkdir(parents=True, exist_ok=True)
     FORMATS[form](rows, images, out)
     n_images = rows["image_ids"].explode(empty_as_null=False).n_unique()
@@ -157,9 +151,8 @@ def _write_lines(rows: pl.DataFrame, images: ImageStore, out: Path, file: Path) 
     (out / "images").mkdir()
     written: dict[str, str] = {}
     with file.open("w", encoding="utf-8") as lines:
-        for row in track(
-            rows.iter_rows(named=True), total=rows.height, label="export", unit="rows"
-        ):
+        every = rows.iter_rows(named=True)
+        for row in track(every, total=rows.height, label="export", unit="rows"):
             for image_id in row["image_ids"]:
                 if image_id not in written:
                     data = images.get(image_id)
@@ -220,7 +213,8 @@ def _origin(row: dict[str, Any]) -> str:
 
 
 def _suffix(data: bytes) -> str:
-    return next((suffix for start, suffix in _SIGNATURES if data.startswith(start)), "img")
+    found = (name for name, start in SIGNATURES.items() if data.startswith(start))
+    return next(found, "img").lower().replace("jpeg", "jpg")
 
 
 def _round_order(name: str) -> tuple[str, int]:

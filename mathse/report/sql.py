@@ -86,10 +86,6 @@ class Result:
     columns: list[str]
     rows: list[tuple[Any, ...]]
 
-    def as_dicts(self) -> list[dict[str, Any]]:
-        """Return one mapping per row."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-
     def as_csv(self) -> str:
         """Return CSV with a header; lists and mappings are written as JSON, nulls as nothing."""
         out = io.StringIO()
@@ -100,8 +96,8 @@ class Result:
 
     def as_json(self) -> str:
         """Return a JSON list of one object per row; what steers a terminal is escaped."""
-        text = json.dumps(self.as_dicts(), ensure_ascii=False, indent=2, default=str)
-        return printable(text)
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return printable(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
 
 
 def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
@@ -109,27 +105,22 @@ def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
 
     SQL in it can read the data folder and no other file, and cannot change that.
 
-    Args:
-        data: the data folder of a repository.
-
     Raises:
         DataError: if there is no such folder, or a table's file is damaged.
     """
     root = Path(data).resolve()
     if not root.is_dir():
-        raise DataError(
-            "There is no data folder here.",
-            file=data,
-            fix="run `make repro`, or name it with --data",
-        )
+        fix = "run `make repro`, or name it with --data"
+        raise DataError("There is no data folder here.", file=data, fix=fix)
     connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
     for name, view in VIEWS.items():
         if parts := _selects(root, view):
             try:
                 connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL BY NAME ".join(parts)}')
             except duckdb.Error as error:
+                reason = str(error).strip().splitlines()[0]
                 raise DataError(
-                    f"The view {name} cannot be made: {_first_line(error)}",
+                    f"The view {name} cannot be made: {reason}",
                     file=root,
                     rule="the files of a table are whole and have the same columns",
                     fix=f"run the stage that writes it again: {view.made_by}",
@@ -140,11 +131,7 @@ def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
 
 
 def query(data: str | Path, sql: str) -> Result:
-    """Answer one SQL question over all rounds.
-
-    Args:
-        data: the data folder.
-        sql: one or more statements; the rows of the last are returned.
+    """Return the rows of the last of one or more SQL statements.
 
     Raises:
         DataError: if the SQL is wrong, or asks for a table that has no files yet.
@@ -234,15 +221,10 @@ def _explain(error: duckdb.Error, root: Path) -> DataError:
     return DataError(f"DuckDB cannot answer this: {str(error).strip()}")
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]
-
-
 def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
 def _plain(cell: Any) -> Any:
-    return (
-        json.dumps(cell, ensure_ascii=False, default=str) if isinstance(cell, list | dict) else cell
-    )
+    is_nested = isinstance(cell, list | dict)
+    return json.dumps(cell, ensure_ascii=False, default=str) if is_nested else cell

@@ -39,11 +39,6 @@ def find_suspects(
     `min_share` of all judged ones, and more than those that match gold. Reflections that were shown
     the wrong answer count too.
 
-    Args:
-        data: the data folder.
-        min_trajectories: fewest trajectories that agree.
-        min_share: least share of the problem's trajectories that agree, in [0, 1].
-
     Returns:
         One row a problem, those with most agreement first. `p_correct` is the mean over the
         trajectories that agree.
@@ -60,18 +55,12 @@ def find_suspects(
     root = Path(data)
     files = [file for name in _TABLES for file in sorted(root.glob(f"rounds/*/{name}.parquet"))]
     if not files:
-        raise DataError(
-            "No trajectory was judged yet.",
-            file=root / "rounds",
-            fix="run the score stage of a round",
-        )
+        fix = "run the score stage of a round"
+        raise DataError("No trajectory was judged yet.", file=root / "rounds", fix=fix)
     # Sorted by id: the first of equal answers must not depend on the order of files.
+    key = pl.col("predicted_answer").map_elements(_plain, return_dtype=pl.String)
     judged = pl.concat([read_table(file) for file in files], how="diagonal")
-    judged = (
-        judged.sort("trajectory_id")
-        .select(_USED)
-        .with_columns(key=pl.col("predicted_answer").map_elements(_plain, return_dtype=pl.String))
-    )
+    judged = judged.sort("trajectory_id").select(_USED).with_columns(key=key)
     totals = judged.group_by("problem_id").agg(
         trajectories=pl.len().cast(pl.Int64),
         with_gold=(pl.col("answer_state") == "match").sum().cast(pl.Int64),
@@ -84,6 +73,7 @@ def find_suspects(
         p_correct=pl.col("p_correct").mean(),
         rounds=pl.col("round").unique().sort().str.join(" "),
     )
+    # The answer of each problem that most of these give, if they are enough.
     best = (
         answers.sort("agree", "p_correct", "key", descending=[True, True, False], nulls_last=True)
         .unique("problem_id", keep="first", maintain_order=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from mathse.core.text import one_line
@@ -30,6 +31,11 @@ def plain_table(header: list[str], lines: list[list[str]]) -> str:
         ]
         text += "  ".join(cells).rstrip() + "\n"
     return text
+
+
+def print_rows(columns: list[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:
+    """Write rows of any values as a table."""
+    print_table(columns, [[cell(value) for value in row] for row in rows], out)
 
 
 def print_table(header: list[str], lines: list[list[str]], out: TextIO) -> None:

@@ -30,18 +30,18 @@ def render_trace(data: str | Path, name: str) -> str:
         DataError: if nothing or more than one thing has an id that begins so.
     """
     with connect(data) as connection:
-        problem_id, trajectory_id = _identify(connection, Path(data), name)
+        # The rows of all tables that are about the problem.
+        problem_id, own_id = _identify(connection, Path(data), name)
         rows = {
             view: _rows(connection, view, problem_id)
             for view in ("problems", "ledger", "trajectories", "verdicts", "train", "dropped")
         }
         evaluations = [_rows(connection, view, problem_id) for view in ("graded", "predictions")]
     trajectories = rows["trajectories"]
-    if trajectory_id is not None:
-        trajectories = _related(trajectories, trajectory_id)
-    verdicts, trained, dropped = (
-        _by_trajectory(rows[view]) for view in ("verdicts", "train", "dropped")
-    )
+    if own_id != problem_id:
+        trajectories = _related(trajectories, own_id)
+
+    # Trajectories in the order in which they were written, reflections after samples.
     order = sort_rounds({row["round"] for row in trajectories})
     trajectories.sort(
         key=lambda row: (
@@ -49,6 +49,9 @@ def render_trace(data: str | Path, name: str) -> str:
             row["origin"] == "reflection",
             row["sample_idx"],
         )
+    )
+    verdicts, trained, dropped = (
+        _by_trajectory(rows[view]) for view in ("verdicts", "train", "dropped")
     )
     lines = _problem(problem_id, rows["problems"]) + _ledger(rows["ledger"])
     for row in trajectories:
@@ -60,17 +63,12 @@ def render_trace(data: str | Path, name: str) -> str:
     return "".join(f"{one_line(line)}\n" for line in lines)
 
 
-def _identify(
-    connection: duckdb.DuckDBPyConnection, root: Path, name: str
-) -> tuple[str, str | None]:
-    found: set[tuple[str, str | None]] = set()
-    for view, columns in (
-        ("problems", "problem_id, NULL"),
-        ("trajectories", "problem_id, trajectory_id"),
-    ):
+def _identify(connection: duckdb.DuckDBPyConnection, root: Path, name: str) -> tuple[str, str]:
+    """Return the problem of an id that begins so, and the id: the problem's or a trajectory's."""
+    found: set[tuple[str, str]] = set()
+    for view, key in (("problems", "problem_id"), ("trajectories", "trajectory_id")):
         if view in _views(connection):
-            key = columns.split(", ")[-1].replace("NULL", "problem_id")
-            sql = f"SELECT {columns} FROM {view} WHERE starts_with({key}, ?)"
+            sql = f"SELECT problem_id, {key} FROM {view} WHERE starts_with({key}, ?)"
             found |= set(connection.execute(sql, [name]).fetchall())
     if not found:
         raise DataError(
@@ -79,7 +77,7 @@ def _identify(
             fix="`mathse sql hardest` lists ids",
         )
     if len(found) > 1:
-        ids = sorted(trajectory or problem for problem, trajectory in found)
+        ids = sorted(own_id for _, own_id in found)
         shown = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
         raise DataError(
             f"{len(ids)} ids begin with {name!r}: {shown}", file=root, fix="give more characters"
@@ -107,10 +105,11 @@ def _ledger(rows: list[Row]) -> list[str]:
     if not rows:
         return ["", "It is in no ledger."]
     by_round = {row["round"]: row for row in rows}
-    return ["", "Ledger"] + [
-        f"  {name}: {row['state']}, {row['passes']} of {row['attempts']} attempts passed"
-        for name, row in ((name, by_round[name]) for name in sort_rounds(by_round))
-    ]
+    lines = ["", "Ledger"]
+    for name in sort_rounds(by_round):
+        state, passes, attempts = (by_round[name][key] for key in ("state", "passes", "attempts"))
+        lines.append(f"  {name}: {state}, {passes} of {attempts} attempts passed")
+    return lines
 
 
 def _trajectory(row: Row, verdicts: list[Row], trained: list[Row], dropped: list[Row]) -> list[str]:
