@@ -14,7 +14,7 @@ from mathse.curation.ledger import OPEN
 from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
 from mathse.figures.teacher import FiguresTeacher
 from mathse.prompts import reflect_messages
-from mathse.trajectories import TRAJECTORY, problems_by_id, trajectory_row
+from mathse.trajectories import problems_by_id, write_trajectories
 from schemas import Trajectory, Verdict, column_types
 
 MISTAKES = pl.Schema(
@@ -23,6 +23,7 @@ MISTAKES = pl.Schema(
         **column_types(Verdict, "error_step", "error_analysis", "error_kind"),
     }
 )
+_FEEDBACK = ("response", "error_step", "error_analysis")
 
 
 def select_mistakes(
@@ -163,22 +164,14 @@ def reflect(
         DataError: if a problem is unknown.
     """
     requests = reflect_requests(mistakes, problems, sampling=sampling, round_name=round_name)
-    rows = [
-        trajectory_row(
-            completion,
-            engine,
-            request.sampling,
-            problem_id=mistake["problem_id"],
-            round_name=round_name,
-            origin="reflection",
-            sample_idx=mistake["sample_idx"],
-            parent_id=mistake["parent_id"],
-        )
-        for mistake, request, completion in zip(
-            mistakes.iter_rows(named=True), requests, complete_all(engine, requests), strict=True
-        )
-    ]
-    return pl.DataFrame(rows, schema=TRAJECTORY)
+    return write_trajectories(
+        engine,
+        requests,
+        mistakes["sample_idx"].to_list(),
+        round_name=round_name,
+        origin="reflection",
+        parent_ids=mistakes["parent_id"].to_list(),
+    )
 
 
 def reflect_requests(
@@ -195,7 +188,7 @@ def reflect_requests(
         name, sample_idx = mistake["problem_id"], mistake["sample_idx"]
         problem = known[name]
         images = tuple(problem["image_ids"])
-        feedback = (mistake["response"], mistake["error_step"], mistake["error_analysis"])
+        feedback = [mistake[column] for column in _FEEDBACK]
         seed = request_seed(sampling.seed, round_name, "reflect", name, sample_idx)
         requests.append(
             Request(
@@ -207,9 +200,7 @@ def reflect_requests(
                 sampling=replace(sampling, seed=seed),
                 task="reflect",
                 problem_id=name,
-                context=dict(
-                    zip(("response", "error_step", "error_analysis"), feedback, strict=True)
-                ),
+                context=dict(zip(_FEEDBACK, feedback, strict=True)),
             )
         )
     return requests

@@ -14,14 +14,7 @@ from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.params import Sampled
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import (
-    Completion,
-    Engine,
-    Request,
-    SamplingParams,
-    complete_all,
-    request_seed,
-)
+from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
 from mathse.prompts import solve_messages
 from schemas import Trajectory, column_types
 
@@ -70,21 +63,8 @@ def solve(
                 problem_id=name,
             )
         )
-    rows = [
-        trajectory_row(
-            completion,
-            engine,
-            request.sampling,
-            problem_id=name,
-            round_name=round_name,
-            origin=origin,
-            sample_idx=sample_idx,
-        )
-        for (name, sample_idx), request, completion in zip(
-            plan, requests, complete_all(engine, requests), strict=True
-        )
-    ]
-    return pl.DataFrame(rows, schema=TRAJECTORY)
+    samples = [sample_idx for _, sample_idx in plan]
+    return write_trajectories(engine, requests, samples, round_name=round_name, origin=origin)
 
 
 def sampling_params(section: Sampled, seed: int) -> SamplingParams:
@@ -92,41 +72,61 @@ def sampling_params(section: Sampled, seed: int) -> SamplingParams:
     return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
 
 
-def trajectory_row(
-    completion: Completion,
+def write_trajectories(
     engine: Engine,
-    sampling: SamplingParams,
+    requests: Sequence[Request],
+    samples: Sequence[int],
     *,
-    problem_id: str,
     round_name: str,
     origin: str,
-    sample_idx: int,
-    parent_id: str | None = None,
-) -> dict[str, object]:
-    """Return the `Trajectory` row of a completion."""
-    values = asdict(sampling)
-    seed = values.pop("seed")
-    settings = json.dumps(values, sort_keys=True)
-    names = (problem_id, round_name, origin, sample_idx, parent_id)
-    return {
-        "trajectory_id": content_id(*names, engine.digest, settings, seed, completion.text),
-        "problem_id": problem_id,
-        "round": round_name,
-        "sample_idx": sample_idx,
-        "origin": origin,
-        "parent_id": parent_id,
-        "input_fingerprint": engine.input_fingerprint,
-        "model": engine.digest,
-        "sampling": settings,
-        "seed": seed,
-        "response": completion.text,
-        "steps": split_steps(completion.text),
-        "finish_reason": completion.finish_reason,
-        "error": completion.error,
-        "error_kind": completion.error_kind,
-        "prompt_tokens": completion.prompt_tokens,
-        "response_tokens": completion.response_tokens,
-    }
+    parent_ids: Sequence[str | None] = (),
+) -> pl.DataFrame:
+    """Complete requests to solve or to reflect.
+
+    Args:
+        engine: who writes.
+        requests: what to write.
+        samples: sample index of each.
+        round_name: the round that the trajectories belong to.
+        origin: teacher, student or reflection.
+        parent_ids: the wrong trajectory behind each; none: no request has one.
+
+    Returns:
+        `Trajectory` rows in the order of the requests; where the engine failed, one with an error.
+    """
+    parents = parent_ids or [None] * len(requests)
+    rows = []
+    for request, completion, sample_idx, parent_id in zip(
+        requests, complete_all(engine, requests), samples, parents, strict=True
+    ):
+        # The id: who wrote what, for which problem, and how it was sampled.
+        values = asdict(request.sampling)
+        seed = values.pop("seed")
+        settings = json.dumps(values, sort_keys=True)
+        names = (request.problem_id, round_name, origin, sample_idx, parent_id)
+        name = content_id(*names, engine.digest, settings, seed, completion.text)
+        rows.append(
+            {
+                "trajectory_id": name,
+                "problem_id": request.problem_id,
+                "round": round_name,
+                "sample_idx": sample_idx,
+                "origin": origin,
+                "parent_id": parent_id,
+                "input_fingerprint": engine.input_fingerprint,
+                "model": engine.digest,
+                "sampling": settings,
+                "seed": seed,
+                "response": completion.text,
+                "steps": split_steps(completion.text),
+                "finish_reason": completion.finish_reason,
+                "error": completion.error,
+                "error_kind": completion.error_kind,
+                "prompt_tokens": completion.prompt_tokens,
+                "response_tokens": completion.response_tokens,
+            }
+        )
+    return pl.DataFrame(rows, schema=TRAJECTORY)
 
 
 def problems_by_id(problems: pl.DataFrame, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -175,6 +175,7 @@ def check_failures(errors: pl.DataFrame, *, max_share: float, label: str) -> Non
     print(summary, file=sys.stderr, flush=True)
     if failed.height <= max_share * errors.height:
         return
+    # The most frequent reasons, alike but for ids and numbers.
     first_line = pl.col("error").str.split("\n").list.first()
     reasons = (
         failed.group_by(first_line.str.replace_all(r"[0-9a-f]{16,}|\d+", "…").alias("reason"))
