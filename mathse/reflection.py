@@ -11,7 +11,7 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.params import Params, Reflect
 from mathse.curation.ledger import OPEN
-from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
+from mathse.engines.protocol import Engine, Request, SamplingParams, request_seed
 from mathse.figures.teacher import FiguresTeacher
 from mathse.prompts import reflect_messages
 from mathse.trajectories import problems_by_id, write_trajectories

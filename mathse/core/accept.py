@@ -45,13 +45,12 @@ def list_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
 def changed_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     """Yield a line for each stage whose code has changed since it ran, and one for each change."""
     code = CodeBase(layout.folder)
-    found = False
-    for name, stage in _locked_stages(layout, names).items():
-        for line in _changes(layout, code, stage):
-            found = True
-            yield f"{name}: {line}"
-    if not found:
-        yield "No code of these stages has changed since they ran."
+    lines = [
+        f"{name}: {line}"
+        for name, stage in _locked_stages(layout, names).items()
+        for line in _changes(layout, code, stage)
+    ]
+    yield from lines or ["No code of these stages has changed since they ran."]
 
 
 def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
@@ -65,6 +64,7 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     status = json.loads(_dvc(layout, "status", "--json", *stages))
     code = CodeBase(layout.folder)
     lines = []
+    # What DVC finds changed: nothing but the code of each stage.
     for name, stage in stages.items():
         its_code = f"code/{_module(stage).removeprefix('stages.')}.json"
         changed = [
@@ -83,6 +83,7 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     if not lines:
         yield "Nothing to accept: no code of these stages has changed since they ran."
         return
+    # Accept it, and keep a record.
     _dvc(layout, "commit", "--force", "--quiet", *stages)
     layout.accepted.parent.mkdir(exist_ok=True)
     with layout.accepted.open("a", encoding="utf-8") as file:

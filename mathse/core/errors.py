@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 
@@ -38,7 +39,8 @@ class DataError(MathseError):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep all parts when the error crosses a process boundary."""
-        return _rebuild, (type(self), self.message, self.file, self.row, self.rule, self.fix)
+        rebuild = partial(type(self), file=self.file, row=self.row, rule=self.rule, fix=self.fix)
+        return rebuild, (self.message,)
 
     def __str__(self) -> str:
         """Return the message, then one line for each part that is known."""
@@ -50,14 +52,3 @@ class DataError(MathseError):
 
 class ParamError(MathseError):
     """A parameter is unknown, missing or out of its range."""
-
-
-def _rebuild(
-    kind: type[DataError],
-    message: str,
-    file: str | None,
-    row: int | None,
-    rule: str | None,
-    fix: str | None,
-) -> DataError:
-    return kind(message, file=file, row=row, rule=rule, fix=fix)

@@ -272,11 +272,8 @@ class Params(Section):
             where = "tables" if problems.source == "tables" else "figures"
             yield f"eval.splits: problems.{where} fill no evaluation split {split}"
         # The batch sizes of each training.
-        sections: list[tuple[str, Training]] = [
-            ("train_orm", self.train_orm),
-            ("finetune", self.finetune),
-        ]
-        for name, section in sections:
+        sections: dict[str, Training] = {"train_orm": self.train_orm, "finetune": self.finetune}
+        for name, section in sections.items():
             micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
             if section.batch_size % (micro * section.processes):
                 yield (

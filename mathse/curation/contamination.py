@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -173,9 +173,11 @@ def _with_scores(
         .join(right.select("right", *_COMPARED), on="right", suffix="_right")
         .filter(pl.col("numbers_id") == pl.col("numbers_id_right"))
     )
+    # The similarity of each different pair of wordings.
     wordings = pairs.select("question_id", "question_id_right").unique()
     values = [jaccard(trigrams[i], trigrams[j], weights) for i, j in wordings.iter_rows()]
     wordings = wordings.with_columns(pl.Series("text", values, dtype=pl.Float64))
+    # What each rule asks for.
     text, same_answer = pl.col("text"), pl.col("answer_id") == pl.col("answer_id_right")
     enough = pl.when("several").then(settings.text_min).otherwise(settings.text_plain_min)
     drawn = pl.col("has_picture") & pl.col("has_picture_right")
@@ -213,18 +215,15 @@ def _matches(
     alone = {pair for found in near.values() for pair in found}.difference(both)
     pictures = similarities(sorted(set(both)), signatures, exact_from=0.0)
     pictures |= similarities(sorted(alone), signatures, exact_from=settings.picture_min)
+    # The rule of each pair, if one applies.
     found = []
     for i, row in enumerate(pairs.iter_rows(named=True)):
         picture = max((pictures[pair] for pair in near.get(i, ())), default=None)
         if rule := _match_rule(row, picture, settings):
             other = {"other_id": "problem_id", "other_split": "split", "other_question": "question"}
             row |= {name: row[f"{column}_right"] for name, column in other.items()}
-            found.append(
-                {
-                    name: (row | {"rule": rule, "picture": picture})[name]
-                    for name in column_types(Match)
-                }
-            )
+            row |= {"rule": rule, "picture": picture}
+            found.append({name: row[name] for name in column_types(Match)})
     return found
 
 
@@ -232,8 +231,7 @@ def _match_rule(row: dict[str, Any], picture: float | None, settings: Decontamin
     if picture is not None and picture >= settings.picture_min:
         similar = row["text"] >= settings.text_with_picture_min
         return "text_and_picture" if similar else "picture_and_answer"
-    rule: str | None = row["text_rule"]
-    return rule
+    return cast("str | None", row["text_rule"])
 
 
 def _image_pairs(row: dict[str, Any]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ Z_95 = 1.959963984540054
 GRADED = column_types(Graded)
 
 
-def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
+def wilson(hits: int, n: int) -> tuple[float, float]:
     """Return the Wilson score interval of a share; with n = 0 nothing is known: (0, 1).
 
     Source:
@@ -27,7 +27,7 @@ def wilson(hits: int, n: int, z: float = Z_95) -> tuple[float, float]:
         raise ParamError(f"wilson: {hits} hits of {n} are not possible")
     if n == 0:
         return 0.0, 1.0
-    share = hits / n
+    share, z = hits / n, Z_95
     middle = share + z * z / (2 * n)
     spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     below, above = (middle - spread) / (1 + z * z / n), (middle + spread) / (1 + z * z / n)
@@ -81,6 +81,7 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
     """
     if missing := [name for name in by if name not in graded.columns]:
         raise ParamError(f"Accuracy cannot be grouped by {missing}; columns: {graded.columns}")
+    # Counts of each group.
     counts = [
         pl.len().cast(pl.Int64).alias("n"),
         pl.col("correct").sum().cast(pl.Int64),
@@ -91,6 +92,7 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
         if by
         else graded.select(counts)
     )
+    # Shares with their intervals.
     bounds = [wilson(hits, n) for hits, n in table.select("correct", "n").iter_rows()]
     return table.select(
         *by,

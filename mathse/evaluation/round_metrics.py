@@ -37,6 +37,7 @@ def round_metrics(
         shown[split] = {"accuracy": row["accuracy"]}
         details[split] = metrics_of(row)
         sources = _by_source(benchmarks.filter(split=split))
+        # The change since the round before, of the split and of each source.
         if previous is not None:
             before, after = previous.filter(split=split), graded.filter(split=split)
             details[f"{split}_gain"] = asdict(compare(before, after, seed=seed))
