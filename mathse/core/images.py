@@ -37,6 +37,7 @@ def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 
     missing = {"image_id", "bytes"} - set(df.columns)
     if missing:
         raise DataError(f"These image rows lack the columns {sorted(missing)}.", file=folder)
+    # Write the shards, then delete those that are left of an earlier run.
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")

@@ -52,6 +52,7 @@ def initial_ledger(
     """
     if len(set(problem_ids)) != len(problem_ids):
         raise DataError("A problem occurs twice in the training pool.", rule=_ONE_STATE)
+    # The state of each problem: its group's, else remaining.
     state = dict.fromkeys(problem_ids, "remaining")
     groups = {"distilled": distilled, "quarantined": quarantined, "contaminated": contaminated}
     for name, ids in groups.items():

@@ -63,6 +63,7 @@ def merge_rows(
     if max_per_problem < 1:
         raise ParamError(f"merge.max_per_problem must be at least 1, not {max_per_problem}")
     balance, drops, old = balance or Balance(), Drops(), pl.col("old")
+    # Earlier rows and candidates, in the order of preference.
     earlier = pl.DataFrame(schema=TRAIN) if previous is None else previous.select(TRAIN.names())
     candidates = pl.concat(
         [
@@ -93,6 +94,7 @@ def merge_rows(
     rows = drops.keep(rows, old | (pl.col("index") < cap), "easy")
     rows = drops.keep(rows, ~name.is_in(over_budget(rows, balance.hard_share)), "over_budget")
 
+    # What is left joins the earlier rows.
     new = rows.filter(~old).with_columns(round=pl.lit(round_name))
     ids = [content_id("train row", trajectory_id) for trajectory_id in new["trajectory_id"]]
     new = new.with_columns(pl.Series("row_id", ids, dtype=pl.String)).select(TRAIN.names())
