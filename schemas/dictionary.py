@@ -78,8 +78,7 @@ keeps, where it lies. This file is written by `python -m schemas.dictionary` fro
 All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
 Only the loss curves `data/curves/*.tsv` (step, loss, learning_rate) are text.
 A content id is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval`
-also base, and the controls after `make control`). `mathse sql` shows the tables of all rounds as
-views.
+also base; `<control>` after `make control`). `mathse sql` shows the tables of all rounds as views.
 
 Each row leads back by ids: `TrainRow` → `Trajectory` → `Verdict` (same trajectory_id), parent
 (parent_id) and `Problem` → `Image`.
@@ -106,7 +105,7 @@ def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
                         f"dvc.yaml: {name} writes {file}: add it to FOLDERS, TABLE_OF or OTHERS"
                     )
             found += [
-                (name, file.replace("${key}", "<round>").replace("${item}", "control"))
+                (name, file.replace("${key}", "<round>").replace("${item}", "<control>"))
                 for file in files
             ]
     return found
@@ -157,7 +156,9 @@ def _files(written: list[tuple[str, str]], stems: set[str]) -> Iterator[str]:
 
 
 def _type(dtype: pl.DataType) -> str:
-    return f"list of {_type(dtype.inner)}" if isinstance(dtype, pl.List) else str(dtype)  # type: ignore[arg-type]
+    if not isinstance(dtype, pl.List):
+        return str(dtype)
+    return f"list of {_type(dtype.inner)}"  # type: ignore[arg-type]
 
 
 def _wrap(text: str) -> list[str]:

@@ -127,4 +127,5 @@ def _task(row: dict[str, Any]) -> Task | None:
     except (ValueError, OverflowError):
         precision = None
     text["response"] = text["response"] or ""
-    return Task(**text, choices=parse_choices(row["choices"]), precision=precision)  # type: ignore[arg-type]
+    choices = parse_choices(row["choices"])
+    return Task(**text, choices=choices, precision=precision)  # type: ignore[arg-type]

@@ -66,8 +66,8 @@ _PLEASANTRY = re.compile(
 # `more than 8`, `at least 60`, `between 3 and 5`
 _BOUND = re.compile(
     r"\b(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)"
-    r"\s+than\s+\$?[\d.,]+%?|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between"
-    r"|out of|per)\s+"
+    r"\s+than\s+\$?[\d.,]+%?"
+    r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
     r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
     re.I,
 )

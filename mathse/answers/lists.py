@@ -62,7 +62,10 @@ def _both_signs(item: str) -> list[str]:
     if len(_PLUS_MINUS.findall(item)) != 1:
         return [item]
     signs = ({"pm": "+", "mp": "-"}, {"pm": "-", "mp": "+"})
-    return [_PLUS_MINUS.sub(lambda found: sign[found[1]], item).strip() for sign in signs]  # noqa: B023
+    return [
+        _PLUS_MINUS.sub(lambda found: sign[found[1]], item).strip()  # noqa: B023
+        for sign in signs
+    ]
 
 
 def _split(text: str) -> list[str]:

@@ -77,7 +77,8 @@ _WRAPPED = re.compile(
 )
 # `\(`, `$$`, `\displaystyle`
 _DELIMITERS = re.compile(
-    r"\\[()\[\]]|\$\$?|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])"
+    r"\\[()\[\]]|\$\$?"
+    r"|\\(?:displaystyle|textstyle|limits|nolimits|tiny|small|large|rm|bf)(?![a-zA-Z])"
 )
 # `\left`, `\Big.`
 _SIZES = re.compile(r"\\(?:left|right|big|Big|bigg|Bigg|bigl|bigr|Bigl|Bigr)(?![a-zA-Z])\s*\.?")

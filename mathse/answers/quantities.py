@@ -67,7 +67,9 @@ _CURRENCY = re.compile(r"^\s*([-+]?)\s*([$€£¥]|US\$|USD|RMB|Rs\.?)\s*(?=[\d.
 _NAMED_UNIT = re.compile(
     r"(?:(?<=[\d)}%°|])|(?<=\s)|(?<=\bpi))\s*"
     r"(?P<unit>(?:(?:square|sq|cubic|cu)\.?\s*)?(?:[^\W\d_]|[%°$])[^\W\d_.°]*"
-    r"(?:\s*\^\s*\{?\s*[23]\s*\}?)?(?:\s*(?:/|\bper\b)\s*[^\W\d_]+(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?(?:\s+squared|\s+cubed)?)\s*\.?$"
+    r"(?:\s*\^\s*\{?\s*[23]\s*\}?)?"
+    r"(?:\s*(?:/|\bper\b)\s*[^\W\d_]+(?:\s*\^\s*\{?\s*[23]\s*\}?)?)?"
+    r"(?:\s+squared|\s+cubed)?)\s*\.?$"
 )
 # `5{cm}`
 _BRACED_UNIT = re.compile(r"\{\s*([A-Za-z][A-Za-z. ]*[A-Za-z])\s*\}$")
