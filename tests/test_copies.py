@@ -96,10 +96,10 @@ def test_an_unknown_profile_writes_nothing(root, tmp_path):
     assert not (tmp_path / "copy").exists()
 
 
-@pytest.mark.parametrize("place", ["new", "empty", "project/build/smoke"])
-def test_a_copy_is_a_repository_with_the_profile(root, place):
-    target = root.parent / place
-    if place == "empty":
+@pytest.mark.parametrize("where", ["new", "empty", "project/build/smoke"])
+def test_a_copy_is_a_repository_with_the_profile(root, where):
+    target = root.parent / where
+    if where == "empty":
         target.mkdir()
     copy = copy_pipeline(root, target, "smoke")
     assert (copy / "mathse/file.txt").read_text() == "mathse of project\n"

@@ -64,7 +64,7 @@ def test_undo_keeps_what_was_edited_since(root):
     undo_profile(root)
     params = load_params(file)
     assert (params.seed, params.generate.samples, params.eval.limit) == (7, 5, None)
-    assert "# paths per problem" in file.read_text() or "# trajectories per" in file.read_text()
+    assert "# trajectories per" in file.read_text()
 
 
 def test_a_second_profile_of_one_kind_replaces_the_first(root):

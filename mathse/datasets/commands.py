@@ -85,17 +85,12 @@ def export_command(
 
 
 def describe_sources() -> str:
-    """Say for each source what it is, what it expects, where it lives and under which licence."""
+    """Return for each source its title, what it expects, its home, licence and note."""
     from mathse.datasets.registry import SOURCES
 
     parts = []
     for source in SOURCES.values():
-        lines = [f"{source.name}  ({source.kind})  {source.title}"]
-        lines += [
-            f"  expects  {source.expects}",
-            f"  home     {source.home}",
-            f"  licence  {source.licence}",
-        ]
-        lines += [f"  note     {source.note}"] if source.note else []
-        parts.append("\n".join(lines))
+        facts = [(name, getattr(source, name)) for name in ("expects", "home", "licence", "note")]
+        lines = [f"  {name:<8} {fact}" for name, fact in facts if fact]
+        parts.append("\n".join([f"{source.name}  ({source.kind})  {source.title}", *lines]))
     return "\n\n".join(parts) + "\n"

@@ -96,10 +96,6 @@ def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
     """
     about = struct(row, "metadata")
     version = text(row, "problem_version").replace("_", " ")
-    asked = text(row, "question", default="").strip() or text(row, "query_wo", default="")
-    question, choices = cut_prompt(asked)
-    full = text(row, "question_for_eval", default="")
-    shown = cut_prompt(full)[1]
     kind = text(row, "question_type", default="")
     answer = text(row, "answer", default="")
     meta = {
@@ -109,11 +105,17 @@ def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
         "problem_version": version,
         "question_type": kind,
     }
+
+    # The choices: from the question, else letters for those in the picture.
+    asked = text(row, "question", default="").strip() or text(row, "query_wo", default="")
+    question, choices = cut_prompt(asked)
+    shown = cut_prompt(text(row, "question_for_eval", default=""))[1]
     if kind.startswith("multi") and not choices:
         reason = "a multiple choice is answered by a letter"
         require(bare_letter(answer), "choice letter exists", "answer", answer, reason)
         choices = [letter(index) for index in range(len(shown) or 4)]
         meta["choices"] = shown
+
     images = [] if version.lower() == "text only" else pictures(row.get("image"))
     return RawProblem(
         question=question,

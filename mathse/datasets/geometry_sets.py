@@ -80,10 +80,8 @@ def geometry3k_files(root: Path) -> Sequence[DataFile]:
     for split in _SPLITS:
         folders = sorted((base / split).glob("*"), key=lambda path: (len(path.name), path.name))
         for folder in folders:
-            names = [folder / name for name in ("data.json", "ex.json")]
-            data = next((path for path in names if path.is_file()), None)
-            if data is not None:
-                found.append(DataFile(data, split, (folder,), form="object"))
+            both = [path for name in ("data.json", "ex.json") if (path := folder / name).is_file()]
+            found += [DataFile(path, split, (folder,), form="object") for path in both[:1]]
     return found
 
 

@@ -50,19 +50,14 @@ def check_imports(layout: Layout, tables: Sequence[Table]) -> None:
         _read(Path(table.path) / "import.json", "This folder holds no finished import.")
         record = records.get(_key(layout, table.path))
         if record is None:
-            raise DataError(
-                f"The import in {table.path} is not recorded.",
-                file=layout.imports,
-                rule="each imported folder has an entry",
-                fix=_FIX,
-            )
-        if record.get("digest") != folder_digest(table.path):
-            raise DataError(
-                f"The files in {table.path} are not those that were imported.",
-                file=layout.imports,
-                rule="the digest of an imported folder is the recorded one",
-                fix=_FIX,
-            )
+            message = f"The import in {table.path} is not recorded."
+            rule = "each imported folder has an entry"
+        elif record.get("digest") != folder_digest(table.path):
+            message = f"The files in {table.path} are not those that were imported."
+            rule = "the digest of an imported folder is the recorded one"
+        else:
+            continue
+        raise DataError(message, file=layout.imports, rule=rule, fix=_FIX)
 
 
 def _read_records(layout: Layout) -> dict[str, dict[str, Any]]:

@@ -38,9 +38,8 @@ def load_imports(
         DataError: if a folder is no finished import.
     """
     if not settings.tables:
-        raise ParamError(
-            "problems.source is tables, but problems.tables is empty; list your imports there"
-        )
+        message = "problems.source is tables, but problems.tables is empty; list your imports there"
+        raise ParamError(message)
     tables = sorted(settings.tables, key=lambda table: _ORDER[table.use])
     rows = pl.concat([_read_problems(table, seed) for table in tables])
 
@@ -64,6 +63,7 @@ def load_imports(
     ]
     problems = _share_out(rows.filter(first), settings, seed)
 
+    # The images that these problems show, each once.
     wanted = problems["image_ids"].explode(empty_as_null=False).unique()
     images = pl.concat([_read_images(table, wanted) for table in tables])
     images = images.unique("image_id", maintain_order=True)

@@ -8,6 +8,7 @@ spool file becomes a shard.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,16 +33,11 @@ Rows = Sequence[Mapping[str, Any]]
 def pack(problems: Rows, quarantined: Rows, images: Rows) -> pl.DataFrame:
     """Put the tables of a chunk into one row, so that the journal keeps all of them or none."""
     tables = zip(CHUNK_TABLES.items(), (problems, quarantined, images), strict=True)
-    return pl.DataFrame(
-        [
-            pl.Series(
-                name,
-                [pl.DataFrame(rows, schema=types).to_struct()],
-                dtype=pl.List(pl.Struct(types)),
-            )
-            for (name, types), rows in tables
-        ]
-    )
+    columns = []
+    for (name, types), rows in tables:
+        structs = pl.DataFrame(rows, schema=types).to_struct()
+        columns.append(pl.Series(name, [structs], dtype=pl.List(pl.Struct(types))))
+    return pl.DataFrame(columns)
 
 
 def unpack(packed: pl.DataFrame, name: str) -> pl.DataFrame:
@@ -84,11 +80,10 @@ def write_shards(
         data = file.read_bytes() if file.exists() else b""
         spans = rows.select("start", "size").iter_rows()
         found = [data[start : start + size] for start, size in spans]
-        shard = rows.with_columns(pl.Series("bytes", found, dtype=pl.Binary)).select(
-            IMAGE_TYPES.names()
-        )
+        shard = rows.with_columns(pl.Series("bytes", found, dtype=pl.Binary))
+        shard = shard.select(IMAGE_TYPES.names()).cast(IMAGE_TYPES)
         names.append(f"images-{number:05d}.parquet")
-        write_parquet(shard.cast(IMAGE_TYPES), folder / names[-1], rows_per_group=ROWS_PER_BLOCK)
+        write_parquet(shard, folder / names[-1], rows_per_group=ROWS_PER_BLOCK)
     for old in folder.glob("*.parquet"):
         if old.name not in names:
             old.unlink()
@@ -98,7 +93,7 @@ def write_shards(
 
 def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.DataFrame:
     """Append each wanted image to its shard's spool file; return its other columns and its span."""
-    lengths: dict[int, int] = {}
+    lengths: Counter[int] = Counter()
     done: set[str] = set()
     found = []
     for part in parts:
@@ -107,20 +102,16 @@ def _spool(parts: Sequence[Path], shard_of: pl.DataFrame, spool: Path) -> pl.Dat
         rows = rows.filter([name not in done for name in rows["image_id"]])
         done.update(rows["image_id"])
         starts = []
-        for (number,), group in rows.partition_by(
-            "shard", as_dict=True, maintain_order=True
-        ).items():
+        for group in rows.partition_by("shard", maintain_order=True):
+            number = group["shard"][0]
             with (spool / f"{number}.bin").open("ab") as file:
                 for name, data in group.select("image_id", "bytes").iter_rows():
                     file.write(data)
-                    starts.append((name, lengths.get(int(str(number)), 0), len(data)))
-                    lengths[int(str(number))] = lengths.get(int(str(number)), 0) + len(data)
-        where = pl.DataFrame(
-            starts,
-            schema={"image_id": pl.String, "start": pl.Int64, "size": pl.Int64},
-            orient="row",
-        )
-        found.append(rows.drop("bytes").join(where, on="image_id", maintain_order="left"))
+                    starts.append((name, lengths[number], len(data)))
+                    lengths[number] += len(data)
+        types = {"image_id": pl.String, "start": pl.Int64, "size": pl.Int64}
+        spans = pl.DataFrame(starts, schema=types, orient="row")
+        found.append(rows.drop("bytes").join(spans, on="image_id", maintain_order="left"))
     columns = [(name, dtype) for name, dtype in IMAGE_TYPES.items() if name != "bytes"]
     empty = pl.DataFrame(
         schema=pl.Schema([*columns, *((name, pl.Int64()) for name in ("shard", "start", "size"))])

@@ -89,11 +89,8 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     found = sort_rounds((file.parent.name for file in files), rounds or ())
     names = [name for name in found if is_current(name, rounds)]
     if not names:
-        raise DataError(
-            "No round was evaluated yet: no file fits eval/*/graded.parquet.",
-            file=root,
-            fix="run `make repro`",
-        )
+        message = "No round was evaluated yet: no file fits eval/*/graded.parquet."
+        raise DataError(message, file=root, fix="run `make repro`")
     graded = {name: read_table(root / "eval" / name / "graded.parquet") for name in names}
     loop = [name for name in names if not name.startswith(CONTROL)]
     previous = {name: earlier for earlier, name in itertools.pairwise(loop)}

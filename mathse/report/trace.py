@@ -31,15 +31,15 @@ def render_trace(data: str | Path, name: str) -> str:
     """
     with connect(data) as connection:
         # The rows of all tables that are about the problem.
-        problem_id, own_id = _identify(connection, Path(data), name)
+        problem_id, found_id = _identify(connection, Path(data), name)
         rows = {
             view: _rows(connection, view, problem_id)
             for view in ("problems", "ledger", "trajectories", "verdicts", "train", "dropped")
         }
         evaluations = [_rows(connection, view, problem_id) for view in ("graded", "predictions")]
     trajectories = rows["trajectories"]
-    if own_id != problem_id:
-        trajectories = _related(trajectories, own_id)
+    if found_id != problem_id:
+        trajectories = _related(trajectories, found_id)
 
     # Trajectories in the order in which they were written, reflections after samples.
     order = sort_rounds({row["round"] for row in trajectories})
@@ -77,7 +77,7 @@ def _identify(connection: duckdb.DuckDBPyConnection, root: Path, name: str) -> t
             fix="`mathse sql hardest` lists ids",
         )
     if len(found) > 1:
-        ids = sorted(own_id for _, own_id in found)
+        ids = sorted(found_id for _, found_id in found)
         shown = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
         raise DataError(
             f"{len(ids)} ids begin with {name!r}: {shown}", file=root, fix="give more characters"

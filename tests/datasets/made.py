@@ -46,7 +46,7 @@ def put(path: Path, content: object) -> Path:
 
 
 class Imported:
-    """An import's tables, held to their contracts, and its counts."""
+    """An import's tables, checked by their contracts, and its counts."""
 
     def __init__(self, out: Path, counts: dict[str, Any]) -> None:
         self.out, self.counts = out, counts

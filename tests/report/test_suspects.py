@@ -21,13 +21,13 @@ def judged(
     feedback = {} if orm == "wrong" else {"error_step": None, "error_analysis": None}
     return [
         verdict(
-            trajectory(number, f"{WRONG} {answer} {place}", place, round=round_name),
+            trajectory(number, f"{WRONG} {answer} {index}", index, round=round_name),
             answer == "7",
             predicted_answer=answer,
             orm_status=orm,
             **feedback,
         )
-        for place in range(count)
+        for index in range(count)
     ]
 
 
@@ -68,7 +68,7 @@ def test_agreement_against_gold_that_the_orm_backs_is_listed_over_all_rounds(
         [*judged(0, 3, "9"), *judged(0, 5, "8", orm="wrong")],
         [*judged(0, 2, "9"), *judged(0, 2, "8")],
     ],
-    ids=["more paths match gold", "most trajectories give otherwise", "too few agree"],
+    ids=["more trajectories match gold", "most trajectories give otherwise", "too few agree"],
 )
 def test_what_speaks_for_gold_or_for_chance_is_not_listed(
     tmp_path: Path, rows: list[dict[str, Any]]

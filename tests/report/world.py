@@ -44,7 +44,7 @@ def build(data: Path) -> Path:
     write_table(taught_verdict, data / "distill/verdicts.parquet", sort_by=["trajectory_id"])
     r0, _ = merge_rows(None, taught, taught_verdict, round_name="r0", max_per_problem=1)
     ledger0 = initial_ledger(pool["problem_id"].to_list(), [problem_id(0)])
-    paths = trajectories(OWN, SAME, MISTAKE, HARD)
+    written = trajectories(OWN, SAME, MISTAKE, HARD)
     judged = verdicts(
         verdict(OWN, True),
         verdict(SAME, True, p_correct=0.5),
@@ -60,13 +60,13 @@ def build(data: Path) -> Path:
     )
     reflections, rejudged = trajectories(CORRECTION), verdicts(verdict(CORRECTION, True))
     r1, dropped = merge_rows(
-        r0, paths, judged, reflections, rejudged, round_name="r1", max_per_problem=2
+        r0, written, judged, reflections, rejudged, round_name="r1", max_per_problem=2
     )
     ledger1 = next_ledger(ledger0, judged, rejudged, round_name="r1")
     tables = {
         "r0": {"train": r0, "ledger": ledger0},
         "r1": {
-            "trajectories": paths,
+            "trajectories": written,
             "verdicts": judged,
             "reflections": reflections,
             "reflection_verdicts": rejudged,
@@ -91,14 +91,14 @@ def graded(name: str) -> pl.DataFrame:
     """Answers of one model: the first problems of each split are right."""
     rows = [
         {
-            "problem_id": problem_id(place if split == "eval" else 1000 + place),
+            "problem_id": problem_id(index if split == "eval" else 1000 + index),
             "round": name,
             "split": split,
             "predicted_answer": "7",
-            "answer_state": "match" if place < right else "mismatch",
-            "correct": place < right,
+            "answer_state": "match" if index < right else "mismatch",
+            "correct": index < right,
         }
         for split, right in (("eval", CORRECT[name]), ("eval_hard", CORRECT[name] // 2))
-        for place in range(N_EVAL if split == "eval" else N_EVAL // 2)
+        for index in range(N_EVAL if split == "eval" else N_EVAL // 2)
     ]
     return pl.DataFrame(rows, schema=GRADED)

@@ -24,8 +24,8 @@ def test_keys_are_what_a_rule_holds_to() -> None:
     for model in schemas.TABLES:
         once = {rule.name for rule in schemas.rules(model) if rule.name.endswith(" occur once")}
         key = set(KEYS[model.__name__].split(", "))
-        told = [set(name.removesuffix(" occur once").split(" and ")) for name in once]
-        assert key in told or (not told and model is schemas.Quarantine)
+        keys = [set(name.removesuffix(" occur once").split(" and ")) for name in once]
+        assert key in keys or (not keys and model is schemas.Quarantine)
 
 
 def test_every_table_lies_somewhere() -> None:

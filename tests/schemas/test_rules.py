@@ -64,16 +64,16 @@ def test_a_bad_value_fails_by_its_rule(name: str, rule: str, change: Row | str) 
 
 
 @pytest.mark.parametrize(("name", "rule", "change"), BROKEN)
-def test_a_bad_value_is_set_aside_by_its_rule(name: str, rule: str, change: Row | str) -> None:
+def test_a_bad_value_is_quarantined_by_its_rule(name: str, rule: str, change: Row | str) -> None:
     if isinstance(change, str):
         df, bad_row = broken_frame(name, change), 1
     else:
         df, bad_row = pl.concat([frame(name, {}), broken_frame(name, change)]), 1
-    good, aside = schemas.split_bad(df, model_named(name), file="t.parquet")
+    good, quarantined = schemas.split_bad(df, model_named(name), file="t.parquet")
     assert_frame_equal(good, frame(name, {}))
-    assert rule in aside["rule"].to_list()
-    assert set(aside["row"]) == {bad_row} and set(aside["file"]) == {"t.parquet"}
-    schemas.validate(aside, schemas.Quarantine, file="quarantine")
+    assert rule in quarantined["rule"].to_list()
+    assert set(quarantined["row"]) == {bad_row} and set(quarantined["file"]) == {"t.parquet"}
+    schemas.validate(quarantined, schemas.Quarantine, file="quarantine")
 
 
 @pytest.mark.parametrize(("name", "rule", "field"), NOT_NULL)

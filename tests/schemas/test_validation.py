@@ -1,4 +1,4 @@
-"""How validation behaves: collected frames, readable errors, rows set aside, speed."""
+"""How validation behaves: collected frames, readable errors, bad rows parted off, speed."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_values_of_a_lazy_frame_are_checked() -> None:
     schemas.LedgerRow.validate(bad)
     with pytest.raises(ContractError):
         schemas.validate(bad, schemas.LedgerRow, file="x")
-    good, aside = schemas.split_bad(bad, schemas.LedgerRow, file="x")
-    assert (good.height, aside.height) == (0, 2)
+    good, quarantined = schemas.split_bad(bad, schemas.LedgerRow, file="x")
+    assert (good.height, quarantined.height) == (0, 2)
 
 
 def test_the_order_of_columns_does_not_count() -> None:
@@ -50,7 +50,7 @@ def test_the_error_tells_file_rule_rows_and_what_to_do() -> None:
     ]
 
 
-def test_all_broken_rules_are_told_at_once() -> None:
+def test_all_broken_rules_are_named_at_once() -> None:
     with pytest.raises(ContractError, match="breaks 3 rules") as caught:
         schemas.validate(ledger(1, round="R1", state="x", passes=9), schemas.LedgerRow, file="x")
     assert len(caught.value.rules) == len(caught.value.details) == 3
@@ -61,30 +61,32 @@ def test_long_values_are_cut() -> None:
     with pytest.raises(ContractError) as caught:
         schemas.validate(df, schemas.Image, file="x")
     assert max(map(len, str(caught.value).splitlines())) < 120
-    _, aside = schemas.split_bad(df, schemas.Image, file="x")
-    assert aside["value"].str.len_chars().max() == 200
-    assert aside.filter(pl.col("rule").str.starts_with("format is"))["value"][0].endswith("y…")
+    _, quarantined = schemas.split_bad(df, schemas.Image, file="x")
+    assert quarantined["value"].str.len_chars().max() == 200
+    assert quarantined.filter(pl.col("rule").str.starts_with("format is"))["value"][0].endswith(
+        "y…"
+    )
 
 
 def test_an_error_survives_a_process_boundary() -> None:
-    error = ContractError("f", ("r",), ("  r: broken",), "mend it")
+    error = ContractError("f", ("r",), ("  r: broken",), "fix it")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_split_keeps_the_order_and_counts_every_broken_rule() -> None:
     df = pl.concat([ledger(2), ledger(4, passes=9, state="x")[2:], ledger(6)[4:]])
-    good, aside = schemas.split_bad(df, schemas.LedgerRow, file="l.parquet")
+    good, quarantined = schemas.split_bad(df, schemas.LedgerRow, file="l.parquet")
     assert good["problem_id"].to_list() == [hex_id(i) for i in (0, 1, 4, 5)]
-    assert aside["row"].to_list() == [2, 2, 3, 3]
-    assert aside.filter(pl.col("field") == "passes")["value"].to_list() == ["9", "9"]
-    assert aside["reason"][0].startswith("broken rule: ")
+    assert quarantined["row"].to_list() == [2, 2, 3, 3]
+    assert quarantined.filter(pl.col("field") == "passes")["value"].to_list() == ["9", "9"]
+    assert quarantined["reason"][0].startswith("broken rule: ")
 
 
-def test_split_of_a_good_table_sets_nothing_aside() -> None:
-    good, aside = schemas.split_bad(ledger(3), schemas.LedgerRow, file="x")
+def test_split_of_a_good_table_quarantines_nothing() -> None:
+    good, quarantined = schemas.split_bad(ledger(3), schemas.LedgerRow, file="x")
     assert_frame_equal(good, ledger(3))
-    assert aside.height == 0
-    schemas.validate(aside, schemas.Quarantine, file="x")
+    assert quarantined.height == 0
+    schemas.validate(quarantined, schemas.Quarantine, file="x")
 
 
 def test_split_does_not_mend_broken_columns() -> None:
@@ -94,9 +96,9 @@ def test_split_does_not_mend_broken_columns() -> None:
 
 def test_the_first_of_two_equal_keys_stays() -> None:
     df = pl.concat([ledger(2), ledger(1, state="hard")])
-    good, aside = schemas.split_bad(df, schemas.LedgerRow, file="x")
+    good, quarantined = schemas.split_bad(df, schemas.LedgerRow, file="x")
     assert good["state"].to_list() == ["accepted", "accepted"]
-    assert aside["row"].to_list() == [2]
+    assert quarantined["row"].to_list() == [2]
 
 
 def test_a_rule_that_cannot_be_evaluated_is_not_a_bad_row() -> None:
