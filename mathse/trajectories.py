@@ -12,7 +12,7 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.params import Sampled
+from mathse.core.params import SamplingSection
 from mathse.core.steps import split_steps
 from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
 from mathse.prompts import solve_messages
@@ -67,7 +67,7 @@ def solve(
     return write_trajectories(engine, requests, samples, round_name=round_name, origin=origin)
 
 
-def sampling_params(section: Sampled, seed: int) -> SamplingParams:
+def sampling_params(section: SamplingSection, seed: int) -> SamplingParams:
     """Return how a section of the parameters samples."""
     return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
 

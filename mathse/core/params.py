@@ -66,7 +66,7 @@ class Model(Section):
     trust_remote_code: bool
 
 
-class Sampled(Section):
+class SamplingSection(Section):
     """How trajectories are sampled."""
 
     temperature: float = Field(ge=0)
@@ -81,7 +81,7 @@ class Distill(Section):
     problems: int = Field(ge=1)
 
 
-class OrmData(Sampled):
+class OrmData(SamplingSection):
     """The trajectories that the ORM learns from."""
 
     samples: int = Field(ge=1)
@@ -131,7 +131,7 @@ class TrainOrm(Training):
     solve_repeats: int = Field(ge=1)
 
 
-class Generate(Sampled):
+class Generate(SamplingSection):
     """The student's trajectories on D_remain."""
 
     enabled: bool
@@ -148,7 +148,7 @@ class Score(Section):
     max_new_tokens: int = Field(ge=1)
 
 
-class Reflect(Sampled):
+class Reflect(SamplingSection):
     """Reflection on wrong trajectories."""
 
     enabled: bool
@@ -172,7 +172,7 @@ class Merge(Section):
     hard_share: float = Field(ge=0, lt=1)
 
 
-class Evaluate(Sampled):
+class Evaluate(SamplingSection):
     """How the evaluation splits are answered."""
 
     splits: list[str]

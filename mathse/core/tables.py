@@ -112,7 +112,7 @@ def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PE
 
 @contextmanager
 def explained_writes(path: Path) -> Iterator[None]:
-    """Turn a failed write (disk full, read-only folder) into a DataError that says what to do."""
+    """Turn a failed write (disk full, read-only folder) into a DataError with what to do."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -180,11 +180,11 @@ def _with_scores(
     # What each rule asks for.
     text, same_answer = pl.col("text"), pl.col("answer_id") == pl.col("answer_id_right")
     enough = pl.when("several").then(settings.text_min).otherwise(settings.text_plain_min)
-    drawn = pl.col("has_picture") & pl.col("has_picture_right")
+    pictured = pl.col("has_picture") & pl.col("has_picture_right")
     # The same picture is the same problem only together with the wording or the answer.
     near = pl.col("near") & ((text >= settings.text_with_picture_min) | same_answer)
     text_rule = (
-        pl.when((text >= enough) & ~drawn)
+        pl.when((text >= enough) & ~pictured)
         .then(pl.lit("text"))
         .when((text >= enough) & same_answer & pl.col("several"))
         .then(pl.lit("text_and_answer"))
