@@ -68,7 +68,7 @@ def run_round(
     check_failures(trajectories, max_share=params.errors_max_share, label=f"generate {name}")
     # 3b: the judge gives each trajectory its verdict.
     verdicts = judge(trajectories)
-    # 3c: wrong trajectories of unsolved problems, with the feedback.
+    # 3c: mistakes: of this round, and earlier ones of problems that are still unsolved.
     mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
     chosen = limit_mistakes(mistakes, params, name)

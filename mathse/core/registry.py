@@ -15,7 +15,7 @@ from mathse.core.errors import ParamError
 Registry = Mapping[str, str]
 
 ENGINES: Registry = {"transformers": "mathse.engines.loading:load_transformers"}
-"""Called with model, role and images; returns an `Engine`."""
+"""Called with model, role, images and machine; returns an `Engine`."""
 
 TEACHERS: Registry = {
     "figures": "mathse.figures.teacher:FiguresTeacher",

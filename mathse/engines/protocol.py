@@ -36,7 +36,7 @@ class SamplingParams:
 
 
 TEACHER_SAMPLING = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=1)
-"""For engines that sample nothing."""
+"""For engines that sample nothing; distill, annotation and the teacher control send it."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Request:
         constraint: grammar of the generated text, in the Lark dialect of llguidance and vLLM;
             empty: anything.
         scored_text: a text whose probability is wanted, as the whole completion.
-        context: facts for engines that know the problem.
+        context: facts for engines that know the problem; a served model ignores them.
     """
 
     key: str

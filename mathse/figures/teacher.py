@@ -1,7 +1,7 @@
 """The built-in teacher: it knows the worked solutions, and takes GPT-4o's roles of the paper.
 
 It solves (for distillation), annotates wrong trajectories, and writes reflections. It is an
-`Engine` like a model, so any other engine can replace it.
+`Engine` like a model.
 """
 
 from __future__ import annotations
