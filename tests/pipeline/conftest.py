@@ -14,11 +14,12 @@ from tests.closure import ROOT
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A copy of the pipeline on smoke params, with what its first `dvc repro` printed."""
+    """A copy of the pipeline on smoke params: what its first `dvc repro` printed and locked."""
 
     folder: Path
     output: str
     layout_log: Path
+    first_lock: str
 
     def dvc(self, *words: str) -> str:
         return run(self.folder, "dvc", *words)
@@ -54,4 +55,4 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("pipeline") / "copy", "smoke")
     log = folder.parent / "layout.log"
     output = run(folder, "dvc", "repro", MATHSE_LAYOUT_LOG=str(log))
-    return Pipeline(folder, output, log)
+    return Pipeline(folder, output, log, (folder / "dvc.lock").read_text())
