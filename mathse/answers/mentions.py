@@ -84,7 +84,7 @@ def _words_of(option: str) -> str:
 
 
 def _occurrences(words: str, text: str) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each mention of words that is no part of a longer word; plurals count.
+    """Yield start and end of each mention of words outside longer words; plurals count.
 
     No pattern: it would have to be compiled for every option of every problem.
     """

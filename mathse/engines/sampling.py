@@ -1,7 +1,7 @@
 """Sampling of tokens: each request has random numbers of its own, which follow from its seed.
 
-transformers samples a batch from one stream, so that a request's text depends on what stands beside
-it, and spends more time on it (`torch.multinomial` on CPU) than a small model on a layer. Here
+transformers samples a batch from one stream, so a request's text depends on the other requests of
+the batch; and sampling (`torch.multinomial` on CPU) takes longer than a layer of a small model. Here
 a token is found by inverting the distribution's cumulative sum at the request's number for this
 step; `generate` then takes it as the best one.
 

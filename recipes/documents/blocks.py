@@ -135,7 +135,7 @@ def result_lines(rounds: dict[str, Any], contrasts: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the documents anew, or with --check only name those that differ."""
+    """Write the documents again; with --check, only name those that differ."""
     stale = []
     for file in documents():
         text = file.read_text(encoding="utf-8")

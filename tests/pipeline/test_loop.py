@@ -47,7 +47,7 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
         "r0", read_table(first.train), read_table(first.ledger), read_table(first.mistakes)
     )
     for name in ("r1", "r2"):
-        # Fine-tuning is no part of a round here: the student is what the stages trained.
+        # `run_round` does not fine-tune: the student is the model that the stages trained.
         student = load_engine(layout.round(state.name).model, params.student, images)
         state = run_round(
             name,

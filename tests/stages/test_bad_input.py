@@ -86,11 +86,11 @@ def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
     problems = read_table(Layout(folder).problems)
     assert sorted(problems["answer"]) == ["0", "1", "2", "3"]
     aside = read_table(Layout(folder).quarantine)
-    told = {
+    reasons = {
         row["row"]: f"{row['field']} {row['rule']} {row['reason']}"
         for row in aside.iter_rows(named=True)
     }
-    assert "image" in told[4] and "answer" in told[5] and "question" in told[7]
+    assert "image" in reasons[4] and "answer" in reasons[5] and "question" in reasons[7]
     counts = (folder / "imported" / "import.json").read_text()
     assert '"duplicates": 1' in counts
 
