@@ -2,8 +2,8 @@
 
 transformers samples a batch from one stream, so a request's text depends on the other requests of
 the batch; and sampling (`torch.multinomial` on CPU) takes longer than a layer of a small model.
-Here a token is found by inverting the distribution's cumulative sum at the request's number for this
-step; `generate` then takes it as the best one.
+Here a token is found by inverting the distribution's cumulative sum at the request's number for
+this step; `generate` then takes it as the best one.
 
 Shape suffixes: B requests, V tokens of the vocabulary, N new tokens.
 """
