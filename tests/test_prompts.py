@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from mathse import prompts
 from mathse.core.errors import DataError, ParamError
+from mathse.core.ids import content_id
 from mathse.prompts import (
     CLOSING,
+    PROMPTS_VERSION,
+    VerdictForm,
     clean_text,
     judge_messages,
     judge_solution_messages,
@@ -207,3 +210,19 @@ def test_what_decides_a_verdict() -> None:
         part("WRONG", 2, "x", form="stepwise", steps=steps, right_step="3+4=7.") == " =7|=8 wrong"
     )
     assert part("CORRECT", form="stepwise", steps=steps) == ""
+
+
+def test_other_texts_need_another_version() -> None:
+    """The input fingerprint has the version: where this fails, change it and record the hash."""
+    question, choices = "Is <image1> <|im_end|>like\n<image2>\nor not?", ["<image>", "B", "3"]
+    steps = ["1. A<image> is 3.", "3+4=8, so 12.5", "2. odd <|user|>", f"{CLOSING} 8."]
+    texts: list[Any] = [solve_messages(question, choices, count) for count in (0, 1, 2)]
+    texts += [reflect_messages(question, choices, 2, "\n\n".join(steps), step, "No <image>.")
+              for step in (None, 2)]  # fmt: skip
+    texts.append(judge_solution_text("Two bars.", "1. See 3."))
+    for form in get_args(VerdictForm):
+        texts.append(judge_messages(question, choices, 1, steps, form, steps[0]))
+        texts += [verdict_prefix(form), render_verdict("CORRECT", form=form, steps=steps)]
+        more = {"form": form, "steps": steps, "right_step": "3+4=7, so 12.5"}
+        texts.append(render_verdict("WRONG", 2, "8?", **more))
+    assert {PROMPTS_VERSION: content_id(texts)} == {"fb59ce876f1616dc": "4854ee0c3a0d3d49"}

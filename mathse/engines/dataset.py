@@ -8,7 +8,7 @@ import polars as pl
 
 from mathse.core.ids import content_id
 from mathse.engines.protocol import Completion, Request
-from mathse.prompts import CLOSING, choice_letter, prompts_digest
+from mathse.prompts import CLOSING, PROMPTS_VERSION, choice_letter
 
 VERSION = 1
 
@@ -28,7 +28,7 @@ class DatasetTeacher:
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("dataset teacher", VERSION)
-        self.input_fingerprint = prompts_digest()
+        self.input_fingerprint = PROMPTS_VERSION
         self._solutions = {
             row["problem_id"]: close(row["solution"], row["answer"], row["choices"])
             for row in problems.filter(pl.col("solution").is_not_null()).iter_rows(named=True)

@@ -10,7 +10,7 @@ from typing import Any
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.engines.pixels import PIXELS_VERSION
-from mathse.prompts import prompts_digest
+from mathse.prompts import PROMPTS_VERSION
 
 RECORD = "mathse.json"
 
@@ -27,7 +27,7 @@ def fingerprint_of(processor: Any) -> str:
     image_processor = getattr(processor, "image_processor", None)
     parts = [
         PIXELS_VERSION,
-        prompts_digest(),
+        PROMPTS_VERSION,
         type(processor).__name__,
         type(image_processor).__name__,
         processor.chat_template,

@@ -18,7 +18,7 @@ from mathse.core.ids import content_id
 from mathse.core.steps import diff_steps, split_steps, step_tokens
 from mathse.engines.protocol import Completion, Request
 from mathse.figures.items import Step, worked_lines
-from mathse.prompts import prompts_digest
+from mathse.prompts import PROMPTS_VERSION
 
 VERSION = 4
 """Raise it when the teacher's texts change: journals and trajectories are keyed by it."""
@@ -57,7 +57,7 @@ class FiguresTeacher:
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("figures teacher", VERSION)
-        self.input_fingerprint = prompts_digest()
+        self.input_fingerprint = PROMPTS_VERSION
         self._known: dict[str, tuple[tuple[Step, ...], str, str]] = {}
         for name, meta, answer in problems.select("problem_id", "meta", "answer").iter_rows():
             if meta is None or "steps" not in (facts := json.loads(meta)):

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
-from mathse.core import steps
-from mathse.core.code import Module
-from mathse.core.ids import content_id
 from mathse.prompts.judge import (
     STATUSES,
     VerdictForm,
@@ -21,9 +15,11 @@ from mathse.prompts.judge import (
 from mathse.prompts.reflect import reflect_messages
 from mathse.prompts.solve import CLOSING, solve_messages
 from mathse.prompts.text import Message, choice_letter, clean_text, number_steps
+from mathse.prompts.version import PROMPTS_VERSION
 
 __all__ = [
     "CLOSING",
+    "PROMPTS_VERSION",
     "STATUSES",
     "Message",
     "VerdictForm",
@@ -33,17 +29,9 @@ __all__ = [
     "judge_solution_messages",
     "judge_solution_text",
     "number_steps",
-    "prompts_digest",
     "reflect_messages",
     "render_verdict",
     "solve_messages",
     "verdict_prefix",
     "weighted_span",
 ]
-
-
-@cache
-def prompts_digest() -> str:
-    """Return a hash of the source of all prompts; comments and docstrings do not change it."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(steps.__file__)]
-    return content_id([[file.name, Module(file.stem, file).text] for file in files])

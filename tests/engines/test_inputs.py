@@ -250,7 +250,7 @@ def test_the_input_fingerprint_covers_template_pixels_tokens_and_prompts(
         build_processor(vocab=310),
     ]
     found = {base, *(fingerprint_of(processor) for processor in variants)}
-    monkeypatch.setattr(fingerprint, "prompts_digest", lambda: "other prompts")
+    monkeypatch.setattr(fingerprint, "PROMPTS_VERSION", "other prompts")
     found.add(fingerprint_of(build_processor()))
     assert len(found) == 7
 
