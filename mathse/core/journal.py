@@ -29,6 +29,11 @@ def is_stored(journal: Path, key: str) -> bool:
     return _is_whole(_file(journal, key))
 
 
+def stored_keys(journal: Path) -> set[str]:
+    """Return the keys of all chunks that were finished; one may be damaged since."""
+    return {file.stem for file in journal.glob("*.sha256")}
+
+
 def load_chunk(journal: Path, key: str) -> pl.DataFrame | None:
     """Return a finished chunk, or None where there is none or it is not whole."""
     file = _file(journal, key)

@@ -9,9 +9,10 @@ from pathlib import Path
 import polars as pl
 
 from mathse.core.ids import content_id
-from mathse.core.journal import is_stored, load_chunk, prune, store_chunk
+from mathse.core.journal import is_stored, load_chunk, prune, store_chunk, stored_keys
 from mathse.core.progress import Progress
 from mathse.engines.protocol import Completion, Engine, Request
+from mathse.engines.usage import Budget
 from schemas import Trajectory, column_types
 
 _COMPLETION = pl.Schema(
@@ -20,6 +21,8 @@ _COMPLETION = pl.Schema(
         **column_types(Trajectory, "finish_reason", "prompt_tokens", "response_tokens"),
         "scored_prob": pl.Float64(),
         **column_types(Trajectory, "error", "error_kind"),
+        "cached_tokens": pl.Int64(),
+        "cost": pl.Float64(),
     }
 )
 
@@ -27,8 +30,9 @@ _COMPLETION = pl.Schema(
 class JournaledEngine:
     """Completes requests through a journal.
 
-    A unit (see `Engine.units`) is stored under a hash of what is sent and of the engine. Units with
-    a retryable error are not stored: the next run tries them again.
+    A unit (see `Engine.units`) is stored under a hash of what is sent and of the engine. Not
+    stored, so that the next run tries them again, are units with a retryable error and those that
+    failed before a token was computed. What is stored was paid: it counts in the engine's budget.
 
     Args:
         engine: completes what the journal does not hold.
@@ -43,6 +47,8 @@ class JournaledEngine:
         self.digest = engine.digest
         self.input_fingerprint = engine.input_fingerprint
         self.how: str = getattr(engine, "how", "")  # device and dtype, of engines with a model
+        self._budget: Budget | None = getattr(engine, "budget", None)
+        self._counted: set[str] = set()  # units that the budget knows
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request: stored ones first, then unit by unit."""
@@ -51,12 +57,15 @@ class JournaledEngine:
         stored = [is_stored(self.folder, name) for name in names]
         done = sum(len(unit) for unit, is_done in zip(units, stored, strict=True) if is_done)
         with Progress(total=len(requests), label=self.label, done=done) as progress:
-            # Stored units.
+            # Stored units. What is no longer asked for was paid too.
+            for name in stored_keys(self.folder) - set(names) if self._budget else ():
+                self._load(name)
             unit_of: dict[str, int] = {}
             for number, unit in enumerate(units):
                 keys = [requests[index].key for index in unit]
                 if stored[number]:
-                    yield from self._load(names[number], keys)
+                    for key, completion in zip(keys, self._load(names[number]), strict=True):
+                        yield replace(completion, key=key)
                 else:
                     unit_of |= dict.fromkeys(keys, number)
             # The rest, in one call: an engine may work on several units at once.
@@ -86,14 +95,23 @@ class JournaledEngine:
         sent = [content_id(request.content()) for request in unit]
         return content_id(self.digest, self.input_fingerprint, self.how, sent)
 
-    def _load(self, name: str, keys: Sequence[str]) -> Iterator[Completion]:
+    def _load(self, name: str) -> list[Completion]:
         rows = load_chunk(self.folder, name)
-        assert rows is not None
-        for key, row in zip(keys, rows.iter_rows(named=True), strict=True):
-            yield Completion(key=key, **row)
+        found = rows.iter_rows(named=True) if rows is not None else ()
+        completions = [Completion(key="", **row) for row in found]
+        if self._budget is not None and name not in self._counted:
+            self._counted.add(name)
+            for completion in completions:
+                self._budget.count(completion)
+        return completions
 
     def _store(self, name: str, completions: Sequence[Completion]) -> None:
-        if any(completion.error_kind == "retryable" for completion in completions):
+        self._counted.add(name)
+        tokens = sum(
+            completion.prompt_tokens + completion.response_tokens for completion in completions
+        )
+        errors = [completion.error_kind for completion in completions]
+        if "retryable" in errors or (None not in errors and not tokens):
             return
         rows = [asdict(replace(completion, key="")) for completion in completions]
         store_chunk(

@@ -89,6 +89,8 @@ class Completion:
             temperature 1 and under the constraint; None without scored text.
         error: why there is no text, for finish_reason error.
         error_kind: "retryable" if the same request may succeed later, else "permanent".
+        cached_tokens: those of the prompt that a server had in its cache.
+        cost: money that was paid for it, in the currency of `machine.yaml`; None: unknown.
     """
 
     key: str
@@ -99,6 +101,8 @@ class Completion:
     scored_prob: float | None = None
     error: str | None = None
     error_kind: FailureKind | None = None
+    cached_tokens: int = 0
+    cost: float | None = None
 
     @classmethod
     def failed(
