@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
@@ -13,11 +14,13 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.tables import table_files, write_parquet
 
 ROWS_PER_BLOCK = 64
+ROWS_PER_SHARD = 2000
 CACHE_BYTES = 256 * 1024 * 1024
-_SHARD_NAME = "images-{:05d}.parquet"
 
 
-def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 2000) -> None:
+def write_images(
+    df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = ROWS_PER_SHARD
+) -> None:
     """Write image rows as shards sorted by `image_id`; shards of an earlier run are removed.
 
     An image that occurs twice is written once. The row groups are small, so that `ImageStore` can
@@ -37,16 +40,19 @@ def write_images(df: pl.DataFrame, folder: str | Path, *, rows_per_shard: int = 
     missing = {"image_id", "bytes"} - set(df.columns)
     if missing:
         raise DataError(f"These image rows lack the columns {sorted(missing)}.", file=folder)
-    # Write the shards, then delete those that are left of an earlier run.
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")
-    names: list[str] = []
-    for start in range(0, max(rows.height, 1), rows_per_shard):
-        names.append(_SHARD_NAME.format(len(names)))
-        write_parquet(
-            rows.slice(start, rows_per_shard), folder / names[-1], rows_per_group=ROWS_PER_BLOCK
-        )
+    starts = range(0, max(rows.height, 1), rows_per_shard)
+    write_shards((rows.slice(start, rows_per_shard) for start in starts), Path(folder))
+
+
+def write_shards(shards: Iterable[pl.DataFrame], folder: Path) -> None:
+    """Write sorted image rows as the shards of a folder; those of an earlier run are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    names = set()
+    for number, rows in enumerate(shards):
+        name = f"images-{number:05d}.parquet"
+        write_parquet(rows, folder / name, rows_per_group=ROWS_PER_BLOCK)
+        names.add(name)
     for old in folder.glob("*.parquet"):
         if old.name not in names:
             old.unlink()

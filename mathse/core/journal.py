@@ -19,7 +19,7 @@ import polars as pl
 
 from mathse.core.errors import ParamError
 from mathse.core.ids import file_digest
-from mathse.core.tables import read_table, replace_durably, write_parquet
+from mathse.core.tables import ROWS_PER_GROUP, read_table, replace_durably, write_parquet
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
@@ -40,12 +40,14 @@ def load_chunk(journal: Path, key: str) -> pl.DataFrame | None:
     return read_table(file) if _is_whole(file) else None
 
 
-def store_chunk(journal: Path, key: str, rows: pl.DataFrame) -> None:
+def store_chunk(
+    journal: Path, key: str, rows: pl.DataFrame, *, rows_per_group: int = ROWS_PER_GROUP
+) -> None:
     """Keep a chunk: its rows, then the digest that makes them count."""
     file = _file(journal, key)
     journal.mkdir(parents=True, exist_ok=True)
     _digest_file(file).unlink(missing_ok=True)
-    write_parquet(rows, file)
+    write_parquet(rows, file, rows_per_group=rows_per_group)
     temporary = file.with_name(f".{file.stem}.sha256.{os.getpid()}.tmp")
     with temporary.open("wb") as out:
         out.write(file_digest(file).encode("ascii"))

@@ -7,13 +7,12 @@ be read in parts.
 
 from __future__ import annotations
 
-import io
 import json
 import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import polars as pl
 
@@ -23,40 +22,26 @@ from mathse.datasets.protocol import BadRow, DataFile, Row
 BLOCK_CHARS = 1 << 20
 MAX_ROW_CHARS = 64 << 20
 ROWS_PER_BATCH = 64
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".parquet", ".pk", ".pkl")
 
 _BLANK = re.compile(r"[\s,]*")  # ", "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
-_NUMPY_NAMES = {
-    ("multiarray", "_reconstruct"),
-    ("multiarray", "scalar"),
-    ("numeric", "_frombuffer"),
-}
+_NUMPY = ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
 _PLAIN = {
-    *(
-        (f"numpy.{core}.{module}", name)
-        for core in ("core", "_core")
-        for module, name in _NUMPY_NAMES
-    ),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),
-    ("builtins", "bytes"),
-    ("__builtin__", "bytes"),
+    *(f"numpy.{core}.{name}" for core in ("core", "_core") for name in _NUMPY),
+    *("numpy.ndarray", "numpy.dtype", "_codecs.encode", "builtins.bytes", "__builtin__.bytes"),
 }
+"""What a pickle may name: that of which numpy and Python 2 make arrays and bytes."""
 
 
 def count_rows(file: DataFile) -> int:
     """Count the rows of a file, as many as `read_rows` gives."""
-    if file.form == "object":
-        return 1
     if file.path.suffix == ".parquet":
         return int(_scan(file.path).select(pl.len()).collect().item())
     if file.path.suffix in (".jsonl", ".ndjson"):
         with file.path.open("rb") as lines:
             return sum(1 for line in lines if line.strip())
-    return sum(1 for _ in read_rows(file))
+    return 1 if file.is_one_row else sum(1 for _ in read_rows(file))
 
 
 def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
@@ -67,20 +52,20 @@ def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
     Raises:
         DataError: if the file is of an unknown kind, or is damaged as a whole.
     """
-    suffix = file.path.suffix.lower()
-    if suffix in (".jsonl", ".ndjson"):
-        rows: Iterator[Any] = _lines(file.path)
-    elif suffix == ".json":
-        rows = _whole(file.path) if file.form == "object" else _elements(file.path)
-    elif suffix == ".parquet":
-        rows = _batches(file.path)
-    elif suffix in (".pk", ".pkl"):
-        rows = iter(load_pickle(file.path))
-    else:
+    readers = {
+        ".jsonl": _lines,
+        ".ndjson": _lines,
+        ".json": _whole if file.is_one_row else _elements,
+        ".parquet": _batches,
+        ".pk": _pickled,
+        ".pkl": _pickled,
+    }
+    reader = readers.get(file.path.suffix.lower())
+    if reader is None:
         message = "Files of this kind cannot be read."
-        raise DataError(message, file=file.path, fix=f"use one of {SUFFIXES}")
+        raise DataError(message, file=file.path, fix=f"use one of {', '.join(readers)}")
     reason = "a row must be an object with named fields"
-    for row in rows:
+    for row in reader(file.path):
         is_row = isinstance(row, BadRow | dict)
         yield row if is_row else BadRow("row is an object", "row", row, reason)
 
@@ -101,12 +86,17 @@ def check_encoding(value: object, where: str = "row") -> None:
             check_encoding(inner, where)
 
 
-def load_pickle(path: Path) -> list[Any]:
-    """Read a pickle of plain data and numpy arrays; anything else in it is refused, never run.
+class _PlainUnpickler(pickle.Unpickler):
+    """Loads built-in containers and numpy arrays; refuses every other name."""
 
-    Raises:
-        DataError: if the pickle names anything but plain data, is damaged or holds no list or dict.
-    """
+    def find_class(self, module: str, name: str) -> Any:
+        if f"{module}.{name}" not in _PLAIN:
+            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
+        return super().find_class(module, name)
+
+
+def _pickled(path: Path) -> Iterator[Any]:
+    """Yield the rows of a pickle of plain data and arrays; anything else is refused, never run."""
     try:
         with path.open("rb") as file:
             data = _PlainUnpickler(file).load()
@@ -118,40 +108,30 @@ def load_pickle(path: Path) -> list[Any]:
         data = [_keyed(key, value) for key, value in data.items()]
     if not isinstance(data, list | tuple):
         raise DataError("This pickle holds no list of rows.", file=path)
-    return list(data)
+    yield from data
 
 
 def _keyed(key: object, row: Any) -> Any:
     return {"_key": str(key), **row} if isinstance(row, dict) else row
 
 
-class _PlainUnpickler(pickle.Unpickler):
-    """Loads built-in containers and numpy arrays; refuses every other name."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _PLAIN:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which is not plain data")
-        return super().find_class(module, name)
-
-
 def _lines(path: Path) -> Iterator[Any]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines):
-            if not line.strip():
-                continue
-            words = line.decode("utf-8-sig" if number == 0 else "utf-8", "surrogateescape")
-            try:
-                yield _DECODER.decode(words.strip())
-            except (ValueError, RecursionError) as error:
-                yield BadRow("line is JSON", "row", words.strip(), f"the line is not JSON: {error}")
+            if line.strip():
+                encoding = "utf-8-sig" if number == 0 else "utf-8"
+                yield _parsed(line.decode(encoding, "surrogateescape").strip(), "line")
 
 
 def _whole(path: Path) -> Iterator[Any]:
-    words = path.read_bytes().decode("utf-8-sig", "surrogateescape")
+    yield _parsed(path.read_bytes().decode("utf-8-sig", "surrogateescape"), "file")
+
+
+def _parsed(words: str, what: str) -> Any:
     try:
-        yield _DECODER.decode(words)
+        return _DECODER.decode(words)
     except (ValueError, RecursionError) as error:
-        yield BadRow("file is JSON", "row", words[:200], f"the file is not JSON: {error}")
+        return BadRow(f"{what} is JSON", "row", words, f"the {what} is not JSON: {error}")
 
 
 def _batches(path: Path) -> Iterator[Any]:
@@ -169,58 +149,45 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 def _elements(path: Path) -> Iterator[Any]:
     """Yield the elements of a JSON array, or the members of an object of objects."""
-    with path.open("rb") as raw:
-        file = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape")
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
         window = _Window(file)
         opening = window.peek()
         if opening not in ("[", "{"):
             reason = "the file holds neither an array nor an object"
             yield BadRow("file is JSON", "row", opening, reason)
             return
-        window.skip(1)
+        window.start += 1
         while (char := window.peek()) not in ("]", "}"):
             try:
                 if not char:
                     raise ValueError("the file breaks off")
-                key = None
-                if opening == "{":
-                    key = window.element()
+                key = window.element() if opening == "{" else None
+                if key is not None:
                     if window.peek() != ":":
                         raise ValueError("a colon is missing after a key")
-                    window.skip(1)
+                    window.start += 1
                     window.peek()
                 row = window.element()
             except (ValueError, RecursionError) as error:
                 reason = f"the JSON is broken here, and nothing after it was read: {error}"
-                yield BadRow("file is whole JSON", "row", window.start(), reason)
+                shown = window.text[window.start : window.start + 100]
+                yield BadRow("file is whole JSON", "row", shown, reason)
                 return
             yield row if key is None else _keyed(key, row)
 
 
 class _Window:
-    """The part of a JSON text that is in memory."""
+    """The part of a JSON text that is in memory, and where in it the next element starts."""
 
-    def __init__(self, file: io.TextIOWrapper) -> None:
-        self._file = file
-        self._text = ""
-        self._start = 0
+    def __init__(self, file: TextIO) -> None:
+        self.file, self.text, self.start = file, "", 0
 
     def peek(self) -> str:
         """Skip blanks and commas; return the next character, or nothing at the end."""
         while True:
-            self._start = _BLANK.match(self._text, self._start).end()  # type: ignore[union-attr]
-            if self._start < len(self._text):
-                return self._text[self._start]
-            if not self._more():
-                return ""
-
-    def skip(self, count: int) -> None:
-        """Step over characters."""
-        self._start += count
-
-    def start(self) -> str:
-        """Return the first characters of the text in memory."""
-        return self._text[self._start : self._start + 100]
+            self.start = _BLANK.match(self.text, self.start).end()  # type: ignore[union-attr]
+            if self.start < len(self.text) or not self._more():
+                return self.text[self.start : self.start + 1]
 
     def element(self) -> Any:
         """Return the value that begins here.
@@ -230,19 +197,18 @@ class _Window:
         """
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._text, self._start)
+                value, end = _DECODER.raw_decode(self.text, self.start)
                 # At the end of the text, a number may go on in the next block.
-                if end < len(self._text) or not self._more():
-                    self._start = end
+                if end < len(self.text) or not self._more():
+                    self.start = end
                     return value
             except ValueError:
-                if len(self._text) - self._start > MAX_ROW_CHARS or not self._more():
+                if len(self.text) - self.start > MAX_ROW_CHARS or not self._more():
                     raise
 
     def _more(self) -> bool:
         """Read at least as much as there is, so that a long element is not parsed too often."""
-        block = self._file.read(max(BLOCK_CHARS, len(self._text) - self._start))
+        block = self.file.read(max(BLOCK_CHARS, len(self.text) - self.start))
         if block:
-            self._text = self._text[self._start :] + block
-            self._start = 0
+            self.text, self.start = self.text[self.start :] + block, 0
         return bool(block)

@@ -81,7 +81,7 @@ def geometry3k_files(root: Path) -> Sequence[DataFile]:
         folders = sorted((base / split).glob("*"), key=lambda path: (len(path.name), path.name))
         for folder in folders:
             both = [path for name in ("data.json", "ex.json") if (path := folder / name).is_file()]
-            found += [DataFile(path, split, (folder,), form="object") for path in both[:1]]
+            found += [DataFile(path, split, (folder,), is_one_row=True) for path in both[:1]]
     return found
 
 

@@ -18,7 +18,6 @@ from PIL import Image
 from mathse.datasets.protocol import BadRow, Picture, require
 from schemas import IMAGE_FORMATS
 
-SMALL = (144, 128)
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 64 << 20
 _STORED_BLOCK = 65_535
@@ -35,25 +34,23 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
     Raises:
         BadRow: if the path leads out of all allowed folders, or there is no such file.
     """
-    if path.startswith(("http://", "https://", "data:")):
-        raise BadRow("image is a local file", "image", path, "download the image first")
+    is_address = path.startswith(("http://", "https://", "data:"))
+    require(not is_address, "image is a local file", "image", path, "download the image first")
     shown = path.replace("\0", "?")
     require(shown == path, "image is a local file", "image", shown, "the path holds a zero byte")
-    name = Path(path.replace("\\", "/"))
-    allowed = [_resolved(folder) for folder in inside]
-    outside = False
+    is_outside = False
     for root in roots:
         try:
-            found = (root / name).resolve()
-            if not any(found.is_relative_to(folder) for folder in allowed):
-                outside = True
+            found = (root / path.replace("\\", "/")).resolve()
+            if not any(found.is_relative_to(_resolved(folder)) for folder in inside):
+                is_outside = True
             elif found.is_file():
                 return found
         except OSError as error:
             reason = f"the path is not usable: {error}"
             raise BadRow("image is a local file", "image", path, reason) from None
     reason = "the path leads out of the data set; name the folder of the images with --images"
-    require(not outside, "image stays inside the data set", "image", path, reason)
+    require(not is_outside, "image stays inside the data set", "image", path, reason)
     reason = "there is no such file in the data set's image folders"
     raise BadRow("image is there", "image", path, reason)
 
@@ -95,17 +92,16 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
             if width * height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{width}x{height} pixels")
             kind = str(image.format)
-            image.draft("L", SMALL)  # JPEG: decode small, only to see that it decodes
+            image.draft("L", (144, 128))  # JPEG: decode small, only to see that it decodes
             image.load()
     except Image.DecompressionBombError as error:
         rule = f"image has at most {MAX_PIXELS} pixels"
         reason = f"decoding would take too much memory: {error}"
         raise BadRow(rule, "image", shown, reason) from None
     except Exception as error:  # broken images fail in many ways
-        reason = f"the image does not decode as one of {', '.join(IMAGE_FORMATS)}: {error}".replace(
-            str(id(data)), ""
-        )
-        raise BadRow("image decodes", "image", shown, reason.split(" <_io")[0]) from None
+        problem = str(error).split(" <_io")[0]  # "cannot identify image file <_io.BytesIO object …"
+        reason = f"the image does not decode as one of {', '.join(IMAGE_FORMATS)}: {problem}"
+        raise BadRow("image decodes", "image", shown, reason) from None
     return {
         "image_id": hashlib.sha256(data).hexdigest(),
         "bytes": data,
@@ -119,7 +115,7 @@ def array_to_png(array: Any) -> bytes:
     """Write an 8-bit array (height x width, or height x width x 3) as a PNG without compression.
 
     The encoding is written here, so that the bytes (and ids) are the same with every version of the
-    libraries.
+    libraries. Numbers of another type are rounded to 8 bits; those up to 1 count as shares of 255.
 
     Raises:
         BadRow: if the array is no picture.
@@ -131,24 +127,27 @@ def array_to_png(array: Any) -> bytes:
     shape = f"array of shape {pixels.shape}"
     require(is_picture and has_channels, "image is a picture", "image", shape, reason)
     if pixels.dtype != np.uint8:
-        if pixels.dtype.kind == "f" and pixels.max(initial=0) <= 1:
-            pixels = pixels * 255
-        pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        scale = 255 if pixels.dtype.kind == "f" and pixels.max() <= 1 else 1
+        pixels = np.clip(np.rint(pixels * scale), 0, 255).astype(np.uint8)
+
+    # Each line of pixels begins with its filter, 0. The deflate blocks are stored, not compressed:
+    # a flag of the last, the length, its complement, the bytes.
     height, width = pixels.shape[:2]
-    colour = 2 if pixels.ndim == 3 and pixels.shape[2] == 3 else 0
-    lines = pixels.reshape(height, -1)
-    raw = np.hstack([np.zeros((height, 1), np.uint8), lines]).tobytes()
+    raw = np.pad(pixels.reshape(height, -1), ((0, 0), (1, 0))).tobytes()
     blocks = [raw[start : start + _STORED_BLOCK] for start in range(0, len(raw), _STORED_BLOCK)]
     stored = b"".join(
-        struct.pack("<BHH", index == len(blocks) - 1, len(block), 0xFFFF ^ len(block)) + block
-        for index, block in enumerate(blocks)
+        struct.pack("<BHH", index == len(blocks), len(block), 0xFFFF ^ len(block)) + block
+        for index, block in enumerate(blocks, start=1)
     )
-    stream = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw))
-    header = struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", stream), (b"IEND", b""))
+    colour = 2 if pixels.ndim == 3 and pixels.shape[2] == 3 else 0
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, colour, 0, 0, 0),
+        b"IDAT": b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(raw)),
+        b"IEND": b"",
+    }
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks
+        for name, body in chunks.items()
     )
 
 

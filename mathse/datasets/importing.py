@@ -2,16 +2,18 @@
 
 A chunk is finished when its problems, quarantined rows and images are in the journal. After a kill
 the same call goes on from there and ends in the same bytes. The journal lies beside the result and
-is removed at the end. At any time the images of one chunk or one shard are in memory, and the texts
-of all problems.
+is removed at the end. At any time the images of one chunk or one shard are in memory, and at the
+end the texts of all problems.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections import Counter
-from collections.abc import Sequence
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +21,27 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.journal import load_chunk, store_chunk
+from mathse.core.images import ROWS_PER_SHARD, write_shards
+from mathse.core.journal import is_stored, store_chunk
 from mathse.core.progress import Progress
-from mathse.core.tables import write_table
+from mathse.core.tables import read_table, write_table
 from mathse.datasets.file_readers import count_rows
 from mathse.datasets.image_files import read_image
 from mathse.datasets.problem_builder import broken_rules, normalize, with_images
-from mathse.datasets.protocol import BadRow, Source
+from mathse.datasets.protocol import BadRow, Row, Source
 from mathse.datasets.raw_problems import Entry, cut_chunks, read_entries
 from mathse.datasets.registry import find_source
-from mathse.datasets.shards import CHUNK_TABLES, pack, unpack, write_shards
+from schemas import Image, Problem, Quarantine, column_types
 
 READER_VERSION = 2
 """Part of every chunk's key: raise it when a change of the readers changes their results."""
+CHUNK_TABLES = {
+    "images": column_types(Image),
+    "quarantined": column_types(Quarantine),
+    "problems": column_types(Problem),
+}
+ROWS_PER_GROUP = 16
+"""Row groups of the journal are small, so that a shard reads little besides its own images."""
 
 
 def import_source(
@@ -46,7 +56,7 @@ def import_source(
     """Import a data set or benchmark.
 
     Args:
-        name: one of `mathse.datasets.SOURCES`.
+        name: one of `mathse.datasets.registry.SOURCES`.
         path: the data set's folder (or its file, where it is one file), in its published layout.
         out: where problems.parquet, images/, quarantine.parquet and import.json go.
         limit: read at most so many rows.
@@ -65,107 +75,115 @@ def import_source(
         raise ParamError(f"import {name}: limit must be at least 1, not {limit}")
     files = list(source.files(root)) if root.exists() else []
     if not files:
-        raise DataError(
-            f"Nothing of {source.title} is here.",
-            file=root,
-            rule="the layout is as published",
-            fix=source.expects,
-        )
+        message, rule = f"Nothing of {source.title} is here.", "the layout is as published"
+        raise DataError(message, file=root, rule=rule, fix=source.expects)
+
+    # Work through the chunks that are not in the journal yet.
     inside = [root if root.is_dir() else root.parent, *([Path(images)] if images else [])]
     journal = out.parent / f".{out.name}.import"
-    run = _Run(source, inside, journal)
-    total = sum(count_rows(file) for file in files)
-    with Progress(
-        total=min(total, limit or total), label=f"import {name}", unit="rows"
-    ) as progress:
-        wanted = None if splits is None else set(splits)
-        for chunk in cut_chunks(read_entries(source, files, inside, wanted, limit, progress)):
-            run.take(chunk)
-    if run.rows == 0 and wanted is not None:
-        raise ParamError(f"import {name}: no rows of the splits {sorted(wanted)} are in {root}")
-    return run.finish(out)
+    keys: list[str] = []
+    total = min(sum(count_rows(file) for file in files), limit or sys.maxsize)
+    with Progress(total=total, label=f"import {name}", unit="rows") as progress:
+        entries = read_entries(source, files, inside, splits, progress)
+        for chunk in cut_chunks(islice(entries, limit)):
+            digests = [entry.digest() for entry in chunk]
+            keys.append(content_id("import", READER_VERSION, name, digests))
+            if not all(is_stored(journal, f"{keys[-1]}-{table}") for table in CHUNK_TABLES):
+                _store(journal, keys[-1], _work(source, chunk, inside))
+    if not keys and splits is not None:
+        raise ParamError(f"import {name}: no rows of the splits {sorted(splits)} are in {root}")
+
+    # Write the tables; the counts come last, so that a folder with import.json is whole.
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "import.json").unlink(missing_ok=True)
+    counts = {"source": name, **_write_tables(journal, keys, out)}
+    text = json.dumps(counts, indent=2, ensure_ascii=False)
+    (out / "import.json").write_text(text + "\n", encoding="utf-8")
+    shutil.rmtree(journal, ignore_errors=True)
+    return counts
 
 
-class _Run:
-    """The state of an import; its images stay in the journal."""
+def _work(source: Source, chunk: Sequence[Entry], inside: Sequence[Path]) -> dict[str, list[Row]]:
+    """Return the rows of a chunk's tables."""
+    # Normalize the rows, and check them by the rules of the Problem table.
+    rows: list[Row | BadRow] = []
+    for entry in chunk:
+        try:
+            if isinstance(entry.problem, BadRow):
+                raise entry.problem
+            rows.append(normalize(entry.problem, source.name))
+        except BadRow as bad:
+            rows.append(bad)
+    whole = {index: row for index, row in enumerate(rows) if isinstance(row, dict)}
+    for index, broken in zip(whole, broken_rules(list(whole.values())), strict=True):
+        rows[index] = broken or rows[index]
 
-    def __init__(self, source: Source, inside: Sequence[Path], journal: Path) -> None:
-        self.source, self.inside, self.journal = source, inside, journal
-        self.rows = 0
-        self.keys: list[str] = []
-        self.problems = [pl.DataFrame(schema=CHUNK_TABLES["problems"])]
-        self.quarantined = [pl.DataFrame(schema=CHUNK_TABLES["quarantined"])]
+    # Read the images of those that keep them.
+    problems, quarantined = [], []
+    images: dict[str, Row] = {}
+    for entry, row in zip(chunk, rows, strict=True):
+        try:
+            if isinstance(row, BadRow):
+                raise row
+            found = [read_image(one, entry.file.roots, inside) for one in entry.pictures]
+        except BadRow as bad:
+            quarantined.append(entry.quarantine_row(bad))
+            continue
+        problems.append(with_images(row, [image["image_id"] for image in found]))
+        images |= {image["image_id"]: image for image in found}
+    by_id = sorted(images.values(), key=lambda image: str(image["image_id"]))
+    return {"images": by_id, "quarantined": quarantined, "problems": problems}
 
-    def take(self, chunk: Sequence[Entry]) -> None:
-        """Work through a chunk, or take it from the journal."""
-        prints = [entry.fingerprint() for entry in chunk]
-        key = content_id("import", READER_VERSION, self.source.name, prints)
-        packed = load_chunk(self.journal, key)
-        if packed is None:
-            packed = self._work(chunk)
-            store_chunk(self.journal, key, packed)
-        self.rows += len(chunk)
-        self.keys.append(key)
-        self.problems.append(unpack(packed, "problems"))
-        self.quarantined.append(unpack(packed, "quarantined"))
 
-    def _work(self, chunk: Sequence[Entry]) -> pl.DataFrame:
-        # Normalize the rows, and check them by the rules of the Problem table.
-        rows: list[dict[str, Any] | BadRow] = []
-        for entry in chunk:
-            try:
-                if isinstance(entry.problem, BadRow):
-                    raise entry.problem
-                rows.append(normalize(entry.problem, self.source.name))
-            except BadRow as bad:
-                rows.append(bad)
-        whole = {index: row for index, row in enumerate(rows) if isinstance(row, dict)}
-        for index, broken in zip(whole, broken_rules(list(whole.values())), strict=True):
-            rows[index] = broken or rows[index]
+def _store(journal: Path, key: str, tables: dict[str, list[Row]]) -> None:
+    for name, types in CHUNK_TABLES.items():
+        rows = pl.DataFrame(tables[name], schema=types)
+        store_chunk(journal, f"{key}-{name}", rows, rows_per_group=ROWS_PER_GROUP)
 
-        # Read the images of those that keep them.
-        problems, quarantined = [], []
-        images: dict[str, dict[str, Any]] = {}
-        for entry, row in zip(chunk, rows, strict=True):
-            try:
-                if isinstance(row, BadRow):
-                    raise row
-                found = [read_image(one, entry.file.roots, self.inside) for one in entry.pictures]
-            except BadRow as bad:
-                quarantined.append(entry.quarantine_row(bad))
-                continue
-            problems.append(with_images(row, [image["image_id"] for image in found]))
-            images |= {image["image_id"]: image for image in found}
-        return pack(problems, quarantined, sorted(images.values(), key=lambda one: one["image_id"]))
 
-    def finish(self, out: Path) -> dict[str, Any]:
-        """Write the tables; the counts come last, so that a folder with import.json is whole."""
-        everything = pl.concat(self.problems)
-        problems = _merge_duplicates(everything)
-        quarantined = pl.concat(self.quarantined)
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "import.json").unlink(missing_ok=True)
-        ids = problems["image_ids"].explode(empty_as_null=False).unique()
-        parts = [self.journal / f"{key}.parquet" for key in dict.fromkeys(self.keys)]
-        n_images = write_shards(parts, ids, out / "images", spool=self.journal / "spool")
-        write_table(problems, out / "problems.parquet", sort_by=["split", "problem_id"])
-        order = ["file", "row", "rule", "field"]
-        write_table(quarantined, out / "quarantine.parquet", sort_by=order)
-        counts = {
-            "source": self.source.name,
-            "rows": self.rows,
-            "problems": problems.height,
-            "quarantined": quarantined.height,
-            "duplicates": everything.height - problems.height,
-            "images": n_images,
-            "splits": dict(sorted(Counter(problems["split"].to_list()).items())),
-            "rules": dict(sorted(Counter(quarantined["rule"].to_list()).items())),
-        }
-        (out / "import.json").write_text(
-            json.dumps(counts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        shutil.rmtree(self.journal, ignore_errors=True)
-        return counts
+def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, Any]:
+    """Write the tables of all chunks and return their counts."""
+    files = {name: [journal / f"{key}-{name}.parquet" for key in keys] for name in CHUNK_TABLES}
+    everything, quarantined = (
+        pl.concat([pl.DataFrame(schema=CHUNK_TABLES[name]), *map(read_table, files[name])])
+        for name in ("problems", "quarantined")
+    )
+    problems = _merge_duplicates(everything)
+    ids = problems["image_ids"].explode(empty_as_null=False).unique()
+    write_shards(image_shards(files["images"], ids), out / "images")
+    write_table(problems, out / "problems.parquet", sort_by=["split", "problem_id"])
+    order = ["file", "row", "rule", "field"]
+    write_table(quarantined, out / "quarantine.parquet", sort_by=order)
+    return {
+        "rows": everything.height + quarantined.height,
+        "problems": problems.height,
+        "quarantined": quarantined.height,
+        "duplicates": everything.height - problems.height,
+        "images": ids.len(),
+        "splits": dict(sorted(Counter(problems["split"]).items())),
+        "rules": dict(sorted(Counter(quarantined["rule"]).items())),
+    }
+
+
+def image_shards(
+    files: list[Path], ids: pl.Series, rows_per_shard: int = ROWS_PER_SHARD
+) -> Iterator[pl.DataFrame]:
+    """Yield the images with these ids sorted by id, a shard at a time; at least one frame.
+
+    Args:
+        files: Image rows, each file sorted by id; an image may be in more than one.
+        ids: the images wanted, each once.
+        rows_per_shard: rows in each shard but the last.
+    """
+    image_id = pl.col("image_id")
+    if ids.is_empty():
+        yield pl.DataFrame(schema=CHUNK_TABLES["images"])
+    for wanted in ids.sort().to_frame("image_id").iter_slices(rows_per_shard):
+        # The bounds let polars skip the row groups of other shards.
+        first, last = (pl.lit(wanted["image_id"][index]) for index in (0, -1))
+        rows = pl.scan_parquet(files, glob=False).filter(image_id.is_between(first, last))
+        rows = rows.filter(image_id.is_in(wanted["image_id"].implode()))
+        yield rows.collect().unique("image_id").sort("image_id")
 
 
 def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
@@ -175,11 +193,10 @@ def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
     and there, or with several solutions. The other rows go into `meta` as `also`.
     """
     first = problems["problem_id"].is_first_distinct()
-    others: dict[str, list[Any]] = {}
+    others: dict[str, list[Row]] = defaultdict(list)
     columns = ("problem_id", "split", "solution", "meta")
     for name, split, solution, meta in problems.filter(~first).select(columns).iter_rows():
-        other = {"split": split, "solution": solution, "meta": json.loads(meta)}
-        others.setdefault(name, []).append(other)
+        others[name].append({"split": split, "solution": solution, "meta": json.loads(meta)})
     kept = problems.filter(first)
     metas = []
     for name, meta in kept.select("problem_id", "meta").iter_rows():

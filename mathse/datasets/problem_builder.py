@@ -45,7 +45,7 @@ def normalize(raw: RawProblem, source: str) -> dict[str, Any]:
     answer_type = raw.answer_type or guess_answer_type(answer, choices)
     return {
         "source": raw.source or source,
-        "split": short_name(raw.split),
+        "split": short_name(raw.split or ""),
         "subject": raw.subject.strip() or "mathematics",
         "level": raw.level,
         "family": (raw.family or "").strip() or None,

@@ -8,25 +8,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 Row = dict[str, Any]
-Form = Literal["rows", "object"]
 
 
+@dataclass(eq=False)
 class BadRow(Exception):
     """A row that cannot become a problem.
 
-    Args:
+    Attributes:
         rule: the broken rule in words, such as "answer is not empty".
         field: the field of the row in question.
         value: what stands there.
         reason: what is wrong and, where it helps, what to do.
     """
 
-    def __init__(self, rule: str, field: str, value: object, reason: str) -> None:
-        super().__init__(rule, field, value, reason)
-        self.rule = rule
-        self.field = field
-        self.value = value
-        self.reason = reason
+    rule: str
+    field: str
+    value: object
+    reason: str
 
 
 def require(passed: object, rule: str, field: str, value: object, reason: str) -> None:
@@ -40,7 +38,7 @@ class Picture:
     """An image as a row names it: a path below the data set, or its bytes."""
 
     path: str | None = None
-    data: bytes | None = None
+    data: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -51,14 +49,14 @@ class DataFile:
         path: where it lies.
         split: the split that its rows belong to, if the file has one.
         roots: folders in which image paths of its rows are looked up, in this order.
-        form: "rows" for many rows; "object" for a JSON file that is one row.
+        is_one_row: True for a JSON file that is one row.
         note: anything that the reader of the rows needs to know of the file.
     """
 
     path: Path
     split: str | None = None
     roots: tuple[Path, ...] = ()
-    form: Form = "rows"
+    is_one_row: bool = False
     note: Row = field(default_factory=dict)
 
 
@@ -66,15 +64,16 @@ class DataFile:
 class RawProblem:
     """A problem as a data set has it, before anything is checked.
 
-    `answer_type` and `language` are guessed where they are None. `source` is the data set that
-    an exported row came from in the first place. See the Problem table for the rest.
+    `answer_type` and `language` are guessed where they are None; `split` is then that of the file,
+    or train. `source` is the data set that an exported row came from in the first place. See the
+    Problem table for the rest.
     """
 
     question: str
     answer: str
     choices: list[str] = field(default_factory=list)
     images: list[Picture] = field(default_factory=list)
-    split: str = "train"
+    split: str | None = None
     subject: str = "mathematics"
     level: int = 0
     family: str | None = None
@@ -97,21 +96,21 @@ class Source:
     Attributes:
         name: as in `mathse import NAME`.
         title: its full name.
-        kind: "training", "benchmark" or "layout".
         expects: what must lie at the given path.
         home: where the original lives.
-        licence: under which terms, as its authors state them.
         files: lists the data files below a path, in a fixed order; none in another layout.
         adapt: turns a row into a raw problem, or into several.
+        kind: "training", "benchmark" or "layout".
+        licence: under which terms, as its authors state them.
         note: what else a user should know.
     """
 
     name: str
     title: str
-    kind: Literal["training", "benchmark", "layout"]
     expects: str
     home: str
-    licence: str
     files: Callable[[Path], Sequence[DataFile]]
     adapt: Adapt
+    kind: Literal["training", "benchmark", "layout"] = "training"
+    licence: str = "not stated by its authors"
     note: str = ""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathse.core.ids import content_id
 from mathse.core.progress import Progress
 from mathse.core.text import printable
 from mathse.datasets.file_readers import check_encoding, count_rows, read_rows
 from mathse.datasets.image_files import find_image
-from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Source
+from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
 from schemas.quarantine import MAX_VALUE_CHARS
 from schemas.validation import shorten
 
@@ -39,19 +39,15 @@ class Entry:
         """The images that it names."""
         return [] if isinstance(self.problem, BadRow) else self.problem.images
 
-    def weight(self) -> int:
-        """Return the bytes of its images."""
+    def image_bytes(self) -> int:
+        """Return the size of its images."""
         in_row = sum(len(picture.data or b"") for picture in self.pictures)
         return in_row + sum(max(size, 0) for _, size, _ in self.files)
 
-    def fingerprint(self) -> list[object]:
-        """Return all that the result depends on."""
-        if isinstance(self.problem, BadRow):
-            return list(self.quarantine_row(self.problem).values())
-        texts = {**self.problem.__dict__, "images": []}
-        listed = json.dumps(texts, sort_keys=True, default=str)
-        data = [[picture.path, picture.data] for picture in self.pictures]
-        return [self.name, self.row, listed, data, [list(file) for file in self.files]]
+    def digest(self) -> str:
+        """Return a hash of all that the result depends on."""
+        data = [picture.data for picture in self.pictures]
+        return content_id(self.name, self.row, repr(self.problem), data, self.files)
 
     def quarantine_row(self, bad: BadRow) -> dict[str, Any]:
         """Return its Quarantine row."""
@@ -69,56 +65,54 @@ def read_entries(
     source: Source,
     files: Sequence[DataFile],
     inside: Sequence[Path],
-    splits: set[str] | None,
-    limit: int | None,
+    splits: Sequence[str] | None,
     progress: Progress,
 ) -> Iterator[Entry]:
     """Yield the rows of all files as entries; rows of other splits are skipped."""
-    taken = 0
     for file in files:
-        name = _relative(file.path, inside[0])
+        is_below = file.path.is_relative_to(inside[0])
+        name = file.path.relative_to(inside[0]).as_posix() if is_below else file.path.name
         if splits is not None and file.split is not None and file.split not in splits:
             progress.advance(count_rows(file))
             continue
         for number, row in enumerate(read_rows(file)):
-            for problem in _raw_problems(source, file, row):
-                split = problem.split if isinstance(problem, RawProblem) else file.split
-                if splits is not None and split is not None and split not in splits:
-                    continue
-                yield Entry(file, name, number, problem, _image_files(problem, file, inside))
-                taken += 1
-                if taken == limit:
-                    progress.advance()
-                    return
             progress.advance()
+            for problem in _raw_problems(source, file, row):
+                split = file.split if isinstance(problem, BadRow) else problem.split
+                if splits is None or split is None or split in splits:
+                    images = _image_files(problem, file, inside)
+                    yield Entry(file, name, number, problem, images)
 
 
 def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
     """Cut entries into chunks by rows and by the bytes of their images."""
     chunk: list[Entry] = []
-    weight = 0
+    size = 0
     for entry in entries:
         chunk.append(entry)
-        weight += entry.weight()
-        if len(chunk) == ROWS_PER_CHUNK or weight >= BYTES_PER_CHUNK:
+        size += entry.image_bytes()
+        if len(chunk) == ROWS_PER_CHUNK or size >= BYTES_PER_CHUNK:
             yield chunk
-            chunk, weight = [], 0
+            chunk, size = [], 0
     if chunk:
         yield chunk
 
 
 def _raw_problems(
-    source: Source, file: DataFile, row: dict[str, Any] | BadRow
-) -> list[RawProblem | BadRow]:
+    source: Source, file: DataFile, row: Row | BadRow
+) -> Sequence[RawProblem | BadRow]:
     """Turn a row into raw problems; whatever is wrong with it becomes one bad row."""
     try:
         if isinstance(row, BadRow):
             raise row
         check_encoding(row)
-        problems = source.adapt(row, file)
+        found = source.adapt(row, file)
     except BadRow as bad:
         return [bad]
-    return list(problems) if isinstance(problems, list) else [problems]
+    problems = found if isinstance(found, list) else [found]
+    for problem in problems:
+        problem.split = problem.split or file.split or "train"
+    return problems
 
 
 def _image_files(
@@ -135,7 +129,3 @@ def _image_files(
         except (BadRow, OSError):
             found.append((picture.path, -1, -1))
     return found
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name

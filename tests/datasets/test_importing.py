@@ -20,12 +20,11 @@ from PIL import Image
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
-from mathse.core.images import write_images
+from mathse.core.images import write_images, write_shards
 from mathse.datasets.file_readers import count_rows, read_rows
 from mathse.datasets.image_files import array_to_png, describe_image
-from mathse.datasets.importing import import_source
+from mathse.datasets.importing import CHUNK_TABLES, image_shards, import_source
 from mathse.datasets.protocol import BadRow, DataFile
-from mathse.datasets.shards import IMAGE_TYPES, pack, write_shards
 from tests.datasets.made import bring, picture, put
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -209,10 +208,10 @@ def test_an_import_that_was_killed_goes_on(tmp_path: Path) -> None:
     code = (
         "import sys, time; from mathse.datasets import importing, raw_problems\n"
         "raw_problems.ROWS_PER_CHUNK = 10\n"
-        "work = importing._Run._work\n"
-        "def slow(run, chunk):\n"
-        "    time.sleep(0.05); print('chunk', flush=True); return work(run, chunk)\n"
-        "importing._Run._work = slow\n"
+        "work = importing._work\n"
+        "def slow(*arguments):\n"
+        "    time.sleep(0.05); print('chunk', flush=True); return work(*arguments)\n"
+        "importing._work = slow\n"
         "importing.import_source('math-vision', sys.argv[1], sys.argv[2])\n"
     )
     out = tmp_path / "killed" / "out" / "math-vision"
@@ -247,7 +246,7 @@ def test_a_changed_image_is_read_again(tmp_path: Path, monkeypatch: pytest.Monke
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mathse.datasets.importing._Run.finish", stop)
+        patch.setattr("mathse.datasets.importing._write_tables", stop)
         with pytest.raises(KeyboardInterrupt):
             import_source("math-vision", root, out)
     put(root / "images" / "0.png", picture(99))
@@ -258,27 +257,18 @@ def test_a_changed_image_is_read_again(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_shards_equal_those_of_write_images(tmp_path: Path) -> None:
     rows = [describe_image(picture(number), "x") for number in range(23)]
-    frame = pl.DataFrame(rows, schema=IMAGE_TYPES)
-    for part, (start, length) in enumerate(((0, 9), (5, 9), (12, 11))):
-        pack([], [], frame.slice(start, length).to_dicts()).write_parquet(
-            tmp_path / f"{part}.parquet"
-        )
+    frame = pl.DataFrame(rows, schema=CHUNK_TABLES["images"])
+    files = [tmp_path / f"{number}.parquet" for number in range(3)]
+    for file, (start, length) in zip(files, ((0, 9), (5, 9), (12, 11)), strict=True):
+        frame.slice(start, length).sort("image_id").write_parquet(file, row_group_size=2)
     wanted = frame["image_id"].sort().head(20)
-    write_images(
-        frame.filter(pl.col("image_id").is_in(wanted.implode())), tmp_path / "all", rows_per_shard=6
-    )
+    only = frame.filter(pl.col("image_id").is_in(wanted.implode()))
+    write_images(only, tmp_path / "all", rows_per_shard=6)
     put(tmp_path / "parts" / "images-00009.parquet", b"old")
-    parts = [tmp_path / f"{part}.parquet" for part in range(3)]
-    count = write_shards(
-        parts, wanted, tmp_path / "parts", spool=tmp_path / "spool", rows_per_shard=6
-    )
-    assert count == 20 and folder_digest(tmp_path / "parts") == folder_digest(tmp_path / "all")
-    assert (
-        write_shards(
-            [], pl.Series([], dtype=pl.String), tmp_path / "none", spool=tmp_path / "spool"
-        )
-        == 0
-    )
+    write_shards(image_shards(files, wanted, rows_per_shard=6), tmp_path / "parts")
+    assert folder_digest(tmp_path / "parts") == folder_digest(tmp_path / "all")
+    (none,) = image_shards([], wanted.clear())
+    assert none.schema == frame.schema
 
 
 @pytest.mark.parametrize("shape", [(7, 5), (7, 5, 3), (300, 400, 3), (7, 5, 1)])
