@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from mathse.datasets.conversations import (
     any_row,
+    one_turn,
     prompt_problem,
-    row_images,
     stated_answer,
-    turns,
     worked_solution,
 )
 from mathse.datasets.fields import guess_answer_type, letter, pictures, struct, text, texts
@@ -23,7 +21,7 @@ _MAVIS_VERSIONS = ("text_dominant", "text_lite", "vision_dominant")
 _MAVIS_RENAMED = ("RuleBaseGeo_For_Vision_Dominant", "rule_base_geo_vision_dom")
 
 
-def chartqa_files(root: Path) -> Sequence[DataFile]:
+def chartqa_files(root: Path) -> list[DataFile]:
     """List SPLIT/SPLIT_human.json and SPLIT/SPLIT_augmented.json."""
     base = root / "ChartQA Dataset" if (root / "ChartQA Dataset").is_dir() else root
     return [
@@ -45,46 +43,32 @@ def chartqa_problem(row: Row, file: DataFile) -> RawProblem:
         answer=answer,
         answer_type=kind if kind in ("number", "set") else "text",
         images=[Picture(path=text(row, "imgname"))],
-        split=file.split or "train",
         subject="chart",
         language="en",
-        meta={"kind": file.note.get("kind", "")},
+        meta={"kind": file.note["kind"]},
     )
-
-
-def mathv360k_files(root: Path) -> Sequence[DataFile]:
-    """List train_samples_all_tuning.json."""
-    images = ("data_images", "images_data", "images", "")
-    return named_files(root, ("", "data"), {"train": ("train_samples_all_tuning.json",)}, images)
 
 
 def mathv360k_problem(row: Row, file: DataFile) -> RawProblem:
     """Turn a MathV360K row into a problem; its image's first folder names where it is from."""
-    prompt, response = turns(row.get("conversations"))
-    images = row_images(row)
-    part = (images[0].path or "").split("/")[0] if images else ""
-    return prompt_problem(prompt, response, images, row, file, subject=part or None)
+    problem = prompt_problem(one_turn(row.get("conversations")), row, file)
+    path = problem.images[0].path if problem.images else None
+    problem.subject = (path or "").split("/")[0] or problem.subject
+    return problem
 
 
-def multimath_files(root: Path) -> Sequence[DataFile]:
+def multimath_files(root: Path) -> list[DataFile]:
     """List solution/chat_*.json; captions are no problems and are left out."""
     folder = root / "solution" if (root / "solution").is_dir() else root
     roots = tuple(root / name for name in ("images", "RGB_images", ""))
-    return [
-        replace(file, roots=roots)
-        for file in row_files(folder, (".json",))
-        if file.path.stem.startswith("chat")
-    ]
+    files = row_files(folder, (".json",))
+    return [replace(file, roots=roots) for file in files if file.path.stem.startswith("chat")]
 
 
-def mavis_files(root: Path) -> Sequence[DataFile]:
+def mavis_files(root: Path) -> list[DataFile]:
     """List MAVIS-Instruct's JSON files and MAVIS-Geometry's Parquet; captions are left out."""
-    files = row_files(root, (".json", ".parquet"), deep=root.is_dir())
-    return [
-        replace(file, split=file.split or ("train" if root.is_dir() else None))
-        for file in files
-        if not root.is_dir() or "MAVIS_Caption" not in str(file.path)
-    ]
+    files = row_files(root, (".json", ".parquet"), deep=True)
+    return [file for file in files if root.is_file() or "MAVIS_Caption" not in str(file.path)]
 
 
 def mavis_problem(row: Row, file: DataFile) -> RawProblem | list[RawProblem]:
@@ -96,16 +80,17 @@ def mavis_problem(row: Row, file: DataFile) -> RawProblem | list[RawProblem]:
         reason = "the row has no version with question and image"
         require(problems, "row has a question", "text_en", sorted(row), reason)
         return problems
-    asked, response = turns(row.get("conversations"))
-    images = []
-    for picture in row_images(row):
-        path = (picture.path or "").replace(*_MAVIS_RENAMED)
-        start = max(path.find(_MAVIS_RENAMED[1]), 0)
-        images.append(replace(picture, path=path[start:] or None))
-    problem = prompt_problem(asked, response, images, row, file)
+    problem = prompt_problem(one_turn(row.get("conversations")), row, file)
+    problem.images = [_renamed(picture) for picture in problem.images]
     if row.get("question_type") is not None:
         problem.meta["question_type"] = text(row, "question_type")
     return problem
+
+
+def _renamed(picture: Picture) -> Picture:
+    """Return a picture of MAVIS with the folder that its archive unpacks to."""
+    path = (picture.path or "").replace(*_MAVIS_RENAMED)
+    return replace(picture, path=path[max(path.find(_MAVIS_RENAMED[1]), 0) :] or None)
 
 
 def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
@@ -113,9 +98,8 @@ def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
     question, images = words.get(f"{version}_question"), pictures(row.get(f"image_{version}"))
     if not question or not images:
         return None
-    choices = texts(row, "choices")
+    choices, index = texts(row, "choices"), row.get("answer_index")
     response = text(words, "CoT_reasoning", default="")
-    index = row.get("answer_index")
     if choices and index is not None:
         answer = letter(int(index))
     else:
@@ -131,12 +115,6 @@ def _mavis_version(row: Row, version: str, language: str) -> RawProblem | None:
         solution=worked_solution(response, answer),
         meta={"problem_version": version.replace("_", " ")},
     )
-
-
-def puma_files(root: Path) -> Sequence[DataFile]:
-    """List train.json and train.jsonl of the folder or its parts."""
-    files = row_files(root, (".json", ".jsonl"), deep=root.is_dir())
-    return [replace(file, split=file.split or "train") for file in files]
 
 
 def puma_problem(row: Row, file: DataFile) -> RawProblem:
@@ -161,22 +139,14 @@ def _after_images(path: str) -> str:
     return "/".join(parts[parts.index("images") + 1 :])
 
 
-def mathvl_files(root: Path, split: str | None = None) -> Sequence[DataFile]:
-    """List the JSON and Parquet files of the folder; a split given counts for all of them."""
-    files = row_files(root, (".json", ".jsonl", ".parquet"))
-    return [replace(file, split=split or file.split) for file in files]
+def mathvl_test_files(root: Path) -> list[DataFile]:
+    """List the files as those of MathVL, all of the split test."""
+    return [replace(file, split="test") for file in MATHVL.files(root)]
 
-
-_UNPUBLISHED = (
-    "Neither MathVL nor MathVL-test had been published when this was written. Rows in any of the "
-    "general layouts are taken: conversations, messages, or columns such as question, options, "
-    "answer, solution, image."
-)
 
 CHARTQA = Source(
     name="chartqa",
     title="ChartQA",
-    kind="training",
     expects="a folder with SPLIT/SPLIT_human.json, SPLIT/SPLIT_augmented.json and SPLIT/png/",
     home="https://github.com/vis-nlp/ChartQA, https://huggingface.co/datasets/ahmed-masry/ChartQA",
     licence="GPL-3.0",
@@ -186,59 +156,54 @@ CHARTQA = Source(
 MATHV360K = Source(
     name="mathv360k",
     title="MathV360K",
-    kind="training",
     expects="a folder with train_samples_all_tuning.json and data_images/",
     home="https://huggingface.co/datasets/Zhiqiang007/MathV360K",
     licence="Apache-2.0",
-    files=mathv360k_files,
+    files=partial(
+        named_files,
+        folders=("", "data"),
+        names={"train": ("train_samples_all_tuning.json",)},
+        images=("data_images", "images_data", "images", ""),
+    ),
     adapt=mathv360k_problem,
 )
 MULTIMATH = Source(
     name="multimath",
     title="MultiMath-300K",
-    kind="training",
     expects="a folder with solution/chat_*.json and images/ (or RGB_images/)",
     home="https://huggingface.co/datasets/pengshuai-rin/multimath-300k",
-    licence="not stated by its authors",
     files=multimath_files,
     adapt=any_row,
 )
 MAVIS = Source(
     name="mavis",
     title="MAVIS (Instruct and Geometry)",
-    kind="training",
     expects="a folder with MAVIS-Instruct's JSON files and images, or MAVIS-Geometry's .parquet",
     home="https://github.com/ZrrSkywalker/MAVIS, "
     "https://huggingface.co/datasets/CaraJ/MAVIS-Geometry",
-    licence="not stated by its authors",
     files=mavis_files,
     adapt=mavis_problem,
 )
 MATH_PUMA = Source(
     name="math-puma",
     title="Math-PUMA (stages 2 and 3)",
-    kind="training",
     expects="a folder with PART/train.json or PART/train.jsonl and PART/images/",
     home="https://huggingface.co/datasets/Math-PUMA/Math-PUMA_Data_Stage2",
     licence="GPL-3.0",
-    files=puma_files,
+    files=partial(row_files, suffixes=(".json", ".jsonl"), deep=True),
     adapt=puma_problem,
 )
 MATHVL = Source(
     name="mathvl",
     title="MathVL",
-    kind="training",
     expects="a folder of .json, .jsonl or .parquet files and their images",
     home="https://github.com/THUDM/MathGLM-Vision (arXiv 2409.13729)",
-    licence="not stated by its authors",
-    files=mathvl_files,
+    files=partial(row_files, suffixes=(".json", ".jsonl", ".parquet")),
     adapt=any_row,
-    note=_UNPUBLISHED,
+    note="Neither MathVL nor MathVL-test had been published when this was written. Rows in any of "
+    "the general layouts are taken: conversations, messages, or columns such as question, options, "
+    "answer, solution, image.",
 )
 MATHVL_TEST = replace(
-    MATHVL,
-    name="mathvl-test",
-    title="MathVL-test",
-    kind="benchmark",
-    files=partial(mathvl_files, split="test"),
+    MATHVL, name="mathvl-test", title="MathVL-test", kind="benchmark", files=mathvl_test_files
 )

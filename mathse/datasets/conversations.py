@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mathse.answers import find_answer
 from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
@@ -30,11 +29,9 @@ _IMAGE_COLUMNS = ("images", "image", "decoded_image", "image_url", "image_path",
 _QUESTION_COLUMNS = ("question", "problem", "query", "instruction", "prompt")
 _ANSWER_COLUMNS = ("answer", "final_answer", "ground_truth", "label", "gold")
 _RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale", "explanation")
-_CHOICE_COLUMNS = ("choices", "options")
-_USERS = ("user", "human")
-_ASSISTANTS = ("assistant", "gpt", "bot")
 _MESSAGE_RULE = "messages have role and content"
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
+_ENDS = " .。()（）$"
 # "The answer is 4", "\\boxed{4}", "#### 4", "故选：B"
 _STATED = re.compile(
     r"\banswer\b|\\f?boxed|####|<answer>|\bsolution is\b"
@@ -58,21 +55,21 @@ def any_row(row: Row, file: DataFile) -> RawProblem:
     if row.get(ORIGIN_COLUMN):
         return exported_problem(row)
     if messages := row.get("conversations") or row.get("messages"):
-        prompt, response = turns(messages)
+        asked = one_turn(messages)
     elif isinstance(row.get("prompt"), list) and row.get("completion"):
         completion = row["completion"]
         if not isinstance(completion, list):
             completion = [{"role": "assistant", "content": completion}]
-        prompt, response = turns([*row["prompt"], *completion])
+        asked = one_turn([*row["prompt"], *completion])
     elif row.get("instruction") and row.get("output"):
         parts = (text(row, "instruction"), text(row, "input", default=""))
-        prompt, response = "\n".join(filter(None, parts)), text(row, "output")
+        asked = "\n".join(filter(None, parts)), text(row, "output")
     else:
         return column_problem(row, file)
-    return prompt_problem(prompt, response, row_images(row), row, file)
+    return prompt_problem(asked, row, file)
 
 
-def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
+def one_turn(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
     """Return what the user asks and what the assistant answers in a conversation of one turn.
 
     Args:
@@ -83,8 +80,13 @@ def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str,
         BadRow: if there is not exactly one question and one answer, the question first.
     """
     tags = tags or {}
-    users = (*_USERS, tags.get("user_tag", "user"))
-    assistants = (*_ASSISTANTS, tags.get("assistant_tag", "assistant"))
+    roles = {
+        **dict.fromkeys(("gpt", "bot", "assistant", tags.get("assistant_tag")), "assistant"),
+        **dict.fromkeys(("human", "user", tags.get("user_tag")), "user"),
+        **dict.fromkeys(("system", tags.get("system_tag")), "system"),
+    }
+    role_names = (tags.get("role_tag"), "role", "from")
+    content_names = (tags.get("content_tag"), "content", "value")
     if not isinstance(messages, list):
         reason = "a list of messages is expected here"
         raise BadRow("messages are a list", "messages", messages, reason)
@@ -92,42 +94,36 @@ def turns(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str,
     for message in messages:
         if not isinstance(message, dict):
             raise BadRow(_MESSAGE_RULE, "messages", message, "a message is an object")
-        role = _first(message, (tags.get("role_tag", ""), "role", "from"))
-        content = _first(message, (tags.get("content_tag", ""), "content", "value"))
-        if role in (tags.get("system_tag", "system"), "system"):
-            continue
-        who = "user" if role in users else "assistant" if role in assistants else ""
-        require(who, _MESSAGE_RULE, "messages", role, "the role is none that is known")
-        found.append((who, _content(content)))
-    roles = [who for who, _ in found]
-    is_one_turn = roles == ["user", "assistant"]
-    reason = (
-        f"the conversation has {len(found)} messages: one question and one answer are a problem"
-    )
-    require(is_one_turn, "one question and one answer", "messages", roles, reason)
+        name = next((message[key] for key in role_names if key in message), None)
+        role = roles.get(name) if isinstance(name, str) else None
+        if role is None:
+            reason = "the role is none that is known"
+            raise BadRow(_MESSAGE_RULE, "messages", name, reason)
+        if role != "system":
+            content = next((message[key] for key in content_names if key in message), None)
+            found.append((role, _content(content)))
+    order = [role for role, _ in found]
+    count = len(found)
+    reason = f"the conversation has {count} messages: one question and one answer are a problem"
+    passed = order == ["user", "assistant"]
+    require(passed, "one question and one answer", "messages", order, reason)
     return found[0][1], found[1][1]
 
 
 def prompt_problem(
-    prompt: str,
-    response: str,
-    images: list[Picture],
-    row: Row,
-    file: DataFile,
-    *,
-    subject: str | None = None,
+    asked: tuple[str, str], row: Row, file: DataFile, images: list[Picture] | None = None
 ) -> RawProblem:
-    """Turn a prompt with its response into a problem.
+    """Turn a prompt and its response into a problem; without `images`, they are the row's.
 
     Raises:
         BadRow: if `<image>` and the images do not fit, or the response states no answer.
     """
-    count_images(prompt, images)
-    question, choices = cut_prompt(prompt)
+    prompt, response = asked
+    images = row_images(row) if images is None else images
+    question, choices = _cut(prompt, images)
     choices = choices or _listed_choices(row)
     answer = stated_answer(response, choices)
     problem = _raw_problem(row, file, question, choices, answer, images)
-    problem.subject = subject or optional(row, "subject") or "mathematics"
     problem.solution = worked_solution(response, answer)
     return problem
 
@@ -146,8 +142,7 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
         reason = f"no column of a question ({listed}) or of messages; the row has {known}"
         raise BadRow("row has a question", "row", known, reason)
     images = row_images(row)
-    count_images(prompt, images)
-    question, choices = cut_prompt(prompt)
+    question, choices = _cut(prompt, images)
     if in_column := _listed_choices(row):
         question, choices = prompt.strip() if choices else question, in_column
 
@@ -159,13 +154,14 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     require(given is not None or response, "answer is given", "answer", None, reason)
     if given is None:
         answer = stated_answer(response, choices)
-        solution = worked_solution(response, answer)
     else:
-        answer = short_answer(text({"answer": given}, "answer"), choices)
-        solution = worked_solution(response, answer) or worked_solution(str(given), answer)
+        answer = _short_answer(text({"answer": given}, "answer"), choices)
     problem = _raw_problem(row, file, question, choices, answer, images)
-    problem.subject = optional(row, "subject") or optional(row, "category") or "mathematics"
-    problem.unit, problem.solution = optional(row, "unit"), solution
+    problem.subject = optional(row, "subject") or optional(row, "category") or problem.subject
+    problem.unit = optional(row, "unit")
+    problem.solution = worked_solution(response, answer) or worked_solution(
+        str(given or ""), answer
+    )
     return problem
 
 
@@ -193,55 +189,55 @@ def stated_answer(response: str, choices: Sequence[str]) -> str:
         BadRow: if it states none. Guessing one would make a wrong gold answer.
     """
     bare = response.strip()
-    short = "\n" not in bare and len(bare) <= MAX_BARE_ANSWER_CHARS
-    is_stated = bare and (short or _STATED.search(bare))
+    is_stated = bare and (not _is_long(bare) or _STATED.search(bare))
     found = find_answer(bare, choices=tuple(choices)) if is_stated else None
     reason = "the response does not state its final answer; gold answers are not guessed"
     require(found, "answer is stated", "response", response, reason)
     return str(found)
 
 
-def short_answer(given: str, choices: Sequence[str]) -> str:
-    """Return an answer column's value, or the answer that it states if it is a whole solution."""
-    given = given.strip()
-    if ("\n" in given or len(given) > MAX_BARE_ANSWER_CHARS) and _STATED.search(given):
-        return stated_answer(given, choices)
-    return given
-
-
 def worked_solution(response: str, answer: str) -> str | None:
     """Return the response if it says more than the answer."""
-    bare = _ONLY_STATED.sub("", response.strip(), count=1).strip(" .。()（）$")
-    return None if not bare or bare == answer.strip(" .。()（）$") else response.strip()
-
-
-def count_images(prompt: str, images: Sequence[Picture]) -> None:
-    """Raise BadRow unless a prompt has as many `<image>` as images, or none at all."""
-    count = len(_IMAGE.findall(prompt))
-    fits = count in (0, len(images))
-    reason = f"the prompt has {count} times <image>, the row {len(images)} images"
-    require(fits, "image placeholders fit the images", "messages", prompt, reason)
+    bare = _ONLY_STATED.sub("", response.strip(), count=1).strip(_ENDS)
+    return None if not bare or bare == answer.strip(_ENDS) else response.strip()
 
 
 def row_images(row: Row) -> list[Picture]:
     """Return the images of a row from the first image column that holds any."""
-    for name in _IMAGE_COLUMNS:
-        if found := pictures(row.get(name)):
-            return found
-    return []
+    return next(filter(None, (pictures(row.get(name)) for name in _IMAGE_COLUMNS)), [])
+
+
+def _short_answer(given: str, choices: Sequence[str]) -> str:
+    """Return an answer column's value, or the answer that it states if it is a whole solution."""
+    given = given.strip()
+    return stated_answer(given, choices) if _is_long(given) and _STATED.search(given) else given
+
+
+def _is_long(answer: str) -> bool:
+    return "\n" in answer or len(answer) > MAX_BARE_ANSWER_CHARS
+
+
+def _cut(prompt: str, images: Sequence[Picture]) -> tuple[str, list[str]]:
+    """Cut a prompt that has as many `<image>` as images, or none; raise BadRow for another."""
+    count = len(_IMAGE.findall(prompt))
+    reason = f"the prompt has {count} times <image>, the row {len(images)} images"
+    fits = count in (0, len(images))
+    require(fits, "image placeholders fit the images", "messages", prompt, reason)
+    return cut_prompt(prompt)
 
 
 def _raw_problem(
     row: Row, file: DataFile, question: str, choices: list[str], answer: str, images: list[Picture]
 ) -> RawProblem:
-    """Return a problem with the split, level and id of its row."""
+    """Return a problem with the subject, split, level and id of its row."""
     name = row.get("id", row.get("_key"))
     return RawProblem(
         question=question,
         answer=answer,
         choices=choices,
         images=images,
-        split=file.split or optional(row, "split") or "train",
+        subject=optional(row, "subject") or "mathematics",
+        split=file.split or optional(row, "split"),
         level=integer(row, "level"),
         meta={} if name is None else {"id": str(name)},
     )
@@ -249,11 +245,7 @@ def _raw_problem(
 
 def _listed_choices(row: Row) -> list[str]:
     """Return the choices of a row from the first column that holds any."""
-    return next((texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
-
-
-def _first(message: Mapping[str, Any], names: Sequence[str]) -> Any:
-    return next((message[name] for name in names if name and name in message), None)
+    return next((texts(row, name) for name in ("choices", "options") if row.get(name)), [])
 
 
 def _first_text(row: Row, names: Sequence[str]) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from mathse.datasets.fields import (
@@ -22,21 +23,18 @@ from mathse.datasets.protocol import DataFile, RawProblem, Row, Source, require
 
 _NUMBERED = re.compile(r"<image\d+>")  # <image2>
 _LANGUAGES = {"english": "en", "chinese": "zh", "persian": "fa"}
-_GPS = "geometry problem solving"
+_VISTA_TYPES = {"integer": "number", "float": "number", "list": "set"}
 
 
-def split_files(root: Path, *splits: str, images: Sequence[str] = ("", "images")) -> list[DataFile]:
+def split_files(
+    root: Path, splits: Sequence[str], images: Sequence[str] = ("", "images")
+) -> list[DataFile]:
     """List SPLIT.jsonl, SPLIT.json or SPLIT*.parquet for each split, in the folder or its data/."""
     found = []
     for split in splits:
         names = [f"{split}{end}" for end in (".jsonl", ".json", ".parquet", "-*.parquet")]
         found += named_files(root, ("", "data"), {split: names}, images)
     return found
-
-
-def math_vision_files(root: Path) -> Sequence[DataFile]:
-    """List test and testmini; where both are there, testmini is a part of test and left out."""
-    return split_files(root, "test") or split_files(root, "testmini")
 
 
 def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
@@ -50,7 +48,6 @@ def math_vision_problem(row: Row, file: DataFile) -> RawProblem:
         answer=text(row, "answer"),
         choices=[_NUMBERED.sub("<image1>", choice) for choice in texts(row, "options")],
         images=pictures(row.get("decoded_image")) or pictures(row.get("image")),
-        split=file.split or "test",
         subject=text(row, "subject", default="mathematics"),
         level=integer(row, "level"),
         language="en",
@@ -64,16 +61,13 @@ def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
     about = struct(row, "metadata")
     choices = texts(row, "choices")
     kind = text(row, "answer_type", default="text")
-    known = {"integer": "number", "float": "number", "list": "set"}
-    answer_type = "choice" if choices else known.get(kind, "text")
     task = text(about, "task", default="")
     return RawProblem(
         question=text(row, "question"),
         answer=text(row, "answer", default=""),
         choices=choices,
-        answer_type=answer_type,
+        answer_type="choice" if choices else _VISTA_TYPES.get(kind, "text"),
         images=pictures(row.get("decoded_image")) or pictures(row.get("image")),
-        split=file.split or text(about, "split", default="testmini"),
         subject=task or "mathematics",
         unit=optional(row, "unit"),
         precision=None if row.get("precision") is None else integer(row, "precision"),
@@ -83,7 +77,7 @@ def math_vista_problem(row: Row, file: DataFile) -> RawProblem:
             "id": text(row, "pid", default=text(row, "_key", default="")),
             "question_type": text(row, "question_type", default=""),
             "answer_type": kind,
-            "gps": task == _GPS,
+            "gps": task == "geometry problem solving",
         },
     )
 
@@ -107,22 +101,19 @@ def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
     }
 
     # The choices: from the question, else letters for those in the picture.
-    asked = text(row, "question", default="").strip() or text(row, "query_wo", default="")
-    question, choices = cut_prompt(asked)
+    is_choice = kind.startswith("multi")
+    question, choices = cut_prompt(optional(row, "question") or text(row, "query_wo", default=""))
     shown = cut_prompt(text(row, "question_for_eval", default=""))[1]
-    if kind.startswith("multi") and not choices:
+    if is_choice and not choices:
         reason = "a multiple choice is answered by a letter"
         require(bare_letter(answer), "choice letter exists", "answer", answer, reason)
         choices = [letter(index) for index in range(len(shown) or 4)]
         meta["choices"] = shown
-
-    images = [] if version.lower() == "text only" else pictures(row.get("image"))
     return RawProblem(
         question=question,
         answer=answer,
-        choices=choices if kind.startswith("multi") else [],
-        images=images,
-        split=file.split or "testmini",
+        choices=choices if is_choice else [],
+        images=[] if version.lower() == "text only" else pictures(row.get("image")),
         subject=text(about, "subject", default="mathematics"),
         family=optional(about, "subfield"),
         language="en",
@@ -130,39 +121,39 @@ def math_verse_problem(row: Row, file: DataFile) -> RawProblem:
     )
 
 
-MATH_VISION = Source(
+_benchmark = partial(Source, kind="benchmark")
+
+MATH_VISION = _benchmark(
     name="math-vision",
     title="MATH-Vision",
-    kind="benchmark",
     expects="a folder with test.jsonl and images/, or with data/test-*.parquet",
     home="https://github.com/mathllm/MATH-V, https://huggingface.co/datasets/MathLLMs/MathVision",
     licence="MIT",
-    files=math_vision_files,
+    # Where both are there, testmini is a part of test.
+    files=lambda root: split_files(root, ["test"]) or split_files(root, ["testmini"]),
     adapt=math_vision_problem,
 )
-MATH_VISTA = Source(
+MATH_VISTA = _benchmark(
     name="mathvista",
     title="MathVista",
-    kind="benchmark",
     expects="a folder with data/testmini-*.parquet (and test-*), "
     "or with data/testmini.json and images/",
     home="https://huggingface.co/datasets/AI4Math/MathVista",
     licence="CC BY-SA 4.0",
-    files=lambda root: split_files(root, "testmini", "test"),
+    files=partial(split_files, splits=("testmini", "test")),
     adapt=math_vista_problem,
     note="The answers of its test split are not public: those rows are quarantined. "
     "meta.gps marks the GPS subset.",
 )
-MATH_VERSE = Source(
+MATH_VERSE = _benchmark(
     name="mathverse",
     title="MathVerse",
-    kind="benchmark",
     expects="a folder with testmini.json (and testmini_text_only.json) and images/, "
     "or with testmini.parquet",
     home="https://huggingface.co/datasets/AI4Math/MathVerse",
     licence="MIT",
     # testmini has five versions of each problem, the other file the sixth, without images.
-    files=lambda root: split_files(root, "testmini", "testmini_text_only", images=("images", "")),
+    files=partial(split_files, splits=("testmini", "testmini_text_only"), images=("images", "")),
     adapt=math_verse_problem,
     note="Versions that ask the same with the same picture are one problem: "
     "meta.also lists the other versions.",

@@ -13,38 +13,35 @@ from mathse.datasets.conversations import (
     any_row,
     column_problem,
     exported_problem,
+    one_turn,
     prompt_problem,
-    turns,
 )
 from mathse.datasets.fields import pictures, text
-from mathse.datasets.protocol import BadRow, DataFile, RawProblem, Row, Source
+from mathse.datasets.protocol import DataFile, RawProblem, Row, Source, require
 
 _SPLITS = ("train", "validation", "val", "dev", "testmini", "test")
 _IGNORED = (
-    "dataset_info.json",
-    "dataset_infos.json",
-    "import.json",
-    "state.json",
-    "config.json",
-    "package.json",
+    *("dataset_info.json", "dataset_infos.json", "import.json"),
+    *("state.json", "config.json", "package.json"),
 )
 
 
 def split_of(stem: str) -> str | None:
     """Guess the split from a file's name: a word in it such as train, val or test."""
-    words = re.split(r"[^a-z0-9]+", stem.lower())
+    words = re.split(r"[^a-z0-9]+", stem.lower())  # "problems-dev1k" gives problems, dev1k
     return next((split for split in _SPLITS if split in words), None)
 
 
 def row_files(root: Path, suffixes: Sequence[str], *, deep: bool = False) -> list[DataFile]:
     """List the data files of a folder (or the one file given) by name, with their image folders."""
     if root.is_file():
-        paths, top = [root], root.parent
+        paths, root = [root], root.parent
     else:
-        found = root.rglob("*") if deep else [*root.glob("*"), *root.glob("data/*")]
-        paths, top = sorted(path for path in found if path.is_file()), root
+        patterns = ("**/*",) if deep else ("*", "data/*")
+        found = (path for pattern in patterns for path in root.glob(pattern))
+        paths = sorted(path for path in found if path.is_file())
     return [
-        DataFile(path, split_of(path.stem), image_roots(top, path))
+        DataFile(path, split_of(path.stem), image_roots(root, path))
         for path in paths
         if path.suffix in suffixes and path.name not in _IGNORED and not path.name.startswith(".")
     ]
@@ -64,24 +61,23 @@ def named_files(
         names: for each split the names (or patterns) of its file; the first that exists counts.
         images: folders of images, relative to the data set's folder and to the files' folder.
     """
-    for folder in (base for name in folders for base in _folders(root, name)):
-        roots = tuple(dict.fromkeys(base / name for base in (root, folder) for name in images))
-        found = [
-            DataFile(path, split, roots)
-            for split, patterns in names.items()
-            for path in next(filter(None, (_matches(folder, one) for one in patterns)), [])
-        ]
-        if found:
-            return found
+    for name in folders:
+        for folder in sorted(root.glob(name)) if "*" in name else [root / name]:
+            roots = tuple(
+                dict.fromkeys(base / image for base in (root, folder) for image in images)
+            )
+            found = [
+                DataFile(path, split, roots)
+                for split, patterns in names.items()
+                for path in next(filter(None, (_files(folder, one) for one in patterns)), [])
+            ]
+            if found:
+                return found
     return []
 
 
-def _folders(root: Path, pattern: str) -> list[Path]:
-    return [root / pattern] if "*" not in pattern else _matches(root, pattern, folders=True)
-
-
-def _matches(folder: Path, pattern: str, *, folders: bool = False) -> list[Path]:
-    return sorted(path for path in folder.glob(pattern) if path.is_dir() == folders)
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(path for path in folder.glob(pattern) if path.is_file())
 
 
 def image_roots(top: Path, file: Path) -> tuple[Path, ...]:
@@ -89,7 +85,7 @@ def image_roots(top: Path, file: Path) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((top, file.parent, top / "images", file.parent / "images")))
 
 
-def factory_files(root: Path) -> Sequence[DataFile]:
+def factory_files(root: Path) -> list[DataFile]:
     """List the local data sets of dataset_info.json but those of preferences.
 
     Raises:
@@ -102,9 +98,8 @@ def factory_files(root: Path) -> Sequence[DataFile]:
         listed = json.loads(info.read_text(encoding="utf-8"))
         entries = [(str(name), dict(entry)) for name, entry in listed.items()]
     except (ValueError, AttributeError, TypeError) as error:
-        raise DataError(
-            f"This is no dataset_info.json of LLaMA-Factory: {error}", file=info
-        ) from error
+        message = f"This is no dataset_info.json of LLaMA-Factory: {error}"
+        raise DataError(message, file=info) from error
     files = []
     for name, entry in entries:
         # An entry without a file lies on a hub.
@@ -112,16 +107,15 @@ def factory_files(root: Path) -> Sequence[DataFile]:
         if entry.get("ranking") or not entry.get("file_name"):
             continue
         if not path.resolve().is_relative_to(root.resolve()):
-            raise DataError(
-                f"{name}: file_name leads out of the folder.",
-                file=info,
-                fix="keep the data beside it",
-            )
-        paths = sorted(path.iterdir()) if path.is_dir() else [path]
-        note = {"name": name, **entry}
+            message = f"{name}: file_name leads out of the folder."
+            raise DataError(message, file=info, fix="keep the data beside it")
         split = split_of(name) or split_of(path.stem)
-        found = [one for one in paths if one.is_file()]
-        files += [DataFile(one, split, image_roots(root, one), note=note) for one in found]
+        found = sorted(path.iterdir()) if path.is_dir() else [path]
+        files += [
+            DataFile(file, split, image_roots(root, file), note=entry)
+            for file in found
+            if file.is_file()
+        ]
     return files
 
 
@@ -130,53 +124,18 @@ def factory_problem(row: Row, file: DataFile) -> RawProblem:
     if row.get("mathse"):
         return exported_problem(row)
     columns = file.note.get("columns") or {}
-    images = pictures(row.get(columns.get("images", "images")))
     if file.note.get("formatting", "alpaca") == "sharegpt":
         messages = row.get(columns.get("messages", "conversations"))
-        asked, response = turns(messages, file.note.get("tags"))
-        return prompt_problem(asked, response, images, row, file)
-    if row.get(columns.get("history", "history")):
-        rule, reason = "one question and one answer", "the row has earlier turns"
-        raise BadRow(rule, "history", row.get("history"), reason)
-    prompt = text(row, columns.get("prompt", "instruction"))
-    query = text(row, columns.get("query", "input"), default="")
-    asked = "\n".join(part for part in (prompt, query) if part.strip())
-    return prompt_problem(asked, text(row, columns.get("response", "output")), images, row, file)
-
-
-LLAVA = Source(
-    name="llava",
-    title="LLaVA or ShareGPT JSON",
-    kind="layout",
-    expects="a .json or .jsonl file (or a folder of them) whose rows have conversations "
-    "(from, value) and image(s)",
-    home="https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md",
-    licence="that of your data",
-    files=partial(row_files, suffixes=(".json", ".jsonl")),
-    adapt=any_row,
-)
-SWIFT = Source(
-    name="ms-swift",
-    title="ms-swift messages",
-    kind="layout",
-    expects="a .jsonl file (or a folder of them) whose rows have messages (role, content) "
-    "and images",
-    home="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
-    licence="that of your data",
-    files=partial(row_files, suffixes=(".jsonl", ".ndjson")),
-    adapt=any_row,
-)
-LLAMA_FACTORY = Source(
-    name="llama-factory",
-    title="LLaMA-Factory data folder",
-    kind="layout",
-    expects="a folder with dataset_info.json and the files that it names "
-    "(formatting alpaca or sharegpt)",
-    home="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
-    licence="that of your data",
-    files=factory_files,
-    adapt=factory_problem,
-)
+        asked = one_turn(messages, file.note.get("tags"))
+    else:
+        history = row.get(columns.get("history", "history"))
+        reason = "the row has earlier turns"
+        require(not history, "one question and one answer", "history", history, reason)
+        prompt = text(row, columns.get("prompt", "instruction"))
+        query = text(row, columns.get("query", "input"), default="")
+        response = text(row, columns.get("response", "output"))
+        asked = "\n".join(part for part in (prompt, query) if part.strip()), response
+    return prompt_problem(asked, row, file, pictures(row.get(columns.get("images", "images"))))
 
 
 def hub_problem(row: Row, file: DataFile) -> RawProblem:
@@ -186,15 +145,42 @@ def hub_problem(row: Row, file: DataFile) -> RawProblem:
     return any_row(row, file)
 
 
-HUB = Source(
+_layout = partial(Source, kind="layout", licence="that of your data")
+
+LLAVA = _layout(
+    name="llava",
+    title="LLaVA or ShareGPT JSON",
+    expects="a .json or .jsonl file (or a folder of them) whose rows have conversations "
+    "(from, value) and image(s)",
+    home="https://github.com/haotian-liu/LLaVA/blob/main/docs/Finetune_Custom_Data.md",
+    files=partial(row_files, suffixes=(".json", ".jsonl")),
+    adapt=any_row,
+)
+SWIFT = _layout(
+    name="ms-swift",
+    title="ms-swift messages",
+    expects="a .jsonl file (or a folder of them) whose rows have messages (role, content) "
+    "and images",
+    home="https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html",
+    files=partial(row_files, suffixes=(".jsonl", ".ndjson")),
+    adapt=any_row,
+)
+LLAMA_FACTORY = _layout(
+    name="llama-factory",
+    title="LLaMA-Factory data folder",
+    expects="a folder with dataset_info.json and the files that it names "
+    "(formatting alpaca or sharegpt)",
+    home="https://github.com/hiyouga/LLaMA-Factory/blob/main/data/README.md",
+    files=factory_files,
+    adapt=factory_problem,
+)
+HUB = _layout(
     name="hf-folder",
     title="Hugging Face data set folder",
-    kind="layout",
     expects="a folder of .parquet files with columns such as question (or problem), answer, "
     "choices (or options), solution, image(s) as {bytes, path}; or messages; "
     "or prompt and completion",
     home="https://huggingface.co/docs/datasets/image_dataset",
-    licence="that of your data",
     files=partial(row_files, suffixes=(".parquet",), deep=True),
     adapt=hub_problem,
 )

@@ -8,7 +8,7 @@ ids never change.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,8 @@ from mathse.datasets.general_layouts import named_files
 from mathse.datasets.image_files import array_to_png
 from mathse.datasets.protocol import DataFile, Picture, RawProblem, Row, Source, require
 
-_TRAIN_PICKLES = ("train.pk", "Mix-train.pk", "GeoQA-train.pk", "Backtrans-train.pk")
 _SPLITS = ("train", "val", "test")
 _NUMBER_SLOT = re.compile(r"\bN_(\d+)\b")  # N_0
-
-
-def geoqa_files(root: Path) -> Sequence[DataFile]:
-    """List one training pickle (they contain one another), dev.pk, and test.pk or new-test.pk."""
-    names = {
-        "train": _TRAIN_PICKLES,
-        "dev": ("dev.pk", "val.pk"),
-        "test": ("test.pk", "new-test.pk"),
-    }
-    return named_files(root, ("", "*", "data/*"), names)
-
-
-def unigeo_files(root: Path) -> Sequence[DataFile]:
-    """List the pickles of the calculation problems."""
-    names = {split: (f"calculation_{split}.pk",) for split in _SPLITS}
-    return named_files(root, ("", "UniGeo", "datasets/UniGeo"), names)
 
 
 def pickled_problem(row: Row, file: DataFile) -> RawProblem:
@@ -56,30 +39,28 @@ def pickled_problem(row: Row, file: DataFile) -> RawProblem:
     has_image = row.get("image") is not None
     require(has_image, "image is there", "image", None, "the row has no picture")
     meta: Row = {"id": str(row.get("id", row.get("_key", "")))}
-    for key, name in (("program", "manual_program"), ("points", "formal_point")):
-        if isinstance(row.get(name), list | tuple):
-            meta[key] = [str(part) for part in row[name]]
+    for key, listed in (("program", "manual_program"), ("points", "formal_point")):
+        if isinstance(row.get(listed), list | tuple):
+            meta[key] = [str(part) for part in row[listed]]
     return RawProblem(
         question=question,
         answer=letter(index),
         choices=choices,
         answer_type="choice",
         images=[Picture(data=array_to_png(row["image"]))],
-        split=file.split or "train",
         subject="geometry",
         solution=optional(row, "answer") if isinstance(row.get("answer"), str) else None,
         meta=meta,
     )
 
 
-def geometry3k_files(root: Path) -> Sequence[DataFile]:
+def geometry3k_files(root: Path) -> list[DataFile]:
     """List SPLIT/NUMBER/data.json (or ex.json) of each problem."""
     bases = (root, root / "geometry3k", root / "data" / "geometry3k")
     base = next((path for path in bases if any((path / split).is_dir() for split in _SPLITS)), root)
     found = []
     for split in _SPLITS:
-        folders = sorted((base / split).glob("*"), key=lambda path: (len(path.name), path.name))
-        for folder in folders:
+        for folder in sorted((base / split).glob("*"), key=lambda one: (len(one.name), one.name)):
             both = [path for name in ("data.json", "ex.json") if (path := folder / name).is_file()]
             found += [DataFile(path, split, (folder,), is_one_row=True) for path in both[:1]]
     return found
@@ -94,7 +75,6 @@ def geometry3k_problem(row: Row, file: DataFile) -> RawProblem:
         choices=texts(row, "choices") or texts(row, "compact_choices"),
         answer_type="choice",
         images=[Picture(path="img_diagram.png")],
-        split=file.split or "train",
         subject="geometry",
         level=integer(row, "problem_level"),
         language="en",
@@ -104,48 +84,52 @@ def geometry3k_problem(row: Row, file: DataFile) -> RawProblem:
 
 def _fill_numbers(question: str, numbers: object) -> str:
     """Write the numbers of a question where it has slots such as N_0."""
-    if not isinstance(numbers, list | tuple):
-        return question
+    known = [_plain(number) for number in numbers] if isinstance(numbers, list | tuple) else []
 
     def fill(match: re.Match[str]) -> str:
-        index = int(match[1])
-        return _plain(numbers[index]) if index < len(numbers) else match[0]
+        return known[int(match[1])] if int(match[1]) < len(known) else match[0]
 
     return _NUMBER_SLOT.sub(fill, question)
 
 
 def _plain(value: Any) -> str:
     """Write a number as a person would: 5 and not 5.0."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 GEOQA_PLUS = Source(
     name="geoqa-plus",
     title="GeoQA+",
-    kind="training",
     expects="a folder with a training pickle (train.pk, Mix-train.pk or GeoQA-train.pk) "
     "and test.pk or new-test.pk",
     home="https://github.com/SCNU203/GeoQA-Plus",
-    licence="not stated by its authors",
-    files=geoqa_files,
+    files=partial(
+        named_files,
+        folders=("", "*", "data/*"),
+        names={
+            # The training pickles contain one another.
+            "train": ("train.pk", "Mix-train.pk", "GeoQA-train.pk", "Backtrans-train.pk"),
+            "dev": ("dev.pk", "val.pk"),
+            "test": ("test.pk", "new-test.pk"),
+        },
+    ),
     adapt=pickled_problem,
 )
 UNIGEO = Source(
     name="unigeo",
     title="UniGeo (calculation)",
-    kind="training",
     expects="a folder with calculation_train.pk, calculation_val.pk, calculation_test.pk",
     home="https://github.com/chen-judge/UniGeo",
-    licence="not stated by its authors",
-    files=unigeo_files,
+    files=partial(
+        named_files,
+        folders=("", "UniGeo", "datasets/UniGeo"),
+        names={split: (f"calculation_{split}.pk",) for split in _SPLITS},
+    ),
     adapt=pickled_problem,
 )
 GEOMETRY3K = Source(
     name="geometry3k",
     title="Geometry3K",
-    kind="training",
     expects="a folder with train/, val/, test/, each with NUMBER/data.json and "
     "NUMBER/img_diagram.png",
     home="https://github.com/lupantech/InterGPS",

@@ -12,19 +12,12 @@ Row = dict[str, Any]
 
 @dataclass(eq=False)
 class BadRow(Exception):
-    """A row that cannot become a problem.
+    """A row that cannot become a problem."""
 
-    Attributes:
-        rule: the broken rule in words, such as "answer is not empty".
-        field: the field of the row in question.
-        value: what stands there.
-        reason: what is wrong and, where it helps, what to do.
-    """
-
-    rule: str
-    field: str
-    value: object
-    reason: str
+    rule: str  # the broken rule in words, such as "answer is not empty"
+    field: str  # the field of the row in question
+    value: object  # what stands there
+    reason: str  # what is wrong and, where it helps, what to do
 
 
 def require(passed: object, rule: str, field: str, value: object, reason: str) -> None:
@@ -43,21 +36,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of a data set.
-
-    Attributes:
-        path: where it lies.
-        split: the split that its rows belong to, if the file has one.
-        roots: folders in which image paths of its rows are looked up, in this order.
-        is_one_row: True for a JSON file that is one row.
-        note: anything that the reader of the rows needs to know of the file.
-    """
+    """A file of a data set."""
 
     path: Path
-    split: str | None = None
-    roots: tuple[Path, ...] = ()
-    is_one_row: bool = False
-    note: Row = field(default_factory=dict)
+    split: str | None = None  # the split that its rows belong to, if the file has one
+    roots: tuple[Path, ...] = ()  # folders in which image paths of its rows are looked up, in order
+    is_one_row: bool = False  # True for a JSON file that is one row
+    note: Row = field(default_factory=dict)  # what else the reader of the rows needs to know
 
 
 @dataclass
@@ -91,26 +76,14 @@ Adapt = Callable[[Row, DataFile], RawProblem | list[RawProblem]]
 
 @dataclass(frozen=True)
 class Source:
-    """A data set, benchmark or general layout that can be imported.
+    """A data set, benchmark or general layout that can be imported."""
 
-    Attributes:
-        name: as in `mathse import NAME`.
-        title: its full name.
-        expects: what must lie at the given path.
-        home: where the original lives.
-        files: lists the data files below a path, in a fixed order; none in another layout.
-        adapt: turns a row into a raw problem, or into several.
-        kind: "training", "benchmark" or "layout".
-        licence: under which terms, as its authors state them.
-        note: what else a user should know.
-    """
-
-    name: str
+    name: str  # as in `mathse import NAME`
     title: str
-    expects: str
-    home: str
-    files: Callable[[Path], Sequence[DataFile]]
-    adapt: Adapt
+    expects: str  # what must lie at the given path
+    home: str  # where the original lives
+    files: Callable[[Path], Sequence[DataFile]]  # in a fixed order; none in another layout
+    adapt: Adapt  # turns a row into a raw problem, or into several
     kind: Literal["training", "benchmark", "layout"] = "training"
-    licence: str = "not stated by its authors"
-    note: str = ""
+    licence: str = "not stated by its authors"  # the terms, as its authors state them
+    note: str = ""  # what else a user should know

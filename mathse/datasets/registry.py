@@ -6,29 +6,16 @@ from mathse.core.errors import ParamError
 from mathse.datasets import collections, evaluation_sets, general_layouts, geometry_sets, tabmwp
 from mathse.datasets.protocol import Source
 
-SOURCES: dict[str, Source] = {
-    source.name: source
-    for source in (
-        collections.MATHVL,
-        tabmwp.TABMWP,
-        geometry_sets.GEOQA_PLUS,
-        geometry_sets.GEOMETRY3K,
-        geometry_sets.UNIGEO,
-        collections.CHARTQA,
-        collections.MATHV360K,
-        collections.MULTIMATH,
-        collections.MAVIS,
-        collections.MATH_PUMA,
-        collections.MATHVL_TEST,
-        evaluation_sets.MATH_VISTA,
-        evaluation_sets.MATH_VERSE,
-        evaluation_sets.MATH_VISION,
-        general_layouts.LLAVA,
-        general_layouts.SWIFT,
-        general_layouts.LLAMA_FACTORY,
-        general_layouts.HUB,
-    )
-}
+_ALL = (
+    *(collections.MATHVL, tabmwp.TABMWP),
+    *(geometry_sets.GEOQA_PLUS, geometry_sets.GEOMETRY3K, geometry_sets.UNIGEO),
+    *(collections.CHARTQA, collections.MATHV360K, collections.MULTIMATH, collections.MAVIS),
+    *(collections.MATH_PUMA, collections.MATHVL_TEST),
+    *(evaluation_sets.MATH_VISTA, evaluation_sets.MATH_VERSE, evaluation_sets.MATH_VISION),
+    *(general_layouts.LLAVA, general_layouts.SWIFT, general_layouts.LLAMA_FACTORY),
+    general_layouts.HUB,
+)
+SOURCES: dict[str, Source] = {source.name: source for source in _ALL}
 
 
 def find_source(name: str) -> Source:
@@ -38,7 +25,6 @@ def find_source(name: str) -> Source:
         ParamError: if there is none; the names are listed.
     """
     if name not in SOURCES:
-        raise ParamError(
-            f"{name} is no source; there are {', '.join(SOURCES)}. See `mathse import list`."
-        )
+        known = ", ".join(SOURCES)
+        raise ParamError(f"{name} is no source; there are {known}. See `mathse import list`.")
     return SOURCES[name]
