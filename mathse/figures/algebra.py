@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, one_of, see, total, work
+from mathse.figures.items import (
+    Facts,
+    Family,
+    Step,
+    Worked,
+    difference,
+    product,
+    see,
+    solved,
+    total,
+    work,
+)
 
 
 class Balance(Family):
     """A balance with an unknown weight x on one pan."""
 
     name, subject = "balance", "algebra"
+    shows = "A balance with x+{added}={weight}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         high = {1: 10, 2: 30, 3: 80}[level]
         x, added = rng.randint(1, high), rng.randint(1, high)
         return {"added": added, "weight": x + added}
@@ -23,18 +34,14 @@ class Balance(Family):
         unknown = f"x+{facts['added']}" if pen.rng.random() < 0.5 else f"{facts['added']}+x"
         draw_balance(pen, unknown, str(facts["weight"]))
 
-    def describe(self, facts: Facts) -> str:
-        return f"A balance with x+{facts['added']}={facts['weight']}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         added, weight = facts["added"], facts["weight"]
-        question = one_of(rng, "How heavy is x?", "The pans balance. Find x.")
-        steps = (
+        return solved(
+            rng.choice(("How heavy is x?", "The pans balance. Find x.")),
             see(f"The balance shows x+{added}={weight}.", "the weights on the balance"),
             Step(f"x={weight}-{added}.", "reasoning", "how x is found"),
-            work(f"{weight}-{added}={weight - added}."),
+            difference(weight, added),
         )
-        return Worked(question, steps, str(weight - added))
 
 
 def draw_balance(pen: Pen, one: str, other: str) -> None:
@@ -56,8 +63,9 @@ class Machine(Family):
     """A number machine with two operations; with a letter put in, the answer is an expression."""
 
     name, subject = "machine", "algebra"
+    shows = "A machine: {start}, times {times}, plus {plus}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         high = {1: 5, 2: 9, 3: 14}[level]
         letter = rng.random() < 0.35
         start = rng.choice("nxk") if letter else rng.randint(2, high)
@@ -79,27 +87,16 @@ class Machine(Family):
                 ends = [(near, across), (far, across)]
                 pen.line([(y, x) for x, y in ends] if upright else ends)
 
-    def describe(self, facts: Facts) -> str:
-        return f"A machine: {facts['start']}, times {facts['times']}, plus {facts['plus']}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         start, times, plus = facts["start"], facts["times"], facts["plus"]
-        question = one_of(
-            rng, "What comes out of the machine?", "Which result does the machine give?"
-        )
+        asked = "What comes out of the machine?", "Which result does the machine give?"
         text = f"The machine takes {start}, times {times}, plus {plus}."
-        seen = see(text, "the numbers on the machine")
+        question, seen = rng.choice(asked), see(text, "the numbers on the machine")
         if isinstance(start, str):
-            product, result = f"{times}{start}", f"{times}{start}+{plus}"
-            last = Step(f"The result is {result}.", "reasoning", "the result")
-            steps = (seen, work(f"{start}*{times}={product}."), last)
-            return Worked(question, steps, result, "expression")
-        whole = start * times
-        return Worked(
-            question,
-            (seen, work(f"{start}*{times}={whole}."), *total(whole, plus)),
-            str(whole + plus),
-        )
+            multiplied = work(f"{start}*{times}={times}{start}.")
+            last = Step(f"The result is {times}{start}+{plus}.", "reasoning", "the result")
+            return solved(question, seen, multiplied, last, kind="expression")
+        return solved(question, seen, product(start, times), *total(start * times, plus))
 
 
 class Sequence(Family):
@@ -107,14 +104,14 @@ class Sequence(Family):
 
     name, subject = "sequence", "algebra"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         gap = rng.randint(2, {1: 9, 2: 15, 3: 25}[level])
         start = rng.randint(1, {1: 12, 2: 30, 3: 60}[level])
         return {"start": start, "gap": gap}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        labels = [str(facts["start"] + index * facts["gap"]) for index in range(3)] + ["?"]
+        labels = [*self._terms(facts), "?"]
         y, slope = rng.uniform(40, 72), rng.uniform(-7, 7)
         boxed = rng.random() < 0.7
         for index, label in enumerate(labels):
@@ -124,24 +121,20 @@ class Sequence(Family):
             pen.text((x, height), label, at_most=15)
 
     def describe(self, facts: Facts) -> str:
-        return f"A sequence: {self._shown(facts)}, ?."
+        return f"A sequence: {', '.join(self._terms(facts))}, ?."
 
     @staticmethod
-    def _shown(facts: Facts) -> str:
-        return ", ".join(str(facts["start"] + index * facts["gap"]) for index in range(3))
+    def _terms(facts: Facts) -> list[str]:
+        return [str(facts["start"] + index * facts["gap"]) for index in range(3)]
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        first, gap = facts["start"], facts["gap"]
-        second, third = first + gap, first + 2 * gap
-        seen = see(f"The sequence is {self._shown(facts)}.", "the numbers of the sequence")
-        found = Step(f"{second}-{first}={gap}.", "reasoning", "the difference")
-        steps: tuple[Step, ...] = (seen, found, work(f"{third}+{gap}={third + gap}."))
-        if rng.random() < 0.6:
-            question = one_of(
-                rng, "Which number comes next?", "What is the number at the question mark?"
-            )
-            return Worked(question, steps, str(third + gap))
-        question = one_of(
-            rng, "What is the fifth number?", "Which number follows the one at the question mark?"
+        terms, gap = self._terms(facts), facts["gap"]
+        fourth = "Which number comes next?", "What is the number at the question mark?"
+        fifth = "What is the fifth number?", "Which number follows the one at the question mark?"
+        asks_fourth = rng.random() < 0.6
+        return solved(
+            rng.choice(fourth if asks_fourth else fifth),
+            see(f"The sequence is {', '.join(terms)}.", "the numbers of the sequence"),
+            Step(f"{terms[1]}-{terms[0]}={gap}.", "reasoning", "the difference"),
+            *total(int(terms[2]), *[gap] * (1 if asks_fourth else 2)),
         )
-        return Worked(question, (*steps, *total(third + gap, gap)), str(third + 2 * gap))

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
 
 from mathse.figures.canvas import SIZE, Pen, Point, polar, scatter
 from mathse.figures.items import (
     Facts,
     Family,
-    Step,
     Worked,
-    one_of,
+    difference,
     plural,
     repeat_each,
+    rule,
     see,
+    solved,
     total,
-    work,
 )
 
 SHAPES = ("circle", "square", "triangle")
@@ -29,7 +28,7 @@ class Shapes(Family):
 
     name, subject = "shapes", "arithmetic"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         low, high = {1: (1, 4), 2: (1, 5), 3: (4, 7)}[level]
         return {"counts": [rng.randint(low, high) for _ in SHAPES]}
 
@@ -46,51 +45,39 @@ class Shapes(Family):
             if kind == "circle":
                 pen.disc((x, y), radius, fill=fill)
                 continue
-            corners = 4 if kind == "square" else 3
-            turn = (
-                rng.choice((math.pi / 4, math.pi / 4, rng.uniform(0, math.pi)))
-                if corners == 4
-                else -math.pi / 2
-            )
-            size = radius * 1.2
+            corners, turn = 3, -math.pi / 2
+            if kind == "square":
+                corners = 4
+                turn = rng.choice((math.pi / 4, math.pi / 4, rng.uniform(0, math.pi)))
             angles = [turn + corner * 2 * math.pi / corners for corner in range(corners)]
-            pen.polygon([polar((x, y), size, angle) for angle in angles], fill=fill)
+            pen.polygon([polar((x, y), radius * 1.2, angle) for angle in angles], fill=fill)
 
     def describe(self, facts: Facts) -> str:
-        counts = zip(SHAPES, facts["counts"], strict=True)
-        return f"Shapes: {', '.join(plural(count, kind) for kind, count in counts)}."
+        return f"Shapes: {', '.join(map(plural, facts['counts'], SHAPES))}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         counts = dict(zip(SHAPES, facts["counts"], strict=True))
         one, two = rng.sample(SHAPES, 2)
         if rng.random() < 0.35:
-            question = one_of(rng, "How many shapes are there in all?", "Count all the shapes.")
-            parts = [plural(count, kind) for kind, count in counts.items()]
-            seen = see("There are " + ", ".join(parts) + ".", "the numbers of shapes")
-            return Worked(question, (seen, *total(*facts["counts"])), str(sum(facts["counts"])))
+            asked = "How many shapes are there in all?", "Count all the shapes."
+            parts = ", ".join(map(plural, facts["counts"], SHAPES))
+            seen = see(f"There are {parts}.", "the numbers of shapes")
+            return solved(rng.choice(asked), seen, *total(*facts["counts"]))
         if rng.random() < 0.5 or counts[one] == counts[two]:
-            question = one_of(
-                rng,
+            asked = (
                 f"How many {one}s and {two}s are there together?",
                 f"Count the {one}s and the {two}s.",
             )
-            steps: tuple[Step, ...] = tuple(total(counts[one], counts[two]))
-            answer = counts[one] + counts[two]
+            steps = total(counts[one], counts[two])
         else:
-            if counts[one] < counts[two]:
-                one, two = two, one
-            question = one_of(
-                rng,
+            one, two = sorted((one, two), key=lambda kind: counts[kind], reverse=True)
+            asked = (
                 f"How many more {one}s than {two}s are there?",
                 f"By how many do the {one}s outnumber the {two}s?",
             )
-            answer = counts[one] - counts[two]
-            steps = (work(f"{counts[one]}-{counts[two]}={answer}."),)
-        seen = see(
-            f"The {one}s are {counts[one]} and the {two}s are {counts[two]}.",
-            f"the {one}s and {two}s",
-        )
-        return Worked(question, (seen, *steps), str(answer))
+            steps = [difference(counts[one], counts[two])]
+        text = f"The {one}s are {counts[one]} and the {two}s are {counts[two]}."
+        return solved(rng.choice(asked), see(text, f"the {one}s and {two}s"), *steps)
 
 
 class Coins(Family):
@@ -98,14 +85,14 @@ class Coins(Family):
 
     name, subject = "coins", "word problems"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         count = rng.choice({1: (2, 3), 2: (3, 4), 3: (5,)}[level])
         values = (1, 2, 5, 10, 20) if level == 1 else (1, 2, 5, 10, 20, 25, 50)
         return {"coins": sorted((rng.choice(values) for _ in range(count)), reverse=True)}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        coins = list(facts["coins"])
+        coins = [*facts["coins"]]
         rng.shuffle(coins)
         fill = rng.choice(((236, 205, 120), (212, 214, 220), pen.tint()))
         radius = rng.uniform(12.5, 14.5)
@@ -115,32 +102,31 @@ class Coins(Family):
             pen.text(at, str(coin), at_most=15)
 
     def describe(self, facts: Facts) -> str:
-        return "Coins: " + ", ".join(str(c) for c in facts["coins"]) + "."
+        return f"Coins: {', '.join(map(str, facts['coins']))}."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         coins = facts["coins"]
-        seen = see("The coins are " + ", ".join(str(c) for c in coins) + ".", "the coins")
+        steps = see(f"The coins are {', '.join(map(str, coins))}.", "the coins"), *total(*coins)
         whole = sum(coins)
         if rng.random() < 0.5 or whole < 6:
-            question = one_of(
-                rng,
+            asked = (
                 "How much money is this in all?",
                 "Anna has these coins. How much does she have?",
             )
-            return Worked(question, (seen, *total(*coins)), str(whole))
+            return solved(rng.choice(asked), *steps)
         spent = rng.randint(2, min(whole - 1, 30))
         question = f"Leo has these coins and spends {spent}. How much is left?"
-        steps = (seen, *total(*coins), work(f"{whole}-{spent}={whole - spent}."))
-        return Worked(question, steps, str(whole - spent))
+        return solved(question, *steps, difference(whole, spent))
 
 
 class Clock(Family):
     """A clock face and some hours or minutes to go."""
 
     name, subject = "clock", "arithmetic"
+    shows = "A clock at {hour}:{minute:02d}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        minutes = {1: (0, 15, 30, 45), 2: tuple(range(0, 60, 5)), 3: tuple(range(0, 60, 5))}[level]
+    def facts(self, rng: random.Random, level: int) -> Facts:
+        minutes = range(0, 60, 15 if level == 1 else 5)
         return {"hour": rng.randint(1, 12), "minute": rng.choice(minutes), "level": level}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
@@ -164,46 +150,36 @@ class Clock(Family):
             pen.line([centre, tip], width=width)
             pen.mark(tip, hand)
 
-    def describe(self, facts: Facts) -> str:
-        return f"A clock at {facts['hour']}:{facts['minute']:02d}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         hour, minute = facts["hour"], facts["minute"]
         seen = see(f"The clock shows {hour}:{minute:02d}.", "the time on the clock")
         later = rng.randint(2, 5) if facts["level"] < 3 else rng.randint(6, 11)
-        sign = rng.choice((1, -1))
-        question = rng.choice(
-            (
+        if rng.choice((True, False)):
+            asked = (
                 f"What time will it be in {later} hours?",
                 f"Which time does the clock show {later} hours later?",
             )
-            if sign > 0
-            else (
+            plain, steps = hour + later, [seen, *total(hour, later)]
+        else:
+            asked = (
                 f"What time was it {later} hours ago?",
                 f"Which time did the clock show {later} hours earlier?",
             )
-        )
-        plain = hour + sign * later
-        steps: list[Step] = [seen, work(f"{hour}{'+' if sign > 0 else '-'}{later}={plain}.")]
-        if not 1 <= plain <= 12:
-            wrapped = (plain - 1) % 12 + 1
-            steps.append(
-                Step(
-                    f"{plain}{'-' if plain > 12 else '+'}12={wrapped}.",
-                    "knowledge",
-                    "the twelve hours",
-                )
-            )
-            plain = wrapped
-        return Worked(question, tuple(steps), f"{plain}:{minute:02d}", "text")
+            plain, steps = hour - later, [seen, difference(hour, later)]
+        shown = (plain - 1) % 12 + 1
+        if shown != plain:
+            equation = f"{plain}{'-' if plain > 12 else '+'}12={shown}."
+            steps.append(rule(equation, "the twelve hours"))
+        return Worked(rng.choice(asked), tuple(steps), f"{shown}:{minute:02d}", "text")
 
 
 class NumberLine(Family):
     """Two points on a number line, lying or standing, every other tick labelled."""
 
     name, subject = "number_line", "arithmetic"
+    shows = "A number line from {start} to {end}. P is {p}, Q is {q}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         pitch = rng.choice({1: (1,), 2: (1, 2, 5), 3: (4, 10, 20)}[level])
         start = 0 if level == 1 else pitch * rng.randint(0, 10)
         p, q = rng.sample(range(TICKS), 2)
@@ -234,18 +210,13 @@ class NumberLine(Family):
             pen.text(at(tick, -15), name.upper(), at_most=15)
 
     def describe(self, facts: Facts) -> str:
-        end = facts["start"] + (TICKS - 1) * facts["pitch"]
-        line = f"A number line from {facts['start']} to {end}."
-        return f"{line} P is {facts['p']}, Q is {facts['q']}."
+        return self.shows.format(end=facts["start"] + (TICKS - 1) * facts["pitch"], **facts)
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         p, q = facts["p"], facts["q"]
         seen = see(f"P is {p} and Q is {q}.", "the points P and Q")
         if rng.random() < 0.5:
-            question = one_of(
-                rng, "How far apart are P and Q?", "What is the distance from P to Q?"
-            )
-            high, low = max(p, q), min(p, q)
-            return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
-        question = one_of(rng, "What is the sum of P and Q?", "Add the numbers at P and Q.")
-        return Worked(question, (seen, *total(p, q)), str(p + q))
+            asked = "How far apart are P and Q?", "What is the distance from P to Q?"
+            return solved(rng.choice(asked), seen, difference(max(p, q), min(p, q)))
+        asked = "What is the sum of P and Q?", "Add the numbers at P and Q."
+        return solved(rng.choice(asked), seen, *total(p, q))

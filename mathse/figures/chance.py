@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
 
 from mathse.figures.canvas import PALETTE, Pen, Point, polar, scatter
 from mathse.figures.items import (
@@ -14,9 +12,9 @@ from mathse.figures.items import (
     Family,
     Worked,
     listing,
-    one_of,
     repeat_each,
     see,
+    solved,
     total,
     work,
 )
@@ -30,31 +28,59 @@ def simplest(part: int, whole: int) -> str:
     return f"{fraction.numerator}/{fraction.denominator}"
 
 
-def chance_of(question: str, counts: Mapping[str, int], colour: str, things: str) -> Worked:
-    """Solve for the probability of a colour: read the counts, add them up, and divide."""
-    whole, part = sum(counts.values()), counts[colour]
-    parts = listing([f"{count} {name}" for name, count in counts.items()])
-    steps = (
-        see(f"There are {parts} {things}.", f"the numbers of {things}"),
-        *total(*counts.values()),
-        see(f"The {colour} ones are {part}.", f"the {colour} {things}"),
-        work(f"{part}/{whole}={simplest(part, whole)}."),
-    )
-    return Worked(question, steps, simplest(part, whole), "expression")
+class Coloured(Family):
+    """Things of some colours, and the probability of one colour.
+
+    Attributes:
+        things: what has the colours, in the plural.
+        asked: two ways to ask for the probability.
+    """
+
+    things: str
+    asked: tuple[str, str]
+
+    @staticmethod
+    def counts(facts: Facts) -> dict[str, int]:
+        """Return how many things there are of each colour."""
+        return dict(zip(facts["colours"], facts["counts"], strict=True))
+
+    def describe(self, facts: Facts) -> str:
+        counts = ", ".join(f"{count} {name}" for name, count in self.counts(facts).items())
+        return f"{self.things.capitalize()}: {counts}."
+
+    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+        counts, things = self.counts(facts), self.things
+        colour = rng.choice([*counts])
+        whole, part = sum(counts.values()), counts[colour]
+        parts = listing([f"{count} {name}" for name, count in counts.items()])
+        return solved(
+            rng.choice(self.asked).format(colour),
+            see(f"There are {parts} {things}.", f"the numbers of {things}"),
+            *total(*counts.values()),
+            see(f"The {colour} ones are {part}.", f"the {colour} {things}"),
+            work(f"{part}/{whole}={simplest(part, whole)}."),
+            kind="expression",
+        )
 
 
-class Spinner(Family):
+class Spinner(Coloured):
     """A spinner with equal sectors."""
 
-    name, subject = "spinner", "probability"
+    name, subject, things = "spinner", "probability", "sectors"
+    asked = "What is the probability of {}?", "How likely does the spinner stop on {}?"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         sectors = rng.choice({1: (3, 4, 5), 2: (4, 5, 6), 3: (8, 9, 10)}[level])
         colours = rng.sample(COLOURS, min(sectors - 1, 2 if level == 1 else 3))
         while True:
             around = [rng.choice(colours) for _ in range(sectors)]
             if len(set(around)) == len(colours):
                 return {"around": around}
+
+    @staticmethod
+    def counts(facts: Facts) -> dict[str, int]:
+        around = facts["around"]
+        return {colour: around.count(colour) for colour in COLOURS if colour in around}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, around = pen.rng, facts["around"]
@@ -76,32 +102,14 @@ class Spinner(Family):
             pen.mark(at(start + width / 2, gap + 0.6 * radius), colour)
         pen.disc(centre, 3, fill=pen.ink)
 
-    def describe(self, facts: Facts) -> str:
-        counts = self._counts(facts).items()
-        return f"Sectors: {', '.join(f'{count} {colour}' for colour, count in counts)}."
 
-    @staticmethod
-    def _counts(facts: Facts) -> dict[str, int]:
-        around = facts["around"]
-        return {colour: around.count(colour) for colour in COLOURS if colour in around}
-
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        counts = self._counts(facts)
-        colour = rng.choice([*counts])
-        question = one_of(
-            rng,
-            f"What is the probability of {colour}?",
-            f"How likely does the spinner stop on {colour}?",
-        )
-        return chance_of(question, counts, colour, "sectors")
-
-
-class Marbles(Family):
+class Marbles(Coloured):
     """A bag of coloured marbles, one drawn blind."""
 
-    name, subject = "marbles", "probability"
+    name, subject, things = "marbles", "probability", "marbles"
+    asked = "You draw one marble. How likely is it {}?", "What is the probability to draw {}?"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         kinds, high = {1: (2, 4), 2: (2, 6), 3: (3, 6)}[level]
         colours = sorted(rng.sample(COLOURS, kinds), key=COLOURS.index)
         return {"colours": colours, "counts": [rng.randint(1, high) for _ in colours]}
@@ -119,17 +127,3 @@ class Marbles(Family):
         for colour, at in zip(marbles, spots, strict=True):
             pen.disc(at, radius, fill=shades[colour])
             pen.mark(at, colour)
-
-    def describe(self, facts: Facts) -> str:
-        counts = zip(facts["colours"], facts["counts"], strict=True)
-        return f"Marbles: {', '.join(f'{count} {colour}' for colour, count in counts)}."
-
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        counts = dict(zip(facts["colours"], facts["counts"], strict=True))
-        colour = rng.choice(facts["colours"])
-        question = one_of(
-            rng,
-            f"You draw one marble. How likely is it {colour}?",
-            f"What is the probability to draw {colour}?",
-        )
-        return chance_of(question, counts, colour, "marbles")

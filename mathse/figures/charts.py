@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Worked, listing, one_of, plural, see, total, work
+from mathse.figures.items import (
+    Facts,
+    Family,
+    Worked,
+    difference,
+    plural,
+    product,
+    see,
+    solved,
+    total,
+)
 
 GOODS = ("pen", "cup", "hat", "bag", "key", "fan")
 
@@ -16,7 +25,7 @@ class Bars(Family):
 
     name, subject = "bars", "statistics"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         count, high = {1: (3, 12), 2: (4, 30), 3: (5, 60)}[level]
         return {"values": rng.sample(range(2, high + 1), count)}
 
@@ -32,9 +41,7 @@ class Bars(Family):
             x = left + (index + 0.5) * pitch
             top = bottom - max(3.0, value * scale)
             pen.box((x - width / 2, top, x + width / 2, bottom), fill=shared, width=1)
-            pen.text(
-                (x, top - 9), str(value), size=min(pen.text_size, 15 if len(values) < 5 else 13)
-            )
+            pen.text((x, top - 9), str(value), at_most=15 if len(values) < 5 else 13)
             pen.text((x, bottom + 9), "ABCDE"[index], at_most=14)
 
     def describe(self, facts: Facts) -> str:
@@ -45,34 +52,24 @@ class Bars(Family):
         values = dict(zip("ABCDE", facts["values"], strict=False))
         form = rng.choice(("sum", "difference", "spread"))
         if form == "spread":
-            question = one_of(
-                rng,
+            asked = (
                 "How much more is the highest bar than the lowest?",
                 "What is the difference between the highest and the lowest bar?",
             )
             order = sorted(values, key=lambda name: values[name], reverse=True)
             shown = ", ".join(f"{name} {values[name]}" for name in order)
             seen = see(f"From the highest: {shown}.", "the bars by their height")
-            high, low = values[order[0]], values[order[-1]]
-            return Worked(question, (seen, work(f"{high}-{low}={high - low}.")), str(high - low))
+            return solved(rng.choice(asked), seen, difference(values[order[0]], values[order[-1]]))
         one, two = rng.sample(sorted(values), 2)
         if form == "difference" and values[one] < values[two]:
             one, two = two, one
-        seen = see(
-            f"{one} is {values[one]} and {two} is {values[two]}.", f"the bars {one} and {two}"
-        )
+        a, b = values[one], values[two]
+        seen = see(f"{one} is {a} and {two} is {b}.", f"the bars {one} and {two}")
         if form == "sum":
-            question = one_of(
-                rng, f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}."
-            )
-            return Worked(
-                question, (seen, *total(values[one], values[two])), str(values[one] + values[two])
-            )
-        question = one_of(
-            rng, f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?"
-        )
-        gap = values[one] - values[two]
-        return Worked(question, (seen, work(f"{values[one]}-{values[two]}={gap}.")), str(gap))
+            asked = f"What do {one} and {two} make together?", f"Find the sum of {one} and {two}."
+            return solved(rng.choice(asked), seen, *total(a, b))
+        asked = f"How much more is {one} than {two}?", f"By how much is {one} higher than {two}?"
+        return solved(rng.choice(asked), seen, difference(a, b))
 
 
 class Pictograph(Family):
@@ -80,16 +77,14 @@ class Pictograph(Family):
 
     name, subject = "pictograph", "statistics"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         rows, high = {1: (2, 5), 2: (3, 6), 3: (4, 7)}[level]
         counts = [rng.randint(1, high) for _ in range(rows)]
         return {"rows": counts, "each": rng.choice((2, 3, 4, 5, 10))}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, rows = pen.rng, facts["rows"]
-        pitch_y = 82 / len(rows)
-        radius = rng.uniform(3.5, 5)
-        pitch_x = rng.uniform(11.5, 13)
+        pitch_y, radius, pitch_x = 82 / len(rows), rng.uniform(3.5, 5), rng.uniform(11.5, 13)
         fill = pen.named(rng.choice(("red", "blue", "green", "yellow")))
         top = rng.uniform(3, 7)
         for index, count in enumerate(rows):
@@ -107,25 +102,18 @@ class Pictograph(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         rows, each = dict(zip("ABCD", facts["rows"], strict=False)), facts["each"]
         one, two = rng.sample(sorted(rows), 2)
+        a, b = rows[one], rows[two]
         if rng.random() < 0.5:
-            question = one_of(
-                rng, f"How many does {one} have?", f"What number does row {one} stand for?"
-            )
-            seen = see(f"{one} has {plural(rows[one], 'dot')}, each is {each}.", f"row {one}")
-            value = rows[one] * each
-            return Worked(question, (seen, work(f"{rows[one]}*{each}={value}.")), str(value))
-        question = one_of(
-            rng,
+            asked = f"How many does {one} have?", f"What number does row {one} stand for?"
+            seen = see(f"{one} has {plural(a, 'dot')}, each is {each}.", f"row {one}")
+            return solved(rng.choice(asked), seen, product(a, each))
+        asked = (
             f"How many do {one} and {two} have together?",
             f"What is the total of rows {one} and {two}?",
         )
-        dots = rows[one] + rows[two]
-        seen = see(
-            f"{one} has {rows[one]} and {two} has {rows[two]}, each is {each}.",
-            f"the rows {one} and {two}",
-        )
-        steps = (seen, *total(rows[one], rows[two]), work(f"{dots}*{each}={dots * each}."))
-        return Worked(question, steps, str(dots * each))
+        text = f"{one} has {a} and {two} has {b}, each is {each}."
+        seen = see(text, f"the rows {one} and {two}")
+        return solved(rng.choice(asked), seen, *total(a, b), product(a + b, each))
 
 
 class Prices(Family):
@@ -133,7 +121,7 @@ class Prices(Family):
 
     name, subject = "prices", "word problems"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         high = {1: 9, 2: 20, 3: 49}[level]
         goods = rng.sample(GOODS, 3)
         return {"goods": goods, "prices": [rng.randint(2, high) for _ in goods], "level": level}
@@ -156,29 +144,21 @@ class Prices(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         prices = dict(zip(facts["goods"], facts["prices"], strict=True))
         one, two = rng.sample(facts["goods"], 2)
+        a, b = prices[one], prices[two]
         times = rng.randint(2, 4)
-        form = one_of(rng, "pair", "several", "change")
-        both = see(
-            f"A {one} costs {prices[one]} and a {two} costs {prices[two]}.",
-            f"the prices of {listing([one, two])}",
-        )
+        form = rng.choice(("pair", "several", "change"))
+        both = see(f"A {one} costs {a} and a {two} costs {b}.", f"the prices of {one} and {two}")
         if form == "pair":
-            question = one_of(
-                rng,
+            asked = (
                 f"What do a {one} and a {two} cost?",
                 f"Ben buys a {one} and a {two}. How much does he pay?",
             )
-            return Worked(
-                question, (both, *total(prices[one], prices[two])), str(prices[one] + prices[two])
-            )
-        cost = times * prices[one]
+            return solved(rng.choice(asked), both, *total(a, b))
+        cost = times * a
         if form == "several":
             question = f"Mia buys {times} {one}s and a {two}. How much does she pay?"
-            steps = (both, work(f"{times}*{prices[one]}={cost}."), *total(cost, prices[two]))
-            return Worked(question, steps, str(cost + prices[two]))
+            return solved(question, both, product(times, a), *total(cost, b))
         paid = 50 if cost <= 45 else 200
         question = f"Tom buys {times} {one}s and pays with {paid}. How much does he get back?"
-        one_price = see(f"A {one} costs {prices[one]}.", f"the price of a {one}")
-        product, rest = f"{times}*{prices[one]}={cost}.", f"{paid}-{cost}={paid - cost}."
-        steps = (one_price, work(product), work(rest))
-        return Worked(question, steps, str(paid - cost))
+        seen = see(f"A {one} costs {a}.", f"the price of a {one}")
+        return solved(question, seen, product(times, a), difference(paid, cost))

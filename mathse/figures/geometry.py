@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Any
 
 from mathse.figures.canvas import Pen, Point, outside, polar, rotate
-from mathse.figures.items import Facts, Family, Step, Worked, one_of, rule, see, total, work
+from mathse.figures.items import Facts, Family, Step, Worked, rule, see, solved, total, work
 
 
 class Rectangle(Family):
     """Perimeter or area of a labelled rectangle. The drawn size says nothing about the labels."""
 
     name, subject = "rectangle", "geometry"
+    shows = "A rectangle with width {width} and height {height}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         low, high = {1: (2, 12), 2: (3, 25), 3: (26, 60)}[level]
         return {"width": rng.randint(low, high), "height": rng.randint(low, high)}
 
@@ -34,39 +34,30 @@ class Rectangle(Family):
         side = rng.choice((1, 3))
         pen.text(outside(corners[side], corners[(side + 1) % 4], centre, 12), str(facts["height"]))
 
-    def describe(self, facts: Facts) -> str:
-        return f"A rectangle with width {facts['width']} and height {facts['height']}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         width, height = facts["width"], facts["height"]
         seen = see(f"The width is {width} and the height is {height}.", "the width and the height")
         if max(width, height) <= 12 and rng.random() < 0.5:
-            question = one_of(
-                rng, "What is the area of the rectangle?", "Find the area of this rectangle."
-            )
-            area = (seen, rule(f"{width}*{height}={width * height}.", "the area"))
-            return Worked(question, area, str(width * height))
-        question = one_of(
-            rng,
+            asked = "What is the area of the rectangle?", "Find the area of this rectangle."
+            area = rule(f"{width}*{height}={width * height}.", "the area")
+            return solved(rng.choice(asked), seen, area)
+        asked = (
             "What is the perimeter of the rectangle?",
             "How long is the way around the rectangle?",
         )
-        around = 2 * (width + height)
-        steps = (
-            seen,
-            work(f"{width}+{height}={width + height}."),
-            rule(f"2*{width + height}={around}.", "the perimeter"),
-        )
-        return Worked(question, steps, str(around))
+        half = width + height
+        around = rule(f"2*{half}={2 * half}.", "the perimeter")
+        return solved(rng.choice(asked), seen, *total(width, height), around)
 
 
 class Triangle(Family):
     """The third angle of a triangle."""
 
     name, subject = "triangle", "geometry"
+    shows = "A triangle with angles {angles[0]}, {angles[1]} and ?."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
-        step = {1: 5, 2: 1, 3: 1}[level]
+    def facts(self, rng: random.Random, level: int) -> Facts:
+        step = 5 if level == 1 else 1
         while True:
             a, b = (rng.randrange(20, 110, step) for _ in range(2))
             if level == 3:
@@ -79,34 +70,28 @@ class Triangle(Family):
         turn = rng.uniform(0, 2 * math.pi)
         radius = rng.uniform(44, 52)
         centre = (56 + rng.uniform(-3, 3), 56 + rng.uniform(-3, 3))
-        corners: list[Point] = []
-        for corner in range(3):
-            angle = turn + corner * 2 * math.pi / 3 + rng.uniform(-0.25, 0.25)
-            corners.append(polar(centre, radius, angle))
+        angles = [turn + corner * 2 * math.pi / 3 + rng.uniform(-0.25, 0.25) for corner in range(3)]
+        corners = [polar(centre, radius, angle) for angle in angles]
         pen.polygon(corners)
-        labels = [str(facts["angles"][0]), str(facts["angles"][1]), "?"]
+        labels = [*map(str, facts["angles"]), "?"]
         rng.shuffle(labels)
         middle = (sum(x for x, _ in corners) / 3, sum(y for _, y in corners) / 3)
         for (x, y), label in zip(corners, labels, strict=True):
             pen.text((x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5), label, at_most=15)
 
-    def describe(self, facts: Facts) -> str:
-        a, b = facts["angles"]
-        return f"A triangle with angles {a}, {b} and ?."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b = facts["angles"]
-        question = one_of(
-            rng,
+        asked = (
             "How many degrees is the angle marked with ?",
             "Find the missing angle of the triangle.",
         )
-        steps = (
+        return solved(
+            rng.choice(asked),
             see(f"The known angles are {a} and {b}.", "the known angles"),
-            work(f"{a}+{b}={a + b}."),
+            *total(a, b),
             rule(f"180-{a + b}={180 - a - b}.", "the sum of the angles"),
+            unit="degrees",
         )
-        return Worked(question, steps, str(180 - a - b), unit="degrees")
 
 
 class SplitAngle(Family):
@@ -114,11 +99,10 @@ class SplitAngle(Family):
 
     name, subject = "split_angle", "geometry"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         whole = rng.choice((180, 90))
-        step = {1: 5, 2: 1, 3: 1}[level]
-        parts = 3 if level == 3 else 2
-        known = [rng.randrange(15, (whole - 10) // (parts - 1), step) for _ in range(parts - 1)]
+        step, count = 5 if level == 1 else 1, 2 if level == 3 else 1
+        known = [rng.randrange(15, (whole - 10) // count, step) for _ in range(count)]
         return {"whole": whole, "known": known}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
@@ -142,7 +126,7 @@ class SplitAngle(Family):
 
         for cut in cuts:
             pen.line([(x, y), ray(cut, length)])
-        labels = [*(str(k) for k in facts["known"]), "?"]
+        labels = [*map(str, facts["known"]), "?"]
         rng.shuffle(labels)
         edges = [0.0, *cuts, whole]
         for label, low, high in zip(labels, edges[:-1], edges[1:], strict=True):
@@ -150,20 +134,19 @@ class SplitAngle(Family):
 
     def describe(self, facts: Facts) -> str:
         name = "straight" if facts["whole"] == 180 else "right"
-        return f"A {name} angle split into {', '.join(str(k) for k in facts['known'])} and ?."
+        return f"A {name} angle split into {', '.join(map(str, facts['known']))} and ?."
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         whole, known = facts["whole"], facts["known"]
         name = "straight" if whole == 180 else "right"
-        question = one_of(
-            rng,
+        asked = (
             "How many degrees is the angle marked with ?",
             "Find the angle with the question mark.",
         )
-        parts, rest = " and ".join(str(k) for k in known), whole - sum(known)
+        parts, rest = " and ".join(map(str, known)), whole - sum(known)
         seen = see(f"A {name} angle with a part of {parts}.", "the angles")
         last = rule(f"{whole}-{sum(known)}={rest}.", "the whole angle")
-        return Worked(question, (seen, *total(*known), last), str(rest), unit="degrees")
+        return solved(rng.choice(asked), seen, *total(*known), last, unit="degrees")
 
 
 class Polygon(Family):
@@ -171,7 +154,7 @@ class Polygon(Family):
 
     name, subject = "polygon", "algebra"
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         forms = {1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}
         letters, count = rng.choice(forms[level])
         letter, high = rng.choice("xyab"), 9 if level == 1 else 15
@@ -180,38 +163,32 @@ class Polygon(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        labels = [facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]]
+        labels = self._sides(facts)
         rng.shuffle(labels)
-        sides = len(labels)
         turn, radius = rng.uniform(0, 2 * math.pi), rng.uniform(34, 40)
-        centre = (56.0, 56.0)
-        corners = []
-        for side in range(sides):
-            angle = turn + (side + rng.uniform(-0.12, 0.12)) * 2 * math.pi / sides
-            corners.append(polar(centre, radius, angle))
+        centre, sides = (56.0, 56.0), range(len(labels))
+        turns = [(side + rng.uniform(-0.12, 0.12)) * 2 * math.pi / len(labels) for side in sides]
+        corners = [polar(centre, radius, turn + angle) for angle in turns]
         pen.polygon(corners)
-        for index, label in enumerate(labels):
-            pen.text(outside(corners[index], corners[(index + 1) % sides], centre, 11), label)
+        for one, other, label in zip(corners, [*corners[1:], corners[0]], labels, strict=True):
+            pen.text(outside(one, other, centre, 11), label)
 
     def describe(self, facts: Facts) -> str:
-        return f"A polygon with sides {self._sides(facts)}."
+        return f"A polygon with sides {', '.join(self._sides(facts))}."
 
     @staticmethod
-    def _sides(facts: Facts) -> str:
-        return ", ".join([facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]])
+    def _sides(facts: Facts) -> list[str]:
+        return [facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]]
 
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         letter, count, numbers = facts["letter"], facts["letters"], facts["numbers"]
-        question = one_of(
-            rng,
+        asked = (
             f"Write the perimeter of the figure with {letter}.",
             f"Which expression in {letter} gives the perimeter?",
         )
         front = letter if count == 1 else f"{count}{letter}"
-        steps: list[Step] = [see(f"The sides are {self._sides(facts)}.", "the sides")]
+        steps = [see(f"The sides are {', '.join(self._sides(facts))}.", "the sides")]
         if count > 1:
-            steps.append(work("+".join([letter] * count) + f"={front}."))
-        steps += total(*numbers)
-        whole = f"{front}+{sum(numbers)}"
-        steps.append(Step(f"The perimeter is {whole}.", "reasoning", "the perimeter"))
-        return Worked(question, tuple(steps), whole, "expression")
+            steps.append(work(f"{'+'.join([letter] * count)}={front}."))
+        last = Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter")
+        return solved(rng.choice(asked), *steps, *total(*numbers), last, kind="expression")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ class Worked:
         return worked_lines(self.steps, self.answer)
 
 
+def solved(question: str, *steps: Step, kind: str = "number", unit: str | None = None) -> Worked:
+    """Return a problem whose answer is what the last step ends in: "2+3=5.", "The sum is x+5."."""
+    return Worked(question, steps, re.split("[= ]", steps[-1].text[:-1])[-1], kind, unit)
+
+
 def worked_lines(steps: Iterable[Step], answer: str) -> list[str]:
     """Return the numbered lines of worked steps, with the closing sentence."""
     lines = [f"{number}. {step.text}" for number, step in enumerate(steps, start=1)]
@@ -67,10 +73,15 @@ def worked_lines(steps: Iterable[Step], answer: str) -> list[str]:
 
 
 class Family(ABC):
-    """A kind of figure problem, without state: all choices come from the random generator."""
+    """A kind of figure problem, without state: all choices come from the random generator.
+
+    Attributes:
+        shows: the description, with the names of facts in braces.
+    """
 
     name: str
     subject: str
+    shows: str
 
     @abstractmethod
     def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
@@ -80,23 +91,28 @@ class Family(ABC):
     def draw(self, facts: Facts, pen: Pen) -> None:
         """Draw the facts."""
 
-    @abstractmethod
     def describe(self, facts: Facts) -> str:
         """Return everything that the figure shows, as one canonical sentence."""
+        return self.shows.format(**facts)
 
     @abstractmethod
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         """Return a question about the figure with its worked solution."""
 
 
-def one_of(rng: random.Random, *texts: str) -> str:
-    """Return one of the texts at random."""
-    return rng.choice(texts)
-
-
 def repeat_each(names: Iterable[str], counts: Iterable[int]) -> list[str]:
     """Return each name as often as its count."""
     return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
+
+
+def difference(high: int, low: int) -> Step:
+    """Return the step that subtracts."""
+    return work(f"{high}-{low}={high - low}.")
+
+
+def product(one: int, other: int) -> Step:
+    """Return the step that multiplies."""
+    return work(f"{one}*{other}={one * other}.")
 
 
 def total(first: int, *others: int) -> list[Step]:

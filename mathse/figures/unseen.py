@@ -3,45 +3,54 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 from mathse.figures.algebra import draw_balance
 from mathse.figures.canvas import Pen
-from mathse.figures.items import Facts, Family, Step, Worked, rule, see, total, work
+from mathse.figures.items import (
+    Facts,
+    Family,
+    Step,
+    Worked,
+    difference,
+    product,
+    rule,
+    see,
+    solved,
+    total,
+)
 
 
 class DoubleBalance(Family):
     """A balance with the unknown weight twice."""
 
     name, subject = "double_balance", "algebra"
+    shows = "A balance with 2x+{added}={weight}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         x, added = rng.randint(1, 12), rng.randint(1, 15)
         return {"added": added, "weight": 2 * x + added}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         draw_balance(pen, f"2x+{facts['added']}", str(facts["weight"]))
 
-    def describe(self, facts: Facts) -> str:
-        return f"A balance with 2x+{facts['added']}={facts['weight']}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         added, weight = facts["added"], facts["weight"]
         double = weight - added
-        steps = (
+        return solved(
+            "How heavy is x?",
             see(f"The balance shows 2x+{added}={weight}.", "the weights on the balance"),
-            work(f"{weight}-{added}={double}."),
+            difference(weight, added),
             Step(f"{double}/2={double // 2}.", "reasoning", "half of the weight"),
         )
-        return Worked("How heavy is x?", steps, str(double // 2))
 
 
 class Cuboid(Family):
     """The volume of a labelled box."""
 
     name, subject = "cuboid", "geometry"
+    shows = "A box with edges {edges[0]}, {edges[1]} and {edges[2]}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         return {"edges": [rng.randint(2, 6) for _ in range(3)]}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
@@ -59,26 +68,23 @@ class Cuboid(Family):
         pen.text((left - 9, top + height / 2), str(b))
         pen.text((left + width + depth / 2 + 8, top + height - depth / 2 + 6), str(c))
 
-    def describe(self, facts: Facts) -> str:
-        a, b, c = facts["edges"]
-        return f"A box with edges {a}, {b} and {c}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b, c = facts["edges"]
-        steps = (
+        return solved(
+            "What is the volume of the box?",
             see(f"The edges are {a}, {b} and {c}.", "the edges"),
-            work(f"{a}*{b}={a * b}."),
+            product(a, b),
             rule(f"{a * b}*{c}={a * b * c}.", "the volume"),
         )
-        return Worked("What is the volume of the box?", steps, str(a * b * c))
 
 
 class JoinedBars(Family):
     """A stacked bar with two labelled parts; both parts belong to one total."""
 
     name, subject = "stacked_bar", "statistics"
+    shows = "A stacked bar: {parts[0]}, {parts[1]}, {parts[2]}."
 
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         return {"parts": [rng.randint(2, 20) for _ in range(3)]}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
@@ -91,10 +97,7 @@ class JoinedBars(Family):
             pen.text(((left + right) / 2, y - height / 2), str(part))
             y -= height
 
-    def describe(self, facts: Facts) -> str:
-        return f"A stacked bar: {', '.join(map(str, facts['parts']))}."
-
     def ask(self, facts: Facts, rng: random.Random) -> Worked:
         a, b, c = facts["parts"]
-        steps = (see(f"The parts are {a}, {b} and {c}.", "the parts"), *total(a, b, c))
-        return Worked("What is the total of the stacked bar?", steps, str(a + b + c))
+        seen = see(f"The parts are {a}, {b} and {c}.", "the parts")
+        return solved("What is the total of the stacked bar?", seen, *total(a, b, c))
