@@ -6,18 +6,7 @@ import math
 import random
 
 from mathse.figures.canvas import SIZE, Pen, Point, polar, scatter
-from mathse.figures.items import (
-    Facts,
-    Family,
-    Worked,
-    difference,
-    plural,
-    repeat_each,
-    rule,
-    see,
-    solved,
-    total,
-)
+from mathse.figures.items import Facts, Family, Worked, difference, plural, rule, see, solved, total
 
 SHAPES = ("circle", "square", "triangle")
 TICKS = 7
@@ -34,7 +23,7 @@ class Shapes(Family):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        kinds = repeat_each(SHAPES, facts["counts"])
+        kinds = [k for k, n in zip(SHAPES, facts["counts"], strict=True) for _ in range(n)]
         cells = 4 if len(kinds) <= 15 else 5
         radius = rng.uniform(28, 36) / cells
         fills = [pen.tint() for _ in range(3)]

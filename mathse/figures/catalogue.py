@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from mathse.figures.algebra import Balance, Machine, Sequence
 from mathse.figures.arithmetic import Clock, Coins, NumberLine, Shapes
@@ -21,7 +20,7 @@ from mathse.figures.canvas import Pen
 from mathse.figures.chance import Marbles, Spinner
 from mathse.figures.charts import Bars, Pictograph, Prices
 from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
-from mathse.figures.items import Family, Step, Worked
+from mathse.figures.items import Facts, Family, Step, Worked, solved
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
 
 _TRAINED: tuple[type[Family], ...] = (
@@ -46,7 +45,7 @@ class Figure:
 
     family: str
     level: int
-    facts: dict[str, Any]
+    facts: Facts
     png: bytes
     glyphs: tuple[tuple[str, float, float], ...] = ()
 
@@ -71,24 +70,19 @@ def family(name: str) -> Family:
     return FAMILIES.get(name) or UNSEEN[name]
 
 
-def bucket(name: str, facts: dict[str, Any]) -> int:
-    """Return in which hundredth the content of a figure falls, from 0 to 99."""
+def side(name: str, facts: Facts) -> str:
+    """Return the split side of a figure's content: `eval`, `orm_test` or `train`."""
     shown = {key: value for key, value in facts.items() if key != "level"}
     content = json.dumps([name, shown], sort_keys=True)
-    return int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
-
-
-def side(name: str, facts: dict[str, Any]) -> str:
-    """Return the split side of a figure's content: `eval`, `orm_test` or `train`."""
-    found = bucket(name, facts)
-    return next((split for split, buckets in HELD_OUT_BUCKETS.items() if found in buckets), "train")
+    bucket = int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
+    return next((name for name, part in HELD_OUT_BUCKETS.items() if bucket in part), "train")
 
 
 def draw_figure(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> Figure:
     """Draw a random figure of a family, with content of `wanted_side` (None: of any side)."""
     kind = family(name)
     facts = kind.facts(rng, level)
-    while wanted_side is not None and side(name, facts) != wanted_side:
+    while wanted_side not in (None, side(name, facts)):
         facts = kind.facts(rng, level)
     pen = Pen(rng)
     kind.draw(facts, pen)
@@ -118,19 +112,7 @@ def with_choices(worked: Worked, rng: random.Random) -> tuple[Worked, tuple[str,
     rng.shuffle(options)
     letter = LETTERS[options.index(worked.answer)]
     chosen = Step(f"{worked.answer} is choice {letter}.", "question", "the choice")
-    return Worked(worked.question, (*worked.steps, chosen), letter, "choice", None), tuple(options)
-
-
-def make_problem(
-    rng: random.Random, name: str, level: int, *, wanted_side: str | None
-) -> FigureProblem:
-    """Draw a figure and ask about it."""
-    figure = draw_figure(rng, name, level, wanted_side=wanted_side)
-    worked = family(name).ask(figure.facts, rng)
-    choices: tuple[str, ...] = ()
-    if rng.random() < CHOICE_SHARE:
-        worked, choices = with_choices(worked, rng)
-    return FigureProblem(figure, family(name).subject, worked, choices)
+    return solved(worked.question, *worked.steps, chosen, kind="choice"), tuple(options)
 
 
 def stream(split: str, seed: int) -> Iterator[FigureProblem]:
@@ -141,15 +123,20 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
             stream of its own on the training side.
         seed: the seed of the whole source.
     """
-    wanted = split if split in HELD_OUT_BUCKETS else "train"
-    names = [*FAMILIES]
     for index in count():
         rng = random.Random(f"{seed}/{split}/{index}")
+        # Family, level and side.
+        wanted: str | None = split if split in HELD_OUT_BUCKETS else "train"
+        pool, turn = [*FAMILIES.values()], index
         if split == "eval_hard":
-            unseen = index % 2 == 1
-            pool = [*UNSEEN] if unseen else names
-            name, level = pool[(index // 2) % len(pool)], 3
-            yield make_problem(rng, name, level, wanted_side=None if unseen else "eval")
-        else:
-            name = names[index % len(names)]
-            yield make_problem(rng, name, rng.choice((1, 2)), wanted_side=wanted)
+            turn, unseen = divmod(index, 2)
+            pool, wanted = ([*UNSEEN.values()], None) if unseen else (pool, "eval")
+        kind = pool[turn % len(pool)]
+        level = 3 if split == "eval_hard" else rng.choice((1, 2))
+        # The figure and a question about it, with choices or without.
+        figure = draw_figure(rng, kind.name, level, wanted_side=wanted)
+        worked = kind.ask(figure.facts, rng)
+        choices: tuple[str, ...] = ()
+        if rng.random() < CHOICE_SHARE:
+            worked, choices = with_choices(worked, rng)
+        yield FigureProblem(figure, kind.subject, worked, choices)

@@ -7,17 +7,7 @@ import random
 from fractions import Fraction
 
 from mathse.figures.canvas import PALETTE, Pen, Point, polar, scatter
-from mathse.figures.items import (
-    Facts,
-    Family,
-    Worked,
-    listing,
-    repeat_each,
-    see,
-    solved,
-    total,
-    work,
-)
+from mathse.figures.items import Facts, Family, Worked, see, solved, total, work
 
 COLOURS = tuple(PALETTE)
 
@@ -52,10 +42,10 @@ class Coloured(Family):
         counts, things = self.counts(facts), self.things
         colour = rng.choice([*counts])
         whole, part = sum(counts.values()), counts[colour]
-        parts = listing([f"{count} {name}" for name, count in counts.items()])
+        *others, last = (f"{count} {name}" for name, count in counts.items())
         return solved(
             rng.choice(self.asked).format(colour),
-            see(f"There are {parts} {things}.", f"the numbers of {things}"),
+            see(f"There are {', '.join(others)} and {last} {things}.", f"the numbers of {things}"),
             *total(*counts.values()),
             see(f"The {colour} ones are {part}.", f"the {colour} {things}"),
             work(f"{part}/{whole}={simplest(part, whole)}."),
@@ -116,7 +106,7 @@ class Marbles(Coloured):
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        marbles = repeat_each(facts["colours"], facts["counts"])
+        marbles = [colour for colour, count in self.counts(facts).items() for _ in range(count)]
         pen.draw.rounded_rectangle(
             (3, 3, 108, 108), radius=rng.randint(4, 24), outline=pen.ink, width=pen.stroke
         )

@@ -7,6 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 from mathse.figures.canvas import Pen
@@ -18,17 +19,11 @@ Facts = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a worked solution.
+    """One line of a worked solution."""
 
-    Args:
-        text: the line, without its number.
-        kind: what a mistake in this line most likely is, one of `schemas.ERROR_KINDS`.
-        about: what the line is about, a short noun phrase.
-    """
-
-    text: str
-    kind: str
-    about: str
+    text: str  # without its number
+    kind: str  # what a mistake in it most likely is, one of `schemas.ERROR_KINDS`
+    about: str  # what it is about, a short noun phrase
 
 
 def see(text: str, about: str) -> Step:
@@ -84,7 +79,7 @@ class Family(ABC):
     shows: str
 
     @abstractmethod
-    def facts(self, rng: random.Random, level: int) -> dict[str, Any]:
+    def facts(self, rng: random.Random, level: int) -> Facts:
         """Choose what the figure shows, at level 1 or 2 (training) or 3 (harder)."""
 
     @abstractmethod
@@ -100,11 +95,6 @@ class Family(ABC):
         """Return a question about the figure with its worked solution."""
 
 
-def repeat_each(names: Iterable[str], counts: Iterable[int]) -> list[str]:
-    """Return each name as often as its count."""
-    return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
-
-
 def difference(high: int, low: int) -> Step:
     """Return the step that subtracts."""
     return work(f"{high}-{low}={high - low}.")
@@ -115,18 +105,9 @@ def product(one: int, other: int) -> Step:
     return work(f"{one}*{other}={one * other}.")
 
 
-def total(first: int, *others: int) -> list[Step]:
+def total(*numbers: int) -> list[Step]:
     """Return the steps that add numbers one after the other."""
-    steps, so_far = [], first
-    for other in others:
-        steps.append(work(f"{so_far}+{other}={so_far + other}."))
-        so_far += other
-    return steps
-
-
-def listing(parts: list[str]) -> str:
-    """Join words as a person writes them: `a, b and c`."""
-    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+    return [work(f"{a}+{b - a}={b}.") for a, b in pairwise(accumulate(numbers))]
 
 
 def plural(count: int, noun: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -29,19 +30,17 @@ def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame,
     Returns:
         `Problem` rows and `Image` rows.
     """
-    problems: list[dict[str, Any]] = []
+    problems: dict[str, dict[str, Any]] = {}
     images: dict[str, dict[str, Any]] = {}
-    seen: set[str] = set()
     for split, count in counts.items():
-        drawn = stream(split, seed)
-        for _ in track(range(count), total=count, label=f"draw {split}", unit="problems"):
-            problem, image = rows_of(next(drawn), split)
-            while problem["problem_id"] in seen:
-                problem, image = rows_of(next(drawn), split)
-            seen.add(problem["problem_id"])
-            problems.append(problem)
+        drawn = (rows_of(item, split) for item in stream(split, seed))
+        new = (rows for rows in drawn if rows[0]["problem_id"] not in problems)
+        first = islice(new, count)
+        for problem, image in track(first, total=count, label=f"draw {split}", unit="problems"):
+            problems[problem["problem_id"]] = problem
             images[image["image_id"]] = image
-    return pl.DataFrame(problems, infer_schema_length=None), pl.DataFrame(list(images.values()))
+    rows = pl.DataFrame([*problems.values()], infer_schema_length=None)
+    return rows, pl.DataFrame([*images.values()])
 
 
 def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, Any]]:

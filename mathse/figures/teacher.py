@@ -66,11 +66,8 @@ class FiguresTeacher:
                     rule="the built-in teacher knows the built-in problems only",
                     fix="choose another teacher for these problems",
                 )
-            self._known[name] = (
-                tuple(Step(*step) for step in facts["steps"]),
-                answer,
-                facts["description"],
-            )
+            steps = tuple(Step(*step) for step in facts["steps"])
+            self._known[name] = steps, answer, facts["description"]
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Answer each request by its task: solve, annotate, reflect."""
@@ -84,22 +81,21 @@ class FiguresTeacher:
         """Do nothing."""
 
     def _complete(self, request: Request) -> Completion:
-        if request.problem_id not in self._known:
-            return Completion.failed(
-                request.key, f"the teacher does not know problem {request.problem_id!r}"
-            )
-        steps, answer, figure = self._known[request.problem_id]
+        key, name, context = request.key, request.problem_id, request.context
+        if name not in self._known:
+            return Completion.failed(key, f"the teacher does not know problem {name!r}")
+        steps, answer, figure = self._known[name]
         if request.task == "solve":
             text = "\n".join(worked_lines(steps, answer))
         elif request.task == "annotate":
-            text = _verdict(first_fault(str(request.context["response"]), steps, answer), figure)
+            text = _verdict(first_fault(str(context["response"]), steps, answer), figure)
         elif request.task == "reflect":
-            step = request.context.get("error_step")
+            step = context.get("error_step")
             step = step if isinstance(step, int) else None
-            text = reflect(str(request.context["response"]), step, steps, answer)
+            text = reflect(str(context["response"]), step, steps, answer)
         else:
-            return Completion.failed(request.key, f"the teacher has no task {request.task!r}")
-        return Completion(request.key, text, "stop", 0, 0)
+            return Completion.failed(key, f"the teacher has no task {request.task!r}")
+        return Completion(key, text, "stop", 0, 0)
 
 
 def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | None:
@@ -117,8 +113,9 @@ def first_fault(response: str, steps: Sequence[Step], answer: str) -> Fault | No
         if _canonical(written) == _canonical(wanted):
             continue
         number = min(index, max(0, len(lines) - 1)) + 1
-        kind, about = _kind_of(written, steps[index] if index < len(steps) else None)
-        analysis = ANALYSES[kind].format(about=about)
+        step = steps[index] if index < len(steps) else None
+        kind = _kind_of(written, step)
+        analysis = ANALYSES[kind].format(about=step.about if step else "")
         orders = [wanted, _SUM.sub(r"\3\2\1=", wanted, count=1)]
         nearest = max(orders, key=lambda line: len(diff_steps(line, written)))
         return Fault(number, kind, analysis[0].upper() + analysis[1:], nearest)
@@ -146,18 +143,18 @@ def _canonical(line: str) -> list[str]:
     return step_tokens(_SUM.sub(ordered, _NUMBERED.sub("", line.strip())))
 
 
-def _kind_of(written: str, wanted: Step | None) -> tuple[str, str]:
+def _kind_of(written: str, wanted: Step | None) -> str:
     text = _NUMBERED.sub("", written.strip())
     if wanted is None:
-        return "reasoning", ""
+        return "reasoning"
     if wanted.kind == "vision":
         words = [re.sub(r"\d+", "0", part) for part in (text, wanted.text)]
-        return ("vision" if words[0] == words[1] else "question"), wanted.about
+        return "vision" if words[0] == words[1] else "question"
     if wanted.kind == "question":
-        return "question", wanted.about
+        return "question"
     if (equation := _EQUATION.match(text)) and not _is_true(equation):
-        return "calculation", wanted.about
-    return ("knowledge" if wanted.kind == "knowledge" else "reasoning"), wanted.about
+        return "calculation"
+    return "knowledge" if wanted.kind == "knowledge" else "reasoning"
 
 
 def _is_true(equation: re.Match[str]) -> bool:
