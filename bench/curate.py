@@ -31,8 +31,8 @@ import polars as pl
 import typer
 
 from bench.common import peak_mib, save
+from mathse.core.params import Merge
 from mathse.core.tables import write_parquet, write_table
-from mathse.curation.balance import Balance
 from mathse.curation.dedup import dedup_key
 from mathse.curation.training_rows import merge_rows
 
@@ -108,8 +108,7 @@ def run_mathse(source: Path, out: Path, parts: int) -> None:
             trajectories,
             verdicts,
             round_name="r1",
-            max_per_problem=MOST,
-            balance=Balance(easy_max=EASY_MOST),
+            limits=Merge(max_per_problem=MOST, easy_max=EASY_MOST),
         )
         write_table(train, out / f"train-{part:05d}.parquet", sort_by=["row_id"])
 

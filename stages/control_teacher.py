@@ -5,7 +5,7 @@ from __future__ import annotations
 import schemas
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
-from mathse.core.params import load_params
+from mathse.core.params import Merge, load_params
 from mathse.core.registry import TEACHERS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
@@ -31,7 +31,7 @@ def control_teacher(layout: Layout) -> None:
     teacher = load(TEACHERS, params.distill.teacher)(problems)
     names = usable_problems(problems, teacher, leaks)["problem_id"].to_list()
     names.sort(key=lambda name: content_id(NAME, params.seed, name))
-    train, tried = empty(schemas.TrainRow), 0
+    train, tried, limits = empty(schemas.TrainRow), 0, Merge(max_per_problem=1)
     # Solutions that are not right are replaced by those of further problems.
     while tried < len(names) and train.height < wanted:
         chosen = names[tried : tried + wanted - train.height]
@@ -41,7 +41,7 @@ def control_teacher(layout: Layout) -> None:
         rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)
         check_failures(rows, max_share=params.errors_max_share, label=NAME)
         verdicts = judge_by_answer(rows, problems)
-        train, _ = merge_rows(train, rows, verdicts, round_name=NAME, max_per_problem=1)
+        train, _ = merge_rows(train, rows, verdicts, round_name=NAME, limits=limits)
     write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
     write_metrics(layout.metrics(NAME), {NAME: counts})

@@ -6,7 +6,7 @@ import polars as pl
 
 import schemas
 from mathse.core.layout import Layout
-from mathse.core.params import load_params
+from mathse.core.params import Merge, load_params
 from mathse.core.registry import TEACHERS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
@@ -35,10 +35,11 @@ def distill(layout: Layout) -> None:
     rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)
     check_failures(rows, max_share=params.errors_max_share, label="distill")
     verdicts = judge_by_answer(rows, problems)
-    train, dropped = merge_rows(None, rows, verdicts, round_name="r0", max_per_problem=1)
+    limits = Merge(max_per_problem=1)
+    train, dropped = merge_rows(None, rows, verdicts, round_name="r0", limits=limits)
     names = problems["problem_id"].to_list()
     ledger = initial_ledger(names, train["problem_id"].to_list(), contaminated=leaks)
-    assert_ledger(ledger, problem_ids=names, train=train)
+    assert_ledger(ledger, train=train)
     files, first = layout.distill, layout.round("r0")
     write(rows, files.trajectories, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])

@@ -12,7 +12,7 @@ from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import count_states
-from mathse.curation.merge_round import balance_of, merge_round
+from mathse.curation.merge_round import merge_round
 from mathse.curation.training_rows import count_buckets
 from schemas import checks
 
@@ -45,7 +45,7 @@ def merge(layout: Layout, round_name: str) -> None:
     counts = {
         "rows": train.height,
         "new": dict(new.group_by("origin").len().sort("origin").iter_rows()),
-        "buckets": count_buckets(new, verdicts, balance_of(params)),
+        "buckets": count_buckets(new, verdicts, params.merge),
         "dropped": count_dropped(dropped, schemas.DROP_REASONS),
         "problems": count_states(ledger),
     }

@@ -159,17 +159,25 @@ class Reflect(SamplingSection):
 
 
 class Merge(Section):
-    """What joins the training rows; see `mathse.curation.balance.Balance`."""
+    """Limits on what joins the training rows; see `mathse.curation.balance`."""
 
     max_per_problem: int = Field(ge=1)
-    min_chars: int = Field(ge=0)
+    min_chars: int = Field(default=0, ge=0)  # of a trajectory
     max_chars: int | None = Field(default=None, ge=1)
-    jaccard_min: float | None = Field(default=None, gt=0, le=1)
-    easy_rate: float = Field(ge=0, le=1)
-    easy_max: int | None = Field(default=None, ge=1)
-    hard_rate: float = Field(ge=0, le=1)
+    jaccard_min: float | None = Field(default=None, gt=0, le=1)  # null: only `dedup_key` counts
+    easy_rate: float = Field(default=1.0, ge=0, le=1)
+    easy_max: int | None = Field(default=None, ge=1)  # most rows of an easy problem
+    hard_rate: float = Field(default=0.25, ge=0, le=1)
     hard_max: int | None = Field(default=None, ge=1)
-    hard_share: float = Field(ge=0, lt=1)
+    hard_share: float = Field(default=0.0, ge=0, lt=1)  # least share of hard problems' new rows
+
+    @model_validator(mode="after")
+    def _limits_can_be_met(self) -> Merge:
+        if self.max_chars is not None and self.max_chars < self.min_chars:
+            raise ValueError(f"max_chars is {self.max_chars}, below min_chars of {self.min_chars}")
+        if self.hard_rate > self.easy_rate:
+            raise ValueError(f"hard_rate is {self.hard_rate}, above easy_rate of {self.easy_rate}")
+        return self
 
 
 class Evaluate(SamplingSection):

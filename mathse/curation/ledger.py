@@ -18,7 +18,7 @@ from collections.abc import Collection
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
-from schemas import LEDGER_STATES, LedgerRow, column_types
+from schemas import LEDGER_STATES, LedgerRow, column_types, validate
 
 OPEN = ("hard", "remaining")
 SOLVED = ("distilled", "accepted", "reflected")
@@ -31,21 +31,16 @@ def initial_ledger(
     problem_ids: Collection[str],
     distilled: Collection[str],
     *,
-    round_name: str = "r0",
     quarantined: Collection[str] = (),
     contaminated: Collection[str] = (),
 ) -> pl.DataFrame:
-    """Return the ledger after distillation: the first that every round builds on.
+    """Return the ledger of r0, after distillation: `LedgerRow` rows sorted by problem_id.
 
     Args:
         problem_ids: all problems of the training pool.
         distilled: those with a teacher's solution among the training rows.
-        round_name: name of the bootstrap round.
         quarantined: problems that broke a rule.
         contaminated: problems that are evaluated too.
-
-    Returns:
-        `LedgerRow` rows sorted by problem_id.
 
     Raises:
         DataError: if an id occurs twice, is in two of the groups, or is not among the problems.
@@ -63,11 +58,9 @@ def initial_ledger(
                     f"Problem {problem_id} cannot be {name}: it is {why}.", rule=_ONE_STATE
                 )
             state[problem_id] = name
-    rows = pl.DataFrame(
-        {"problem_id": list(state), "state": list(state.values())},
-        schema=column_types(LedgerRow, "problem_id", "state"),
-    )
-    return _finish(rows.with_columns(attempts=0, passes=0), round_name)
+    schema = column_types(LedgerRow, "problem_id", "state")
+    rows = pl.DataFrame([*state.items()], schema=schema, orient="row")
+    return _finish(rows.with_columns(attempts=0, passes=0), "r0")
 
 
 def next_ledger(
@@ -106,11 +99,8 @@ def next_ledger(
     reflected = _count(reflection_verdicts, "reflections", "repaired")
     _check_known(previous, student, "student trajectories")
     _check_known(previous, reflected, "reflections")
-    counts = ("tried", "solved", "reflections", "repaired")
     rows = previous.join(student, on="problem_id", how="left")
-    rows = rows.join(reflected, on="problem_id", how="left").with_columns(
-        pl.col(counts).fill_null(0)
-    )
+    rows = rows.join(reflected, on="problem_id", how="left").fill_null(0)
     # The new state, by the first case that applies.
     is_open = pl.col("state").is_in(OPEN)
     state = (
@@ -133,40 +123,33 @@ def count_states(ledger: pl.DataFrame) -> dict[str, int]:
 
 
 def assert_ledger(
-    ledger: pl.DataFrame,
-    *,
-    problem_ids: Collection[str] | None = None,
-    previous: pl.DataFrame | None = None,
-    train: pl.DataFrame | None = None,
+    ledger: pl.DataFrame, *, previous: pl.DataFrame | None = None, train: pl.DataFrame
 ) -> None:
-    """Check the rules of a ledger; each part that is given adds its rules.
+    """Check the rules of a round's ledger that are not in its contract.
 
     Args:
         ledger: of one round.
-        problem_ids: all problems: each has exactly one row.
         previous: the ledger before: same problems, counts never fall, what is solved or kept out
             stays so.
         train: the round's training rows: they are of solved problems, and every solved problem has
             one.
 
     Raises:
+        ContractError: if it breaks its contract.
         DataError: naming the rule and the first problem that breaks it.
     """
     # The ledger alone.
+    validate(ledger, LedgerRow, file="the ledger")
     state, attempts, passes = pl.col("state"), pl.col("attempts"), pl.col("passes")
-    _require(ledger.filter(~state.is_in(LEDGER_STATES)), "the state is known")
-    _require(ledger.filter(pl.col("problem_id").is_duplicated()), _ONE_STATE)
     _require(ledger.filter(pl.col("round") != pl.col("round").first()), "a ledger is of one round")
-    _require(ledger.filter(~passes.is_between(0, attempts)), "passes are at most attempts")
     _require(ledger.filter(state.is_in(OPEN) & (passes > 0)), "a problem with a pass is not open")
     untried = (state == "remaining") & (attempts > 0)
     _require(ledger.filter(untried), "a remaining problem was not tried")
-    if problem_ids is not None:
-        ids = pl.Series(list(problem_ids), dtype=pl.String)
-        _require_same(ledger, pl.DataFrame({"problem_id": ids}))
     # Against the previous round.
     if previous is not None:
-        _require_same(ledger, previous)
+        for one, other in ((previous, ledger), (ledger, previous)):
+            missing = one.join(other, on="problem_id", how="anti")
+            _require(missing, "every problem has a row, and no other")
         both = ledger.join(previous, on="problem_id", suffix="_previous", validate="1:1")
         earlier = pl.col("state_previous")
         fell = (attempts < pl.col("attempts_previous")) | (passes < pl.col("passes_previous"))
@@ -176,12 +159,11 @@ def assert_ledger(
         moved = (state != earlier) & (state.is_in(KEPT_OUT) | earlier.is_in(KEPT_OUT))
         _require(both.filter(moved), "what is kept out stays out, and nothing joins it")
     # Against the training rows.
-    if train is not None:
-        solved = ledger.filter(state.is_in(SOLVED))
-        unsolved = train.join(solved, on="problem_id", how="anti")
-        _require(unsolved, "training rows are of solved problems")
-        without = solved.join(train, on="problem_id", how="anti")
-        _require(without, "a solved problem has a training row")
+    solved = ledger.filter(state.is_in(SOLVED))
+    unsolved = train.join(solved, on="problem_id", how="anti")
+    _require(unsolved, "training rows are of solved problems")
+    without = solved.join(train, on="problem_id", how="anti")
+    _require(without, "a solved problem has a training row")
 
 
 def _finish(rows: pl.DataFrame, round_name: str) -> pl.DataFrame:
@@ -194,11 +176,8 @@ def _finish(rows: pl.DataFrame, round_name: str) -> pl.DataFrame:
 def _count(verdicts: pl.DataFrame | None, total: str, accepted: str) -> pl.DataFrame:
     if verdicts is None:
         return pl.DataFrame(schema={"problem_id": pl.String, total: pl.Int64, accepted: pl.Int64})
-    counts = (
-        pl.len().cast(pl.Int64).alias(total),
-        pl.col("accepted").sum().cast(pl.Int64).alias(accepted),
-    )
-    return verdicts.group_by("problem_id").agg(counts)
+    counts = pl.len().alias(total), pl.col("accepted").sum().alias(accepted)
+    return verdicts.group_by("problem_id").agg(expr.cast(pl.Int64) for expr in counts)
 
 
 def _check_known(previous: pl.DataFrame, counts: pl.DataFrame, what: str) -> None:
@@ -207,12 +186,6 @@ def _check_known(previous: pl.DataFrame, counts: pl.DataFrame, what: str) -> Non
     kept_out = previous.filter(pl.col("state").is_in(KEPT_OUT))
     leaked = counts.join(kept_out, on="problem_id", how="semi")
     _require(leaked, f"{what} are not of problems that were kept out")
-
-
-def _require_same(ledger: pl.DataFrame, others: pl.DataFrame) -> None:
-    for one, other in ((others, ledger), (ledger, others)):
-        missing = one.join(other, on="problem_id", how="anti")
-        _require(missing, "every problem has a row, and no other")
 
 
 def _require(broken: pl.DataFrame, rule: str) -> None:

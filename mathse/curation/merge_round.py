@@ -5,14 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from mathse.core.params import Params
-from mathse.curation.balance import Balance
 from mathse.curation.ledger import assert_ledger, next_ledger
 from mathse.curation.training_rows import merge_rows, without_unusable
-
-
-def balance_of(params: Params) -> Balance:
-    """Return the balance of training rows that the parameters ask for."""
-    return Balance(**params.merge.model_dump(exclude={"max_per_problem"}))
 
 
 def merge_round(
@@ -28,15 +22,7 @@ def merge_round(
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Return the round's training rows, its ledger, and the rows that were dropped.
 
-    Args:
-        train: training rows of the round before.
-        ledger: of the round before.
-        trajectories: the student's, of this round.
-        verdicts: of these.
-        reflections: of this round.
-        reflection_verdicts: of these.
-        round_name: the round.
-        params: all parameters.
+    `train` and `ledger` are of the round before, the other tables of this round.
 
     Raises:
         DataError: if the ledger does not cover every problem once.
@@ -48,11 +34,9 @@ def merge_round(
         reflections,
         reflection_verdicts,
         round_name=round_name,
-        max_per_problem=params.merge.max_per_problem,
-        balance=balance_of(params),
+        limits=params.merge,
     )
     counted = [without_unusable(rows, dropped) for rows in (verdicts, reflection_verdicts)]
-    after = next_ledger(ledger, counted[0], counted[1], round_name=round_name)
-    names = ledger["problem_id"].to_list()
-    assert_ledger(after, problem_ids=names, previous=ledger, train=merged)
+    after = next_ledger(ledger, *counted, round_name=round_name)
+    assert_ledger(after, previous=ledger, train=merged)
     return merged, after, dropped

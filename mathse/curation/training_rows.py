@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.curation.balance import BUCKETS, Balance, add_bucket, cap_of_bucket, over_budget
+from mathse.core.params import Merge
+from mathse.curation.balance import BUCKETS, add_bucket, cap_of_bucket, over_budget
 from mathse.curation.dedup import jaccard_duplicates, with_dedup_key
 from mathse.curation.drops import Drops
 from schemas import TrainRow, column_types
@@ -26,8 +27,7 @@ def merge_rows(
     reflection_verdicts: pl.DataFrame | None = None,
     *,
     round_name: str,
-    max_per_problem: int,
-    balance: Balance | None = None,
+    limits: Merge,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Add a round's accepted trajectories and accepted reflections to the training rows.
 
@@ -45,54 +45,47 @@ def merge_rows(
         reflections: the round's reflections, or None.
         reflection_verdicts: their `Verdict` rows.
         round_name: this round; the new rows carry it.
-        max_per_problem: most rows of one problem.
-        balance: further limits; None: no others.
+        limits: the section merge of the parameters.
 
     Returns:
         `TrainRow` rows sorted by row_id, and trajectory_id with reason of each accepted trajectory
         left out. Every accepted trajectory is in exactly one of the two.
 
     Raises:
-        ParamError: if `max_per_problem` is not positive.
         DataError: if a verdict has no trajectory, or a trajectory is among the earlier rows.
 
     Source:
         arXiv 2511.06805, Eq. (2): D_next = R_correct ∪ R_reflected. Deduplication and the cap are
         additions.
     """
-    if max_per_problem < 1:
-        raise ParamError(f"merge.max_per_problem must be at least 1, not {max_per_problem}")
-    balance, drops, old = balance or Balance(), Drops(), pl.col("old")
+    drops, old = Drops(), pl.col("old")
     # Earlier rows and candidates, in the order of preference.
     earlier = pl.DataFrame(schema=TRAIN) if previous is None else previous.select(TRAIN.names())
-    candidates = pl.concat(
-        [
-            _accepted(trajectories, verdicts, "trajectories"),
-            _accepted(reflections, reflection_verdicts, "reflections"),
-        ]
-    )
+    new = _accepted(trajectories, verdicts, "trajectories")
+    repaired = _accepted(reflections, reflection_verdicts, "reflections")
+    candidates = pl.concat([new, repaired])
     _check_new(earlier, candidates)
-    rows = add_bucket(_in_order(earlier, candidates), verdicts, balance)
+    rows = add_bucket(_in_order(earlier, candidates), verdicts, limits)
 
     # Trajectories that cannot be rows, and duplicates.
     chars, name = pl.col("response").str.len_chars(), pl.col("trajectory_id")
     rows = drops.keep(rows, old | (pl.col("finish_reason") == "stop"), "cut_off")
-    rows = drops.keep(rows, old | (chars >= balance.min_chars), "too_short")
-    if balance.max_chars is not None:
-        rows = drops.keep(rows, old | (chars <= balance.max_chars), "too_long")
+    rows = drops.keep(rows, old | (chars >= limits.min_chars), "too_short")
+    if limits.max_chars is not None:
+        rows = drops.keep(rows, old | (chars <= limits.max_chars), "too_long")
     for reason, key in (("identical", "response"), ("near_identical", "dedup_key")):
         rows = drops.keep(rows, old | pl.struct("problem_id", key).is_first_distinct(), reason)
-    if balance.jaccard_min is not None:
-        duplicates = jaccard_duplicates(rows, balance.jaccard_min)
+    if limits.jaccard_min is not None:
+        duplicates = jaccard_duplicates(rows, limits.jaccard_min)
         rows = drops.keep(rows, ~name.is_in(duplicates), "near_identical")
 
     # Limits of a problem, then the share of hard problems.
     rows = rows.with_columns(index=pl.int_range(pl.len()).over("problem_id"))
-    cap = cap_of_bucket(max_per_problem, balance)
-    most = pl.max_horizontal(cap, pl.lit(max_per_problem))
+    cap = cap_of_bucket(limits)
+    most = pl.max_horizontal(cap, pl.lit(limits.max_per_problem))
     rows = drops.keep(rows, old | (pl.col("index") < most), "over_cap")
     rows = drops.keep(rows, old | (pl.col("index") < cap), "easy")
-    rows = drops.keep(rows, ~name.is_in(over_budget(rows, balance.hard_share)), "over_budget")
+    rows = drops.keep(rows, ~name.is_in(over_budget(rows, limits.hard_share)), "over_budget")
 
     # What is left joins the earlier rows.
     new = rows.filter(~old).with_columns(round=pl.lit(round_name))
@@ -102,21 +95,16 @@ def merge_rows(
 
 
 def without_unusable(verdicts: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
-    """Return verdicts for the ledger: trajectories that cannot be training rows are not accepted.
-
-    Args:
-        verdicts: `Verdict` rows.
-        dropped: what `merge_rows` left out.
-    """
+    """Return verdicts for the ledger: what cannot be a training row is not accepted."""
     unusable = dropped.filter(pl.col("reason").is_in(UNUSABLE))["trajectory_id"].to_list()
     return verdicts.with_columns(pl.col("accepted") & ~pl.col("trajectory_id").is_in(unusable))
 
 
 def count_buckets(
-    train: pl.DataFrame, verdicts: pl.DataFrame | None, balance: Balance
+    train: pl.DataFrame, verdicts: pl.DataFrame | None, limits: Merge
 ) -> dict[str, int]:
     """Count rows by how often the student solved their problem in this round, zeros included."""
-    found = add_bucket(train, verdicts, balance)["bucket"].to_list()
+    found = add_bucket(train, verdicts, limits)["bucket"].to_list()
     return {bucket: found.count(bucket) for bucket in BUCKETS}
 
 

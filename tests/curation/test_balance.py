@@ -4,9 +4,9 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
-from mathse.core.errors import ParamError
-from mathse.curation.balance import Balance
+from mathse.core.params import Merge
 from mathse.curation.dedup import jaccard_duplicates
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
@@ -31,7 +31,7 @@ def merge(
     judged = verdicts(*(verdict(solution, good) for solution, good in solutions))
     rows = trajectories(*(solution for solution, _ in solutions))
     train, dropped = merge_rows(
-        None, rows, judged, round_name="r1", max_per_problem=most, balance=Balance(**limits)
+        None, rows, judged, round_name="r1", limits=Merge(max_per_problem=most, **limits)
     )
     return train, dropped, judged
 
@@ -55,7 +55,11 @@ def test_problems_that_are_always_solved_give_fewer_rows_and_hard_ones_more() ->
         "over_cap": 2,
         "easy": 1,
     }
-    assert count_buckets(train, judged, Balance()) == {"easy": 1, "middle": 2, "hard": 3}
+    assert count_buckets(train, judged, Merge(max_per_problem=1)) == {
+        "easy": 1,
+        "middle": 2,
+        "hard": 3,
+    }
 
 
 def test_hard_problems_get_their_share_and_every_solved_problem_keeps_a_row() -> None:
@@ -84,7 +88,7 @@ def test_a_path_of_the_wrong_length_is_left_out_and_solves_nothing(
     before = initial_ledger([problem_id(0)], [])
     ledger = next_ledger(before, without_unusable(judged, dropped), round_name="r1")
     assert ledger["state"].to_list() == ["hard"] and ledger["passes"].to_list() == [0]
-    assert_ledger(ledger, problem_ids=[problem_id(0)], previous=before, train=train)
+    assert_ledger(ledger, previous=before, train=train)
 
 
 def test_the_defaults_limit_nothing() -> None:
@@ -128,10 +132,11 @@ def test_earlier_rows_are_never_near_duplicates() -> None:
     [
         ({"min_chars": 9, "max_chars": 8}, "max_chars"),
         ({"hard_rate": 0.9, "easy_rate": 0.5}, "hard_rate"),
+        ({"max_per_problem": 0}, "max_per_problem"),
         ({"easy_max": 0}, "easy_max"),
         ({"hard_share": 1.0}, "hard_share"),
     ],
 )
 def test_limits_that_nothing_could_meet_are_named(limits: dict[str, Any], words: str) -> None:
-    with pytest.raises(ParamError, match=words):
-        Balance(**limits)
+    with pytest.raises(ValidationError, match=words):
+        Merge(**{"max_per_problem": 1} | limits)

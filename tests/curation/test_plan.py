@@ -3,12 +3,12 @@ from __future__ import annotations
 from collections import Counter
 
 import polars as pl
-import pytest
 
-from mathse.core.errors import ParamError
+from mathse.core.params import load_params
 from mathse.curation.ledger import LEDGER
-from mathse.curation.plan import plan_samples
+from mathse.curation.plan import plan_round
 from schemas import LEDGER_STATES
+from tests.closure import ROOT
 
 LEDGER_ROWS = pl.DataFrame(
     [
@@ -20,27 +20,35 @@ LEDGER_ROWS = pl.DataFrame(
 HARD, REMAINING = f"{LEDGER_STATES.index('hard'):016x}", f"{LEDGER_STATES.index('remaining'):016x}"
 
 
-def test_hard_problems_get_more_and_only_open_ones_get_any():
-    plan = plan_samples(LEDGER_ROWS, samples=2, hard_samples=4)
-    assert Counter(plan["problem_id"]) == {REMAINING: 2, HARD: 4}
-    assert plan.filter(pl.col("problem_id") == HARD)["sample_idx"].to_list() == [0, 1, 2, 3]
-    assert plan.schema == {"problem_id": pl.String, "sample_idx": pl.Int64}
-    assert plan.equals(plan_samples(LEDGER_ROWS.reverse(), samples=2, hard_samples=4))
+PARAMS = load_params(ROOT / "params.yaml")
 
 
-def test_hard_problems_can_be_left_out():
-    plan = plan_samples(LEDGER_ROWS, samples=1, hard_samples=0)
-    assert plan.rows() == [(REMAINING, 0)]
+def plan(ledger: pl.DataFrame, **changes: object) -> list[tuple[str, int]]:
+    section = PARAMS.generate.model_copy(update={"enabled": True} | changes)
+    return plan_round(ledger, PARAMS.model_copy(update={"generate": section}), "r1")
 
 
-def test_nothing_open_plans_nothing():
-    plan = plan_samples(
-        LEDGER_ROWS.filter(pl.col("state") == "accepted"), samples=1, hard_samples=1
+def test_hard_problems_get_more_and_only_open_ones_get_any() -> None:
+    found = plan(LEDGER_ROWS, samples=2, hard_samples=4, max_problems=None)
+    assert Counter(name for name, _ in found) == {REMAINING: 2, HARD: 4}
+    assert [index for name, index in found if name == HARD] == [0, 1, 2, 3]
+    assert found == plan(LEDGER_ROWS.reverse(), samples=2, hard_samples=4, max_problems=None)
+
+
+def test_hard_problems_can_be_left_out_and_then_take_no_turn() -> None:
+    assert plan(LEDGER_ROWS, samples=1, hard_samples=0, max_problems=1) == [(REMAINING, 0)]
+
+
+def test_nothing_open_plans_nothing() -> None:
+    assert plan(LEDGER_ROWS.filter(pl.col("state") == "accepted"), samples=1, hard_samples=1) == []
+
+
+def test_the_cut_takes_other_problems_in_another_round() -> None:
+    rows = pl.concat([LEDGER_ROWS.filter(pl.col("state") == "remaining")] * 40)
+    names = pl.Series("problem_id", [f"{index:016x}" for index in range(40)])
+    rows = rows.with_columns(names)
+    params = PARAMS.model_copy(
+        update={"generate": PARAMS.generate.model_copy(update={"max_problems": 5, "samples": 1})}
     )
-    assert plan.height == 0 and plan.columns == ["problem_id", "sample_idx"]
-
-
-@pytest.mark.parametrize(("samples", "hard_samples"), [(0, 1), (1, -1)])
-def test_counts_out_of_range_are_refused(samples, hard_samples):
-    with pytest.raises(ParamError, match="samples"):
-        plan_samples(LEDGER_ROWS, samples=samples, hard_samples=hard_samples)
+    chosen = [{name for name, _ in plan_round(rows, params, round)} for round in ("r1", "r2")]
+    assert [len(names) for names in chosen] == [5, 5] and chosen[0] != chosen[1]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import DataError
+from mathse.core.params import Merge
 from mathse.curation.drops import DROPPED, count_dropped
 from mathse.curation.training_rows import TRAIN, merge_rows
 from schemas import DROP_REASONS, TrainRow
@@ -21,6 +22,8 @@ from tests.judge.trajectories import (
     verdict,
     verdicts,
 )
+
+ONE = Merge(max_per_problem=1)
 
 
 def merge(
@@ -51,7 +54,11 @@ def merge(
         )
 
     return merge_rows(
-        previous, *pick(by_student), *pick(reflected), round_name=round_name, max_per_problem=most
+        previous,
+        *pick(by_student),
+        *pick(reflected),
+        round_name=round_name,
+        limits=Merge(max_per_problem=most),
     )
 
 
@@ -196,30 +203,22 @@ def test_merge_invariants(drawn, most, random):
 
 
 def test_the_first_rows_need_no_rows_before_and_rounds_without_trajectories_change_nothing():
-    empty, dropped = merge_rows(None, None, None, round_name="r0", max_per_problem=1)
+    empty, dropped = merge_rows(None, None, None, round_name="r0", limits=ONE)
     assert (
         empty.schema == TRAIN and dropped.schema == DROPPED and empty.height == dropped.height == 0
     )
     r0, _ = merge([trajectory(0, RIGHT)], round_name="r0")
-    assert merge_rows(r0, None, None, round_name="r1", max_per_problem=1)[0].equals(r0)
+    assert merge_rows(r0, None, None, round_name="r1", limits=ONE)[0].equals(r0)
 
 
 def test_wrong_input_is_named():
     solution = trajectory(0, RIGHT)
-    with pytest.raises(ParamError, match="max_per_problem"):
-        merge([solution], most=0)
     with pytest.raises(DataError, match="not among the trajectories"):
         merge_rows(
-            None,
-            trajectories(),
-            verdicts(verdict(solution, True)),
-            round_name="r1",
-            max_per_problem=1,
+            None, trajectories(), verdicts(verdict(solution, True)), round_name="r1", limits=ONE
         )
     with pytest.raises(DataError, match="both the reflections"):
-        merge_rows(
-            None, None, None, trajectories(solution), None, round_name="r1", max_per_problem=1
-        )
+        merge_rows(None, None, None, trajectories(solution), None, round_name="r1", limits=ONE)
     r1, _ = merge([solution])
     with pytest.raises(DataError, match=solution["trajectory_id"]):
         merge([solution], previous=r1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mathse.core.params import Merge
 from mathse.core.tables import write_table
 from mathse.curation.ledger import initial_ledger, next_ledger
 from mathse.curation.training_rows import merge_rows
@@ -42,7 +43,9 @@ def build(data: Path) -> Path:
     )
     write_table(taught, data / "distill/trajectories.parquet", sort_by=["trajectory_id"])
     write_table(taught_verdict, data / "distill/verdicts.parquet", sort_by=["trajectory_id"])
-    r0, _ = merge_rows(None, taught, taught_verdict, round_name="r0", max_per_problem=1)
+    r0, _ = merge_rows(
+        None, taught, taught_verdict, round_name="r0", limits=Merge(max_per_problem=1)
+    )
     ledger0 = initial_ledger(pool["problem_id"].to_list(), [problem_id(0)])
     written = trajectories(OWN, SAME, MISTAKE, HARD)
     judged = verdicts(
@@ -60,7 +63,7 @@ def build(data: Path) -> Path:
     )
     reflections, rejudged = trajectories(CORRECTION), verdicts(verdict(CORRECTION, True))
     r1, dropped = merge_rows(
-        r0, written, judged, reflections, rejudged, round_name="r1", max_per_problem=2
+        r0, written, judged, reflections, rejudged, round_name="r1", limits=Merge(max_per_problem=2)
     )
     ledger1 = next_ledger(ledger0, judged, rejudged, round_name="r1")
     tables = {
