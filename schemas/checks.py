@@ -15,22 +15,21 @@ _ORDER_FIX = "the tables come from different runs: run dvc repro, so that they a
 def known_problem_ids(df: pl.DataFrame, problems: pl.DataFrame, *, file: str) -> None:
     """Check that every `problem_id` is one of the problems."""
     passed = df["problem_id"].is_in(problems["problem_id"].implode())
-    rule = Rule("problem id is known", "problem_id")
-    require(df, passed, rule=rule, file=file, fix=_ORDER_FIX)
+    require(df, passed, Rule("problem id is known", "problem_id"), file=file, fix=_ORDER_FIX)
 
 
 def split_unknown_images(
     problems: pl.DataFrame, images: pl.DataFrame, *, file: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the problems whose images are all there, and `Quarantine` rows for the others."""
-    known = images["image_id"].to_list()
-    passed = problems.select(
-        pl.col("image_ids").list.eval(pl.element().is_in(known)).list.all().fill_null(False)
-    ).to_series()
+    is_known = pl.element().is_in(images["image_id"].to_list())
+    known = pl.col("image_ids").list.eval(is_known).list.all().fill_null(False)
+    passed = problems.select(known).to_series()
     rule = Rule("image id is known", "image_ids")
     reason = "an image of this problem is missing or was quarantined"
-    bad = quarantine_rows(problems, ~passed, rule=rule, file=file, reason=reason)
-    return problems.filter(passed), bad
+    return problems.filter(passed), quarantine_rows(
+        problems, ~passed, rule, file=file, reason=reason
+    )
 
 
 def error_step_within_steps(
@@ -41,9 +40,8 @@ def error_step_within_steps(
     joined = verdicts.join(lengths, on="trajectory_id", how="left", maintain_order="left")
     fits = pl.col("error_step").is_between(1, pl.col("n_steps")).fill_null(False)
     passed = joined.select(pl.col("error_step").is_null() | fits).to_series()
-    rule = Rule("error_step within steps", "error_step")
     fix = "the judge must drop a step that the trajectory does not have: run the score stage again"
-    require(verdicts, passed, rule=rule, file=file, fix=fix)
+    require(verdicts, passed, Rule("error_step within steps", "error_step"), file=file, fix=fix)
 
 
 def every_trajectory_judged(
@@ -52,17 +50,17 @@ def every_trajectory_judged(
     """Check that no trajectory is without a verdict; the rows shown are trajectories."""
     passed = trajectories["trajectory_id"].is_in(verdicts["trajectory_id"].implode())
     rule = Rule("every trajectory has a verdict", "trajectory_id")
-    require(trajectories, passed, rule=rule, file=file, fix="run the score stage again")
+    require(trajectories, passed, rule, file=file, fix="run the score stage again")
 
 
 def ledger_covers_problems(ledger: pl.DataFrame, problems: pl.DataFrame, *, file: str) -> None:
     """Check that the states of each round are of all problems, and that their counts sum to all."""
-    fix = "every problem keeps a row in every round: run the merge stage again"
     known_problem_ids(ledger, problems, file=file)
     counts = ledger.group_by("round", maintain_order=True).agg(problems=pl.len())
     sums = counts["problems"] == problems["problem_id"].n_unique()
     rule = Rule("ledger counts sum to all problems", "problems")
-    require(counts, sums, rule=rule, file=file, fix=fix)
+    fix = "every problem keeps a row in every round: run the merge stage again"
+    require(counts, sums, rule, file=file, fix=fix)
 
 
 def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str) -> None:
@@ -70,4 +68,4 @@ def held_out_stay_out(train: pl.DataFrame, held_out: pl.DataFrame, *, file: str)
     passed = ~train["problem_id"].is_in(held_out["problem_id"].implode())
     rule = Rule("held-out problems are not trained on", "problem_id")
     fix = "an evaluation split leaked: look at how the splits are made"
-    require(train, passed, rule=rule, file=file, fix=fix)
+    require(train, passed, rule, file=file, fix=fix)

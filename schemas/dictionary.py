@@ -19,7 +19,6 @@ import schemas
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "docs" / "data-dictionary.md"
-WIDTH = 120
 
 FOLDERS = {
     "data/decontaminate": ("matches.parquet",),
@@ -44,19 +43,6 @@ TABLE_OF = {
     "graded": "Graded",
 }
 """Which contract the files of a name keep."""
-KEYS = {
-    "Match": "problem_id, other_id",
-    "Problem": "problem_id",
-    "Image": "image_id",
-    "Trajectory": "trajectory_id",
-    "Verdict": "trajectory_id",
-    "TrainRow": "row_id",
-    "OrmRow": "row_id",
-    "LedgerRow": "round, problem_id",
-    "Prediction": "problem_id, round",
-    "Graded": "problem_id, round",
-    "Quarantine": "none: a row may break several rules",
-}
 OTHERS = {
     "mistakes": "wrong trajectories to reflect on: parent_id (the trajectory), problem_id, "
     "sample_idx, response, the ORM's feedback",
@@ -114,9 +100,8 @@ def written_tables(root: Path = ROOT) -> list[tuple[str, str]]:
 def dictionary(root: Path = ROOT) -> str:
     """Return the whole text."""
     written = written_tables(root)
-    return "\n".join(
-        [HEAD, *(_section(model, written) for model in schemas.TABLES), _others(written)]
-    )
+    sections = [_section(model, written) for model in schemas.TABLES]
+    return "\n".join([HEAD, *sections, _others(written)])
 
 
 def _section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
@@ -130,12 +115,16 @@ def _section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
         for column, dtype in schemas.column_types(model).items()
     ]
     rules = [rule.name for rule in schemas.rules(model) if not rule.name.endswith(" is not null")]
+    # "round and problem_id occur once"
+    keys = [name.removesuffix(" occur once") for name in rules if name.endswith(" occur once")]
+    key = keys[0].replace(" and ", ", ") if keys else "none: a row may break several rules"
+    listed = textwrap.fill(f"Rules: {'; '.join(rules)}.", 120, break_on_hyphens=False)
     return "\n".join(
         [
-            *(f"## {name}", "", about, "", f"Key: {KEYS[name]}.", ""),
+            *(f"## {name}", "", about, "", f"Key: {key}.", ""),
             *(f"- {file}" for file in files),
             *("", "| column | type | may be null | meaning |", "|---|---|---|---|", *rows, ""),
-            *_wrap("Rules: " + "; ".join(rules) + "."),
+            listed,
             "",
         ]
     )
@@ -156,13 +145,7 @@ def _files(written: list[tuple[str, str]], stems: set[str]) -> Iterator[str]:
 
 
 def _type(dtype: pl.DataType) -> str:
-    if not isinstance(dtype, pl.List):
-        return str(dtype)
-    return f"list of {_type(dtype.inner)}"  # type: ignore[arg-type]
-
-
-def _wrap(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+    return f"list of {dtype.inner}" if isinstance(dtype, pl.List) else str(dtype)
 
 
 if __name__ == "__main__":

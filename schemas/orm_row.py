@@ -7,10 +7,16 @@ from typing import Annotated
 import polars as pl
 
 from schemas.enums import ERROR_KINDS, ORM_PARTS, ORM_STATUSES
-from schemas.table import Table, content_id, field, one_of, rule, steps_are_lines, text, unique
-
-_NO_FEEDBACK = pl.all_horizontal(
-    pl.col("error_step", "error_analysis", "error_kind", "right_step").is_null()
+from schemas.table import (
+    Table,
+    content_id,
+    field,
+    one_of,
+    only_wrong_has_feedback,
+    rule,
+    steps_are_lines,
+    text,
+    unique,
 )
 
 
@@ -39,8 +45,6 @@ class OrmRow(Table):
     error_step_within = rule(
         "error_step within steps", "error_step", pl.col("error_step") <= pl.col("steps").list.len()
     )
-    feedback_fits = rule(
-        "only wrong trajectories have feedback",
-        "status",
-        (pl.col("status") == "wrong") | _NO_FEEDBACK,
+    feedback_fits = only_wrong_has_feedback(
+        "status", "error_step", "error_analysis", "error_kind", "right_step"
     )

@@ -75,11 +75,15 @@ def unique(*columns: str) -> Any:
 
 def failures_have_reasons() -> Any:
     """Declare that rows with finish_reason error, and only they, have error and error_kind."""
-    failed = pl.col("finish_reason") == "error"
-    fits = (failed == pl.col("error").is_not_null()) & (
-        failed == pl.col("error_kind").is_not_null()
-    )
+    given = pl.col("error", "error_kind").is_not_null()
+    fits = pl.all_horizontal(given == (pl.col("finish_reason") == "error"))
     return rule("failed requests and only they have an error", "error", fits)
+
+
+def only_wrong_has_feedback(status: str, *feedback: str) -> Any:
+    """Declare that these columns are null in rows whose status is not wrong."""
+    fits = (pl.col(status) == "wrong") | pl.all_horizontal(pl.col(feedback).is_null())
+    return rule("only wrong trajectories have feedback", status, fits)
 
 
 def is_json_object(column: str) -> Any:

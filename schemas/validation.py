@@ -1,19 +1,18 @@
 """Check a table against its model: raise an error that says what to do, or part off the bad rows.
 
-pandera checks no values of a LazyFrame, only its columns, and polars panics where pandera collects
-failure cases of bytes. So frames are collected, and their bytes described in words, before pandera
-sees them.
+polars panics where pandera collects failure cases of bytes, so bytes are described in words before
+pandera sees them.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 from pandera.constants import CHECK_OUTPUT_KEY
 from pandera.errors import SchemaError, SchemaErrorReason, SchemaErrors
 from pandera.polars import DataFrameSchema
@@ -38,24 +37,14 @@ _VALUE_FIX = (
 )
 
 
+@dataclass(eq=False)
 class ContractError(Exception):
-    """A table breaks its contract.
+    """A table breaks its contract."""
 
-    Args:
-        file: the table in question.
-        rules: names of the broken rules.
-        details: one text per rule, with the first failing rows.
-        fix: what the reader can do about it.
-    """
-
-    def __init__(
-        self, file: str, rules: tuple[str, ...], details: tuple[str, ...], fix: str
-    ) -> None:
-        super().__init__(file, rules, details, fix)
-        self.file = file
-        self.rules = rules
-        self.details = details
-        self.fix = fix
+    file: str
+    rules: tuple[str, ...]  # names of the broken ones
+    details: tuple[str, ...]  # one text per rule, with the first failing rows
+    fix: str  # what the reader can do about it
 
     def __str__(self) -> str:
         """Return the file, each broken rule with its first rows, and what to do."""
@@ -86,18 +75,12 @@ def column_types(model: type[Table], *names: str) -> pl.Schema:
     return pl.Schema({name: columns[name].dtype.type for name in names or columns})
 
 
-def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) -> pl.DataFrame:
-    """Return the table as it is if it keeps every rule; a lazy one is collected.
-
-    Args:
-        df: the table.
-        model: what the table must be.
-        file: how to call the table in an error.
+def validate(df: pl.DataFrame, model: type[Table], *, file: str) -> pl.DataFrame:
+    """Return the table as it is if it keeps every rule; `file` names it in an error.
 
     Raises:
         ContractError: naming each broken rule, its first failing rows and what to do.
     """
-    df = df.lazy().collect()
     shown, failures = _failures(df, model, file)
     if failures:
         details = tuple(_describe(shown, rule, passed) for rule, passed in failures.items())
@@ -106,7 +89,7 @@ def validate(df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str) 
 
 
 def split_bad(
-    df: pl.DataFrame | pl.LazyFrame, model: type[Table], *, file: str
+    df: pl.DataFrame, model: type[Table], *, file: str
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Part the rows that keep every rule from those that do not.
 
@@ -118,41 +101,29 @@ def split_bad(
         ContractError: if columns are missing, too many or of another type: then no row can be
             trusted.
     """
-    df = df.lazy().collect()
     shown, failures = _failures(df, model, file)
     good = pl.repeat(True, df.height, eager=True)
     parts = [pl.DataFrame(schema=column_types(Quarantine))]
     for rule, passed in failures.items():
         good &= passed
-        parts.append(quarantine_rows(shown, ~passed, rule=rule, file=file))
+        parts.append(quarantine_rows(shown, ~passed, rule, file=file))
     return df.filter(good), pl.concat(parts).sort("row", maintain_order=True)
 
 
 def quarantine_rows(
-    df: pl.DataFrame, bad: pl.Series, *, rule: Rule, file: str, reason: str = ""
+    df: pl.DataFrame, bad: pl.Series, rule: Rule, *, file: str, reason: str = ""
 ) -> pl.DataFrame:
     """Make `Quarantine` rows of the rows marked bad; without a reason, the rule is the reason."""
-    rows = bad.arg_true()
-    values = [shorten(value, MAX_VALUE_CHARS) for value in df[rule.field].gather(rows)]
-    return pl.DataFrame(
-        {
-            "file": pl.repeat(file, len(rows), eager=True),
-            "row": rows.cast(pl.Int64),
-            "rule": pl.repeat(rule.name, len(rows), eager=True),
-            "field": pl.repeat(rule.field, len(rows), eager=True),
-            "value": values,
-            "reason": pl.repeat(reason or f"broken rule: {rule.name}", len(rows), eager=True),
-        },
-        schema=column_types(Quarantine),
-    )
+    reason = reason or f"broken rule: {rule.name}"
+    rows = [
+        (file, row, rule.name, rule.field, shorten(df[rule.field][row], MAX_VALUE_CHARS), reason)
+        for row in bad.arg_true()
+    ]
+    return pl.DataFrame(rows, schema=column_types(Quarantine), orient="row")
 
 
-def require(df: pl.DataFrame, passed: pl.Series, *, rule: Rule, file: str, fix: str) -> None:
-    """Raise the error for a rule that was checked elsewhere if any row breaks it.
-
-    Raises:
-        ContractError: naming the rule and the first failing rows.
-    """
+def require(df: pl.DataFrame, passed: pl.Series, rule: Rule, *, file: str, fix: str) -> None:
+    """Raise a ContractError with the first failing rows if any row breaks a rule."""
     if not passed.all():
         raise ContractError(file, (rule.name,), (_describe(df, rule, passed),), fix)
 
@@ -174,12 +145,8 @@ def _failures(
         SchemaErrors: if a rule cannot be evaluated.
     """
     _check_columns(df, model, file)
-    described = [
-        pl.Series(name, map(describe_bytes, df[name]), dtype=pl.String)
-        for name, dtype in df.schema.items()
-        if dtype == pl.Binary
-    ]
-    df = df.with_columns(described)
+    for name in df.select(cs.binary()).columns:
+        df = df.with_columns(pl.Series(name, map(describe_bytes, df[name]), dtype=pl.String))
     try:
         _value_schema(model).validate(df, lazy=True)
     except SchemaErrors as errors:
@@ -194,11 +161,8 @@ def _failures(
 @cache
 def _value_schema(model: type[Table]) -> DataFrameSchema:
     """Return the model's schema for frames whose bytes are described in words."""
-    schema = copy.deepcopy(model.to_schema())
-    for name, dtype in column_types(model).items():
-        if dtype == pl.Binary:
-            schema = schema.update_column(name, dtype=pl.String)
-    return schema
+    binary = [name for name, dtype in column_types(model).items() if dtype == pl.Binary]
+    return model.to_schema().update_columns({name: {"dtype": pl.String} for name in binary})
 
 
 def _check_columns(df: pl.DataFrame, model: type[Table], file: str) -> None:

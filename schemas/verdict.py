@@ -6,9 +6,17 @@ import polars as pl
 
 from schemas.enums import ANSWER_STATES, ERROR_KINDS, ORM_STATUSES
 from schemas.graded import ANSWER_GIVEN
-from schemas.table import Table, content_id, field, one_of, rule, short_name, text, unique
-
-_NO_FEEDBACK = pl.all_horizontal(pl.col("error_step", "error_analysis", "error_kind").is_null())
+from schemas.table import (
+    Table,
+    content_id,
+    field,
+    one_of,
+    only_wrong_has_feedback,
+    rule,
+    short_name,
+    text,
+    unique,
+)
 
 
 class Verdict(Table):
@@ -37,10 +45,8 @@ class Verdict(Table):
 
     id_unique = unique("trajectory_id")
     answer_found = rule("a compared answer is given", "predicted_answer", ANSWER_GIVEN)
-    feedback_fits = rule(
-        "only wrong trajectories have feedback",
-        "orm_status",
-        (pl.col("orm_status") == "wrong") | _NO_FEEDBACK,
+    feedback_fits = only_wrong_has_feedback(
+        "orm_status", "error_step", "error_analysis", "error_kind"
     )
     reason_fits = rule(
         "rejected trajectories and only they have a reason",

@@ -11,7 +11,8 @@ from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import grade
 from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
-from mathse.evaluation.round_metrics import round_metrics, transition_table
+from mathse.evaluation.paired import transitions
+from mathse.evaluation.round_metrics import round_metrics
 
 
 def evaluate(layout: Layout, round_name: str) -> None:
@@ -28,7 +29,7 @@ def evaluate(layout: Layout, round_name: str) -> None:
     previous = None
     if previous_round is not None:
         previous = read(layout.eval(previous_round).graded, schemas.Graded)
-        moved = transition_table(previous, graded)
+        moved = transitions(previous, graded)
         write_table(moved, files.transitions, sort_by=["split", *moved.columns[:2]])
     shown, details = round_metrics(graded, previous, benchmarks, problems, seed=params.seed)
     write_metrics(layout.metrics("eval", round_name), shown, details)

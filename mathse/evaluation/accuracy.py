@@ -70,36 +70,19 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
 
     Args:
         graded: `Graded` rows, with any category columns joined (family, level, subject, …).
-        by: the columns to group by; none gives one row over everything.
+        by: the columns to group by.
 
     Returns:
         The columns of `by`, then n, correct, accuracy, low, high (95% Wilson interval), and found
         (share of responses in which an answer was found at all), sorted by `by`.
-
-    Raises:
-        ParamError: if a column to group by is not there.
     """
-    if missing := [name for name in by if name not in graded.columns]:
-        raise ParamError(f"Accuracy cannot be grouped by {missing}; columns: {graded.columns}")
-    # Counts of each group.
-    counts = [
-        pl.len().cast(pl.Int64).alias("n"),
-        pl.col("correct").sum().cast(pl.Int64),
-        (pl.col("answer_state") != "no_answer").mean().alias("found"),
-    ]
-    table = (
-        graded.group_by(list(by)).agg(counts).sort(list(by), nulls_last=True)
-        if by
-        else graded.select(counts)
+    counts = graded.group_by(by).agg(
+        n=pl.len().cast(pl.Int64),
+        correct=pl.col("correct").sum().cast(pl.Int64),
+        found=(pl.col("answer_state") != "no_answer").mean(),
     )
-    # Shares with their intervals.
-    bounds = [wilson(hits, n) for hits, n in table.select("correct", "n").iter_rows()]
-    return table.select(
-        *by,
-        "n",
-        "correct",
-        (pl.col("correct") / pl.col("n")).alias("accuracy"),
-        pl.Series("low", [low for low, _ in bounds], dtype=pl.Float64),
-        pl.Series("high", [high for _, high in bounds], dtype=pl.Float64),
-        "found",
-    )
+    counts = counts.sort(by, nulls_last=True)
+    bounds = [wilson(hits, n) for hits, n in counts.select("correct", "n").iter_rows()]
+    low_high = pl.DataFrame(bounds, schema={"low": pl.Float64, "high": pl.Float64}, orient="row")
+    accuracy = pl.col("correct") / pl.col("n")
+    return counts.select(*by, "n", "correct", accuracy.alias("accuracy"), *low_high, "found")

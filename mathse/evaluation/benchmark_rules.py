@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -26,10 +26,9 @@ GROUPED = ("round", "split", "source", "by", "group")
 TEXT_ONLY = "text only"
 MATH_VISION_PRECISION = 2
 
-_MEMBERS = pl.Schema(
-    {**column_types(Problem, "problem_id", "source"), "by": pl.String(), "group": pl.String()}
-)
-_RULES = ("question_type", "answer_type", "choices", "precision")
+_TYPED = ("answer_type", "choices", "precision")
+_RULES = {"question_type": pl.String()} | column_types(Problem, *_TYPED)
+_MEMBERS = column_types(Problem, "problem_id", "source") | {"by": pl.String(), "group": pl.String()}
 
 Row = Mapping[str, Any]
 
@@ -48,10 +47,8 @@ class Benchmark:
 
     name: str
     title: str
-    columns: tuple[tuple[str, str], ...] = (
-        ("subject", "subject"),
-        ("level", "level"),
-        ("family", "family"),
+    columns: Mapping[str, str] = field(
+        default_factory=lambda: {"subject": "subject", "level": "level", "family": "family"}
     )
     keys: tuple[str, ...] = ()
     headline: tuple[tuple[str, str | None], ...] = ()
@@ -60,29 +57,22 @@ class Benchmark:
 MATH_VISTA = Benchmark(
     "mathvista",
     "MathVista",
-    columns=(),
+    columns={},
     keys=(
-        "question_type",
-        "answer_type",
-        "language",
-        "source",
-        "category",
-        "task",
-        "context",
-        "grade",
-        "skills",
+        *("question_type", "answer_type", "language", "source", "category"),
+        *("task", "context", "grade", "skills"),
     ),
     headline=(("subset", "GPS"),),
 )
 MATH_VERSE = Benchmark(
     "mathverse",
     "MathVerse",
-    columns=(("subject", "subject"), ("family", "subfield")),
+    columns={"subject": "subject", "family": "subfield"},
     keys=("question_type",),
     headline=(("problem_version", None),),
 )
 MATH_VISION = Benchmark(
-    "math-vision", "MATH-Vision", columns=(("subject", "subject"), ("level", "level"))
+    "math-vision", "MATH-Vision", columns={"subject": "subject", "level": "level"}
 )
 MATHVL_TEST = Benchmark("mathvl-test", "MathVL-test")
 BENCHMARKS = {
@@ -111,18 +101,9 @@ def scoring_rules(problems: pl.DataFrame) -> pl.DataFrame:
         The scoring scripts of the three benchmarks; MathVista's cut of fractions to whole numbers
         is left out.
     """
-    rules = [
-        _rule(row)
-        for row in problems.select("problem_id", "source", "meta", *_RULES[1:]).iter_rows(
-            named=True
-        )
-    ]
-    types = (pl.String(), pl.String(), pl.List(pl.String()), pl.Int64())
-    columns = zip(*rules, strict=True) if rules else [()] * len(_RULES)
-    return problems.with_columns(
-        pl.Series(name, list(values), dtype=dtype)
-        for name, values, dtype in zip(_RULES, columns, types, strict=True)
-    )
+    columns = problems.select("problem_id", "source", "meta", *_TYPED)
+    rules = [_rule(row) for row in columns.iter_rows(named=True)]
+    return problems.with_columns(pl.DataFrame(rules, schema=_RULES, orient="row").get_columns())
 
 
 def groups_of(problems: pl.DataFrame) -> pl.DataFrame:
@@ -152,11 +133,7 @@ def groups_of(problems: pl.DataFrame) -> pl.DataFrame:
 
 
 def benchmark_table(graded: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
-    """Count right answers of each source and of each of its groups.
-
-    Args:
-        graded: `Graded` rows.
-        problems: the `Problem` rows that they answer.
+    """Count right answers (`Graded` rows) of each source and of each of its groups.
 
     Returns:
         round, split, source, by, group, n, correct, accuracy, low, high, found; sorted by the first
@@ -169,13 +146,12 @@ def benchmark_table(graded: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFram
 
 def title_of(source: str) -> str:
     """Return the name of a source for people."""
-    return BENCHMARKS[source].title if source in BENCHMARKS else source
+    return _benchmark(source).title
 
 
 def in_headline(source: str, by: str, group: str) -> bool:
     """Return True if a group is reported beside the total of its source."""
-    headline = BENCHMARKS[source].headline if source in BENCHMARKS else ()
-    return (by, group) in headline or (by, None) in headline
+    return not {(by, group), (by, None)}.isdisjoint(_benchmark(source).headline)
 
 
 def has_breakdown(sources: set[str]) -> bool:
@@ -183,22 +159,26 @@ def has_breakdown(sources: set[str]) -> bool:
     return len(sources) > 1 or bool(sources & BENCHMARKS.keys())
 
 
+def _benchmark(source: str) -> Benchmark:
+    return BENCHMARKS.get(source) or Benchmark(source, source)
+
+
 def _rule(row: Row) -> tuple[str | None, str | None, list[str], int | None]:
-    kept = (row["answer_type"], row["choices"], row["precision"])
+    """Return question_type, answer_type, choices and precision of a problem."""
+    kind, choices, precision = (row[name] for name in _TYPED)
     if row["source"] == MATH_VISTA.name:
         meta = _meta(row)
-        asked, kind = meta.get("question_type") or None, meta.get("answer_type") or kept[0]
-        if kept[1]:
-            return asked, "choice", kept[1], None
-        return asked, kind, kept[1], kept[2] if kind == "float" else None
+        kind = "choice" if choices else meta.get("answer_type") or kind
+        precision = precision if kind == "float" else None
+        return meta.get("question_type") or None, kind, choices, precision
     if row["source"] == MATH_VERSE.name:
         meta = _meta(row)
-        return meta.get("question_type") or None, kept[0], _shown_choices(kept[1], meta), kept[2]
+        return meta.get("question_type") or None, kind, _shown_choices(choices, meta), precision
+    if row["source"] == MATH_VISION.name and choices:
+        return "multi_choice", kind, choices, precision
     if row["source"] == MATH_VISION.name:
-        return (
-            ("multi_choice", *kept) if kept[1] else ("free_form", None, [], MATH_VISION_PRECISION)
-        )
-    return None, *kept
+        return "free_form", None, [], MATH_VISION_PRECISION
+    return None, kind, choices, precision
 
 
 def _shown_choices(choices: list[str], meta: Row) -> list[str]:
@@ -209,7 +189,7 @@ def _shown_choices(choices: list[str], meta: Row) -> list[str]:
 
 
 def _groups(row: Row) -> Iterator[tuple[str, str]]:
-    benchmark = BENCHMARKS.get(row["source"]) or Benchmark(row["source"], row["source"])
+    benchmark = _benchmark(row["source"])
     for meta in _rows_of(row) if row["source"] in BENCHMARKS else [{}]:
         version = meta.get("problem_version")
         if benchmark is MATH_VERSE and version:
@@ -217,11 +197,14 @@ def _groups(row: Row) -> Iterator[tuple[str, str]]:
             if str(version).casefold() == TEXT_ONLY:
                 continue
         yield ALL, ALL
-        for column, by in benchmark.columns:
+        for column, by in benchmark.columns.items():
             if row[column] is not None:
                 yield by, str(row[column])
         for key in benchmark.keys:
-            yield from ((key, value) for value in _values(meta.get(key)))
+            value = meta.get(key)
+            listed = value if isinstance(value, list) else [value]
+            named = (str(item) for item in listed if item not in (None, ""))
+            yield from ((key, item) for item in dict.fromkeys(named))
         if benchmark is MATH_VISTA and meta.get("gps"):
             yield "subset", "GPS"
 
@@ -229,13 +212,9 @@ def _groups(row: Row) -> Iterator[tuple[str, str]]:
 def _rows_of(row: Row) -> list[dict[str, Any]]:
     """Return `meta` of each row of a benchmark that a problem stands for, each once."""
     first = _meta(row)
-    others = [
-        other["meta"]
-        for other in first.get("also", [])
-        if isinstance(other, dict) and other.get("meta")
-    ]
-    found = {(meta.get("problem_version"), meta.get("id")): meta for meta in (*others, first)}
-    return list(found.values())
+    others = [other for other in first.get("also", []) if isinstance(other, dict)]
+    metas = [*(other["meta"] for other in others if other.get("meta")), first]
+    return list({(meta.get("problem_version"), meta.get("id")): meta for meta in metas}.values())
 
 
 def _meta(row: Row) -> dict[str, Any]:
@@ -251,9 +230,3 @@ def _meta(row: Row) -> dict[str, Any]:
             fix="import the benchmark again",
         )
     return meta
-
-
-def _values(value: Any) -> list[str]:
-    """Return the groups that a value of `meta` names, each once."""
-    listed = value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(str(item) for item in listed if item not in (None, "")))

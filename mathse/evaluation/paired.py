@@ -4,54 +4,38 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import polars as pl
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import DataError
 
 RESAMPLES = 10_000
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two models on the same n problems.
-
-    Attributes:
-        n: problems.
-        both: right in both.
-        lost: right before, wrong after.
-        gained: wrong before, right after.
-        neither: wrong in both.
-        difference: accuracy after − before.
-        low: lower end of the 95% paired bootstrap interval of the difference.
-        high: upper end.
-        p_value: two-sided exact McNemar test.
-    """
+    """Two models on the same n problems."""
 
     n: int
-    both: int
-    lost: int
-    gained: int
+    both: int  # right in both
+    lost: int  # right before, wrong after
+    gained: int  # wrong before, right after
     neither: int
-    difference: float
-    low: float
+    difference: float  # accuracy after − before
+    low: float  # of the difference, by the 95% paired bootstrap interval
     high: float
-    p_value: float
+    p_value: float  # of the two-sided exact McNemar test
 
 
 def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comparison:
-    """Compare two sets of `Graded` rows, one row per problem each.
-
-    Args:
-        before: rows of the earlier model.
-        after: rows of the later model on exactly the same problems.
-        seed: of the bootstrap.
+    """Compare two sets of `Graded` rows of the same problems, one row per problem each.
 
     Raises:
         DataError: if there are no rows, a problem occurs twice, or the problems are not the same.
     """
-    counts = pair(before, after).select("before", "after").rows()
+    counts = _pair(before, after)
     n, both, neither = len(counts), counts.count((True, True)), counts.count((False, False))
     lost, gained = counts.count((True, False)), counts.count((False, True))
     low, high = paired_bootstrap(lost, gained, n, seed=seed)
@@ -59,12 +43,8 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comp
     return Comparison(n, both, lost, gained, neither, (gained - lost) / n, low, high, p_value)
 
 
-def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Return problem_id, before and after (each whether it was right), one row per problem.
-
-    Raises:
-        DataError: see `compare`.
-    """
+def _pair(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[bool, bool]]:
+    """Return whether each problem was right before and after."""
     for name, rows in (("before", before), ("after", after)):
         if rows.height == 0 or rows["problem_id"].is_duplicated().any():
             raise DataError(
@@ -82,7 +62,7 @@ def pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
             rule="a paired test needs the same problems",
             fix="run the eval stages of both rounds on the same problems",
         )
-    return pairs.sort("problem_id")
+    return pairs.select("before", "after").rows()
 
 
 def mcnemar_exact(lost: int, gained: int) -> float:
@@ -92,12 +72,7 @@ def mcnemar_exact(lost: int, gained: int) -> float:
 
     Source:
         McNemar (1947); the exact form is the binomial test of `gained` in `lost + gained` at 1/2.
-
-    Raises:
-        ParamError: if a count is negative.
     """
-    if min(lost, gained) < 0:
-        raise ParamError(f"mcnemar_exact: counts cannot be negative: {lost}, {gained}")
     n = lost + gained
     tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
     return min(1.0, max(math.ulp(0.0), float(2 * tail / 2**n)))
@@ -110,14 +85,7 @@ def paired_bootstrap(
 
     To resample n problems with replacement is to sample from a multinomial over lost, gained and
     unchanged, so the counts are all that is needed.
-
-    Raises:
-        ParamError: if the counts do not fit n, or there is nothing to sample.
     """
-    if n < 1 or min(lost, gained) < 0 or lost + gained > n or resamples < 1:
-        raise ParamError(
-            f"paired_bootstrap: lost {lost}, gained {gained} of {n}, {resamples} resamples"
-        )
     shares = [lost / n, gained / n, max(0.0, (n - lost - gained) / n)]
     sampled = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
     low, high = np.quantile((sampled[:, 1] - sampled[:, 0]) / n, [0.025, 0.975])
@@ -125,21 +93,18 @@ def paired_bootstrap(
 
 
 def transitions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Return how many problems went from right or wrong to right or wrong.
+    """Return how many problems of each split went from right or wrong to right or wrong.
 
     Returns:
-        Four rows: before, after (correct or incorrect), n, share (of all problems).
+        Four rows a split: before, after (correct or incorrect), n, share (of all problems), split.
 
     Source:
         arXiv 2511.06805, Figure 2.
     """
-    found = compare(before, after)
-    counts = [found.both, found.lost, found.gained, found.neither]
-    return pl.DataFrame(
-        {
-            "before": ["correct", "correct", "incorrect", "incorrect"],
-            "after": ["correct", "incorrect", "correct", "incorrect"],
-            "n": counts,
-            "share": [count / found.n for count in counts],
-        }
-    )
+    states, rows = ("correct", "incorrect"), []
+    for split in after["split"].unique(maintain_order=True):
+        found = compare(before.filter(split=split), after.filter(split=split))
+        counts = (found.both, found.lost, found.gained, found.neither)
+        for (old, new), count in zip(product(states, states), counts, strict=True):
+            rows.append((old, new, count, count / found.n, split))
+    return pl.DataFrame(rows, schema=["before", "after", "n", "share", "split"], orient="row")

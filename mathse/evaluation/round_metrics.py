@@ -9,9 +9,7 @@ import polars as pl
 
 from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.benchmark_rules import ALL, has_breakdown, in_headline
-from mathse.evaluation.paired import compare, transitions
-
-_METRICS = ("accuracy", "low", "high", "n", "found")
+from mathse.evaluation.paired import compare
 
 
 def round_metrics(
@@ -35,7 +33,7 @@ def round_metrics(
     for row in accuracy_table(graded).iter_rows(named=True):
         split = row["split"]
         shown[split] = {"accuracy": row["accuracy"]}
-        details[split] = metrics_of(row)
+        details[split] = _metrics(row)
         sources = _by_source(benchmarks.filter(split=split))
         # The change since the round before, of the split and of each source.
         if previous is not None:
@@ -43,43 +41,26 @@ def round_metrics(
             details[f"{split}_gain"] = asdict(compare(before, after, seed=seed))
             shown[split]["change"] = details[f"{split}_gain"]["difference"]
             for source, metrics in sources.items():
-                of_source = problems.filter(source=source)
-                pair = [
-                    rows.join(of_source, on="problem_id", how="semi") for rows in (before, after)
-                ]
+                own = problems.filter(source=source).select("problem_id")
+                pair = [rows.join(own, on="problem_id", how="semi") for rows in (before, after)]
                 metrics["gain"] = asdict(compare(*pair, seed=seed))
         if sources:
             details[split]["sources"] = sources
     return shown, details
 
 
-def transition_table(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
-    """Return how many answers went from right or wrong to right or wrong, on each split."""
-    tables = [
-        transitions(before.filter(split=split), after.filter(split=split)).with_columns(
-            split=pl.lit(split)
-        )
-        for split in after["split"].unique(maintain_order=True)
-    ]
-    return pl.concat(tables)
-
-
-def metrics_of(row: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of a row of an accuracy table."""
-    return {name: row[name] for name in _METRICS}
+def _metrics(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("accuracy", "low", "high", "n", "found")}
 
 
 def _by_source(table: pl.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the metrics of each source of a split and of its headline groups.
-
-    There are none if the split has a single source without groups.
-    """
+    """Return the metrics of each source and its headline groups; none of a source without any."""
     if not has_breakdown(set(table["source"])):
         return {}
     found: dict[str, dict[str, Any]] = {source: {} for source in sorted(table["source"].unique())}
     for row in table.iter_rows(named=True):
         if row["by"] == ALL:
-            found[row["source"]].update(metrics_of(row))
+            found[row["source"]].update(_metrics(row))
         elif in_headline(row["source"], row["by"], row["group"]):
-            found[row["source"]].setdefault(row["by"], {})[row["group"]] = metrics_of(row)
+            found[row["source"]].setdefault(row["by"], {})[row["group"]] = _metrics(row)
     return found

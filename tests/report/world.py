@@ -85,7 +85,7 @@ def build(data: Path) -> Path:
             )
     for name in CORRECT:
         write_table(graded(name), data / "eval" / name / "graded.parquet", sort_by=["problem_id"])
-    moved = transitions(graded("r0"), graded("r1")).with_columns(split=pl.lit("eval"))
+    moved = transitions(graded("r0"), graded("r1"))
     write_table(moved, data / "eval/r1/transitions.parquet", sort_by=["split", "before", "after"])
     return data
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import schemas
-from schemas.dictionary import KEYS, TABLE_OF, TARGET, dictionary, written_tables
+from schemas.dictionary import TABLE_OF, TARGET, dictionary, written_tables
 
 
 def test_the_dictionary_is_up_to_date() -> None:
@@ -18,14 +18,6 @@ def test_the_dictionary_is_up_to_date() -> None:
 def test_every_column_says_what_it_means(model: type[schemas.Table]) -> None:
     silent = [name for name, column in model.to_schema().columns.items() if not column.description]
     assert not silent
-
-
-def test_keys_are_what_a_rule_holds_to() -> None:
-    for model in schemas.TABLES:
-        once = {rule.name for rule in schemas.rules(model) if rule.name.endswith(" occur once")}
-        key = set(KEYS[model.__name__].split(", "))
-        keys = [set(name.removesuffix(" occur once").split(" and ")) for name in once]
-        assert key in keys or (not keys and model is schemas.Quarantine)
 
 
 def test_every_table_lies_somewhere() -> None:

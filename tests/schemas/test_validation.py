@@ -21,16 +21,6 @@ def ledger(n: int, **change: object) -> pl.DataFrame:
     return frame("LedgerRow", *rows)
 
 
-def test_values_of_a_lazy_frame_are_checked() -> None:
-    """pandera alone would pass this frame: it looks at the columns of a LazyFrame only."""
-    bad = ledger(2, passes=9).lazy()
-    schemas.LedgerRow.validate(bad)
-    with pytest.raises(ContractError):
-        schemas.validate(bad, schemas.LedgerRow, file="x")
-    good, quarantined = schemas.split_bad(bad, schemas.LedgerRow, file="x")
-    assert (good.height, quarantined.height) == (0, 2)
-
-
 def test_the_order_of_columns_does_not_count() -> None:
     df = ledger(2).select(reversed(ledger(0).columns))
     assert_frame_equal(schemas.validate(df, schemas.LedgerRow, file="x"), df)
