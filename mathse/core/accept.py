@@ -67,13 +67,11 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     # What DVC finds changed: nothing but the code of each stage.
     for name, stage in stages.items():
         its_code = f"code/{_module(stage).removeprefix('stages.')}.json"
-        changed = [
-            path
-            for entry in status.get(name, [])
-            for paths in (entry.values() if isinstance(entry, dict) else [[entry]])
-            for path in paths
+        entries = [
+            entry if isinstance(entry, dict) else {"": [entry]} for entry in status.get(name, [])
         ]
-        if other := sorted({*changed} - {its_code}):
+        changed = {path for entry in entries for paths in entry.values() for path in paths}
+        if other := sorted(changed - {its_code}):
             raise ParamError(
                 f"{name} is not accepted: not its code alone has changed, but {', '.join(other)}.\n"
                 f"  fix: dvc repro {name}"
@@ -132,9 +130,8 @@ def _version(layout: Layout, path: str, digest: str) -> dict[str, str] | None:
     if kept.is_file():
         text = kept.read_bytes()
     else:
-        text = subprocess.run(
-            ["git", "show", f"HEAD:./{path}"], cwd=layout.folder, capture_output=True, check=False
-        ).stdout
+        command = ["git", "show", f"HEAD:./{path}"]
+        text = subprocess.run(command, cwd=layout.folder, capture_output=True, check=False).stdout
     if hashlib.md5(text).hexdigest() != digest:
         return None
     found: dict[str, str] = json.loads(text)
@@ -142,13 +139,8 @@ def _version(layout: Layout, path: str, digest: str) -> dict[str, str] | None:
 
 
 def _dvc(layout: Layout, *words: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *words],
-        cwd=layout.folder.resolve(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command, folder = [sys.executable, "-m", "dvc", *words], layout.folder.resolve()
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ParamError(f"dvc {words[0]} failed: {(done.stderr or done.stdout).strip()[-2000:]}")
     return done.stdout

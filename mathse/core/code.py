@@ -16,9 +16,9 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGES = ("mathse", "schemas", "stages")
 REGISTRY = "mathse.core.registry"
@@ -38,8 +38,7 @@ _ENTRY = re.compile(r'"([\w.]+):\w+"')  # "mathse.engines.vllm:VllmEngine"
 _FILE = re.compile(r'"(\w+)\.py"')  # "sympy_worker.py"
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """A module that another one imports: the whole of it, or one name."""
 
     module: str

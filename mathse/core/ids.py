@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ID_LENGTH = 16
-_BLOCK_BYTES = 1 << 20
 
 
 def content_id(*parts: object) -> str:
@@ -36,11 +35,8 @@ def content_id(*parts: object) -> str:
 
 def file_digest(path: str | Path) -> str:
     """Return the SHA-256 of a file's bytes in hex."""
-    digest = hashlib.sha256()
     with Path(path).open("rb") as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def folder_digest(path: str | Path) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import DataError
 from mathse.core.tables import table_files, write_parquet
 
 ROWS_PER_BLOCK = 64
@@ -30,16 +30,7 @@ def write_images(
         df: `Image` rows.
         folder: where the shards go.
         rows_per_shard: rows in each shard but the last.
-
-    Raises:
-        ParamError: if `rows_per_shard` is not positive.
-        DataError: if there is no `image_id` or `bytes` column.
     """
-    if rows_per_shard < 1:
-        raise ParamError(f"rows_per_shard must be at least 1, not {rows_per_shard}")
-    missing = {"image_id", "bytes"} - set(df.columns)
-    if missing:
-        raise DataError(f"These image rows lack the columns {sorted(missing)}.", file=folder)
     rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")
     starts = range(0, max(rows.height, 1), rows_per_shard)
     write_shards((rows.slice(start, rows_per_shard) for start in starts), Path(folder))
@@ -122,14 +113,10 @@ class ImageStore:
         rows = pl.scan_parquet(file).select("image_id", "bytes").slice(start, ROWS_PER_BLOCK)
         images = dict(_collect(file, rows).iter_rows())
         self._blocks[block] = images
-        self._cached_bytes += _size(images)
+        self._cached_bytes += sum(map(len, images.values()))
         while self._cached_bytes > self._cache_bytes and len(self._blocks) > 1:
             _, dropped = self._blocks.popitem(last=False)
-            self._cached_bytes -= _size(dropped)
-
-
-def _size(images: dict[str, bytes]) -> int:
-    return sum(len(image) for image in images.values())
+            self._cached_bytes -= sum(map(len, dropped.values()))
 
 
 def _collect(file: Path, rows: pl.LazyFrame) -> pl.DataFrame:

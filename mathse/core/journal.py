@@ -11,7 +11,6 @@ chunk twice.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import polars as pl
 
 from mathse.core.errors import ParamError
 from mathse.core.ids import file_digest
-from mathse.core.tables import ROWS_PER_GROUP, read_table, replace_durably, write_parquet
+from mathse.core.tables import ROWS_PER_GROUP, open_durably, read_table, write_parquet
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
 
@@ -45,33 +44,19 @@ def store_chunk(
 ) -> None:
     """Keep a chunk: its rows, then the digest that makes them count."""
     file = _file(journal, key)
-    journal.mkdir(parents=True, exist_ok=True)
     _digest_file(file).unlink(missing_ok=True)
     write_parquet(rows, file, rows_per_group=rows_per_group)
-    temporary = file.with_name(f".{file.stem}.sha256.{os.getpid()}.tmp")
-    with temporary.open("wb") as out:
+    with open_durably(_digest_file(file)) as out:
         out.write(file_digest(file).encode("ascii"))
-        out.flush()
-        os.fsync(out.fileno())
-    replace_durably(temporary, _digest_file(file))
 
 
-def prune(journal: Path, keep: set[str]) -> int:
-    """Delete the chunks whose key is not in `keep`, and what killed runs left half-written.
-
-    Returns:
-        The number of chunks deleted.
-    """
-    if not journal.is_dir():
-        return 0
-    dropped = 0
-    for file in sorted(journal.iterdir()):
-        if file.suffix == ".tmp":
+def prune(journal: Path, keep: set[str]) -> None:
+    """Delete the chunks whose key is not in `keep`, and what killed runs left half-written."""
+    for file in journal.glob("*"):
+        if file.suffix == ".tmp" or (
+            file.suffix in (".parquet", ".sha256") and file.stem not in keep
+        ):
             file.unlink(missing_ok=True)
-        elif file.suffix in (".parquet", ".sha256") and file.stem not in keep:
-            file.unlink(missing_ok=True)
-            dropped += file.suffix == ".parquet"
-    return dropped
 
 
 def _file(journal: Path, key: str) -> Path:

@@ -53,13 +53,6 @@ class EvalLayout(_Folder):
     transitions = _Path("transitions.parquet")
 
 
-class DistillLayout(_Folder):
-    """The teacher's trajectories and their verdicts."""
-
-    trajectories = _Path("trajectories.parquet")
-    verdicts = _Path("verdicts.parquet")
-
-
 class OrmLayout(_Folder):
     """The files of the ORM: what it learns from, the model, its judgements of the test rows."""
 
@@ -96,9 +89,9 @@ class Layout(_Folder):
     code_versions = _Path(".mathse", "code")
 
     @property
-    def distill(self) -> DistillLayout:
-        """Return the files of the teacher."""
-        return DistillLayout(self.folder / "data" / "distill")
+    def distill(self) -> RoundLayout:
+        """Return the files of the teacher: trajectories and verdicts."""
+        return RoundLayout(self.folder / "data" / "distill")
 
     @property
     def orm(self) -> OrmLayout:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 
 ROWS_PER_GROUP = 50_000
-_COMPRESSION_LEVEL = 3
-_PAGE_BYTES = 1 << 20
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
@@ -89,48 +88,47 @@ def write_table(
 
 
 def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PER_GROUP) -> None:
-    """Write rows in their given order with the fixed settings: temporary file, fsync, rename."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with explained_writes(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with explained_writes(path), temporary.open("wb") as file:
-            df.rechunk().write_parquet(
-                file,
-                compression="zstd",
-                compression_level=_COMPRESSION_LEVEL,
-                statistics=True,
-                row_group_size=rows_per_group,
-                data_page_size=_PAGE_BYTES,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        replace_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Write rows in their given order with the fixed settings; see `open_durably`."""
+    with open_durably(path) as file:
+        df.rechunk().write_parquet(
+            file,
+            compression="zstd",
+            compression_level=3,
+            statistics=True,
+            row_group_size=rows_per_group,
+            data_page_size=1 << 20,
+        )
 
 
 @contextmanager
-def explained_writes(path: Path) -> Iterator[None]:
-    """Turn a failed write (disk full, read-only folder) into a DataError with what to do."""
+def open_durably(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that appears at once, when it is whole and would survive a power cut.
+
+    Raises:
+        DataError: if it cannot be written: disk full, read-only folder.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"This file cannot be written: {error}",
             file=path,
             fix="free disk space or make the folder writable, and run it again",
         ) from error
-
-
-def replace_durably(temporary: Path, path: Path) -> None:
-    """Rename a synced file, and sync its folder so that the new name survives a power cut."""
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
     finally:
-        os.close(folder)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _read_file(file: Path) -> pl.DataFrame:

@@ -67,7 +67,7 @@ def test_prune_keeps_what_is_named(tmp_path: Path) -> None:
     for key in "abcd":
         store_chunk(tmp_path, key, ROWS)
     (tmp_path / ".half.parquet.123.tmp").write_bytes(b"x")
-    assert prune(tmp_path, {"a", "d"}) == 2
+    prune(tmp_path, {"a", "d"})
     assert {file.stem for file in tmp_path.iterdir()} == {"a", "d"}
     assert is_stored(tmp_path, "a") and is_stored(tmp_path, "d")
-    assert prune(tmp_path / "missing", set()) == 0
+    prune(tmp_path / "missing", set())
