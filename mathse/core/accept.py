@@ -96,15 +96,12 @@ def _locked_stages(layout: Layout, names: Sequence[str]) -> dict[str, dict[str, 
     if layout.dvc_lock.is_file():
         stages = yaml.safe_load(layout.dvc_lock.read_text(encoding="utf-8"))["stages"]
     stages.pop("code", None)
-    if unknown := set(names) - set(stages) - {name.partition("@")[0] for name in stages}:
+    called = {name: {name, name.partition("@")[0]} for name in stages}
+    if unknown := set(names).difference(*called.values()):
         raise ParamError(
             f"{', '.join(sorted(unknown))}: no such stage has run; there are {', '.join(stages)}"
         )
-    return {
-        name: stage
-        for name, stage in stages.items()
-        if not names or name in names or name.partition("@")[0] in names
-    }
+    return {name: stages[name] for name in stages if not names or called[name] & set(names)}
 
 
 def _module(stage: dict[str, Any]) -> str:

@@ -46,12 +46,7 @@ class Use(NamedTuple):
 
 
 class Module:
-    """A module's source, and what it imports.
-
-    Args:
-        name: dotted.
-        file: its source.
-    """
+    """A module by its dotted name: its source, and what it imports."""
 
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
@@ -62,13 +57,11 @@ class Module:
     @cached_property
     def text(self) -> str:
         """Return the source without comments, docstrings and blank lines."""
-        docstrings = {
-            node.lineno
-            for node in self._statements
-            if isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        }
+        docstrings = set()
+        for node in self._statements:
+            match node:
+                case ast.Expr(value=ast.Constant(value=str())):
+                    docstrings.add(node.lineno)
         return _without_comments(self._source, docstrings)
 
     @cached_property
@@ -103,19 +96,17 @@ class Module:
         """Return the source of each assignment to a name, such as a registry."""
         found = {}
         for node in self._statements:
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            target = node.target if isinstance(node, ast.AnnAssign) else target
-            if isinstance(target, ast.Name):
-                found[target.id] = ast.get_source_segment(self._source, node) or ""
+            match node:
+                case (
+                    ast.Assign(targets=[ast.Name(id=name), *_])
+                    | ast.AnnAssign(target=ast.Name(id=name))
+                ):
+                    found[name] = ast.get_source_segment(self._source, node) or ""
         return found
 
 
 class CodeBase:
-    """The modules of a project.
-
-    Args:
-        root: the folder of `mathse`, `schemas` and `stages`.
-    """
+    """The modules of a project in a folder with `mathse`, `schemas` and `stages`."""
 
     def __init__(self, root: str | Path = "") -> None:
         self.root = Path(root)

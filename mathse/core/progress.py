@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -42,23 +41,14 @@ class Progress:
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
             from rich.progress import Progress as RichProgress
 
-            self._bar = RichProgress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                console=Console(stderr=True),
-            )
+            description = TextColumn("{task.description}")
+            columns = description, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+            self._bar = RichProgress(*columns, console=Console(stderr=True))
             self._bar.add_task(self.label, total=self.total, completed=self.done)
             self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Write the last line; after an error it shows how far the work came."""
         if self._bar is not None:
             self._bar.stop()
@@ -88,14 +78,7 @@ class Progress:
 
 
 def track(iterable: Iterable[T], *, total: int, label: str, unit: str = "items") -> Iterator[T]:
-    """Yield the items and report progress: a bar on a terminal, else a line now and then.
-
-    Args:
-        iterable: the items.
-        total: how many there are.
-        label: what is being done.
-        unit: what is counted, in the plural.
-    """
+    """Yield the items and report progress; see `Progress`."""
     with Progress(total=total, label=label, unit=unit) as progress:
         for item in iterable:
             yield item

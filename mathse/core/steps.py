@@ -60,4 +60,4 @@ def render_step_diff(number: int, right: str, given: str) -> str:
 
 def parse_step_diff(text: str) -> StepDiff:
     """Read the pairs of a check."""
-    return [(right, given) for right, given in _PAIR.findall(text)]
+    return _PAIR.findall(text)

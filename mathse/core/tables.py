@@ -40,27 +40,16 @@ def table_files(path: str | Path) -> list[Path]:
     Raises:
         DataError: if there is no such file or folder, or the folder has no shards.
     """
-    path = Path(path)
-    if path.is_dir():
-        files = sorted(path.glob("*.parquet"))
-        if files:
-            return files
-        raise DataError(
-            "This folder has no .parquet files.", file=path, fix="run the stage that writes it"
-        )
-    if not path.is_file():
-        fix = "run the stage that writes it, or check the path"
-        raise DataError("There is no such table.", file=path, fix=fix)
-    return [path]
+    path, fix = Path(path), "run the stage that writes it"
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise DataError("This folder has no .parquet files.", file=path, fix=fix)
+    if not path.exists():
+        raise DataError("There is no such table.", file=path, fix=f"{fix}, or check the path")
+    return files
 
 
-def write_table(
-    df: pl.DataFrame,
-    path: str | Path,
-    *,
-    sort_by: Sequence[str],
-    rows_per_group: int = ROWS_PER_GROUP,
-) -> None:
+def write_table(df: pl.DataFrame, path: str | Path, *, sort_by: Sequence[str]) -> None:
     """Write a table sorted and with fixed settings; the file appears at once or not at all.
 
     The bytes depend on the rows alone: not on their order, on how the frame is chunked or on the
@@ -70,7 +59,6 @@ def write_table(
         df: the rows.
         path: the `.parquet` file to write or replace; its folder is made if needed.
         sort_by: columns that order the rows; nulls come first.
-        rows_per_group: rows in a Parquet row group: the least that a reader can fetch.
 
     Raises:
         ParamError: if `sort_by` is empty or names a column that is not there.
@@ -84,7 +72,7 @@ def write_table(
     if df.height > 1 and df.select(sort_by).is_duplicated().any():
         others = [name for name in df.columns if name not in sort_by]
         ordered = df.sort([*sort_by, *others], maintain_order=True)
-    write_parquet(ordered, Path(path), rows_per_group=rows_per_group)
+    write_parquet(ordered, Path(path))
 
 
 def write_parquet(df: pl.DataFrame, path: Path, *, rows_per_group: int = ROWS_PER_GROUP) -> None:

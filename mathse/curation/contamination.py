@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -76,13 +76,9 @@ def find_matches(
         right = rows.filter(in_others).with_row_index("right")
         names = {name for side in (left, right) for ids in side["image_ids"] for name in ids}
         signatures |= compute_signatures(names - signatures.keys(), image)
-        pairs = pl.concat(
-            [
-                _text_candidates(left, right, trigrams, wordings["numbers"]),
-                _picture_candidates(left, right, signatures, settings.hash_bits_max),
-            ]
-        )
-        pairs = _with_scores(pairs, left, right, trigrams, weights, settings)
+        pairs = _text_candidates(left, right, trigrams, wordings["numbers"])
+        near = _picture_candidates(left, right, signatures, settings.hash_bits_max)
+        pairs = _with_scores(pl.concat([pairs, near]), left, right, trigrams, weights, settings)
         found += _matches(pairs, left, right, signatures, settings)
     return pl.DataFrame(found, schema=column_types(Match)).sort("problem_id", "other_id")
 
@@ -118,16 +114,12 @@ def _text_candidates(
 ) -> pl.DataFrame:
     """Return pairs of rows that may have the same numbers and similar wording."""
     ids = [side["question_id"].unique().sort() for side in (left, right)]
-    ones, others = ([(trigrams[i], keys[i]) for i in side] for side in ids)
-    pairs = candidate_pairs(ones, others)
-    pairs = pairs.select(
-        ids[0].gather(pairs["left"]), question_id_right=ids[1].gather(pairs["right"])
-    )
-    return (
-        pairs.join(left.select("left", "question_id"), on="question_id")
-        .join(right.select("right", question_id_right="question_id"), on="question_id_right")
-        .select("left", "right", near=pl.lit(False))
-    )
+    found = candidate_pairs(*([(trigrams[i], keys[i]) for i in side] for side in ids))
+    one, other = ids[0].gather(found["left"]), ids[1].gather(found["right"])
+    pairs = pl.DataFrame([one, other.alias("question_id_right")])
+    pairs = pairs.join(left.select("left", "question_id"), on="question_id")
+    others = right.select("right", question_id_right="question_id")
+    return pairs.join(others, on="question_id_right").select("left", "right", near=pl.lit(False))
 
 
 def _picture_candidates(
@@ -204,35 +196,26 @@ def _matches(
     settings: Decontaminate,
 ) -> list[dict[str, Any]]:
     """Compare the pictures of near pairs, and return the `Match` rows."""
-    names = ("problem_id", "split", "question", "image_ids")
-    pairs = pairs.join(left.select("left", *names), on="left").join(
-        right.select("right", *names), on="right", suffix="_right"
-    )
-    rows = pairs.iter_rows(named=True)
-    near = {i: _image_pairs(row) for i, row in enumerate(rows) if row["near"]}
+    columns = {"problem_id": "other_id", "split": "other_split", "question": "other_question"}
+    others = right.select("right", "image_ids", *(pl.col(a).alias(b) for a, b in columns.items()))
+    pairs = pairs.join(left.select("left", "image_ids", *columns), on="left")
+    rows = pairs.join(others, on="right", suffix="_right").to_dicts()
+    for row in rows:
+        images = product(row["image_ids"], row["image_ids_right"])
+        row["pictures"] = [*images] if row["near"] else []
     # Where a rule of the text applies too, the similarity is listed even below the bound.
-    both = [pair for i, found in near.items() if pairs["text_rule"][i] for pair in found]
-    alone = {pair for found in near.values() for pair in found}.difference(both)
-    pictures = similarities(sorted(set(both)), signatures, exact_from=0.0)
+    both = {pair for row in rows if row["text_rule"] for pair in row["pictures"]}
+    alone = {pair for row in rows for pair in row["pictures"]} - both
+    pictures = similarities(sorted(both), signatures, exact_from=0.0)
     pictures |= similarities(sorted(alone), signatures, exact_from=settings.picture_min)
     # The rule of each pair, if one applies.
     found = []
-    for i, row in enumerate(pairs.iter_rows(named=True)):
-        picture = max((pictures[pair] for pair in near.get(i, ())), default=None)
-        if rule := _match_rule(row, picture, settings):
-            other = {"other_id": "problem_id", "other_split": "split", "other_question": "question"}
-            row |= {name: row[f"{column}_right"] for name, column in other.items()}
-            row |= {"rule": rule, "picture": picture}
+    for row in rows:
+        row["picture"] = max((pictures[pair] for pair in row["pictures"]), default=None)
+        row["rule"] = row["text_rule"]
+        if row["picture"] is not None and row["picture"] >= settings.picture_min:
+            similar = row["text"] >= settings.text_with_picture_min
+            row["rule"] = "text_and_picture" if similar else "picture_and_answer"
+        if row["rule"]:
             found.append({name: row[name] for name in column_types(Match)})
     return found
-
-
-def _match_rule(row: dict[str, Any], picture: float | None, settings: Decontaminate) -> str | None:
-    if picture is not None and picture >= settings.picture_min:
-        similar = row["text"] >= settings.text_with_picture_min
-        return "text_and_picture" if similar else "picture_and_answer"
-    return cast("str | None", row["text_rule"])
-
-
-def _image_pairs(row: dict[str, Any]) -> list[tuple[str, str]]:
-    return list(product(row["image_ids"], row["image_ids_right"]))

@@ -69,17 +69,11 @@ def stretched(profile: Profile) -> Profile:
 
 @dataclass(frozen=True, eq=False)
 class FrameSignature:
-    """The signature of a picture, or of the part of it that has ink.
+    """The signature of a picture, or of the part of it that has ink."""
 
-    Attributes:
-        bits: the hash, as 4 words of 64 bits.
-        pixels: `SIDE` x `SIDE` grey values from 0 to 255.
-        ratio: width over height.
-    """
-
-    bits: NDArray[np.uint64]
-    pixels: NDArray[np.uint8]
-    ratio: float
+    bits: NDArray[np.uint64]  # the hash, as 4 words
+    pixels: NDArray[np.uint8]  # `SIDE` x `SIDE` grey values
+    ratio: float  # width over height
 
     @cached_property
     def profiles(self) -> tuple[Profile, Profile]:
@@ -133,13 +127,9 @@ def hamming_pairs(
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield the indices of all pairs of hashes that differ in at most `bits_max` bits.
 
-    Every pair is compared, in blocks: four XORs and bit counts a pair, some 10⁸ pairs a second. At
-    these distances (40 of 256 bits and more) an index by bands would compare most pairs too.
-
-    Args:
-        left: hashes, one a row of 4 words.
-        right: hashes to compare with.
-        bits_max: most bits that may differ.
+    Hashes are rows of 4 words. Every pair is compared, in blocks: four XORs and bit counts a pair,
+    some 10⁸ pairs a second. At these distances (40 of 256 bits and more) an index by bands would
+    compare most pairs too.
     """
     step = max(1, _PAIRS_PER_BLOCK // max(1, len(right)))
     for start in range(0, len(left), step):
@@ -159,15 +149,12 @@ def map_threads(function: Callable[[T], U], items: Sequence[T], label: str) -> I
 
 
 def _frame(grey: Image.Image) -> FrameSignature:
-    small = np.asarray(
-        grey.resize((_HASH_SIDE, _HASH_SIDE), Image.Resampling.BOX), dtype=np.float32
-    )
+    small = np.asarray(grey.resize((_HASH_SIDE,) * 2, Image.Resampling.BOX), dtype=np.float32)
+    waves = _COSINES @ small @ _COSINES.T
+    bits = np.packbits(waves > np.median(waves)).view(np.uint64)
     finer = Image.Resampling.BOX if min(grey.size) > SIDE else Image.Resampling.BILINEAR
-    return FrameSignature(
-        _hash(small),
-        np.asarray(grey.resize((SIDE, SIDE), finer), dtype=np.uint8),
-        grey.width / grey.height,
-    )
+    pixels = np.asarray(grey.resize((SIDE, SIDE), finer), dtype=np.uint8)
+    return FrameSignature(bits, pixels, grey.width / grey.height)
 
 
 def _flat(image: Image.Image) -> Image.Image:
@@ -189,12 +176,6 @@ def _ink_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     if len(rows) < 2 or len(columns) < 2:
         return 0, 0, grey.shape[1], grey.shape[0]
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-
-
-def _hash(grey: Grey) -> NDArray[np.uint64]:
-    waves = _COSINES @ grey @ _COSINES.T
-    packed = np.packbits(waves > np.median(waves))
-    return packed.view(np.uint64)
 
 
 def cell_means(grey: Grey) -> Grey:

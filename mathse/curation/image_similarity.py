@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -59,6 +60,12 @@ _TRIM_COST = 1e-3 * np.array([TRIMS[abs(first)] + TRIMS[abs(last)] for first, la
 _LEFT_SHARE = SHARE[LEFT_TRIM]
 _FLAT_LOW = (np.arange(len(_ENDS))[:, None] * SIDE + LOW[LEFT_TRIM]).ravel()
 
+_BY_DISTANCE = sorted(
+    product(range(2 * _REACH + 1), repeat=2),
+    key=lambda to: abs(to[0] - _REACH) + abs(to[1] - _REACH),
+)
+"""The shifts of a window, from those that move it least."""
+
 _PATCH_SOURCE = 72
 _PATCH_SHAPES = ((_WINDOW,) * 2, (_WINDOW + 2 * _REACH,) * 2)
 _SLIDE = sliding_window_view(np.eye(_PATCH_SHAPES[1][0], dtype=np.float32), _WINDOW, axis=0).sum(-1)
@@ -89,12 +96,9 @@ def similarity(one: ImageSignature, other: ImageSignature) -> float:
 def similarities(
     pairs: Iterable[tuple[str, str]], signatures: Mapping[str, ImageSignature], *, exact_from: float
 ) -> dict[tuple[str, str], float]:
-    """Return the similarity of pairs of pictures, over all cores; 0 if surely below `exact_from`.
+    """Return the similarity of pairs of named pictures, over all cores.
 
-    Args:
-        pairs: names of pictures.
-        signatures: the pictures' signatures by name.
-        exact_from: from which similarity on the value is exact.
+    The values from `exact_from` on are exact; those surely below are 0.
     """
     partners: dict[str, list[str]] = defaultdict(list)
     for left, right in pairs:
@@ -148,11 +152,12 @@ def _suspects(
     ones: Grey, other: Grey, rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Return the first row and column of the windows that differ most: (pictures, `_TRIES`, 2)."""
-    index = np.arange(len(ones))[:, None, None]
-    row_cells, column_cells = _CELL_INDEX[LEFT_TRIM[rows]], _CELL_INDEX[LEFT_TRIM[columns]]
-    a = ones[index, row_cells[:, :, None], column_cells[:, None, :]]
-    row_cells, column_cells = _CELL_INDEX[RIGHT_TRIM[rows]], _CELL_INDEX[RIGHT_TRIM[columns]]
-    b = other[row_cells[:, :, None], column_cells[:, None, :]]
+    trims = [
+        (_CELL_INDEX[trim[rows]], _CELL_INDEX[trim[columns]]) for trim in (LEFT_TRIM, RIGHT_TRIM)
+    ]
+    (left_y, left_x), (right_y, right_x) = trims
+    a = ones[np.arange(len(ones))[:, None, None], left_y[:, :, None], left_x[:, None, :]]
+    b = other[right_y[:, :, None], right_x[:, None, :]]
     cells = (_WINDOW // CELL) ** 2
     spread = _block_sums(a * a + b * b) - (_block_sums(a) ** 2 + _block_sums(b) ** 2) / cells
     differ = _block_sums((a - b) ** 2) / (spread + cells * _NOISE)
@@ -228,20 +233,17 @@ def _trimmed(pixels: NDArray[np.uint8], row_cut: int, column_cut: int) -> Grey:
     if not any((top, bottom, left, right)):
         return grey
     box = (left * n, top * n, (1 - right) * n, (1 - bottom) * n)
-    return np.asarray(
-        Image.fromarray(grey).resize((n, n), Image.Resampling.BILINEAR, box=box), dtype=np.float32
-    )
+    resized = Image.fromarray(grey).resize((n, n), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(resized, dtype=np.float32)
 
 
 def _worst_window(a: Grey, b: Grey) -> float:
+    """Return the similarity of the window that fits worst, each after its best shift."""
     padded = np.pad(b, _REACH, mode="edge")
-    shifts = [(down, right) for down in range(2 * _REACH + 1) for right in range(2 * _REACH + 1)]
     mean_a = _windows(a)
     spread_a = _windows(a * a) - mean_a**2
     best = np.full(mean_a.shape, -1.0, dtype=np.float32)
-    for down, right in sorted(
-        shifts, key=lambda shift: abs(shift[0] - _REACH) + abs(shift[1] - _REACH)
-    ):
+    for down, right in _BY_DISTANCE:
         moved = padded[down : down + SIDE, right : right + SIDE]
         mean_b = _windows(moved)
         spread_b = _windows(moved * moved) - mean_b**2
@@ -258,12 +260,8 @@ def _windows(grey: Grey) -> Grey:
     sums = np.zeros((n + 1, n + 1), dtype=np.float64)
     means = cell_means(grey)
     sums[1:, 1:] = means.cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    whole = (
-        sums[cells:, cells:]
-        - sums[:-cells, cells:]
-        - sums[cells:, :-cells]
-        + sums[:-cells, :-cells]
-    )
+    upper, lower = sums[:-cells], sums[cells:]
+    whole = lower[:, cells:] - upper[:, cells:] - lower[:, :-cells] + upper[:, :-cells]
     return np.asarray(whole / cells**2, dtype=np.float32)
 
 
