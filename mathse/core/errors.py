@@ -13,12 +13,7 @@ class MathseError(Exception):
 class DataError(MathseError):
     """A table, an image or a model output breaks a rule.
 
-    Args:
-        message: what is wrong, in one sentence.
-        file: the table or image in question.
-        row: 0-based row in that file.
-        rule: name of the broken rule.
-        fix: what the reader can do about it.
+    The message is one sentence, `row` counts from 0, `fix` is what the reader can do about it.
     """
 
     def __init__(

@@ -25,11 +25,6 @@ def write_images(
 
     An image that occurs twice is written once. The row groups are small, so that `ImageStore` can
     fetch few images at a time. With no rows, one empty shard keeps the columns.
-
-    Args:
-        df: `Image` rows.
-        folder: where the shards go.
-        rows_per_shard: rows in each shard but the last.
     """
     rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")
     starts = range(0, max(rows.height, 1), rows_per_shard)
@@ -55,10 +50,6 @@ class ImageStore:
     In memory are the ids, and the blocks read last, up to `cache_bytes` of image bytes. Threads may
     share a store. A store that is sent to another process is opened again there (polars does not
     survive a fork).
-
-    Args:
-        folder: a folder that `write_images` wrote.
-        cache_bytes: how many bytes of images to keep.
 
     Raises:
         DataError: if the folder has no shards or a shard is damaged.

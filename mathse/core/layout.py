@@ -63,11 +63,7 @@ class OrmLayout(_Folder):
 
 
 class Layout(_Folder):
-    """All paths of a project.
-
-    Args:
-        root: the folder of `params.yaml`.
-    """
+    """All paths of a project, from the folder of `params.yaml`."""
 
     def __init__(self, root: str | Path = "") -> None:
         super().__init__(Path(root))

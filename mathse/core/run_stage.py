@@ -19,8 +19,7 @@ from mathse.core.text import printable
 def run(stage: Callable[..., None]) -> None:
     """Run a stage's function as a command; expected errors are printed without a traceback.
 
-    Args:
-        stage: takes the layout and, if it belongs to a round, the round's name.
+    It takes the layout and, if the stage belongs to a round, the round's name.
     """
     module = inspect.getmodule(stage)
     name = Path(sys.argv[0]).stem

@@ -40,10 +40,7 @@ def write_metrics(
 ) -> None:
     """Write a metrics file; floats are rounded to six places, unless that makes them 0.
 
-    Args:
-        path: of the file.
-        values: numbers, by name; DVC shows each as a column.
-        details: more of them, written as the one item of a list: DVC shows no lists.
+    DVC shows each value as a column. It shows no lists: details are the one item of a list.
     """
 
     def plain(value: Any) -> Any:

@@ -125,14 +125,10 @@ def count_states(ledger: pl.DataFrame) -> dict[str, int]:
 def assert_ledger(
     ledger: pl.DataFrame, *, previous: pl.DataFrame | None = None, train: pl.DataFrame
 ) -> None:
-    """Check the rules of a round's ledger that are not in its contract.
+    """Check a round's ledger by its contract, and against the ledger before and the training rows.
 
-    Args:
-        ledger: of one round.
-        previous: the ledger before: same problems, counts never fall, what is solved or kept out
-            stays so.
-        train: the round's training rows: they are of solved problems, and every solved problem has
-            one.
+    The problems are those of before, counts never fall, what is solved or kept out stays so. The
+    training rows are of solved problems, and every solved problem has one.
 
     Raises:
         ContractError: if it breaks its contract.

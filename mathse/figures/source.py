@@ -19,16 +19,10 @@ SOURCE = "figures"
 
 
 def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Draw the problems of every split.
+    """Draw so many problems of each split: `Problem` rows and `Image` rows.
 
-    A problem that this or an earlier split has already is skipped: no two splits share one.
-
-    Args:
-        counts: problems per split; `mathse.figures.catalogue.stream` explains their names.
-        seed: of everything drawn.
-
-    Returns:
-        `Problem` rows and `Image` rows.
+    A problem that this or an earlier split has already is skipped: no two splits share one. What
+    the splits' names stand for is in `mathse.figures.catalogue.stream`.
     """
     problems: dict[str, dict[str, Any]] = {}
     images: dict[str, dict[str, Any]] = {}

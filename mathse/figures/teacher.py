@@ -49,11 +49,7 @@ class Fault:
 
 
 class FiguresTeacher:
-    """An engine that answers from the worked solutions of the built-in problems.
-
-    Args:
-        problems: `Problem` rows of source `figures`; their meta holds the worked steps.
-    """
+    """An engine that answers from the worked solutions of built-in problems, kept in their meta."""
 
     def __init__(self, problems: pl.DataFrame) -> None:
         self.digest = content_id("figures teacher", VERSION)
