@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mathse.commands import NegativeAnswers, PlainErrors, examples, name_project, project_root
+from mathse.commands import NAMED_PROJECT, NegativeAnswers, PlainErrors, examples, project_root
 from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
 
@@ -58,7 +58,7 @@ def main(
     ] = False,
 ) -> None:
     """Set what holds for all commands."""
-    name_project(project)
+    NAMED_PROJECT.set(project)
 
 
 @app.command(

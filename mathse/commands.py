@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from contextvars import ContextVar
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,8 @@ from typer.core import TyperCommand, TyperGroup
 from mathse.core.errors import MathseError, ParamError
 from mathse.core.text import printable
 
-_NAMED: ContextVar[Path | None] = ContextVar("project", default=None)
-
-
-def name_project(folder: Path | None) -> None:
-    """Set the folder that `--project` names; None: look for the project around this folder."""
-    _NAMED.set(folder)
+NAMED_PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
+"""The folder that `--project` names; None: look for the project around this folder."""
 
 
 def project_root() -> Path:
@@ -27,14 +24,12 @@ def project_root() -> Path:
     Raises:
         ParamError: if there is none.
     """
-    named = _NAMED.get()
+    named = NAMED_PROJECT.get()
     here = Path.cwd()
     for folder in [here, *here.parents] if named is None else [named]:
         if (folder / "params.yaml").is_file() and (folder / "dvc.yaml").is_file():
             return Path() if folder == here else folder
-    where = (
-        f"{here} lies in no MathSE project" if named is None else f"{named} is no MathSE project"
-    )
+    where = f"{named} is no MathSE project" if named else f"{here} lies in no MathSE project"
     raise ParamError(
         f"{where}: there is no params.yaml beside a dvc.yaml.\n"
         "  fix: go to the project's folder, or name it: `mathse --project FOLDER …`"
@@ -71,15 +66,13 @@ class NegativeAnswers(TyperCommand):
         }
         options: list[str] = []
         answers: list[str] = []
-        rest = list(args)
-        while rest:
-            word = rest.pop(0)
+        words = iter(args)
+        for word in words:
             if word == "--":
-                answers, rest = answers + rest, []
+                answers += words
             elif word.startswith("--") or word in takes_value:
                 options.append(word)
-                if takes_value.get(word) and rest:
-                    options.append(rest.pop(0))
+                options += islice(words, 1 if takes_value.get(word) else 0)
             else:
                 answers.append(word)
         return super().parse_args(ctx, [*options, "--", *answers])

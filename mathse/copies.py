@@ -14,20 +14,9 @@ from mathse.profiles import RECORD, apply_profile, plan_profile
 MARKER = Path(".mathse/copy.json")
 """Written into each copy, with the project it comes from. No other folder is written to."""
 PARTS = (
-    "mathse",
-    "schemas",
-    "stages",
-    "models",
-    "profiles",
-    "queries",
-    "params.yaml",
-    "machine.yaml",
-    "dvc.yaml",
-    "imports.json",
-    "overrides.csv",
-    ".dvcignore",
-    ".gitignore",
-    ".dvc/plots",
+    *("mathse", "schemas", "stages", "models", "profiles", "queries"),
+    *("params.yaml", "machine.yaml", "dvc.yaml", "imports.json", "overrides.csv"),
+    *(".dvcignore", ".gitignore", ".dvc/plots"),
 )
 _IDENTITY = {"user.name": "MathSE", "user.email": "mathse@localhost"}
 
@@ -47,7 +36,11 @@ def copy_pipeline(root: Path, target: Path, profile: str | None = None) -> Path:
             as `apply_profile`.
     """
     root, target = root.resolve(), target.resolve()
-    check_target(root, target)
+    if reason := _why_not(root, target):
+        raise ParamError(
+            f"The pipeline cannot be copied to {target}: {reason}.\n"
+            "  fix: name a folder that does not exist yet, such as build/NAME"
+        )
     if profile is not None:
         plan_profile(root, profile)
     is_new = not (target / MARKER).is_file()
@@ -64,36 +57,26 @@ def copy_pipeline(root: Path, target: Path, profile: str | None = None) -> Path:
     return target
 
 
-def check_target(root: Path, target: Path) -> None:
-    """Raise ParamError unless a copy of the project may be written to this folder."""
+def _why_not(root: Path, target: Path) -> str | None:
+    """Return why a copy of the project may not be written to a folder; None if it may."""
     if _same(target, root):
-        raise _refusal(target, "it is the project itself")
+        return "it is the project itself"
     for folder in target.parents:
         inside = target.relative_to(folder).parts
         if _same(folder, root) and (inside[0] != "build" or len(inside) == 1):
-            raise _refusal(target, "it lies in the project; only build/NAME may")
+            return "it lies in the project; only build/NAME may"
         if (folder / "dvc.yaml").is_file() and not _same(folder, root):
-            raise _refusal(target, f"it lies in another project, {folder}")
+            return f"it lies in another project, {folder}"
     if any(_same(folder, target) for folder in root.parents):
-        raise _refusal(target, "it contains the project")
+        return "it contains the project"
     if not target.exists():
-        return
+        return None
     if not target.is_dir():
-        raise _refusal(target, "it is a file")
-    if not any(target.iterdir()):
-        return
+        return "it is a file"
     source = _copied_from(target)
-    if source is None:
-        raise _refusal(target, f"it is not empty and has no {MARKER}, which MathSE writes")
-    if source != str(root):
-        raise _refusal(target, f"it is a copy of another project, {source}")
-
-
-def _refusal(target: Path, reason: str) -> ParamError:
-    return ParamError(
-        f"The pipeline cannot be copied to {target}: {reason}.\n"
-        "  fix: name a folder that does not exist yet, such as build/NAME"
-    )
+    if source is None and any(target.iterdir()):
+        return f"it is not empty and has no {MARKER}, which MathSE writes"
+    return f"it is a copy of another project, {source}" if source not in (None, str(root)) else None
 
 
 def _same(one: Path, other: Path) -> bool:
@@ -150,13 +133,8 @@ def _commit(target: Path, message: str) -> None:
 def _git(folder: Path, *arguments: str, check: bool = True) -> str:
     """Run Git in a folder, whatever repository the caller is in, and return what it prints."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if check and done.returncode:
         raise ParamError(f"git {arguments[0]} failed in {folder}: {done.stderr.strip()}")
     return done.stdout.strip()

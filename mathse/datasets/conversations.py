@@ -1,7 +1,8 @@
 """Rows of the general layouts: ShareGPT, LLaVA, messages, prompt and completion, Alpaca, columns.
 
 One row is one problem: a conversation of several turns is refused, because its later turns cannot
-stand alone. The final answer is taken from where the response states it. A row that `mathse export`
+stand alone. The final answer is taken from where the response states it: guessing one would make a
+wrong gold answer. Whatever is wrong with a row is raised as a BadRow. A row that `mathse export`
 wrote carries its problem in the column `mathse` and comes back as it was.
 """
 
@@ -47,11 +48,7 @@ _ONLY_STATED = re.compile(
 
 
 def any_row(row: Row, file: DataFile) -> RawProblem:
-    """Turn a row of any of the general layouts into a problem.
-
-    Raises:
-        BadRow: if it is none of them or its response states no answer.
-    """
+    """Turn a row of any of the general layouts into a problem; BadRow if it is none of them."""
     if row.get(ORIGIN_COLUMN):
         return exported_problem(row)
     if messages := row.get("conversations") or row.get("messages"):
@@ -113,11 +110,7 @@ def one_turn(messages: object, tags: Mapping[str, str] | None = None) -> tuple[s
 def prompt_problem(
     asked: tuple[str, str], row: Row, file: DataFile, images: list[Picture] | None = None
 ) -> RawProblem:
-    """Turn a prompt and its response into a problem; without `images`, they are the row's.
-
-    Raises:
-        BadRow: if `<image>` and the images do not fit, or the response states no answer.
-    """
+    """Turn a prompt and its response into a problem; without `images`, they are the row's."""
     prompt, response = asked
     images = row_images(row) if images is None else images
     question, choices = _cut(prompt, images)
@@ -129,11 +122,7 @@ def prompt_problem(
 
 
 def column_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a row with columns for question and answer into a problem.
-
-    Raises:
-        BadRow: if there is no question, or neither an answer nor a response that states one.
-    """
+    """Turn a row with columns for a question and its answer (or response) into a problem."""
     # The question and its choices: a column of choices counts before those in the prompt.
     prompt = _first_text(row, _QUESTION_COLUMNS)
     if prompt is None:
@@ -166,11 +155,7 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
 
 
 def exported_problem(row: Row) -> RawProblem:
-    """Read back a row that `mathse export` wrote.
-
-    Raises:
-        BadRow: if the column `mathse` is damaged.
-    """
+    """Read back a row that `mathse export` wrote; BadRow if its column `mathse` is damaged."""
     try:
         origin = json.loads(text(row, ORIGIN_COLUMN))
         fields = {name: origin[name] for name in ORIGIN_FIELDS}
@@ -183,11 +168,7 @@ def exported_problem(row: Row) -> RawProblem:
 
 
 def stated_answer(response: str, choices: Sequence[str]) -> str:
-    """Return the final answer that a response states, or that it is.
-
-    Raises:
-        BadRow: if it states none. Guessing one would make a wrong gold answer.
-    """
+    """Return the final answer that a response states, or that it is; BadRow if it states none."""
     bare = response.strip()
     is_stated = bare and (not _is_long(bare) or _STATED.search(bare))
     found = find_answer(bare, choices=tuple(choices)) if is_stated else None

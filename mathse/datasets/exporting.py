@@ -26,42 +26,21 @@ from schemas.image import SIGNATURES
 DATASET_NAME = "mathse"
 ROWS_PER_SHARD = 500
 
-_ROUND = re.compile(r"(\D*)(\d*)")  # r12
 _TRL_CARD = """---
-configs:
-- config_name: default
-  data_files:
-  - split: train
-    path: data/train-*
+configs: [{config_name: default, data_files: [{split: train, path: data/train-*}]}]
 dataset_info:
   features:
-  - name: prompt
-    list:
-    - name: role
-      dtype: string
-    - name: content
-      dtype: string
-  - name: completion
-    list:
-    - name: role
-      dtype: string
-    - name: content
-      dtype: string
-  - name: images
-    sequence: image
-  - name: mathse
-    dtype: string
+  - {name: prompt, list: [{name: role, dtype: string}, {name: content, dtype: string}]}
+  - {name: completion, list: [{name: role, dtype: string}, {name: content, dtype: string}]}
+  - {name: images, sequence: image}
+  - {name: mathse, dtype: string}
 ---
 Training rows for TRL's SFTTrainer: `load_dataset("FOLDER", split="train")`.
 """
 _MESSAGES = pl.List(pl.Struct({"role": pl.String(), "content": pl.String()}))
+_IMAGES = pl.List(pl.Struct({"bytes": pl.Binary(), "path": pl.String()}))
 _TRL_TYPES = pl.Schema(
-    {
-        "prompt": _MESSAGES,
-        "completion": _MESSAGES,
-        "images": pl.List(pl.Struct({"bytes": pl.Binary(), "path": pl.String()})),
-        "mathse": pl.String(),
-    }
+    {"prompt": _MESSAGES, "completion": _MESSAGES, "images": _IMAGES, ORIGIN_COLUMN: pl.String()}
 )
 
 
@@ -118,51 +97,45 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
     if round_name is not None and round_name not in tables:
         known = ", ".join(sorted(tables))
         raise ParamError(f"{data} has no training rows of round {round_name}, only of {known}")
-    train = read_table(tables[round_name or max(tables, key=_round_order)])
+    last = max(tables, key=lambda name: re.sub(r"\d+", lambda digits: digits[0].zfill(9), name))
+    train = read_table(tables[round_name or last])
     problems = read_table(data / "problems" / "problems.parquet").drop("solution")
     rows = train.select("row_id", "problem_id", "response").join(problems, on="problem_id")
     return rows.sort("row_id"), ImageStore(data / "problems" / "images")
 
 
 def _write_llama_factory(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
-    _write_lines(rows, images, out, out / f"{DATASET_NAME}.jsonl")
+    file_name = f"{DATASET_NAME}.jsonl"
+    _write_lines(rows, images, out, file_name)
     entry = {
-        "file_name": f"{DATASET_NAME}.jsonl",
+        "file_name": file_name,
         "formatting": "sharegpt",
         "columns": {"messages": "messages", "images": "images"},
-        "tags": {
-            "role_tag": "role",
-            "content_tag": "content",
-            "user_tag": "user",
-            "assistant_tag": "assistant",
-            "system_tag": "system",
-        },
+        "tags": {f"{tag}_tag": tag for tag in ("role", "content", "user", "assistant", "system")},
     }
     info = json.dumps({DATASET_NAME: entry}, indent=2)
     (out / "dataset_info.json").write_text(info + "\n", encoding="utf-8")
 
 
-def _write_swift(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
-    _write_lines(rows, images, out, out / "train.jsonl")
-
-
-def _write_lines(rows: pl.DataFrame, images: ImageStore, out: Path, file: Path) -> None:
+def _write_lines(
+    rows: pl.DataFrame, images: ImageStore, out: Path, file_name: str = "train.jsonl"
+) -> None:
     """Write messages as JSON lines, with the images as files beside them."""
     (out / "images").mkdir()
     written: dict[str, str] = {}
-    with file.open("w", encoding="utf-8") as lines:
-        every = rows.iter_rows(named=True)
-        for row in track(every, total=rows.height, label="export", unit="rows"):
+    every = track(rows.iter_rows(named=True), total=rows.height, label="export", unit="rows")
+    with (out / file_name).open("w", encoding="utf-8") as lines:
+        for row in every:
             for image_id in row["image_ids"]:
                 if image_id not in written:
                     data = images.get(image_id)
                     written[image_id] = f"images/{image_id}.{_suffix(data)}"
                     (out / written[image_id]).write_bytes(data)
-            user = "<image>" * len(row["image_ids"]) + _prompt(row)
+            prompt, completion, origin = _parts(row, "<image>" * len(row["image_ids"]))
             line = {
-                "messages": [_message("user", user), _message("assistant", row["response"])],
+                "messages": [prompt, completion],
                 "images": [written[image_id] for image_id in row["image_ids"]],
-                ORIGIN_COLUMN: _origin(row),
+                ORIGIN_COLUMN: origin,
             }
             lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -174,49 +147,32 @@ def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
     for number, chunk in enumerate(track(chunks, total=count, label="export", unit="shards")):
         shard = []
         for row in chunk.iter_rows(named=True):
+            prompt, completion, origin = _parts(row)
             found = [(image_id, images.get(image_id)) for image_id in row["image_ids"]]
-            shard.append(
-                {
-                    "prompt": [_message("user", _prompt(row))],
-                    "completion": [_message("assistant", row["response"])],
-                    "images": [
-                        {"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found
-                    ],
-                    ORIGIN_COLUMN: _origin(row),
-                }
-            )
+            files = [{"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found]
+            shard.append(([prompt], [completion], files, origin))
         file = out / "data" / f"train-{number:05d}.parquet"
-        write_parquet(pl.DataFrame(shard, schema=_TRL_TYPES), file)
+        write_parquet(pl.DataFrame(shard, schema=_TRL_TYPES, orient="row"), file)
     (out / "README.md").write_text(_TRL_CARD, encoding="utf-8")
 
 
 FORMATS: dict[str, Callable[[pl.DataFrame, ImageStore, Path], None]] = {
     "llama-factory": _write_llama_factory,
-    "ms-swift": _write_swift,
+    "ms-swift": _write_lines,
     "trl": _write_trl,
 }
 """The export formats and the functions that write them. TRL's folder is imported as `hf-folder`."""
 
 
-def _prompt(row: dict[str, Any]) -> str:
+def _parts(row: dict[str, Any], images: str = "") -> tuple[dict[str, str], dict[str, str], str]:
+    """Return the messages of the user and the assistant, and the problem for `ORIGIN_COLUMN`."""
     message = solve_messages(row["question"], row["choices"], len(row["image_ids"]))[0]
-    return str(message["content"][-1]["text"])
-
-
-def _message(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}
-
-
-def _origin(row: dict[str, Any]) -> str:
-    fields = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True)
+    prompt = {"role": "user", "content": images + str(message["content"][-1]["text"])}
+    origin = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
+    text = json.dumps(origin, ensure_ascii=False, sort_keys=True)
+    return prompt, {"role": "assistant", "content": row["response"]}, text
 
 
 def _suffix(data: bytes) -> str:
     found = (name for name, start in SIGNATURES.items() if data.startswith(start))
     return next(found, "img").lower().replace("jpeg", "jpg")
-
-
-def _round_order(name: str) -> tuple[str, int]:
-    match = _ROUND.fullmatch(name)
-    return (match[1], int(match[2] or 0)) if match else (name, 0)

@@ -36,18 +36,13 @@ _LAST_IMAGE = re.compile(r"<image>$", re.IGNORECASE)
 
 
 def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
-    """Return a field as text; a number is written as it stands.
-
-    Raises:
-        BadRow: if the field is missing (and there is no default) or is neither text nor a number.
-    """
+    """Return a field as text; a number is written as it stands, BadRow for anything else."""
     value = row.get(name)
-    if value is None and default is not None:
-        return default
     if value is None:
-        raise BadRow(f"{name} is given", name, row.get(name), "the row lacks this field")
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise BadRow(f"{name} is text", name, value, "text or a number is expected here")
+        require(default is not None, f"{name} is given", name, value, "the row lacks this field")
+        return str(default)
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    require(is_text, f"{name} is text", name, value, "text or a number is expected here")
     return str(value)
 
 
@@ -57,50 +52,34 @@ def optional(row: Mapping[str, Any], name: str) -> str | None:
 
 
 def texts(row: Mapping[str, Any], name: str) -> list[str]:
-    """Return a field that holds a list of texts (missing: empty).
-
-    Raises:
-        BadRow: if it holds anything else.
-    """
+    """Return a field that holds a list of texts (missing: empty); BadRow for anything else."""
     value = row.get(name)
     if value is None or value == "":
         return []
-    if not isinstance(value, list | tuple) or not all(
-        isinstance(item, str | int | float) for item in value
-    ):
-        raise BadRow(f"{name} is a list of texts", name, value, "a list of texts is expected here")
+    is_list = isinstance(value, list | tuple)
+    passed = is_list and all(isinstance(item, str | int | float) for item in value)
+    require(passed, f"{name} is a list of texts", name, value, "a list of texts is expected here")
     return [str(item) for item in value]
 
 
-def integer(row: Mapping[str, Any], name: str, *, default: int = 0) -> int:
-    """Return a field as a whole number, at least 0; anything else gives the default."""
+def integer(row: Mapping[str, Any], name: str) -> int:
+    """Return a field as a whole number, at least 0; 0 if it is none."""
     try:
-        return max(int(float(text(row, name, default=str(default)))), 0)
+        return max(int(float(text(row, name, default="0"))), 0)
     except (ValueError, OverflowError):
-        return default
+        return 0
 
 
 def struct(row: Mapping[str, Any], name: str) -> Row:
-    """Return a field that holds an object (missing: empty).
-
-    Raises:
-        BadRow: if it holds anything else.
-    """
-    value = row.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        reason = "an object with named fields is expected here"
-        raise BadRow(f"{name} is an object", name, value, reason)
-    return value
+    """Return a field that holds an object (missing: empty); BadRow for anything else."""
+    value = {} if row.get(name) is None else row[name]
+    reason = "an object with named fields is expected here"
+    require(isinstance(value, dict), f"{name} is an object", name, value, reason)
+    return dict(value)
 
 
 def pictures(value: object) -> list[Picture]:
-    """Read images as rows hold them: a path, bytes, `{"bytes", "path"}`, or a list of these.
-
-    Raises:
-        BadRow: if it is something else.
-    """
+    """Read images as rows hold them: a path, bytes, `{"bytes", "path"}`, or a list of these."""
     if value is None or value == "":
         return []
     if isinstance(value, list | tuple):
@@ -123,9 +102,8 @@ def pictures(value: object) -> list[Picture]:
 
 def letter(index: int) -> str:
     """Return the letter of a choice: A for 0; BadRow if there is none."""
-    exists = 0 <= index < len(LETTERS)
     reason = "there is no choice with this number"
-    require(exists, "choice letter exists", "answer", index, reason)
+    require(0 <= index < len(LETTERS), "choice letter exists", "answer", index, reason)
     return LETTERS[index]
 
 
@@ -169,7 +147,7 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
     Choices are lines such as `(A) 12`, `A. 12` or `A:12`, in the order of the alphabet, at the end
     of the prompt. Any other prompt comes back whole, without choices.
     """
-    body = without_outer_images(_HINT.sub("", prompt))
+    body = _without_outer_images(_HINT.sub("", prompt))
     body = _QUESTION.sub("", body, count=1).strip()
     if marker := list(_CHOICES.finditer(body)):
         found = _options(body[marker[-1].end() :].splitlines())
@@ -183,7 +161,7 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
     return body, []
 
 
-def without_outer_images(words: str) -> str:
+def _without_outer_images(words: str) -> str:
     """Remove `<image>` before and after a text; if there is one inside, all stay."""
     bare = words.strip()
     while match := _IMAGE.match(bare) or _LAST_IMAGE.search(bare):

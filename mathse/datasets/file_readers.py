@@ -49,8 +49,7 @@ def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
 
     A JSON object of objects gives one row for each member, with its key as `_key`.
 
-    Raises:
-        DataError: if the file is of an unknown kind, or is damaged as a whole.
+    DataError for a file of an unknown kind, or one that is damaged as a whole.
     """
     readers = {
         ".jsonl": _lines,
@@ -190,11 +189,7 @@ class _Window:
                 return self.text[self.start : self.start + 1]
 
     def element(self) -> Any:
-        """Return the value that begins here.
-
-        Raises:
-            ValueError: if it is not JSON, the file ends in it, or it is too long.
-        """
+        """Return the value that begins here; ValueError if it is broken, cut off or too long."""
         while True:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.start)

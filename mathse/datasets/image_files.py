@@ -56,11 +56,7 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
 
 
 def read_image(picture: Picture, roots: Sequence[Path], inside: Sequence[Path]) -> dict[str, Any]:
-    """Return the Image row of a picture: its bytes as they are, and what they show.
-
-    Raises:
-        BadRow: if the image is missing, outside, too large, or does not decode.
-    """
+    """Return the Image row of a picture; BadRow if it is missing, too large or does not decode."""
     shown = picture.path or "bytes in the row"
     file = None if picture.data is not None else find_image(picture.path or "", roots, inside)
     try:
@@ -75,14 +71,9 @@ def read_image(picture: Picture, roots: Sequence[Path], inside: Sequence[Path]) 
 
 
 def describe_image(data: bytes, shown: str) -> dict[str, Any]:
-    """Decode an image and return its Image row.
+    """Decode an image and return its Image row, with the bytes as they are.
 
-    Args:
-        data: the bytes, which are kept as they are.
-        shown: how to call the image in an error.
-
-    Raises:
-        BadRow: if it is of another format, has too many pixels, or does not decode.
+    `shown` is what an error calls it: BadRow for other formats, too many pixels, broken files.
     """
     try:
         with warnings.catch_warnings():

@@ -7,7 +7,7 @@ a new import into the same folder changes the digest, and the stage runs again.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ def record_import(layout: Layout, folder: str | Path, **arguments: Any) -> None:
     Raises:
         DataError: if the folder is no finished import, or imports.json is not readable.
     """
-    counts = _read(Path(folder) / "import.json", "This folder holds no finished import.")
+    counts = _read_counts(folder)
     given = {name: value for name, value in arguments.items() if value is not None}
     records = _read_records(layout)
     records[_key(layout, folder)] = {
@@ -47,23 +47,25 @@ def check_imports(layout: Layout, tables: Sequence[Table]) -> None:
     """
     records = _read_records(layout)
     for table in tables:
-        _read(Path(table.path) / "import.json", "This folder holds no finished import.")
+        _read_counts(table.path)
         record = records.get(_key(layout, table.path))
         if record is None:
             message = f"The import in {table.path} is not recorded."
             rule = "each imported folder has an entry"
-        elif record.get("digest") != folder_digest(table.path):
+            raise DataError(message, file=layout.imports, rule=rule, fix=_FIX)
+        if record.get("digest") != folder_digest(table.path):
             message = f"The files in {table.path} are not those that were imported."
             rule = "the digest of an imported folder is the recorded one"
-        else:
-            continue
-        raise DataError(message, file=layout.imports, rule=rule, fix=_FIX)
+            raise DataError(message, file=layout.imports, rule=rule, fix=_FIX)
+
+
+def _read_counts(folder: str | Path) -> dict[str, Any]:
+    return _read(Path(folder) / "import.json", "This folder holds no finished import.")
 
 
 def _read_records(layout: Layout) -> dict[str, dict[str, Any]]:
-    if not layout.imports.is_file():
-        return {}
-    return _read(layout.imports, "The records of imports are not readable.")
+    exists = layout.imports.is_file()
+    return _read(layout.imports, "The records of imports are not readable.") if exists else {}
 
 
 def _read(file: Path, message: str) -> dict[str, Any]:
@@ -71,9 +73,9 @@ def _read(file: Path, message: str) -> dict[str, Any]:
         found = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(message, file=file, fix=_FIX) from error
-    if not isinstance(found, Mapping):
+    if not isinstance(found, dict):
         raise DataError(message, file=file, rule="the file is a JSON object", fix=_FIX)
-    return dict(found)
+    return found
 
 
 def _key(layout: Layout, folder: str | Path) -> str:

@@ -89,7 +89,10 @@ def import_source(
             digests = [entry.digest() for entry in chunk]
             keys.append(content_id("import", READER_VERSION, name, digests))
             if not all(is_stored(journal, f"{keys[-1]}-{table}") for table in CHUNK_TABLES):
-                _store(journal, keys[-1], _work(source, chunk, inside))
+                for table, rows in _work(source, chunk, inside).items():
+                    frame = pl.DataFrame(rows, schema=CHUNK_TABLES[table])
+                    file = f"{keys[-1]}-{table}"
+                    store_chunk(journal, file, frame, rows_per_group=ROWS_PER_GROUP)
     if not keys and splits is not None:
         raise ParamError(f"import {name}: no rows of the splits {sorted(splits)} are in {root}")
 
@@ -133,12 +136,6 @@ def _work(source: Source, chunk: Sequence[Entry], inside: Sequence[Path]) -> dic
         images |= {image["image_id"]: image for image in found}
     by_id = sorted(images.values(), key=lambda image: str(image["image_id"]))
     return {"images": by_id, "quarantined": quarantined, "problems": problems}
-
-
-def _store(journal: Path, key: str, tables: dict[str, list[Row]]) -> None:
-    for name, types in CHUNK_TABLES.items():
-        rows = pl.DataFrame(tables[name], schema=types)
-        store_chunk(journal, f"{key}-{name}", rows, rows_per_group=ROWS_PER_GROUP)
 
 
 def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, Any]:

@@ -37,8 +37,8 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
         message = f"The corrected answers have the columns {rows.columns}."
         raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}")
     found: dict[str, tuple[str, str]] = {}
-    for row, (problem_id, answer, note) in enumerate(rows.select(COLUMNS).iter_rows()):
-        name, given = problem_id.strip(), answer.strip()
+    rows = rows.select(pl.col(COLUMNS).str.strip_chars())
+    for row, (name, given, note) in enumerate(rows.iter_rows()):
         if not given:
             message = f"There is no answer for problem {name}."
             raise DataError(message, file=file, row=row, rule="an answer is given")
@@ -46,7 +46,7 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
             message = f"Problem {name} has two answers: {found[name][0]!r} and {given!r}."
             rule, fix = "one answer per problem", "keep the row that is right"
             raise DataError(message, file=file, row=row, rule=rule, fix=fix)
-        found[name] = given, note.strip()
+        found[name] = given, note
     return found
 
 
@@ -62,21 +62,20 @@ def apply_overrides(problems: pl.DataFrame, file: str | Path) -> pl.DataFrame:
             it becomes one that is there already.
     """
     corrections = read_overrides(file)
+    if not corrections:
+        return problems
     known = set(problems["problem_id"])
     if unknown := sorted(set(corrections) - known):
-        raise DataError(
-            f"{len(unknown)} corrected problems are not among the problems, such as {unknown[0]}.",
-            file=file,
-            rule="a corrected problem is known",
-            fix="take the ids from problems.parquet as it is without corrections, "
-            "or remove the rows",
-        )
+        number, first = len(unknown), unknown[0]
+        message = f"{number} corrected problems are not among the problems, such as {first}."
+        fix = "take the ids from problems.parquet as it is without corrections, or remove the rows"
+        raise DataError(message, file=file, rule="a corrected problem is known", fix=fix)
     rows = []
-    for row in problems.iter_rows(named=True) if corrections else ():
+    for row in problems.iter_rows(named=True):
         answer, note = corrections.get(row["problem_id"], (row["answer"], ""))
         is_new = answer != row["answer"]
         rows.append(_correct(row, answer, note, file, known) if is_new else row)
-    return pl.DataFrame(rows, schema=problems.schema) if rows else problems
+    return pl.DataFrame(rows, schema=problems.schema)
 
 
 def _correct(
@@ -85,10 +84,11 @@ def _correct(
     old, choices = row["problem_id"], row["choices"] or []
     allowed = (*choices, *LETTERS[: len(choices)])
     if choices and row["answer_type"] == "choice" and answer not in allowed:
-        message = f"The corrected answer {answer!r} of problem {old} is none of its "
-        message += f"{len(choices)} choices."
-        rule = "an answer to a multiple choice names a choice"
-        raise DataError(message, file=file, rule=rule)
+        count = len(choices)
+        message = (
+            f"The corrected answer {answer!r} of problem {old} is none of its {count} choices."
+        )
+        raise DataError(message, file=file, rule="an answer to a multiple choice names a choice")
     name = content_id(row["question"], choices, answer, row["image_ids"])
     if name in known:
         message = f"With this correction, problem {old} is the same as problem {name}."

@@ -34,11 +34,7 @@ _REASONS = {
 
 
 def normalize(raw: RawProblem, source: str) -> dict[str, Any]:
-    """Return the Problem row of a raw problem, with stand-ins for the ids of its images.
-
-    Raises:
-        BadRow: if a text is not UTF-8.
-    """
+    """Return the Problem row of a raw problem, with stand-ins for the ids of its images."""
     check_encoding({**raw.__dict__, "images": None})
     question, answer = raw.question.strip(), raw.answer.strip()
     choices = [choice.strip() for choice in raw.choices]
@@ -68,11 +64,11 @@ def broken_rules(rows: Sequence[dict[str, Any]]) -> list[BadRow | None]:
     frame = pl.DataFrame(numbered, schema=column_types(Problem))
     _, bad = schemas.split_bad(frame, Problem, file="")
     found: list[BadRow | None] = [None] * len(rows)
-    for one in bad.iter_rows(named=True):
-        row, rule, field = rows[one["row"]], one["rule"], one["field"]
-        reason = _REASONS.get(rule, one["reason"])
+    for index, rule, field, reason in bad.select("row", "rule", "field", "reason").iter_rows():
+        row = rows[index]
+        reason = _REASONS.get(rule, reason)
         reason = reason.format(choices=len(row["choices"]), images=len(row["image_ids"]))
-        found[one["row"]] = found[one["row"]] or BadRow(rule, field, row[field], reason)
+        found[index] = found[index] or BadRow(rule, field, row[field], reason)
     return found
 
 

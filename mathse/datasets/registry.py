@@ -19,11 +19,7 @@ SOURCES: dict[str, Source] = {source.name: source for source in _ALL}
 
 
 def find_source(name: str) -> Source:
-    """Return a source by its name.
-
-    Raises:
-        ParamError: if there is none; the names are listed.
-    """
+    """Return a source by its name; ParamError with all names if there is none."""
     if name not in SOURCES:
         known = ", ".join(SOURCES)
         raise ParamError(f"{name} is no source; there are {known}. See `mathse import list`.")

@@ -27,35 +27,28 @@ def read_accuracy(data: str | Path) -> pl.DataFrame:
     return pl.concat(whole) if whole else pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
 
 
-def benchmarks_to_table(
-    accuracy: pl.DataFrame, order: Sequence[str] = ()
-) -> tuple[list[str], list[list[str]]]:
-    """Return header and cells: a row for each source and each of its headline groups.
+def render_benchmarks(data: str | Path, out: TextIO, rounds: Sequence[str] | None = None) -> None:
+    """Write a row for each benchmark and each of its headline groups, over these rounds.
 
-    The rounds of `order` come in that order. Splits without a breakdown by source are left out.
+    Splits without a breakdown by source are left out: nothing is written if only built-in problems
+    were evaluated.
     """
-    rounds = sort_rounds(accuracy["round"].unique(), order)
+    accuracy = read_accuracy(data)
+    current = [name for name in accuracy["round"].unique() if is_current(name, rounds)]
+    names = sort_rounds(current, rounds or ())
+    accuracy = accuracy.filter(pl.col("round").is_in(names))
     lines: list[list[str]] = []
     for (split,), of_split in sorted(accuracy.group_by("split"), key=lambda item: str(item[0])):
         sources = set(of_split["source"])
         for source in sorted(sources) if has_breakdown(sources) else ():
             rows = of_split.filter(source=source)
-            lines.append(_line(f"{title_of(source)} ({split})", rows, (ALL, ALL), rounds))
+            lines.append(_line(f"{title_of(source)} ({split})", rows, (ALL, ALL), names))
             for by, group in sorted(set(rows.select("by", "group").iter_rows())):
                 if in_headline(source, by, group):
-                    lines.append(_line(f"  {group}", rows, (by, group), rounds))
-    return ["benchmark", "n", *rounds], lines
-
-
-def render_benchmarks(data: str | Path, out: TextIO, rounds: Sequence[str] | None = None) -> None:
-    """Write the benchmarks of these rounds; nothing if only built-in problems were evaluated."""
-    accuracy = read_accuracy(data)
-    current = [name for name in accuracy["round"].unique() if is_current(name, rounds)]
-    rows = accuracy.filter(pl.col("round").is_in(current))
-    header, lines = benchmarks_to_table(rows, rounds or ())
+                    lines.append(_line(f"  {group}", rows, (by, group), names))
     if lines:
         out.write("\n")
-        print_table(header, lines, out)
+        print_table(["benchmark", "n", *names], lines, out)
 
 
 def _line(title: str, rows: pl.DataFrame, group: tuple[str, str], rounds: list[str]) -> list[str]:

@@ -16,22 +16,17 @@ from mathse.core.errors import DataError
 from mathse.core.layout import Layout
 from mathse.core.text import printable
 
+# "…/rounds/r1/train.parquet" gives r1
 _ROUND_OF_FILE = r"regexp_extract(filename, '(?:rounds|eval)/([^/]+)/[^/]+$', 1)"
 _MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")  # DuckDB's message
 
 
 @dataclass(frozen=True)
 class View:
-    """One view: the files it reads, each with the columns added to its rows.
+    """One view: the files it reads, each with the columns added to its rows."""
 
-    Attributes:
-        sources: file patterns below the data folder, each with the select list for its rows. In the
-            list, `{round}` stands for the round that the file's folder names.
-        made_by: the stage that writes the files.
-    """
-
-    sources: tuple[tuple[str, str], ...]
-    made_by: str
+    sources: tuple[tuple[str, str], ...]  # patterns below the data folder, and what to select
+    made_by: str  # the stage that writes the files
 
 
 def _view(made_by: str, *sources: Path | tuple[Path, str]) -> View:
@@ -41,7 +36,7 @@ def _view(made_by: str, *sources: Path | tuple[Path, str]) -> View:
 
 _PROJECT = Layout()
 _ROUND, _EVAL = _PROJECT.round("*"), _PROJECT.eval("*")
-_WITH_ROUND = "*, {round} AS round"
+_WITH_ROUND = "*, {round} AS round"  # {round}: the round that the file's folder names
 VIEWS: dict[str, View] = {
     "problems": _view("problems", _PROJECT.problems),
     "images": _view("problems", (_PROJECT.images / "*.parquet", "* EXCLUDE (bytes)")),
@@ -119,12 +114,10 @@ def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
                 connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL BY NAME ".join(parts)}')
             except duckdb.Error as error:
                 reason = str(error).strip().splitlines()[0]
-                raise DataError(
-                    f"The view {name} cannot be made: {reason}",
-                    file=root,
-                    rule="the files of a table are whole and have the same columns",
-                    fix=f"run the stage that writes it again: {view.made_by}",
-                ) from error
+                message = f"The view {name} cannot be made: {reason}"
+                rule = "the files of a table are whole and have the same columns"
+                fix = f"run the stage that writes it again: {view.made_by}"
+                raise DataError(message, file=root, rule=rule, fix=fix) from error
     connection.execute(f"SET allowed_directories=[{_quoted(f'{root.as_posix()}/')}]")
     connection.execute("SET enable_external_access=false; SET lock_configuration=true")
     return connection
@@ -140,10 +133,9 @@ def query(data: str | Path, sql: str) -> Result:
         try:
             kinds = {statement.type.name for statement in connection.extract_statements(sql)}
             if writing := kinds & {"COPY", "COPY_DATABASE", "EXPORT", "ATTACH"}:
-                raise DataError(
-                    f"Queries write no files: {', '.join(sorted(writing))} is not allowed.",
-                    fix="take the rows from --csv or --json",
-                )
+                listed = ", ".join(sorted(writing))
+                message = f"Queries write no files: {listed} is not allowed."
+                raise DataError(message, fix="take the rows from --csv or --json")
             answer = connection.execute(sql)
             if answer.description is None:
                 return Result([], [])
@@ -172,21 +164,17 @@ def resolve_query(text: str, folder: str | Path) -> str:
     for file in (Path(name), Path(folder) / name, Path(folder) / f"{name}.sql"):
         if file.suffix == ".sql" and file.is_file():
             return file.read_text(encoding="utf-8")
-    known = ", ".join(sorted(file.stem for file in Path(folder).glob("*.sql"))) or "none"
-    raise DataError(
-        f"{name!r} is neither SQL nor the name of a query.",
-        file=folder,
-        fix=f"take one of these queries: {known}",
-    )
+    known = ", ".join(query for query, _ in list_queries(folder)) or "none"
+    message = f"{name!r} is neither SQL nor the name of a query."
+    raise DataError(message, file=folder, fix=f"take one of these queries: {known}")
 
 
 def list_queries(folder: str | Path) -> list[tuple[str, str]]:
     """Return the name of each query in a folder and the question in its first comment line."""
-    found = []
-    for file in sorted(Path(folder).glob("*.sql")):
-        first = file.read_text(encoding="utf-8").splitlines()[:1]
-        found.append((file.stem, first[0].removeprefix("--").strip() if first else ""))
-    return found
+    texts = {file.stem: file.read_text("utf-8") for file in sorted(Path(folder).glob("*.sql"))}
+    return [
+        (name, text.partition("\n")[0].removeprefix("--").strip()) for name, text in texts.items()
+    ]
 
 
 def _selects(root: Path, view: View) -> list[str]:
@@ -208,16 +196,13 @@ def _explain(error: duckdb.Error, root: Path) -> DataError:
     name = missing[1].lower() if missing else ""
     if name in VIEWS:
         patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
+        message = f"There are no rows for {name} yet: no file fits {patterns}."
         return DataError(
-            f"There are no rows for {name} yet: no file fits {patterns}.",
-            file=root,
-            fix=f"run the stage that writes it: {VIEWS[name].made_by}",
+            message, file=root, fix=f"run the stage that writes it: {VIEWS[name].made_by}"
         )
     if missing:
-        made = [view for view in VIEWS if files_of(root, view)]
-        return DataError(
-            f"There is no table {name}.", file=root, fix=f"these are there: {', '.join(made)}"
-        )
+        made = ", ".join(view for view in VIEWS if files_of(root, view))
+        return DataError(f"There is no table {name}.", file=root, fix=f"these are there: {made}")
     return DataError(f"DuckDB cannot answer this: {str(error).strip()}")
 
 

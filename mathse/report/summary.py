@@ -32,37 +32,24 @@ _STATES = {
 
 @dataclass(frozen=True)
 class RoundSummary:
-    """What is known of one evaluated model.
-
-    Attributes:
-        name: the round, or base or control.
-        correct: by split: right answers and problems.
-        change: by split: compared with the round before; None where the problems are not the same.
-        states: problems of the training pool by state after this round; empty where there is no
-            ledger.
-        train_rows: training rows of this round, or None.
-    """
+    """What is known of one evaluated model: a round, base or a control."""
 
     name: str
-    correct: dict[str, tuple[int, int]]
+    correct: dict[str, tuple[int, int]]  # by split: right answers and problems
+    # by split: compared with the round before; None where the problems are not the same
     change: dict[str, Comparison | None] = field(default_factory=dict)
-    states: dict[str, int] = field(default_factory=dict)
+    states: dict[str, int] = field(default_factory=dict)  # problems by state; empty: no ledger
     train_rows: int | None = None
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run brought.
+    """What a run brought."""
 
-    Attributes:
-        rounds: all rounds in order.
-        contrasts: the last round compared with those that matter: (last, name, split, result).
-        left_out: evaluated rounds that `params.yaml` no longer names.
-    """
-
-    rounds: list[RoundSummary]
+    rounds: list[RoundSummary]  # in order
+    # the last round compared with those that matter: (last, name, split, result)
     contrasts: list[tuple[str, str, str, Comparison | None]]
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)  # evaluated, but no longer in params.yaml
 
 
 def is_current(name: str, rounds: Sequence[str] | None) -> bool:
@@ -85,8 +72,8 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
         DataError: if nothing was evaluated yet.
     """
     root = Path(data)
-    files = root.glob("eval/*/graded.parquet")
-    found = sort_rounds((file.parent.name for file in files), rounds or ())
+    evaluated = (file.parent.name for file in root.glob("eval/*/graded.parquet"))
+    found = sort_rounds(evaluated, rounds or ())
     names = [name for name in found if is_current(name, rounds)]
     if not names:
         message = "No round was evaluated yet: no file fits eval/*/graded.parquet."
@@ -129,20 +116,23 @@ def sort_rounds(names: Iterable[str], order: Sequence[str] = ()) -> list[str]:
 
 def to_table(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
     """Return a summary as text: header, a row of cells for each round, and lines for below."""
-    splits = sorted(
-        {split for line in summary.rounds for split in line.correct},
-        key=lambda split: (split != MAIN_SPLIT, split),
-    )
+    # The columns: problems never tried only where there are any, n with a split that has one.
+    found = {split for line in summary.rounds for split in line.correct}
+    splits = sorted(found, key=lambda split: (split != MAIN_SPLIT, split))
     sizes = {
         split: {line.correct[split][1] for line in summary.rounds if split in line.correct}
         for split in splits
     }
     same_n = {split: len(found) == 1 for split, found in sizes.items()}
-    states = {name: title for name, title in _STATES.items() if _has_column(summary, name)}
+    ledgers = [line.states for line in summary.rounds if line.states]
+    states = dict(_STATES) if ledgers else {}
+    if not any(ledger["remaining"] for ledger in ledgers):
+        states.pop("remaining", None)
     has_rows = any(line.train_rows is not None for line in summary.rounds)
     header = ["round"]
     header += [f"{name} (n = {min(sizes[name])})" if same_n[name] else name for name in splits]
     header += [f"change on {splits[0]}", *states.values(), *["train rows"] * has_rows]
+
     lines = []
     for line in summary.rounds:
         cells = [line.name]
@@ -186,12 +176,6 @@ def _count(graded: pl.DataFrame) -> dict[str, tuple[int, int]]:
     return {split: (int(hits), int(n)) for split, hits, n in counts.iter_rows()}
 
 
-def _has_column(summary: Summary, state: str) -> bool:
-    """Return True if a state has a column; problems never tried only where there are any."""
-    counts = [line.states[state] for line in summary.rounds if line.states]
-    return any(counts) if state == "remaining" else bool(counts)
-
-
 def _notes(summary: Summary) -> list[str]:
     notes = [
         "Accuracy in % with its 95% Wilson interval; change from the round before in points, with "
@@ -207,9 +191,8 @@ def _notes(summary: Summary) -> list[str]:
         notes.append(f"{last} against {name} on {split}: {_render_change(found)}")
     if summary.left_out:
         names = ", ".join(summary.left_out)
-        notes.append(
-            f"Left out: {names}, evaluated before, but not among the rounds of params.yaml."
-        )
+        end = "evaluated before, but not among the rounds of params.yaml."
+        notes.append(f"Left out: {names}, {end}")
     return notes
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +25,6 @@ SUSPECTS = pl.Schema(
 )
 _TABLES = ("verdicts", "reflection_verdicts")
 _USED = ("problem_id", "round", "answer_state", "predicted_answer", "orm_status", "p_correct")
-_BLANK = re.compile(r"[\s$]+")  # "$1 2$" becomes "12"
 
 
 def find_suspects(
@@ -48,28 +46,24 @@ def find_suspects(
         DataError: if no trajectory was judged yet.
     """
     if min_trajectories < 2 or not 0 <= min_share <= 1:
-        raise ParamError(
-            "at least 2 trajectories agree, by a share in [0, 1], not "
-            f"{min_trajectories} and {min_share}"
-        )
+        given = f"{min_trajectories} and {min_share}"
+        raise ParamError(f"at least 2 trajectories agree, by a share in [0, 1], not {given}")
     root = Path(data)
     files = [file for name in _TABLES for file in sorted(root.glob(f"rounds/*/{name}.parquet"))]
     if not files:
         fix = "run the score stage of a round"
         raise DataError("No trajectory was judged yet.", file=root / "rounds", fix=fix)
     # Sorted by id: the first of equal answers must not depend on the order of files.
-    key = pl.col("predicted_answer").map_elements(_plain, return_dtype=pl.String)
+    key = pl.col("predicted_answer").str.replace_all(r"[\s$]+", "").str.to_lowercase()
     judged = pl.concat([read_table(file) for file in files], how="diagonal")
     judged = judged.sort("trajectory_id").select(_USED).with_columns(key=key)
-    totals = judged.group_by("problem_id").agg(
-        trajectories=pl.len().cast(pl.Int64),
-        with_gold=(pl.col("answer_state") == "match").sum().cast(pl.Int64),
-    )
+    with_gold = (pl.col("answer_state") == "match").sum()
+    totals = judged.group_by("problem_id").agg(trajectories=pl.len(), with_gold=with_gold)
     # Answers that differ from gold and that the ORM calls correct, with their counts.
     against = judged.filter(answer_state="mismatch", orm_status="correct")
     answers = against.group_by("problem_id", "key", maintain_order=True).agg(
         answer=pl.col("predicted_answer").mode(maintain_order=True).first(),
-        agree=pl.len().cast(pl.Int64),
+        agree=pl.len(),
         p_correct=pl.col("p_correct").mean(),
         rounds=pl.col("round").unique().sort().str.join(" "),
     )
@@ -85,9 +79,8 @@ def find_suspects(
             pl.col("agree") > pl.col("with_gold"),
         )
     )
-    problems = read_table(root / "problems" / "problems.parquet").select(
-        "problem_id", "split", "question", gold="answer"
-    )
+    problems = read_table(root / "problems" / "problems.parquet")
+    problems = problems.select("problem_id", "split", "question", gold="answer")
     rows = best.join(problems, on="problem_id").sort(
         "share", "agree", "p_correct", "problem_id", descending=[True, True, True, False]
     )
@@ -96,15 +89,7 @@ def find_suspects(
 
 def to_review(suspects: pl.DataFrame) -> pl.DataFrame:
     """Return problem_id, answer and note: reviewed by a person, they go into overrides.csv."""
-    note = pl.format(
-        "REVIEW: gold {}, {} of {} trajectories give {}",
-        pl.col("gold").fill_null("?"),
-        "agree",
-        "trajectories",
-        pl.col("answer").fill_null("?"),
-    )
+    gold, answer = (pl.col(name).fill_null("?") for name in ("gold", "answer"))
+    text = "REVIEW: gold {}, {} of {} trajectories give {}"
+    note = pl.format(text, gold, "agree", "trajectories", answer)
     return suspects.select("problem_id", "answer", note=note)
-
-
-def _plain(answer: str) -> str:
-    return _BLANK.sub("", answer).casefold()

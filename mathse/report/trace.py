@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,14 @@ import duckdb
 from mathse.core.errors import DataError
 from mathse.core.text import one_line
 from mathse.prompts import choice_letter
-from mathse.report.sql import VIEWS, connect
+from mathse.report.sql import connect, files_of
 from mathse.report.summary import sort_rounds
 
 Row = dict[str, Any]
+_VIEWS = (
+    *("problems", "ledger", "trajectories", "verdicts", "train", "dropped"),
+    *("graded", "predictions"),
+)
 
 
 def render_trace(data: str | Path, name: str) -> str:
@@ -30,16 +34,20 @@ def render_trace(data: str | Path, name: str) -> str:
         DataError: if nothing or more than one thing has an id that begins so.
     """
     with connect(data) as connection:
-        # The rows of all tables that are about the problem.
-        problem_id, found_id = _identify(connection, Path(data), name)
+        made = [view for view in _VIEWS if files_of(data, view)]
+        problem_id, found_id = _identify(connection, made, Path(data), name)
         rows = {
-            view: _rows(connection, view, problem_id)
-            for view in ("problems", "ledger", "trajectories", "verdicts", "train", "dropped")
+            view: _rows(connection, view, problem_id) if view in made else [] for view in _VIEWS
         }
-        evaluations = [_rows(connection, view, problem_id) for view in ("graded", "predictions")]
     trajectories = rows["trajectories"]
     if found_id != problem_id:
-        trajectories = _related(trajectories, found_id)
+        # The trajectory, the one it corrects and those that correct it.
+        parent = next(row["parent_id"] for row in trajectories if row["trajectory_id"] == found_id)
+        trajectories = [
+            row
+            for row in trajectories
+            if row["trajectory_id"] in (found_id, parent) or row["parent_id"] == found_id
+        ]
 
     # Trajectories in the order in which they were written, reflections after samples.
     order = sort_rounds({row["round"] for row in trajectories})
@@ -50,38 +58,36 @@ def render_trace(data: str | Path, name: str) -> str:
             row["sample_idx"],
         )
     )
-    verdicts, trained, dropped = (
-        _by_trajectory(rows[view]) for view in ("verdicts", "train", "dropped")
-    )
     lines = _problem(problem_id, rows["problems"]) + _ledger(rows["ledger"])
     for row in trajectories:
-        key = row["trajectory_id"]
-        lines += _trajectory(row, verdicts[key], trained[key], dropped[key])
+        parts = (
+            [part for part in rows[view] if part["trajectory_id"] == row["trajectory_id"]]
+            for view in ("verdicts", "train", "dropped")
+        )
+        lines += _trajectory(row, *parts)
     if not trajectories:
         lines.append("No trajectory was written for it.")
-    lines += _evaluations(*evaluations)
+    lines += _evaluations(rows["graded"], rows["predictions"])
     return "".join(f"{one_line(line)}\n" for line in lines)
 
 
-def _identify(connection: duckdb.DuckDBPyConnection, root: Path, name: str) -> tuple[str, str]:
+def _identify(
+    connection: duckdb.DuckDBPyConnection, made: Sequence[str], root: Path, name: str
+) -> tuple[str, str]:
     """Return the problem of an id that begins so, and the id: the problem's or a trajectory's."""
     found: set[tuple[str, str]] = set()
     for view, key in (("problems", "problem_id"), ("trajectories", "trajectory_id")):
-        if view in _views(connection):
+        if view in made:
             sql = f"SELECT problem_id, {key} FROM {view} WHERE starts_with({key}, ?)"
             found |= set(connection.execute(sql, [name]).fetchall())
     if not found:
-        raise DataError(
-            f"No problem and no trajectory has an id that begins with {name!r}.",
-            file=root,
-            fix="`mathse sql hardest` lists ids",
-        )
+        message = f"No problem and no trajectory has an id that begins with {name!r}."
+        raise DataError(message, file=root, fix="`mathse sql hardest` lists ids")
     if len(found) > 1:
         ids = sorted(found_id for _, found_id in found)
         shown = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")
-        raise DataError(
-            f"{len(ids)} ids begin with {name!r}: {shown}", file=root, fix="give more characters"
-        )
+        message = f"{len(ids)} ids begin with {name!r}: {shown}"
+        raise DataError(message, file=root, fix="give more characters")
     return found.pop()
 
 
@@ -155,39 +161,14 @@ def _evaluations(graded: list[Row], predictions: list[Row]) -> list[str]:
     return lines
 
 
-def _related(rows: list[Row], trajectory_id: str) -> list[Row]:
-    """Return a trajectory, the one it corrects and those that correct it."""
-    parent = next(row["parent_id"] for row in rows if row["trajectory_id"] == trajectory_id)
-    return [
-        row
-        for row in rows
-        if row["trajectory_id"] in (trajectory_id, parent) or row["parent_id"] == trajectory_id
-    ]
-
-
-def _by_trajectory(rows: list[Row]) -> defaultdict[str, list[Row]]:
-    found: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[row["trajectory_id"]].append(row)
-    return found
-
-
 def _rows(connection: duckdb.DuckDBPyConnection, view: str, problem_id: str) -> list[Row]:
-    """Return the rows of a view that are of a problem; none if the view has no files yet."""
-    assert view in VIEWS
-    if view not in _views(connection):
-        return []
+    """Return the rows of a view that are of a problem."""
     where = "problem_id = ?"
     if view == "dropped":  # it has no problem_id
         where = f"trajectory_id IN (SELECT trajectory_id FROM trajectories WHERE {where})"
     answer = connection.execute(f"SELECT * FROM {view} WHERE {where}", [problem_id])
     names = [entry[0] for entry in answer.description or []]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-
-def _views(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    sql = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
-    return {name for (name,) in connection.execute(sql).fetchall()}
 
 
 def _indent(text: str, blanks: int = 2) -> list[str]:
