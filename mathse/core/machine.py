@@ -6,6 +6,8 @@ Nothing here changes a byte of a result on the CPU. These keys do, and so stand 
   texts in a hundred with them;
 - `processes` and `micro_batch_size` of a training: they set the order in which gradients are added.
 
+A server's `takes_grammar` may change texts too: it is part of the journal's key.
+
 Examples are in `profiles/machines/`.
 """
 
@@ -16,10 +18,49 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from mathse.core.errors import ParamError
 from mathse.core.params import Section, explain_faults
+
+ServerName = Literal["teacher", "annotator", "reflector", "student", "orm", "default"]
+
+
+class Limits(Section):
+    """The most that one stage may spend, over all its runs; null: no limit."""
+
+    requests: int | None = Field(default=None, ge=1)
+    tokens: int | None = Field(default=None, ge=1)  # of prompts and responses
+    money: float | None = Field(default=None, gt=0)
+
+
+class Price(Section):
+    """Money for a million tokens, in any currency."""
+
+    prompt: float = Field(ge=0)
+    cached: float | None = Field(default=None, ge=0)  # of the prompt; null: as `prompt`
+    completion: float = Field(ge=0)
+
+
+class Server(Section):
+    """An OpenAI-compatible server. Keys stand in environment variables, never in a file."""
+
+    url: str = Field(pattern="^https?://")  # mostly ends in /v1
+    key_env: str = "OPENAI_API_KEY"  # name of the variable; unset is fine for a server without keys
+    concurrency: int = Field(default=16, ge=1)  # requests in flight
+    timeout_s: float = Field(default=600, gt=0)  # for one answer
+    tries: int = Field(default=8, ge=1)  # of a request that gets no answer: about half a minute
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # name in requests
+    continues_prefix: bool = False  # takes `continue_final_message`, as vLLM does
+    takes_grammar: bool = False  # takes `structured_outputs` with a Lark grammar, as vLLM does
+    budget: Limits = Limits()
+    price: Price | None = None
+
+    @model_validator(mode="after")
+    def _money_needs_a_price(self) -> Server:
+        if self.budget.money is not None and self.price is None:
+            raise ValueError("budget.money needs price: prompt, cached and completion per million")
+        return self
 
 
 class Machine(Section):
@@ -29,6 +70,7 @@ class Machine(Section):
     inference_processes: int | None = Field(default=None, ge=1)  # on the CPU; null: one per core
     save_every_steps: int = Field(default=100, ge=0)  # checkpoints of a training; 0: none
     work_folder: str = ".mathse"  # journal and checkpoints; a path from the project's folder
+    servers: dict[ServerName, Server] = Field(default_factory=dict)  # of roles with engine openai
 
     @property
     def has_gpu(self) -> bool:
@@ -40,6 +82,21 @@ class Machine(Section):
     def processes(self) -> int:
         """Return how many processes generate text on the CPU, with one thread each."""
         return self.inference_processes or min(8, os.cpu_count() or 1)
+
+    def server(self, role: ServerName) -> Server:
+        """Return the server of a role, or the default one.
+
+        Raises:
+            ParamError: if `machine.yaml` names neither.
+        """
+        for name in (role, "default"):
+            if name in self.servers:
+                return self.servers[name]
+        raise ParamError(
+            f"No server for engine openai: machine.yaml names neither servers.{role} nor "
+            f"servers.default.\n  fix: write there, for example, servers: {{{role}: {{url: "
+            "http://localhost:8000/v1}}"
+        )
 
 
 def load_machine(path: str | Path) -> Machine:

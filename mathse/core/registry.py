@@ -14,7 +14,10 @@ from mathse.core.errors import ParamError
 
 Registry = Mapping[str, str]
 
-ENGINES: Registry = {"transformers": "mathse.engines.loading:load_transformers"}
+ENGINES: Registry = {
+    "transformers": "mathse.engines.loading:load_transformers",
+    "openai": "mathse.engines.openai_engine:load_openai",
+}
 """Called with model, role, images and machine; returns an `Engine`."""
 
 TEACHERS: Registry = {

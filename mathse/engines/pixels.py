@@ -67,6 +67,19 @@ class Pixels:
         except _UNREADABLE as error:
             raise _undecodable(image_id, error) from error
 
+    def encoded(self, image_id: str) -> tuple[str, bytes]:
+        """Return a picture's media type, such as image/png, and its bytes as stored.
+
+        Raises:
+            DataError: if it is unknown or no picture; whether all of it decodes is not checked.
+        """
+        data = self._bytes(image_id)
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return Image.MIME[image.format or ""], data
+        except (*_UNREADABLE, KeyError) as error:
+            raise _undecodable(image_id, error) from error
+
     def _bytes(self, image_id: str) -> bytes:
         if self.images is None:
             raise DataError(

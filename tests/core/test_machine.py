@@ -6,7 +6,7 @@ import pytest
 
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
-from mathse.core.machine import Machine, load_machine
+from mathse.core.machine import Machine, Server, load_machine
 from tests.closure import ROOT
 
 
@@ -21,6 +21,10 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
         ("devise: cpu\n", "devise is not a parameter"),
         ("inference_processes: 0\n", "inference_processes"),
         ("device: [\n", "cannot be read"),
+        ("servers: {tutor: {url: http://x/v1}}\n", "servers.tutor"),
+        ("servers: {teacher: {url: x/v1}}\n", "servers.teacher.url"),
+        ("servers: {teacher: {url: http://x/v1, key: sk}}\n", "teacher.key is not a parameter"),
+        ("servers: {teacher: {url: http://x/v1, budget: {money: 3}}}\n", "needs price"),
     ],
 )
 def test_faults_are_named_with_file_and_key(tmp_path: Path, text: str, message: str) -> None:
@@ -40,3 +44,11 @@ def test_journal_and_checkpoints_lie_where_the_machine_says(tmp_path: Path) -> N
 @pytest.mark.parametrize("file", sorted((ROOT / "profiles/machines").glob("*.yaml")), ids=str)
 def test_examples_are_valid(file: Path) -> None:
     load_machine(file)
+
+
+def test_a_role_without_a_server_takes_the_default_one() -> None:
+    teacher, other = Server(url="http://teacher/v1"), Server(url="https://other/v1")
+    machine = Machine(servers={"teacher": teacher, "default": other})
+    assert machine.server("teacher") == teacher and machine.server("orm") == other
+    with pytest.raises(ParamError, match="servers.orm nor servers.default"):
+        Machine(servers={"teacher": teacher}).server("orm")

@@ -16,6 +16,7 @@ VALUES = {
     "inference_processes": 1,
     "save_every_steps": 1,
     "work_folder": "elsewhere",
+    "servers": {"default": {"url": "http://localhost:8000/v1", "concurrency": 4}},
 }
 FORCED = {
     "generate@r1": "rounds/r1/trajectories.parquet",
