@@ -163,7 +163,7 @@ class OpenAIEngine:
         image_parts = map(self._image_part, request.image_ids)
         messages = []
         for message in request.messages:
-            parts = [
+            parts: list[Any] = [
                 next(image_parts, None) if part["type"] == "image" else part
                 for part in message["content"]
             ]
