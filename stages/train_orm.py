@@ -24,17 +24,13 @@ def train_orm(layout: Layout) -> None:
     from mathse.judge.orm_examples import orm_examples
     from mathse.training.launch import train
 
-    machine = load_machine(layout.machine)
     report = train(
         orm_examples(rows, problems, section),
-        processes=section.processes,
         init=params.orm.base,
         out=layout.orm.model,
         config=section,
+        machine=load_machine(layout.machine),
         seed=params.seed,
-        micro_batch_size=section.micro_batch_size,
-        save_every_steps=machine.save_every_steps,
-        cpu=machine.device == "cpu",
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints("orm"),
         curve=layout.curve("orm"),

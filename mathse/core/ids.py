@@ -29,8 +29,26 @@ def content_id(*parts: object) -> str:
         TypeError: if a part is of another type.
         ValueError: if a float is not finite.
     """
-    text = json.dumps([_canonical(part) for part in parts], separators=(",", ":"), sort_keys=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:ID_LENGTH]
+    return hashlib.sha256(_encode(parts)).hexdigest()[:ID_LENGTH]
+
+
+class ListHash:
+    """Hash the items of a list one by one, as `content_id` hashes the whole list."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256(b"[[")
+        self._between = b""
+
+    def add(self, item: object) -> None:
+        """Append an item."""
+        self._digest.update(self._between + _encode((item,))[1:-1])
+        self._between = b","
+
+    def content_id(self) -> str:
+        """Return the id of the list so far."""
+        digest = self._digest.copy()
+        digest.update(b"]]")
+        return digest.hexdigest()[:ID_LENGTH]
 
 
 def file_digest(path: str | Path) -> str:
@@ -56,6 +74,11 @@ def folder_digest(path: str | Path) -> str:
     )
     listing = [[name, file_digest(file)] for name, file in files]
     return hashlib.sha256(json.dumps(listing).encode("ascii")).hexdigest()
+
+
+def _encode(parts: tuple[object, ...]) -> bytes:
+    canonical = [_canonical(part) for part in parts]
+    return json.dumps(canonical, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
 def _canonical(part: object) -> object:

@@ -111,10 +111,13 @@ class TrainConfig(Section):
 
 
 class Training(TrainConfig):
-    """A section of fine-tuning: its configuration, and the order in which gradients are added."""
+    """A section of fine-tuning: its configuration, and how memory is spent.
 
-    processes: int = Field(ge=1)
-    micro_batch_size: int = Field(ge=0)
+    What is here changes no more than the order in which gradients are added.
+    """
+
+    processes: int = Field(default=1, ge=1)  # on the CPU; on GPUs see `launcher` of machine.yaml
+    micro_batch_size: int = Field(default=0, ge=0)
 
 
 class Finetune(Training):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mathse.core.errors import MathseError
+from mathse.core.finished import remove_finished
 from mathse.core.layout import Layout
 from mathse.core.processes import end_with_dvc, single_run
 from mathse.core.text import printable
@@ -38,6 +39,7 @@ def run(stage: Callable[..., None]) -> None:
     layout = Layout()
     try:
         with single_run(layout.lock(name, *words), " ".join([name, *words])):
+            remove_finished(layout)
             stage(layout, *words)
     except Exception as error:
         if not isinstance(error, MathseError) and type(error).__name__ != "ContractError":

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from mathse.core.errors import DataError, MathseError
 from mathse.core.images import ImageStore
+from mathse.engines.image_tokens import ImageTokens
 from mathse.engines.input_fingerprint import check_fingerprint, fingerprint_of
 from mathse.engines.model_files import check_model_name, unloadable
 from mathse.engines.pixels import Pixels
@@ -88,7 +89,7 @@ class InputBuilder:
         self._cache_bytes = cache_bytes
         self._cached_bytes = 0
         self._cache: dict[tuple[str, tuple[str, ...]], Features] = {}
-        self._image_tokens: dict[tuple[tuple[int, int], ...], int] = {}
+        self._image_tokens = ImageTokens(processor)
         self._lock = threading.Lock()
 
     @classmethod
@@ -149,8 +150,7 @@ class InputBuilder:
     def prompt_tokens(self, text: str, image_ids: Sequence[str]) -> int:
         """Return how many tokens a prompt has, its images included.
 
-        Images are not decoded: how many tokens they add is learnt once for each combination of
-        sizes.
+        Images are not decoded: see `ImageTokens`.
 
         Raises:
             DataError: if an image is unknown or is none.
@@ -159,11 +159,11 @@ class InputBuilder:
         if not image_ids:
             return written
         sizes = tuple(self._pixels.size(image_id) for image_id in image_ids)
-        if sizes not in self._image_tokens:
-            self._image_tokens[sizes] = (
-                self.features(text, image_ids)["input_ids"].shape[1] - written
-            )
-        return written + self._image_tokens[sizes]
+
+        def measure() -> int:
+            return int(self.features(text, image_ids)["input_ids"].shape[1]) - written
+
+        return written + self._image_tokens.count(sizes, measure)
 
     def features(self, text: str, image_ids: Sequence[str]) -> Features:
         """Return one prompt's tensors, as the processor makes them; a kept copy where there is one.

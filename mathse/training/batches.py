@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mathse.core.errors import DataError
 from mathse.engines.inputs import Features, InputBuilder, append_tokens
-from mathse.training.examples import Row
+from mathse.training.examples import Row, Size
 
 IGNORED = -100
 
@@ -36,7 +36,7 @@ class Batch:
 
 
 def plan_batches(
-    rows: Sequence[Row], *, batch_size: int, steps: int | None, epochs: float, seed: int
+    sizes: Sequence[Size], *, batch_size: int, steps: int | None, epochs: float, seed: int
 ) -> list[list[int]]:
     """Plan all batches of a run beforehand, so that a run can go on from any step.
 
@@ -49,10 +49,10 @@ def plan_batches(
         For each step (`steps`, or as many as `epochs` take) the indices of its rows, longest first:
         micro-batches and processes then share rows of like length and save padding.
     """
-    wanted = steps or max(1, math.ceil(len(rows) * epochs / batch_size))
-    whole_epochs = math.ceil(wanted * batch_size / len(rows) if steps else epochs)
+    wanted = steps or max(1, math.ceil(len(sizes) * epochs / batch_size))
+    whole_epochs = math.ceil(wanted * batch_size / len(sizes) if steps else epochs)
     kinds = [
-        [index for index, row in enumerate(rows) if bool(row.image_ids) == with_images]
+        [index for index, size in enumerate(sizes) if size.with_images == with_images]
         for with_images in (False, True)
     ]
     rng = random.Random(seed)
@@ -70,7 +70,7 @@ def plan_batches(
             batches += [pool[start : start + batch_size] for start in range(0, full, batch_size)]
         rng.shuffle(batches)
         plan += [
-            sorted(batch, key=lambda n: (-rows[n].tokens, -rows[n].prompt_tokens))
+            sorted(batch, key=lambda n: (-sizes[n].tokens, -sizes[n].prompt_tokens))
             for batch in batches
         ]
     return plan if steps is None and epochs == whole_epochs else plan[:wanted]

@@ -1,4 +1,8 @@
-"""Checkpoints of a training run: whole or not there at all, and only for the very same run."""
+"""Checkpoints of a training run: whole or not there at all, and only for the very same run.
+
+They are written by `torch.distributed.checkpoint`: any number of processes can go on from what any
+other number wrote, sharded or not. Weights that are not trained are not in them.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,23 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from safetensors import SafetensorError
+from torch.distributed import checkpoint as dcp
+from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
+from torch.optim import Optimizer
 
 from mathse.core.errors import DataError
+from mathse.core.finished import FINISHED
 from mathse.core.ids import content_id
 
 _STATE = "run.json"
+_TRAINED = StateDictOptions(ignore_frozen_params=True, strict=False)
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +40,20 @@ class Checkpoints:
     as they are: a run whose settings come back goes on where it was.
     """
 
-    def __init__(self, folder: Path, *, run: Mapping[str, Any], accelerator: Accelerator) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        run: Mapping[str, Any],
+        accelerator: Accelerator,
+        model: Any,
+        optimizer: Optimizer,
+    ) -> None:
         self.run = dict(run)
         self.folder = folder / content_id(self.run)
         self.accelerator = accelerator
+        self.model = model
+        self.optimizer = optimizer
 
     def resume(self) -> list[float]:
         """Load the last checkpoint; return the loss of each step done. Report other runs'."""
@@ -48,15 +69,31 @@ class Checkpoints:
             return []
         try:
             state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
-            self.accelerator.load_state(str(paths[-1]))
-            return [float(loss) for loss in state["losses"]]
-        except Exception as error:
+            model, optimizer = get_state_dict(self.model, self.optimizer, options=_TRAINED)
+            dcp.load({"model": model, "optimizer": optimizer}, checkpoint_id=paths[-1])
+            set_state_dict(
+                self.model,
+                self.optimizer,
+                model_state_dict=model,
+                optim_state_dict=optimizer,
+                options=_TRAINED,
+            )
+        except (Exception, CheckpointException) as error:
             raise DataError(
                 f"This checkpoint cannot be read: {type(error).__name__}: {error}",
                 file=paths[-1],
                 rule="a checkpoint is whole",
                 fix="delete its folder; the run then starts from the beginning",
             ) from error
+        processes = self.accelerator.num_processes
+        if state["processes"] != processes and self.accelerator.is_main_process:
+            log.warning(
+                "%s was written by %d processes and goes on in %d: sums differ in the last digits",
+                paths[-1],
+                state["processes"],
+                processes,
+            )
+        return [float(loss) for loss in state["losses"]]
 
     def save(self, losses: list[float]) -> None:
         """Write a checkpoint after as many steps as there are losses; remove the one before."""
@@ -66,12 +103,13 @@ class Checkpoints:
             if self.accelerator.is_main_process:
                 part.mkdir(parents=True)
             self.accelerator.wait_for_everyone()
-            self.accelerator.save_state(str(part))
-            self.accelerator.wait_for_everyone()
+            model, optimizer = get_state_dict(self.model, self.optimizer, options=_TRAINED)
+            dcp.save({"model": model, "optimizer": optimizer}, checkpoint_id=part)
             if not self.accelerator.is_main_process:
                 return
-            state = json.dumps({"run": self.run, "losses": losses})
-            (part / _STATE).write_text(state, encoding="utf-8")
+            processes = self.accelerator.num_processes
+            state = {"run": self.run, "losses": losses, "processes": processes}
+            (part / _STATE).write_text(json.dumps(state), encoding="utf-8")
             for file in part.rglob("*"):
                 if file.is_file():
                     _sync(file)
@@ -81,13 +119,15 @@ class Checkpoints:
             if path != final:
                 shutil.rmtree(path)
 
-    def remove(self) -> None:
-        """Remove this run's checkpoints: its model is written."""
+    def finish(self, curve: Path | None) -> None:
+        """Keep the last step's checkpoint until DVC has the run's curve; see `core.finished`."""
         self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
+        if not self.accelerator.is_main_process:
+            return
+        if curve is not None and any(self.folder.glob("step-*")):
+            (self.folder / FINISHED).write_text(md5(curve.read_bytes()).hexdigest())
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)
-            if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
-                self.folder.parent.rmdir()
 
     def _report(self, path: Path) -> None:
         """Say which settings of another run's checkpoint differ, and that it is kept."""
@@ -106,7 +146,7 @@ def writing(path: Path) -> Iterator[None]:
     """Turn a failed write (disk full, read-only folder) into a DataError that says what to do."""
     try:
         yield
-    except (OSError, RuntimeError, SafetensorError) as error:  # torch raises RuntimeError
+    except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
         raise DataError(
             f"This folder cannot be written: {error}",
             file=path,

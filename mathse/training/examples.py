@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from mathse.core.errors import DataError
-from mathse.core.ids import content_id
 from mathse.prompts import Message
 
 if TYPE_CHECKING:
@@ -40,6 +36,14 @@ class Example:
     weighted_span: tuple[int, int] = (0, 0)
 
 
+class Size(NamedTuple):
+    """What the plan of the batches needs of a row."""
+
+    tokens: int
+    prompt_tokens: int
+    with_images: bool
+
+
 @dataclass(frozen=True)
 class Row:
     """An example as tokens: the prompt's text and length (images included), the target's tokens."""
@@ -56,51 +60,29 @@ class Row:
         """Length of prompt and target."""
         return self.prompt_tokens + len(self.target_ids)
 
+    @property
+    def size(self) -> Size:
+        """Lengths and kind."""
+        return Size(self.tokens, self.prompt_tokens, bool(self.image_ids))
 
-def examples_digest(examples: Sequence[Example]) -> str:
-    """Return a hash of the examples and their order."""
-    return content_id([astuple(example) for example in examples])
 
-
-def make_rows(
-    examples: Sequence[Example], builder: InputBuilder, *, max_tokens: int
-) -> tuple[list[Row], dict[str, list[str]]]:
-    """Count tokens; leave out rows that are too long or empty, whole: half an image breaks a model.
+def make_row(example: Example, builder: InputBuilder, max_tokens: int) -> Row | str:
+    """Count an example's tokens.
 
     Returns:
-        The rows of at most `max_tokens`, in order, and the keys of those left out by reason.
+        The row; or why it is left out, whole: half an image breaks a model.
 
     Raises:
-        DataError: if an image is unknown or does not decode, or no row is left.
+        DataError: if an image is unknown or does not decode, or if the processor refuses it.
     """
-    rows: list[Row] = []
-    dropped: defaultdict[str, list[str]] = defaultdict(list)
-    for example in examples:
-        if not example.target.strip():
-            dropped[EMPTY_TARGET].append(example.key)
-            continue
-        text = builder.render(example.messages, prefix=example.prefix)
-        target_ids = tuple(builder.target_ids(text, example.target))
-        try:
-            prompt_tokens = builder.prompt_tokens(text, example.image_ids)
-        except DataError as error:
-            message = f"Training row {example.key}: {error.message}"
-            raise DataError(message, rule=error.rule, fix=error.fix) from error
-        span = _token_span(builder, text, example)
-        row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, span)
-        if row.tokens > max_tokens:
-            dropped[TOO_LONG].append(example.key)
-        else:
-            rows.append(row)
-    if not rows:
-        reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
-        counts = ", ".join(reasons) or "none were given"
-        raise DataError(
-            f"There is nothing to train on: of {len(examples)} rows, {counts}.",
-            rule="a training set is not empty",
-            fix="raise max_tokens if the rows are too long, or see why none were accepted",
-        )
-    return rows, dict(dropped)
+    if not example.target.strip():
+        return EMPTY_TARGET
+    text = builder.render(example.messages, prefix=example.prefix)
+    target_ids = tuple(builder.target_ids(text, example.target))
+    prompt_tokens = builder.prompt_tokens(text, example.image_ids)
+    span = _token_span(builder, text, example)
+    row = Row(example.key, text, example.image_ids, target_ids, prompt_tokens, span)
+    return TOO_LONG if row.tokens > max_tokens else row
 
 
 def _token_span(builder: InputBuilder, text: str, example: Example) -> tuple[int, int]:

@@ -1,35 +1,90 @@
-"""One training run in several processes on a CPU: accelerate's data parallelism over gloo."""
+"""One training run in several processes: on a CPU over gloo, on GPUs under torchrun."""
 
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from mathse.core.machine import Machine
+from mathse.core.params import Training
 from mathse.core.processes import worker_pool
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
+from mathse.training.stopping import STOP, Stopped, stop_at_sigterm
 
 
-def train(examples: Sequence[Example], *, processes: int, **options: Any) -> TrainReport:
+class ExampleFile:
+    """Examples in a file, read one at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, examples: Iterable[Example]) -> None:
+        """Write them, one at a time."""
+        with self.path.open("wb") as file:
+            for example in examples:
+                pickle.dump(example, file)
+
+    def __iter__(self) -> Iterator[Example]:
+        """Read one after the other."""
+        with self.path.open("rb") as file:
+            while file.peek():
+                yield pickle.load(file)
+
+
+def train(
+    examples: Iterable[Example],
+    *,
+    config: Training,
+    machine: Machine,
+    checkpoints: Path,
+    **options: Any,
+) -> TrainReport:
     """Call `mathse.training.loop.finetune` in one process, or in several that share each batch.
 
     Args:
         examples: as for `finetune`.
-        processes: 1: in this process, on a GPU where there is one, or as `accelerate launch` has
-            it. More: in so many processes on the CPU.
-        options: the other arguments of `finetune`; picklable where there are several processes.
+        config: as for `finetune`; its `processes` are those on the CPU.
+        machine: whether there are GPUs, and how processes start on them.
+        checkpoints: as for `finetune`; also what the processes have to know goes there.
+        options: the other arguments of `finetune`, picklable.
     """
-    if processes == 1:
-        from mathse.training.loop import finetune
+    options |= {"config": config, "checkpoints": checkpoints, "cpu": machine.device == "cpu"}
+    options["save_every_steps"] = machine.save_every_steps
+    stop = checkpoints / STOP
+    stop.unlink(missing_ok=True)
+    with stop_at_sigterm(stop):
+        if config.processes == 1:
+            from mathse.training.loop import finetune
 
-        return finetune(examples, **options)
-    with tempfile.TemporaryDirectory(prefix="mathse-") as folder, worker_pool(processes) as pool:
-        rendezvous = Path(folder) / "rendezvous"
+            return finetune(examples, **options)
+        folder = checkpoints / "launch"
+        folder.mkdir(parents=True, exist_ok=True)
+        shared = ExampleFile(folder / "examples.pickle")
+        shared.write(examples)
+        try:
+            return _train_on_cpu(shared, folder, config.processes, options)
+        except BrokenProcessPool as error:
+            if stop.exists():
+                raise Stopped("Stopped as asked, before the first step.") from error
+            raise
+        finally:
+            shutil.rmtree(folder)
+
+
+def _train_on_cpu(
+    examples: ExampleFile, folder: Path, processes: int, options: dict[str, Any]
+) -> TrainReport:
+    rendezvous = folder / "rendezvous"
+    rendezvous.unlink(missing_ok=True)
+    with worker_pool(processes) as pool:
         ranks = [
             pool.submit(_train_rank, rank, processes, rendezvous, examples, options)
             for rank in range(processes)
@@ -40,7 +95,7 @@ def train(examples: Sequence[Example], *, processes: int, **options: Any) -> Tra
 
 
 def _train_rank(
-    rank: int, world: int, rendezvous: Path, examples: Sequence[Example], options: dict[str, Any]
+    rank: int, world: int, rendezvous: Path, examples: ExampleFile, options: dict[str, Any]
 ) -> TrainReport:
     """Train as one of several processes. When one ends, for whatever reason, the others end too."""
     os.environ |= {
@@ -58,7 +113,7 @@ def _train_rank(
 
     from mathse.training.loop import finetune
 
-    url = f"file://{rendezvous}"
+    url = f"file://{rendezvous.absolute()}"
     distributed.init_process_group("gloo", init_method=url, rank=rank, world_size=world)
     try:
         return finetune(examples, **{**options, "cpu": True})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +14,7 @@ from mathse.core.machine import load_machine
 from mathse.core.params import Params
 from mathse.core.stage_tables import read, read_problems, write_metrics
 from mathse.prompts import solve_messages
+from mathse.training.examples import Example
 from schemas import checks
 
 
@@ -35,29 +37,16 @@ def train_student(
     checks.known_problem_ids(rows, problems, file=str(train))
     checks.held_out_stay_out(rows, everything.filter(pl.col("split") != "train"), file=str(train))
     # Model libraries load after the tables were checked.
-    from mathse.training import Example
     from mathse.training.launch import train as fit
 
-    known = {row["problem_id"]: row for row in problems.iter_rows(named=True)}
-    examples = []
-    for row in rows.iter_rows(named=True):
-        problem = known[row["problem_id"]]
-        images = tuple(problem["image_ids"])
-        messages = solve_messages(problem["question"], problem["choices"], len(images))
-        examples.append(
-            Example(key=row["row_id"], messages=messages, image_ids=images, target=row["response"])
-        )
-    section, machine = params.finetune, load_machine(layout.machine)
+    shown = problems.select("problem_id", "question", "choices", "image_ids")
     report = fit(
-        examples,
-        processes=section.processes,
+        _examples(rows.join(shown, on="problem_id", maintain_order="left")),
         init=init,
         out=layout.round(round_name).model,
-        config=section.model_copy(update={"steps": steps}),
+        config=params.finetune.model_copy(update={"steps": steps}),
+        machine=load_machine(layout.machine),
         seed=params.seed,
-        micro_batch_size=section.micro_batch_size,
-        save_every_steps=machine.save_every_steps,
-        cpu=machine.device == "cpu",
         images=ImageStore(layout.images),
         checkpoints=layout.checkpoints(round_name),
         curve=layout.curve(round_name),
@@ -65,3 +54,10 @@ def train_student(
         trust_remote_code=params.student.trust_remote_code,
     )
     write_metrics(layout.metrics("finetune", round_name), {round_name: report.metrics()})
+
+
+def _examples(rows: pl.DataFrame) -> Iterator[Example]:
+    for row in rows.iter_rows(named=True):
+        images = tuple(row["image_ids"])
+        messages = solve_messages(row["question"], row["choices"], len(images))
+        yield Example(row["row_id"], messages, images, row["response"])

@@ -58,6 +58,7 @@ def load_model(
             "finetune.precision and train_orm.precision to auto (the weights then differ slightly)."
         )
     model.config.use_cache = False
+    choose_trained(model, config)
     return model
 
 
@@ -70,8 +71,8 @@ def _damaged(init: str, reason: str) -> DataError:
     )
 
 
-def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
-    """Freeze the parameters of `config.frozen`; apply weight decay to matrices only."""
+def choose_trained(model: Any, config: TrainConfig) -> None:
+    """Freeze the parameters of `config.frozen`."""
     named = list(model.named_parameters())
     for pattern in config.frozen:
         if not any(pattern in name for name, _ in named):
@@ -80,9 +81,13 @@ def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
             )
     for name, parameter in named:
         parameter.requires_grad_(not any(pattern in name for pattern in config.frozen))
-    trained = [parameter for _, parameter in named if parameter.requires_grad]
-    if not trained:
+    if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ParamError("frozen: these patterns leave nothing to train")
+
+
+def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
+    """Return the trained parameters for the optimizer; weight decay applies to matrices only."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return [
         {"params": [p for p in trained if p.dim() >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mathse.core.ids import content_id, file_digest, folder_digest
+from mathse.core.ids import ListHash, content_id, file_digest, folder_digest
 
 leaves = (
     st.none()
@@ -100,3 +100,11 @@ def test_folder_digest_sees_names_and_contents_only(tmp_path: Path) -> None:
 def test_folder_digest_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         folder_digest(tmp_path / "missing")
+
+
+@given(st.lists(values))
+def test_a_list_is_hashed_item_by_item(items: list[object]) -> None:
+    digest = ListHash()
+    for item in items:
+        digest.add(item)
+    assert digest.content_id() == content_id(items)

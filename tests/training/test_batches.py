@@ -18,13 +18,17 @@ from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.engines.inputs import InputBuilder
 from mathse.training.batches import IGNORED, make_batch, plan_batches
-from mathse.training.examples import Example, Row, make_rows
-from mathse.training.loop import _loss, _schedule
+from mathse.training.examples import Example, Row, make_row
+from mathse.training.step import batch_loss, rate_share
 from tests.tiny import ask
 
 
 def row(number: int, *, image: bool, tokens: int) -> Row:
     return Row(f"k{number}", "", ("i",) if image else (), (1,) * (1 + tokens % 7), tokens)
+
+
+def plan(rows: list[Row], **how: Any) -> list[list[int]]:
+    return plan_batches([row.size for row in rows], **how)
 
 
 rows_of_both_kinds = st.lists(
@@ -37,8 +41,8 @@ rows_of_both_kinds = st.lists(
 def test_whole_epochs_see_every_row_equally_often(
     rows: list[Row], size: int, epochs: int, seed: int
 ) -> None:
-    plan = plan_batches(rows, batch_size=size, steps=None, epochs=epochs, seed=seed)
-    seen = Counter(n for batch in plan for n in batch)
+    planned = plan(rows, batch_size=size, steps=None, epochs=epochs, seed=seed)
+    seen = Counter(n for batch in planned for n in batch)
     for with_images in (False, True):
         kind = [n for n, r in enumerate(rows) if bool(r.image_ids) == with_images]
         if not kind:
@@ -55,16 +59,16 @@ def test_whole_epochs_see_every_row_equally_often(
 def test_batches_are_full_homogeneous_and_as_many_as_asked_for(
     rows: list[Row], size: int, steps: int, seed: int
 ) -> None:
-    plan = plan_batches(rows, batch_size=size, steps=steps, epochs=1, seed=seed)
-    assert len(plan) == steps
-    assert all(len(batch) == size for batch in plan)
-    assert all(len({bool(rows[n].image_ids) for n in batch}) == 1 for batch in plan)
-    assert plan == plan_batches(rows, batch_size=size, steps=steps, epochs=7, seed=seed)
+    planned = plan(rows, batch_size=size, steps=steps, epochs=1, seed=seed)
+    assert len(planned) == steps
+    assert all(len(batch) == size for batch in planned)
+    assert all(len({bool(rows[n].image_ids) for n in batch}) == 1 for batch in planned)
+    assert planned == plan(rows, batch_size=size, steps=steps, epochs=7, seed=seed)
 
 
 def test_the_seed_fixes_the_order() -> None:
     rows = [row(n, image=True, tokens=n) for n in range(50)]
-    plans = [plan_batches(rows, batch_size=5, steps=30, epochs=1, seed=seed) for seed in (0, 0, 1)]
+    plans = [plan(rows, batch_size=5, steps=30, epochs=1, seed=seed) for seed in (0, 0, 1)]
     assert plans[0] == plans[1] != plans[2]
     assert plans[0][:10] != plans[0][10:20]  # each epoch has its own order
 
@@ -72,20 +76,20 @@ def test_the_seed_fixes_the_order() -> None:
 def test_a_batch_is_a_random_sample() -> None:
     """Its rows are as different as those of the whole; only inside it are they sorted by length."""
     rows = [row(n, image=True, tokens=n * 37 % 400 + 1) for n in range(400)]
-    plan = plan_batches(rows, batch_size=8, steps=None, epochs=4, seed=0)
-    spreads = [rows[batch[0]].tokens - rows[batch[-1]].tokens for batch in plan]
+    planned = plan(rows, batch_size=8, steps=None, epochs=4, seed=0)
+    spreads = [rows[batch[0]].tokens - rows[batch[-1]].tokens for batch in planned]
     assert 290 < sum(spreads) / len(spreads) < 330  # 400 * 7/9 = 311 is expected of 8 at random
-    together = Counter(pair for batch in plan for pair in combinations(sorted(batch), 2))
+    together = Counter(pair for batch in planned for pair in combinations(sorted(batch), 2))
     assert max(together.values()) < 4  # no two rows share a batch in every epoch
-    for batch in plan:
+    for batch in planned:
         lengths = [rows[n].tokens for n in batch]
         assert lengths == sorted(lengths, reverse=True)
 
 
 def test_a_share_of_an_epoch() -> None:
     rows = [row(n, image=False, tokens=5) for n in range(100)]
-    assert len(plan_batches(rows, batch_size=10, steps=None, epochs=0.25, seed=0)) == 3
-    assert len(plan_batches(rows, batch_size=10, steps=None, epochs=1.5, seed=0)) == 15
+    assert len(plan(rows, batch_size=10, steps=None, epochs=0.25, seed=0)) == 3
+    assert len(plan(rows, batch_size=10, steps=None, epochs=1.5, seed=0)) == 15
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +103,8 @@ def some_rows(builder: InputBuilder, n_images: int = 1) -> list[Row]:
         Example(f"k{n}", ask("why " * (n * 3), n_images), (f"img{n}",) * n_images, target)
         for n, target in enumerate(targets)
     ]
-    return make_rows(examples, builder, max_tokens=500)[0]
+    rows = [make_row(example, builder, 500) for example in examples]
+    return [row for row in rows if isinstance(row, Row)]
 
 
 @pytest.mark.parametrize("n_images", [0, 1])
@@ -144,7 +149,7 @@ def test_the_loss_is_that_of_each_row_alone(
     for keep in (True, False):
         with torch.no_grad():
             batch = make_batch(rows, builder, span_weight)
-            loss = _loss(model, batch, torch.device("cpu"), keep)
+            loss = batch_loss(model, batch, torch.device("cpu"), keep)
         assert float(loss) == pytest.approx(wanted, rel=1e-4)
 
 
@@ -154,8 +159,8 @@ def test_a_row_without_target_tokens_is_refused(builder: InputBuilder) -> None:
 
 
 def test_the_learning_rate_rises_and_falls() -> None:
-    rates = [_schedule(step, 100, 0.1) for step in range(100)]
+    rates = [rate_share(step, 100, 0.1) for step in range(100)]
     assert rates[0] == pytest.approx(0.1) and rates[9] == rates[10] == 1
     assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[-1] < 0.001
-    assert _schedule(0, 1, 0.0) == 1
+    assert rate_share(0, 1, 0.0) == 1

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
@@ -12,31 +13,33 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import Idefics3ForConditionalGeneration
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
+from mathse.core.machine import Machine
+from mathse.core.params import Training
 from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
-from mathse.training import Example, TrainConfig, TrainReport, loop
+from mathse.training import Example, TrainReport, checkpoints, loop
 from mathse.training.launch import train
 from mathse.training.loop import finetune
 from tests.tiny import ask
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = TrainConfig(
+CONFIG = Training(
     learning_rate=5e-3, warmup_ratio=0.05, weight_decay=0.05, batch_size=4, steps=6, max_tokens=200
 )
 
 
-def changed(**values: Any) -> TrainConfig:
-    return TrainConfig(**CONFIG.model_dump() | values)
+def changed(**values: Any) -> Training:
+    return Training(**CONFIG.model_dump() | values)
 
 
 def examples() -> list[Example]:
@@ -55,7 +58,7 @@ Fit = Callable[..., TrainReport]
 
 @pytest.fixture
 def fit(tiny: Path, store: ImageStore, tmp_path: Path) -> Fit:
-    def call(out: str = "out", config: TrainConfig = CONFIG, **other: Any) -> TrainReport:
+    def call(out: str = "out", config: Training = CONFIG, **other: Any) -> TrainReport:
         given: dict[str, Any] = {
             "init": tiny,
             "images": store,
@@ -117,7 +120,7 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
         "10",
         "12",
     ]
-    assert not (tmp_path / "kept").exists() and not list(tmp_path.glob(".*"))
+    assert not any((tmp_path / "kept").iterdir()) and not list(tmp_path.glob(".*"))
     assert report.metrics() | {"first_loss": 0, "final_loss": 0, "target_tokens": 0} == {
         "steps": 12,
         "samples": 48,
@@ -143,7 +146,7 @@ def test_dropped_rows_are_reported(fit: Fit, caplog: pytest.LogCaptureFixture) -
 def test_micro_batches_add_up_to_the_batch(fit: Fit, tmp_path: Path) -> None:
     config = changed(precision="fp32", save_dtype="float32", steps=3, learning_rate=1e-3)
     whole = fit("whole", config=config)
-    parts = fit("parts", config=config, micro_batch_size=1)
+    parts = fit("parts", config=config.model_copy(update={"micro_batch_size": 1}))
     assert parts.final_loss == pytest.approx(whole.final_loss, rel=1e-4)
     other = weights(tmp_path / "parts")
     for name, value in weights(tmp_path / "whole").items():
@@ -174,7 +177,7 @@ def test_an_infinite_loss_stops_the_run(fit: Fit, tmp_path: Path) -> None:
 
 def test_batches_must_divide(fit: Fit) -> None:
     with pytest.raises(ParamError, match="batch_size 4 is not a multiple of micro_batch_size 3"):
-        fit(micro_batch_size=3)
+        fit(config=changed(micro_batch_size=3))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +204,7 @@ def test_values_outside_their_range_are_refused(name: str, value: Any) -> None:
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Call something that trains, and end it in its sixth step."""
-    step = loop._train_step
+    step = loop.train_step
 
     def call(training: Callable[[], object]) -> None:
         calls = iter(range(5))
@@ -212,7 +215,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], N
             return step(*args)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(loop, "_train_step", die)
+            patch.setattr(loop, "train_step", die)
             training()
 
     return call
@@ -221,12 +224,12 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], N
 def test_a_run_goes_on_from_its_own_checkpoint(fit: Fit, tmp_path: Path, dying: Any) -> None:
     fit("whole")
     dying(lambda: fit(save_every_steps=2))
-    [folder] = (tmp_path / "kept").iterdir()
+    [folder] = (path.parent for path in (tmp_path / "kept").glob("*/step-*"))
     assert [path.name for path in folder.iterdir()] == ["step-00000004"]
     (folder / "part-00000006").mkdir()  # what a run that dies while saving leaves
-    assert fit(save_every_steps=5, micro_batch_size=4).resumed_from == 4
+    assert fit(save_every_steps=5, config=changed(micro_batch_size=4)).resumed_from == 4
     assert weights_equal(tmp_path / "out", tmp_path / "whole")
-    assert not (tmp_path / "kept").exists()
+    assert fit(save_every_steps=5).resumed_from == 4  # without a curve nothing says it is recorded
 
 
 def test_checkpoints_of_another_run_are_kept_and_reported(
@@ -243,7 +246,7 @@ def test_a_damaged_checkpoint_is_named_and_not_removed(
     fit: Fit, tmp_path: Path, dying: Any
 ) -> None:
     dying(lambda: fit(save_every_steps=2))
-    [weights_file] = (tmp_path / "kept").glob("*/step-*/model.safetensors")
+    [weights_file] = (tmp_path / "kept").glob("*/step-*/*.distcp")
     weights_file.write_bytes(weights_file.read_bytes()[:-100])
     with pytest.raises(DataError, match="checkpoint cannot be read") as error:
         fit()
@@ -260,7 +263,7 @@ def test_the_checkpoint_stays_until_the_model_is_written(
         patch.setattr(Idefics3ForConditionalGeneration, "save_pretrained", full)
         fit(save_every_steps=2)
     assert str(tmp_path / "out") in str(error.value) and "free space" in str(error.value)
-    assert fit(save_every_steps=2).resumed_from == 4
+    assert fit(save_every_steps=2).resumed_from == 6
 
 
 def test_a_checkpoint_that_cannot_be_written_is_named(
@@ -269,7 +272,7 @@ def test_a_checkpoint_that_cannot_be_written_is_named(
     def full(*args: Any, **more: Any) -> None:
         raise RuntimeError("PytorchStreamWriter failed writing file data/3")  # as torch has it
 
-    monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(checkpoints.dcp, "save", full)
     with pytest.raises(DataError, match="cannot be written: PytorchStreamWriter") as error:
         fit(save_every_steps=2)
     assert "part-00000002" in str(error.value)
@@ -299,15 +302,16 @@ import sys
 from pathlib import Path
 import torch
 from mathse.core.images import ImageStore
+from mathse.core.machine import Machine
 from mathse.training.launch import train
 from tests.training.test_loop import changed, examples
 torch.set_num_threads(1)
 processes = int(sys.argv.pop())
 tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
 report = train(
-    examples(), processes=processes, init=tiny, out=out, config=changed(steps=40), seed=0,
-    images=ImageStore(images), checkpoints=work / "kept", curve=work / "curve.tsv", cpu=True,
-    save_every_steps=3,
+    examples(), init=tiny, out=out, config=changed(steps=40, processes=processes), seed=0,
+    images=ImageStore(images), checkpoints=work / "kept", curve=work / "curve.tsv",
+    machine=Machine(device="cpu", save_every_steps=3),
 )
 print("resumed from", report.resumed_from)
 """
@@ -326,12 +330,11 @@ def test_two_processes_train_as_one_does(
         "init": tiny,
         "images": store,
         "seed": 0,
-        "config": config,
+        "config": config.model_copy(update={"processes": 2}),
         "checkpoints": tmp_path / "kept",
+        "machine": Machine(device="cpu", save_every_steps=0),
     }
-    shared = train(
-        examples(), processes=2, out=tmp_path / "shared", curve=tmp_path / "curve.tsv", **given
-    )
+    shared = train(examples(), out=tmp_path / "shared", curve=tmp_path / "curve.tsv", **given)
     assert shared.final_loss == pytest.approx(alone.final_loss, rel=1e-4)
     assert (shared.steps, shared.samples, shared.target_tokens) == (
         alone.steps,
@@ -351,11 +354,12 @@ def test_errors_in_a_process_are_raised(tiny: Path, store: ImageStore, tmp_path:
         "seed": 0,
         "checkpoints": tmp_path / "kept",
         "out": tmp_path / "out",
+        "machine": Machine(device="cpu"),
     }
     with pytest.raises(ParamError, match="batch_size 3"):
-        train(examples(), processes=2, config=changed(batch_size=3), **given)
+        train(examples(), config=changed(processes=2, batch_size=3), **given)
     with pytest.raises(DataError, match="loss of step"):
-        train(examples(), processes=2, config=changed(learning_rate=1e30), **given)
+        train(examples(), config=changed(processes=2, learning_rate=1e30), **given)
     assert not (tmp_path / "out").exists()
 
 
@@ -371,6 +375,7 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
             cwd=ROOT,
             text=True,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
 
@@ -380,18 +385,23 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
             default=0,
         )
 
-    def kill_after(process: subprocess.Popen[str], step: int) -> None:
+    def kill_after(process: subprocess.Popen[str], step: int, kind: signal.Signals) -> str:
         while process.poll() is None and last_checkpoint() < step:
             time.sleep(0.005)
         assert process.poll() is None, "the run ended before it could be killed"
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
+        process.send_signal(kind)
+        _, errors = process.communicate()
+        assert process.returncode == (-kind if kind == signal.SIGKILL else 1)
+        return errors
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir(), killed.mkdir()
     first = start(whole)
-    kill_after(start(killed), 3)
-    kill_after(start(killed), 12)
+    kill_after(start(killed), 3, signal.SIGKILL)
+    message = kill_after(start(killed), 9, signal.SIGTERM)
+    stopped = int(message.split("Stopped as asked after step ")[1].split()[0])
+    assert stopped == last_checkpoint() and "dvc repro" in message
+    kill_after(start(killed), stopped + 3, signal.SIGKILL)
     assert not (killed / "model").exists()
     last = start(killed)
     output, _ = last.communicate()
@@ -399,4 +409,9 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
     assert first.communicate()[0].split()[-1] == "0" and first.returncode == 0
     assert folder_digest(whole / "model") == folder_digest(killed / "model")
     assert (whole / "curve.tsv").read_bytes() == (killed / "curve.tsv").read_bytes()
-    assert not (killed / "kept").exists()
+    [mark] = (killed / "kept").glob(f"*/{FINISHED}")
+    assert mark.read_text() == hashlib.md5((killed / "curve.tsv").read_bytes()).hexdigest()
+    assert last_checkpoint() == 40  # killed before DVC caches the model, it trains no step again
+    again = start(killed)
+    assert again.communicate()[0].split()[-1] == "40"
+    assert folder_digest(whole / "model") == folder_digest(killed / "model")

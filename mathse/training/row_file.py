@@ -1,0 +1,108 @@
+"""Training rows in files: built once by one process, mapped into memory by all of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import mmap
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, astuple
+from pathlib import Path
+from typing import overload
+
+from mathse.core.errors import DataError
+from mathse.core.ids import ListHash
+from mathse.engines.inputs import InputBuilder
+from mathse.training.examples import Example, Row, Size, make_row
+
+_ROWS, _SIZES, _SUMMARY = "rows.jsonl", "sizes.bin", "summary.json"
+_FIELDS = 4  # of sizes.bin, per row: where it begins, and its `Size`
+
+log = logging.getLogger(__name__)
+
+
+def write_rows(
+    folder: Path, examples: Iterable[Example], builder: InputBuilder, *, max_tokens: int
+) -> None:
+    """Make the rows of at most `max_tokens` and write them, one at a time.
+
+    Raises:
+        DataError: if no row is left.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digest, numbers, total = ListHash(), array("q"), 0
+    dropped: defaultdict[str, list[str]] = defaultdict(list)
+    with (folder / _ROWS).open("wb") as file:
+        for example in examples:
+            total += 1
+            digest.add(astuple(example))
+            try:
+                row = make_row(example, builder, max_tokens)
+            except DataError as error:
+                row = f"against the rule: {error.rule}"
+                if row not in dropped:
+                    log.warning("Training row %s is left out: %s", example.key, error.message)
+            if isinstance(row, str):
+                dropped[row].append(example.key)
+                continue
+            numbers.extend((file.tell(), *row.size))
+            file.write(json.dumps(asdict(row)).encode("ascii") + b"\n")
+    if not numbers:
+        reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
+        counts = ", ".join(reasons) or "none were given"
+        raise DataError(
+            f"There is nothing to train on: of {total} rows, {counts}.",
+            rule="a training set is not empty",
+            fix="raise max_tokens if the rows are too long, or see why none were accepted",
+        )
+    (folder / _SIZES).write_bytes(numbers.tobytes())
+    summary = {"digest": digest.content_id(), "examples": total, "dropped": dropped}
+    (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+
+
+class RowFile(Sequence[Row]):
+    """The rows that `write_rows` wrote.
+
+    Attributes:
+        digest: hash of the examples and their order.
+        examples: how many examples there were.
+        dropped: the keys of the examples left out, by reason.
+        sizes: the size of each row.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+        self.digest: str = summary["digest"]
+        self.examples: int = summary["examples"]
+        self.dropped: dict[str, list[str]] = summary["dropped"]
+        numbers = array("q", (folder / _SIZES).read_bytes())
+        self._starts = numbers[::_FIELDS]
+        lengths = zip(numbers[1::_FIELDS], numbers[2::_FIELDS], numbers[3::_FIELDS], strict=True)
+        self.sizes = [Size(tokens, prompt, bool(images)) for tokens, prompt, images in lengths]
+        with (folder / _ROWS).open("rb") as file:
+            self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._starts.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.sizes)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | list[Row]:
+        """Read a row, or several."""
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        row = json.loads(self._bytes[self._starts[index] : self._starts[index + 1]])
+        lists = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
+        return Row(**row | lists)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Read one row after the other."""
+        return (self[index] for index in range(len(self)))
