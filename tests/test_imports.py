@@ -20,7 +20,7 @@ ALLOWED_OUTSIDE = {
     "schemas/dictionary.py": {"polars", "pandera", "schemas", "yaml"},
     "mathse/core": {"polars", "pydantic", "yaml", "rich", "mathse", "schemas"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "vllm"}
+MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "peft", "vllm"}
 MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
 PILLOW_ROOMS = tuple(
     f"mathse/{room}/" for room in ("figures", "datasets", "engines", "training", "curation")

@@ -63,12 +63,29 @@ class Server(Section):
         return self
 
 
+class Launcher(Section):
+    """How a training starts on GPUs: one process on each, under `torchrun`."""
+
+    processes: int = Field(default=1, ge=1)  # GPUs of a node
+    nodes: int = Field(default=1, ge=1)
+    rendezvous: str | None = None  # host:port of the first node; where there are several nodes
+    prefix: tuple[str, ...] = ()  # starts a command on each node: [srun, --ntasks-per-node=1]
+    peak_tflops: float | Literal["measured"] | None = None  # of a GPU, for MFU; null: no MFU
+
+    @model_validator(mode="after")
+    def _nodes_meet(self) -> Launcher:
+        if self.nodes > 1 and not self.rendezvous:
+            raise ValueError("several nodes need rendezvous: host:port of the first")
+        return self
+
+
 class Machine(Section):
     """All of `machine.yaml`; what is left out has these values."""
 
     device: Literal["auto", "cpu"] = "auto"  # auto: a GPU where there is one
     inference_processes: int | None = Field(default=None, ge=1)  # on the CPU; null: one per core
     save_every_steps: int = Field(default=100, ge=0)  # checkpoints of a training; 0: none
+    launcher: Launcher = Launcher()
     work_folder: str = ".mathse"  # journal and checkpoints; a path from the project's folder
     servers: dict[ServerName, Server] = Field(default_factory=dict)  # of roles with engine openai
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -14,6 +14,7 @@ from mathse.core.errors import ParamError
 from mathse.core.registry import ANNOTATORS, ENGINES, REFLECTORS, TEACHERS, Registry
 
 Dtype = Literal["auto", "bfloat16", "float32"]
+Dtype32 = Literal["float32", "bfloat16"]
 
 _ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection
 
@@ -92,6 +93,16 @@ class OrmData(SamplingSection):
     teacher_share: float = Field(ge=0, le=1)
 
 
+class Lora(Section):
+    """Adapters beside frozen matrices, merged into them when the model is written."""
+
+    rank: int = Field(default=16, ge=1)
+    alpha: float = Field(default=32, gt=0)  # the adapter's product counts alpha / rank
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    # Of whole names of modules, such as model.language_model.layers.0.mlp.up_proj
+    targets: str = r".*(language|text)_model.*\.(q|k|v|o|gate|up|down)_proj"
+
+
 class TrainConfig(Section):
     """How a model is fine-tuned: everything that the trained weights depend on, the seed apart."""
 
@@ -107,7 +118,13 @@ class TrainConfig(Section):
     frozen: tuple[str, ...] = ()  # parts of the names of parameters that are not trained
     span_weight: float = Field(default=1.0, gt=0)  # see `Example.weighted_span`
     attention: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
-    save_dtype: Literal["bfloat16", "float32"] = "bfloat16"  # of the weights that are written
+    save_dtype: Dtype32 = "bfloat16"  # of the weights that are written
+    # A model's record names these only where they are not the default.
+    method: Literal["full", "lora"] = Field(
+        default="full", exclude_if=lambda value: value == "full"
+    )
+    lora: Lora = Field(default=Lora(), exclude_if=lambda value: value == Lora())
+    frozen_dtype: Dtype32 = Field(default="float32", exclude_if=lambda value: value == "float32")
 
 
 class Training(TrainConfig):
@@ -118,6 +135,9 @@ class Training(TrainConfig):
 
     processes: int = Field(default=1, ge=1)  # on the CPU; on GPUs see `launcher` of machine.yaml
     micro_batch_size: int = Field(default=0, ge=0)
+    micro_batch_tokens: int | None = Field(default=None, ge=1)  # instead: most tokens, padding too
+    sharding: Literal["none", "full"] = "none"  # full: weights, gradients, optimizer over processes
+    activation_checkpointing: bool = False  # compute activations again in the backward pass
 
 
 class Finetune(Training):
@@ -125,6 +145,8 @@ class Finetune(Training):
 
     init: Literal["base", "previous"]
     first_steps: int | None = Field(default=None, ge=1)
+    trainer: Literal["accelerate", "llama-factory", "ms-swift"] = "accelerate"
+    trainer_options: dict[str, Any] = {}  # flags of another trainer: {template: qwen2_vl}
 
 
 class TrainOrm(Training):
@@ -286,6 +308,8 @@ class Params(Section):
         sections: dict[str, Training] = {"train_orm": self.train_orm, "finetune": self.finetune}
         for name, section in sections.items():
             micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
+            if section.micro_batch_tokens and section.micro_batch_size:
+                yield f"{name}: micro_batch_tokens and micro_batch_size exclude each other"
             if section.batch_size % (micro * section.processes):
                 yield (
                     f"{name}.batch_size: {section.batch_size} is not a multiple of {name}.processes"

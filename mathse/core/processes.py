@@ -106,6 +106,14 @@ def end_with_dvc() -> None:
     threading.Thread(target=_watch, args=(parents,), daemon=True).start()
 
 
+def end_with_launcher() -> None:
+    """End this process when what launched it ends, or what started the launcher."""
+    parents = [(os.getpid(), os.getppid())]
+    if above := _parent_of(os.getppid()):
+        parents.append((os.getppid(), above))
+    threading.Thread(target=_watch, args=(parents,), daemon=True).start()
+
+
 def _watch(parents: list[tuple[int, int]]) -> None:
     while all(_parent_of(child) == parent for child, parent in parents):
         time.sleep(WATCH_EVERY_S)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -74,6 +75,66 @@ def plan_batches(
             for batch in batches
         ]
     return plan if steps is None and epochs == whole_epochs else plan[:wanted]
+
+
+def micro_batches(
+    indices: Sequence[int],
+    sizes: Sequence[Size],
+    *,
+    rank: int,
+    processes: int,
+    rows: int,
+    tokens: int | None,
+) -> list[list[int]]:
+    """Return the parts of one process's share of a step; every process has as many.
+
+    Args:
+        indices: the step's rows, longest first.
+        sizes: of all rows.
+        rank: which process.
+        processes: how many there are.
+        rows: most rows of a part, where there is no limit in tokens.
+        tokens: most tokens of a part, with what pads it; a longer row is a part by itself.
+    """
+    if tokens is None:
+        share = indices[rank::processes]
+        return [list(share[start : start + rows]) for start in range(0, len(share), rows)]
+    every = [_cut(indices[process::processes], sizes, tokens) for process in range(processes)]
+    parts = every[rank]
+    while len(parts) < max(map(len, every)):  # processes that wait for each other stay in step
+        longest = max(parts, key=len)
+        parts.remove(longest)
+        parts += [longest[::2], longest[1::2]]
+    return parts
+
+
+def _cut(indices: Sequence[int], sizes: Sequence[Size], tokens: int) -> list[list[int]]:
+    """Fill one part after the other."""
+    parts: list[list[int]] = []
+    prompt = target = 0
+    for index in indices:
+        size = sizes[index]
+        prompt = max(prompt, size.prompt_tokens)
+        target = max(target, size.tokens - size.prompt_tokens)
+        if not parts or (len(parts[-1]) + 1) * (prompt + target) > tokens:
+            parts.append([])
+            prompt, target = size.prompt_tokens, size.tokens - size.prompt_tokens
+        parts[-1].append(index)
+    return parts
+
+
+def prefetch(
+    plan: Iterable[list[list[int]]], make: Callable[[Sequence[int]], Batch]
+) -> Iterator[list[Batch]]:
+    """Yield each step's batches; a thread prepares them one step ahead."""
+    with ThreadPoolExecutor(1) as pool:
+        ahead: Future[list[Batch]] | None = None
+        for parts in plan:
+            ready, ahead = ahead, pool.submit(lambda parts=parts: [make(part) for part in parts])
+            if ready is not None:
+                yield ready.result()
+        if ahead is not None:
+            yield ahead.result()
 
 
 def make_batch(rows: Sequence[Row], builder: InputBuilder, span_weight: float = 1.0) -> Batch:

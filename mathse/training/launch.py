@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pickle
+import shlex
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from mathse.core.machine import Machine
+from mathse.core.errors import MathseError
+from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
-from mathse.core.processes import worker_pool
+from mathse.core.processes import end_with_launcher, worker_pool
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_at_sigterm
+
+_TASK, _RESULT = "task.pickle", "result.pickle"
+
+log = logging.getLogger(__name__)
 
 
 class ExampleFile:
@@ -58,10 +66,13 @@ def train(
     """
     options |= {"config": config, "checkpoints": checkpoints, "cpu": machine.device == "cpu"}
     options["save_every_steps"] = machine.save_every_steps
+    launcher = machine.launcher
+    options["peak_tflops"] = launcher.peak_tflops
+    on_gpus = machine.has_gpu and launcher.processes * launcher.nodes > 1
     stop = checkpoints / STOP
     stop.unlink(missing_ok=True)
     with stop_at_sigterm(stop):
-        if config.processes == 1:
+        if config.processes == 1 and not on_gpus:
             from mathse.training.loop import finetune
 
             return finetune(examples, **options)
@@ -70,6 +81,8 @@ def train(
         shared = ExampleFile(folder / "examples.pickle")
         shared.write(examples)
         try:
+            if on_gpus:
+                return run_torchrun(shared, folder, launcher, options)
             return _train_on_cpu(shared, folder, config.processes, options)
         except BrokenProcessPool as error:
             if stop.exists():
@@ -77,6 +90,52 @@ def train(
             raise
         finally:
             shutil.rmtree(folder)
+
+
+def run_torchrun(
+    examples: ExampleFile, folder: Path, launcher: Launcher, options: dict[str, Any]
+) -> TrainReport:
+    """Train in processes that `torchrun` starts, on one node or several that share the folder.
+
+    Raises:
+        MathseError: the one that a process raised; or where they ended without one.
+    """
+    (folder / _TASK).write_bytes(pickle.dumps((examples, options)))
+    (folder / _RESULT).unlink(missing_ok=True)
+    meeting = [f"--nnodes={launcher.nodes}", "--rdzv-backend=c10d", "--rdzv-id=mathse"]
+    meeting.append(f"--rdzv-endpoint={launcher.rendezvous}")
+    command = [*launcher.prefix, sys.executable, "-m", "torch.distributed.run"]
+    command += meeting if launcher.nodes > 1 else ["--standalone"]
+    command += [f"--nproc-per-node={launcher.processes}", "-m", __name__, str(folder)]
+    if launcher.nodes > 1 and not launcher.prefix:
+        log.info("run on each other node, in this folder: %s", shlex.join(command))
+    ended = subprocess.run(command, check=False).returncode
+    if not (folder / _RESULT).is_file():
+        raise MathseError(f"torchrun ended with {ended} and no result; its messages are above.")
+    result = pickle.loads((folder / _RESULT).read_bytes())
+    if isinstance(result, Exception):
+        raise result
+    return cast(TrainReport, result)
+
+
+def run_rank(folder: Path) -> None:
+    """Train as one of the processes of `torchrun`; write the result or the error."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("mathse").setLevel(logging.INFO)
+    end_with_launcher()
+    examples, options = pickle.loads((folder / _TASK).read_bytes())
+    from mathse.training.loop import finetune
+
+    result: TrainReport | MathseError
+    try:
+        result = finetune(examples, **options)
+    except MathseError as error:
+        result = error
+    if os.environ["RANK"] == "0" or isinstance(result, MathseError):
+        part = folder / f"{_RESULT}.{os.environ['RANK']}"
+        part.write_bytes(pickle.dumps(result))
+        part.rename(folder / _RESULT)
+    sys.exit(isinstance(result, MathseError))
 
 
 def _train_on_cpu(
@@ -119,3 +178,7 @@ def _train_rank(
         return finetune(examples, **{**options, "cpu": True})
     finally:
         distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    run_rank(Path(sys.argv[1]))

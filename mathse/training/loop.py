@@ -6,10 +6,9 @@ import inspect
 import logging
 import math
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -23,18 +22,20 @@ from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.engines.precision import computes_bf16
-from mathse.training.batches import Batch, make_batch, plan_batches
+from mathse.training.batches import Batch, make_batch, micro_batches, plan_batches, prefetch
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
+from mathse.training.sharding import shard
 from mathse.training.step import rate_share, train_step
 from mathse.training.stopping import STOP, stop_at_sigterm, stopped
+from mathse.training.training_log import TrainingLog, write_curve
 from mathse.training.weights import load_model, parameter_groups, save_model
 
 LOOP_VERSION = 4  # raise it when the same inputs train to other weights
 BETAS = (0.9, 0.95)
-CURVE_EVERY_STEPS = 10
+LOG = "log.jsonl"
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ def finetune(
     save_every_steps: int = 0,
     trust_remote_code: bool = False,
     cpu: bool = False,
+    peak_tflops: float | Literal["measured"] | None = None,
 ) -> TrainReport:
     """Train a model on the examples' targets and write it as a Hub folder.
 
@@ -73,6 +75,7 @@ def finetune(
         save_every_steps: how often a checkpoint is written; 0: never, but when asked to stop.
         trust_remote_code: run code that comes with the model.
         cpu: stay on the CPU though there is a GPU.
+        peak_tflops: see `TrainingLog`, whose lines go to `log.jsonl` among the checkpoints.
 
     Raises:
         MathseError: if there is nothing to train on, weights are damaged, batch sizes do not
@@ -114,7 +117,8 @@ def finetune(
 
     # Model and optimizer, where the last checkpoint left them.
     model = load_model(init, config, accelerator, trust_remote_code)
-    model = accelerator.prepare(model)
+    sharded = config.sharding == "full" and processes > 1
+    model = shard(model, accelerator, bf16) if sharded else accelerator.prepare(model)
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True
     )
@@ -144,13 +148,20 @@ def finetune(
     def make(indices: Sequence[int]) -> Batch:
         return make_batch([rows[index] for index in indices], builder, config.span_weight)
 
-    batches = _micro_batches(plan[start:], accelerator, micro, make)
+    def split(indices: Sequence[int]) -> list[list[int]]:
+        rank, tokens = accelerator.process_index, config.micro_batch_tokens
+        return micro_batches(
+            indices, rows.sizes, rank=rank, processes=processes, rows=micro, tokens=tokens
+        )
+
+    batches = prefetch(map(split, plan[start:]), make)
     steps: Any = range(start, len(plan))
     if is_main:
         steps = track(steps, total=len(steps), label=label, unit="steps")
     forward = inspect.signature(accelerator.unwrap_model(model).forward)
     keep_logits = "logits_to_keep" in forward.parameters
     stop = checkpoints / STOP
+    training_log = TrainingLog(checkpoints / LOG, start > 0, model, accelerator, peak_tflops)
     with stop_at_sigterm(stop):
         for step in steps:
             rate = config.learning_rate * rate_share(step, len(plan), config.warmup_ratio)
@@ -164,6 +175,8 @@ def finetune(
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise _not_finite(loss, norm, step, [rows[index].key for index in plan[step]], init)
             losses.append(loss)
+            tokens = sum(rows.sizes[index].tokens for index in plan[step])
+            training_log.write(step + 1, tokens, loss=loss, grad_norm=norm, learning_rate=rate)
             asked = _any_process(accelerator, stop.exists()) and step + 1 < len(plan)
             if asked or save_every_steps and len(losses) % save_every_steps == 0:
                 kept.save(losses)
@@ -176,7 +189,7 @@ def finetune(
     save_model(accelerator, model, builder, out, config, record)
     if curve is not None and is_main:
         with writing(curve):
-            _write_curve(curve, losses, config)
+            write_curve(curve, losses, config)
     kept.finish(curve if save_every_steps else None)
     if is_main:
         shutil.rmtree(rows_folder)
@@ -218,27 +231,6 @@ def _any_process(accelerator: Accelerator, flag: bool) -> bool:
     return float(accelerator.reduce(counted, "sum")) > 0
 
 
-def _micro_batches(
-    plan: Sequence[Sequence[int]],
-    accelerator: Accelerator,
-    micro: int,
-    make: Callable[[Sequence[int]], Batch],
-) -> Iterator[list[Batch]]:
-    """Yield each step's batches for this process; a thread prepares them one step ahead."""
-    rank, processes = accelerator.process_index, accelerator.num_processes
-
-    def prepare(indices: Sequence[int]) -> list[Batch]:
-        part = indices[rank::processes]
-        return [make(part[start : start + micro]) for start in range(0, len(part), micro)]
-
-    with ThreadPoolExecutor(1) as pool:
-        ahead = [pool.submit(prepare, indices) for indices in plan[:1]]
-        for step in range(len(plan)):
-            ready = ahead.pop().result()
-            ahead = [pool.submit(prepare, indices) for indices in plan[step + 1 : step + 2]]
-            yield ready
-
-
 def _not_finite(loss: float, norm: float, step: int, keys: Sequence[str], init: str) -> DataError:
     return DataError(
         f"The loss of step {step + 1} is {loss}, the norm of its gradients {norm}; its rows: "
@@ -247,15 +239,3 @@ def _not_finite(loss: float, norm: float, step: int, keys: Sequence[str], init: 
         rule="loss and gradients are finite numbers",
         fix="lower the learning rate or set precision to fp32; in step 1: this model is damaged",
     )
-
-
-def _write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:
-    """Write a row for every `CURVE_EVERY_STEPS`: the mean loss since the row before."""
-    lines = ["step\tloss\tlearning_rate"]
-    for start in range(0, len(losses), CURVE_EVERY_STEPS):
-        part = losses[start : start + CURVE_EVERY_STEPS]
-        end = start + len(part)
-        rate = config.learning_rate * rate_share(end - 1, len(losses), config.warmup_ratio)
-        lines.append(f"{end}\t{sum(part) / len(part):.6f}\t{rate:.6g}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -16,7 +16,7 @@ class TrainReport:
     dropped: dict[str, list[str]]
     first_loss: float  # mean over the first tenth of the steps
     final_loss: float  # mean over the last tenth of the steps
-    target_tokens: int  # that the loss was taken over
+    target_tokens: int | None  # that the loss was taken over; None: another trainer does not say
     resumed_from: int  # step of the checkpoint that the run went on from, or 0
 
     def metrics(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -39,20 +40,27 @@ def train_student(
     # Model libraries load after the tables were checked.
     from mathse.training.launch import train as fit
 
-    shown = problems.select("problem_id", "question", "choices", "image_ids")
-    report = fit(
-        _examples(rows.join(shown, on="problem_id", maintain_order="left")),
-        init=init,
-        out=layout.round(round_name).model,
-        config=params.finetune.model_copy(update={"steps": steps}),
-        machine=load_machine(layout.machine),
-        seed=params.seed,
-        images=ImageStore(layout.images),
-        checkpoints=layout.checkpoints(round_name),
-        curve=layout.curve(round_name),
-        label=f"finetune {round_name}",
-        trust_remote_code=params.student.trust_remote_code,
+    rows = rows.select("row_id", "problem_id", "response").join(
+        problems.drop("solution"), on="problem_id", maintain_order="left"
     )
+    machine, work = load_machine(layout.machine), layout.checkpoints(round_name)
+    given: dict[str, Any] = {
+        "init": init,
+        "out": layout.round(round_name).model,
+        "config": params.finetune.model_copy(update={"steps": steps}),
+        "seed": params.seed,
+        "images": ImageStore(layout.images),
+        "curve": layout.curve(round_name),
+        "trust_remote_code": params.student.trust_remote_code,
+    }
+    if params.finetune.trainer == "accelerate":
+        label = f"finetune {round_name}"
+        report = fit(_examples(rows), machine=machine, checkpoints=work, label=label, **given)
+    else:
+        from mathse.training.external import train_elsewhere
+
+        folder = work / params.finetune.trainer
+        report = train_elsewhere(rows, launcher=machine.launcher, folder=folder, **given)
     write_metrics(layout.metrics("finetune", round_name), {round_name: report.metrics()})
 
 

@@ -14,20 +14,24 @@ from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText
 
 from mathse.core.errors import DataError, ParamError
-from mathse.core.params import TrainConfig
+from mathse.core.params import TrainConfig, Training
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.precision import computes_bf16
+from mathse.training.adapters import add_adapters, is_adapter, merge_adapters
 from mathse.training.checkpoints import writing
+from mathse.training.sharding import whole_state
 
 log = logging.getLogger(__name__)
 
 
 def load_model(
-    init: str, config: TrainConfig, accelerator: Accelerator, trust_remote_code: bool
+    init: str, config: Training, accelerator: Accelerator, trust_remote_code: bool
 ) -> Any:
     """Load the weights in fp32, in which they are trained, with the attention for the device.
+
+    The parameters that are trained require gradients, the others do not.
 
     Raises:
         DataError: if the weights are damaged or incomplete.
@@ -58,7 +62,15 @@ def load_model(
             "finetune.precision and train_orm.precision to auto (the weights then differ slightly)."
         )
     model.config.use_cache = False
-    choose_trained(model, config)
+    if config.method == "lora":
+        add_adapters(model, config.lora)
+    _choose_trained(model, config)
+    if config.frozen_dtype == "bfloat16" and accelerator.mixed_precision == "bf16":
+        for parameter in model.parameters():
+            if not parameter.requires_grad and parameter.dim() >= 2:
+                parameter.data = parameter.data.bfloat16()
+    if config.activation_checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
     return model
 
 
@@ -71,8 +83,8 @@ def _damaged(init: str, reason: str) -> DataError:
     )
 
 
-def choose_trained(model: Any, config: TrainConfig) -> None:
-    """Freeze the parameters of `config.frozen`."""
+def _choose_trained(model: Any, config: TrainConfig) -> None:
+    """Freeze the parameters of `config.frozen`, or all but the adapters."""
     named = list(model.named_parameters())
     for pattern in config.frozen:
         if not any(pattern in name for name, _ in named):
@@ -80,7 +92,9 @@ def choose_trained(model: Any, config: TrainConfig) -> None:
                 f"frozen: no parameter's name contains {pattern!r}; one of them is {named[0][0]!r}"
             )
     for name, parameter in named:
-        parameter.requires_grad_(not any(pattern in name for pattern in config.frozen))
+        frozen = any(pattern in name for pattern in config.frozen)
+        trained = is_adapter(name) if config.method == "lora" else not frozen
+        parameter.requires_grad_(trained)
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ParamError("frozen: these patterns leave nothing to train")
 
@@ -88,10 +102,11 @@ def choose_trained(model: Any, config: TrainConfig) -> None:
 def parameter_groups(model: Any, config: TrainConfig) -> list[dict[str, Any]]:
     """Return the trained parameters for the optimizer; weight decay applies to matrices only."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return [
+    groups = [
         {"params": [p for p in trained if p.dim() >= 2], "weight_decay": config.weight_decay},
         {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
     ]
+    return [group for group in groups if group["params"]]
 
 
 def save_model(
@@ -103,8 +118,10 @@ def save_model(
     record: dict[str, Any],
 ) -> None:
     """Write weights, processor and record beside `out`, then move them there."""
-    state = accelerator.get_state_dict(model)
+    state = whole_state(model)
     if accelerator.is_main_process:
+        if config.method == "lora":
+            state = merge_adapters(state, config.lora)
         plain = accelerator.unwrap_model(model)
         plain.config.use_cache = True
         plain.config.dtype = dtype = getattr(torch, config.save_dtype)

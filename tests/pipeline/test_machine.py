@@ -15,6 +15,7 @@ VALUES = {
     "device": "cpu",
     "inference_processes": 1,
     "save_every_steps": 1,
+    "launcher": {"peak_tflops": 1.0},
     "work_folder": "elsewhere",
     "servers": {"default": {"url": "http://localhost:8000/v1", "concurrency": 4}},
 }

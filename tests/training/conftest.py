@@ -1,12 +1,37 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from mathse.core.images import ImageStore
-from tests.tiny import build_tiny, draw_png, write_store
+from mathse.core.params import Training
+from mathse.training import Example, TrainReport
+from mathse.training.loop import finetune
+from tests.tiny import ask, build_tiny, draw_png, write_store
+
+Fit = Callable[..., TrainReport]
+CONFIG = Training(
+    learning_rate=5e-3, warmup_ratio=0.05, weight_decay=0.05, batch_size=4, steps=6, max_tokens=200
+)
+
+
+def changed(**values: Any) -> Training:
+    return Training(**CONFIG.model_dump() | values)
+
+
+def examples() -> list[Example]:
+    words = ["one", "two", "three", "four", "five", "six"]
+    with_image = [
+        Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)
+    ]
+    return [
+        *with_image,
+        *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words],
+    ]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -23,3 +48,20 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def store(tmp_path_factory: pytest.TempPathFactory) -> ImageStore:
     images = {f"img{n}": draw_png(n) for n in range(6)} | {"noise": b"not a picture"}
     return write_store(tmp_path_factory.mktemp("images"), images)
+
+
+@pytest.fixture
+def fit(tiny: Path, store: ImageStore, tmp_path: Path) -> Fit:
+    def call(out: str = "out", config: Training = CONFIG, **other: Any) -> TrainReport:
+        given: dict[str, Any] = {
+            "init": tiny,
+            "images": store,
+            "checkpoints": tmp_path / "kept",
+            "seed": 0,
+            "cpu": True,
+        }
+        return finetune(
+            other.pop("examples", examples()), out=tmp_path / out, config=config, **given | other
+        )
+
+    return call

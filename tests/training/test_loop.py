@@ -22,55 +22,16 @@ from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine
-from mathse.core.params import Training
 from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
-from mathse.training import Example, TrainReport, checkpoints, loop
+from mathse.training import Example, checkpoints, loop
 from mathse.training.launch import train
-from mathse.training.loop import finetune
 from tests.tiny import ask
+from tests.training.conftest import Fit, changed, examples
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = Training(
-    learning_rate=5e-3, warmup_ratio=0.05, weight_decay=0.05, batch_size=4, steps=6, max_tokens=200
-)
-
-
-def changed(**values: Any) -> Training:
-    return Training(**CONFIG.model_dump() | values)
-
-
-def examples() -> list[Example]:
-    words = ["one", "two", "three", "four", "five", "six"]
-    with_image = [
-        Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)
-    ]
-    return [
-        *with_image,
-        *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words],
-    ]
-
-
-Fit = Callable[..., TrainReport]
-
-
-@pytest.fixture
-def fit(tiny: Path, store: ImageStore, tmp_path: Path) -> Fit:
-    def call(out: str = "out", config: Training = CONFIG, **other: Any) -> TrainReport:
-        given: dict[str, Any] = {
-            "init": tiny,
-            "images": store,
-            "checkpoints": tmp_path / "kept",
-            "seed": 0,
-            "cpu": True,
-        }
-        return finetune(
-            other.pop("examples", examples()), out=tmp_path / out, config=config, **given | other
-        )
-
-    return call
 
 
 def weights(folder: Path) -> dict[str, Any]:
@@ -304,7 +265,7 @@ import torch
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine
 from mathse.training.launch import train
-from tests.training.test_loop import changed, examples
+from tests.training.conftest import changed, examples
 torch.set_num_threads(1)
 processes = int(sys.argv.pop())
 tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])

@@ -1,0 +1,203 @@
+"""Other trainers, LLaMA-Factory and ms-swift: they get rows and flags and give a model back.
+
+The trainer is a command of its own installation. It must end with a model folder, or LoRA adapters
+as peft writes them, and with the `trainer_state.json` of transformers' Trainer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError, MathseError, ParamError
+from mathse.core.ids import folder_digest
+from mathse.core.images import ImageStore
+from mathse.core.machine import Launcher
+from mathse.core.params import Finetune, TrainConfig
+from mathse.datasets.exporting import DATASET_NAME, FORMATS
+from mathse.engines.input_fingerprint import write_record
+from mathse.engines.inputs import InputBuilder
+from mathse.engines.model_files import model_digest
+from mathse.training.report import TrainReport
+
+COMMANDS = {"llama-factory": ("llamafactory-cli", "train"), "ms-swift": ("swift", "sft")}
+
+
+def train_elsewhere(
+    rows: pl.DataFrame,
+    *,
+    images: ImageStore,
+    init: str,
+    out: Path,
+    config: Finetune,
+    seed: int,
+    launcher: Launcher,
+    folder: Path,
+    curve: Path,
+    trust_remote_code: bool,
+) -> TrainReport:
+    """Train with `config.trainer` and write the model as `mathse.training.loop.finetune` does.
+
+    Args:
+        rows: problems with `row_id` and `response`; see `mathse.datasets.exporting`.
+        images: where image ids lead.
+        init: the model to start from.
+        out: where the trained model goes.
+        config: what the trainer is asked for; `trainer_options` are added as they are.
+        seed: of the trainer.
+        launcher: how many GPUs of this machine.
+        folder: where rows and the trainer's own output go; emptied first, removed in the end.
+        curve: where the loss curve goes.
+        trust_remote_code: run code that comes with the model.
+
+    Raises:
+        ParamError: if there is no such command, or peft is missing and adapters came back.
+        MathseError: if the command fails.
+        DataError: if it gives no model, another model's weights or no losses.
+    """
+    command, verb = COMMANDS[config.trainer]
+    if shutil.which(command) is None:
+        fix = f"install {config.trainer}, or set finetune.trainer: accelerate"
+        raise ParamError(f"finetune.trainer: no command {command} is on PATH: {fix}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    FORMATS[config.trainer](rows, images, folder)
+    rows_digest, trained = folder_digest(folder), folder / "trained"
+
+    # The command: every flag is a pair, and a null option removes one.
+    flags = _flags(config, init, folder, trained, seed, launcher, trust_remote_code)
+    pairs = [(f"--{name}", str(value)) for name, value in flags.items() if value is not None]
+    line = [command, verb, *(word for pair in pairs for word in pair)]
+    processes = {"NPROC_PER_NODE": str(launcher.processes)}
+    if launcher.processes > 1:
+        processes["FORCE_TORCHRUN"] = "1"
+    code = subprocess.run(line, env=os.environ | processes, cwd=folder, check=False).returncode
+    if code:
+        raise MathseError(f"{command} ended with {code}; its messages are above.")
+
+    # What it gave back. Prompts and pixels stay those of the model it started from.
+    model = _result(trained, init, trust_remote_code)
+    builder = InputBuilder.load(init, trust_remote_code=trust_remote_code, check=False)
+    builder.save(model)
+    losses = _losses(trained, curve)
+    settings = config.model_dump(
+        mode="json", include={*TrainConfig.model_fields, "trainer_options"}
+    )
+    record = {
+        "input_fingerprint": builder.input_fingerprint,
+        "init": model_digest(init),
+        "rows": rows_digest,
+        "train": settings | {"seed": seed, "trainer": config.trainer},
+        "model": model_digest(model),
+    }
+    write_record(model, record)
+    shutil.rmtree(out, ignore_errors=True)
+    shutil.move(model, out)
+    shutil.rmtree(folder)
+    tenth = max(1, len(losses) // 10)
+    return TrainReport(
+        steps=losses[-1][0],
+        samples=losses[-1][0] * config.batch_size,
+        rows=rows.height,
+        dropped={},
+        first_loss=sum(loss for _, loss in losses[:tenth]) / tenth,
+        final_loss=sum(loss for _, loss in losses[-tenth:]) / tenth,
+        target_tokens=None,
+        resumed_from=0,
+    )
+
+
+def _flags(
+    config: Finetune,
+    init: str,
+    folder: Path,
+    trained: Path,
+    seed: int,
+    launcher: Launcher,
+    trust_remote_code: bool,
+) -> dict[str, Any]:
+    """Return the flags of either trainer: most are those of transformers' Trainer."""
+    base = str(Path(init).absolute()) if Path(init).is_dir() else init
+    micro = config.micro_batch_size or 1
+    flags: dict[str, Any] = {
+        "output_dir": trained.absolute(),
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_ratio": config.warmup_ratio,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "per_device_train_batch_size": micro,
+        "gradient_accumulation_steps": config.batch_size // (micro * launcher.processes),
+        "max_steps": config.steps,
+        "num_train_epochs": None if config.steps else config.epochs,
+        "gradient_checkpointing": config.activation_checkpointing,
+        "bf16": config.precision != "fp32",
+        "seed": seed,
+        "logging_steps": 10,
+        "save_only_model": True,
+        "report_to": "none",
+    }
+    if config.method == "lora":
+        flags |= {"lora_rank": config.lora.rank, "lora_alpha": config.lora.alpha}
+        flags["lora_dropout"] = config.lora.dropout
+    if config.trainer == "llama-factory":
+        flags |= {"stage": "sft", "do_train": True, "model_name_or_path": base}
+        flags |= {"dataset": DATASET_NAME, "dataset_dir": folder.absolute()}
+        flags |= {"finetuning_type": config.method, "cutoff_len": config.max_tokens}
+        flags |= {"freeze_vision_tower": bool(config.frozen)}
+        flags |= {"trust_remote_code": trust_remote_code}
+    else:
+        flags |= {"model": base, "dataset": (folder / "train.jsonl").absolute()}
+        flags |= {"tuner_type": config.method, "max_length": config.max_tokens}
+        flags |= {"freeze_vit": bool(config.frozen)}
+    return flags | config.trainer_options
+
+
+def _result(trained: Path, init: str, trust_remote_code: bool) -> Path:
+    """Return the model folder written last; adapters are merged into one."""
+    for name, merge in (("adapter_config.json", True), ("config.json", False)):
+        found = [file for file in trained.rglob(name) if any(file.parent.glob("*.safetensors"))]
+        if not found:
+            continue
+        folder = max(found, key=lambda file: file.stat().st_mtime_ns).parent
+        return _merged(folder, init, trust_remote_code) if merge else folder
+    raise DataError(
+        "The trainer ended without a model.",
+        file=trained,
+        rule="it writes config.json and *.safetensors, or adapter_config.json and its weights",
+        fix="see its messages; its flags are those of finetune and finetune.trainer_options",
+    )
+
+
+def _merged(adapters: Path, init: str, trust_remote_code: bool) -> Path:
+    try:
+        from peft import PeftModel
+    except ImportError as error:
+        raise ParamError(f"adapters need peft ({error}): pip install 'mathse[lora]'") from error
+    from transformers import AutoModelForImageTextToText
+
+    load: Any = AutoModelForImageTextToText.from_pretrained
+    plain = load(init, dtype="auto", trust_remote_code=trust_remote_code)
+    merged: Any = PeftModel.from_pretrained(plain, adapters)
+    out = adapters.with_name("merged")
+    merged.merge_and_unload().save_pretrained(out)
+    return out
+
+
+def _losses(trained: Path, curve: Path) -> list[tuple[int, float]]:
+    """Return the losses by step and write them as a curve."""
+    states = sorted(trained.rglob("trainer_state.json"), key=lambda file: file.stat().st_mtime_ns)
+    history = json.loads(states[-1].read_text(encoding="utf-8"))["log_history"] if states else []
+    entries = [entry for entry in history if "loss" in entry]
+    if not entries:
+        raise DataError("The trainer left no losses.", file=trained, rule="trainer_state.json")
+    lines = [f"{e['step']}\t{e['loss']:.6f}\t{e.get('learning_rate', 0):.6g}" for e in entries]
+    curve.parent.mkdir(parents=True, exist_ok=True)
+    curve.write_text("\n".join(["step\tloss\tlearning_rate", *lines, ""]), encoding="utf-8")
+    return [(entry["step"], float(entry["loss"])) for entry in entries]

@@ -1,0 +1,108 @@
+"""Another trainer on PATH: it gets rows and flags, and its model is checked and recorded."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import schemas
+from mathse.core.errors import DataError, MathseError, ParamError
+from mathse.core.images import ImageStore
+from mathse.core.machine import Launcher
+from mathse.core.params import Finetune
+from mathse.engines.input_fingerprint import read_record
+from mathse.engines.inputs import InputBuilder
+from mathse.training import TrainReport
+from mathse.training.external import train_elsewhere
+
+TRAINER = """#!{python}
+import json, os, shutil, sys
+from pathlib import Path
+words = sys.argv[2:]
+flags = dict(zip(words[::2], words[1::2]))
+seen = dict(verb=sys.argv[1], flags=flags, env=os.environ["NPROC_PER_NODE"])
+Path("{seen}").write_text(json.dumps(seen))
+out = Path(flags["--output_dir"]) / "v0" / "checkpoint-20"
+if {status}:
+    sys.exit({status})
+shutil.copytree(flags.get("--model") or flags["--model_name_or_path"], out)
+assert (Path(flags.get("--dataset_dir", ".")) / "images/img1.png").is_file()
+if not {losses}:
+    sys.exit()
+history = [dict(step=step, loss=3.0 - step / 10, learning_rate=1e-5) for step in (10, 20)]
+(out / "trainer_state.json").write_text(json.dumps(dict(log_history=history)))
+"""
+SETTINGS: dict[str, Any] = {
+    "init": "previous",
+    "learning_rate": 1e-5,
+    "warmup_ratio": 0.1,
+    "weight_decay": 0.0,
+    "batch_size": 8,
+    "max_tokens": 300,
+    "frozen": ("vision_model",),
+}
+
+
+@pytest.fixture
+def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> Any:
+    def run(name: str, status: int = 0, losses: bool = True, **options: Any) -> TrainReport:
+        command = {"llama-factory": "llamafactory-cli", "ms-swift": "swift"}[name]
+        script = tmp_path / "bin" / command
+        script.parent.mkdir(exist_ok=True)
+        words = {"python": sys.executable, "seen": tmp_path / "seen.json"}
+        script.write_text(TRAINER.format(**words, status=status, losses=losses))
+        script.chmod(0o755)
+        monkeypatch.setenv("PATH", str(script.parent), prepend=":")
+        columns = schemas.column_types(schemas.Problem)
+        empty = dict.fromkeys(name for name in columns if name != "solution")
+        row = {"problem_id": "p", "question": "How many?", "image_ids": ["img1"], "choices": []}
+        rows = pl.DataFrame([empty | row], schema={name: columns[name] for name in empty})
+        return train_elsewhere(
+            rows.with_columns(row_id=pl.lit("r"), response=pl.lit("There are 2.")),
+            images=store,
+            init=str(tiny),
+            out=tmp_path / "model",
+            config=Finetune(**SETTINGS, trainer=name, **options),
+            seed=3,
+            launcher=Launcher(processes=2),
+            folder=tmp_path / "work",
+            curve=tmp_path / "curve.tsv",
+            trust_remote_code=False,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift"])
+def test_a_trainer_gives_a_model_back(call: Any, name: str, tmp_path: Path, tiny: Path) -> None:
+    report = call(name, trainer_options={"template": "tiny", "report_to": None})
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    flags = seen["flags"]
+    assert (seen["verb"], seen["env"]) == ("train" if name == "llama-factory" else "sft", "2")
+    assert flags["--template"] == "tiny" and "--report_to" not in flags
+    assert flags["--gradient_accumulation_steps"] == "4" and flags["--seed"] == "3"
+    one, other = (load_file(f / "model.safetensors") for f in (tiny, tmp_path / "model"))
+    assert all(torch.equal(one[key], other[key]) for key in one)
+    record = read_record(tmp_path / "model")
+    assert record is not None and record["train"]["trainer"] == name and len(record["model"]) == 16
+    assert record["input_fingerprint"] == InputBuilder.load(tmp_path / "model").input_fingerprint
+    assert (report.steps, report.rows, report.first_loss, report.final_loss) == (20, 1, 2.0, 1.0)
+    assert (tmp_path / "curve.tsv").read_text().splitlines()[1] == "10\t2.000000\t1e-05"
+    assert not (tmp_path / "work").exists()
+
+
+def test_what_a_trainer_lacks_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(MathseError, match="swift ended with 3"):
+        call("ms-swift", status=3)
+    with pytest.raises(DataError, match="left no losses"):
+        call("ms-swift", losses=False)
+    with monkeypatch.context() as patch, pytest.raises(ParamError, match="no command swift"):
+        patch.setattr("shutil.which", lambda command: None)
+        call("ms-swift")
