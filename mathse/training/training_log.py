@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
@@ -45,7 +45,7 @@ class TrainingLog:
             peak_tflops = matrix_tflops(accelerator)
         self._peak = peak_tflops and peak_tflops * 1e12 * accelerator.num_processes
         self._flops_per_token = flops_per_token(accelerator.unwrap_model(model))
-        self._file = None
+        self._file: TextIO | None = None
         if accelerator.is_main_process:
             self._file = file.open("a" if append else "w", encoding="utf-8")
         self._start_s = time.monotonic()
