@@ -16,11 +16,11 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from safetensors import SafetensorError
 from torch.distributed import checkpoint as dcp
 from torch.distributed.checkpoint.api import CheckpointException
-from torch.distributed.checkpoint.state_dict import StateDictOptions, get_state_dict, set_state_dict
 from torch.optim import Optimizer
 
 from mathse.core.errors import DataError
@@ -28,7 +28,6 @@ from mathse.core.finished import FINISHED
 from mathse.core.ids import content_id
 
 _STATE = "run.json"
-_TRAINED = StateDictOptions(ignore_frozen_params=True, strict=False)
 
 log = logging.getLogger(__name__)
 
@@ -69,15 +68,9 @@ class Checkpoints:
             return []
         try:
             state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
-            model, optimizer = get_state_dict(self.model, self.optimizer, options=_TRAINED)
-            dcp.load({"model": model, "optimizer": optimizer}, checkpoint_id=paths[-1])
-            set_state_dict(
-                self.model,
-                self.optimizer,
-                model_state_dict=model,
-                optim_state_dict=optimizer,
-                options=_TRAINED,
-            )
+            self._prepare_optimizer(paths[-1])
+            alone = self.accelerator.num_processes == 1
+            dcp.load(self._tensors(), checkpoint_id=paths[-1], no_dist=alone)
         except (Exception, CheckpointException) as error:
             raise DataError(
                 f"This checkpoint cannot be read: {type(error).__name__}: {error}",
@@ -103,8 +96,8 @@ class Checkpoints:
             if self.accelerator.is_main_process:
                 part.mkdir(parents=True)
             self.accelerator.wait_for_everyone()
-            model, optimizer = get_state_dict(self.model, self.optimizer, options=_TRAINED)
-            dcp.save({"model": model, "optimizer": optimizer}, checkpoint_id=part)
+            alone = self.accelerator.num_processes == 1
+            dcp.save(self._tensors(), checkpoint_id=part, no_dist=alone)
             if not self.accelerator.is_main_process:
                 return
             processes = self.accelerator.num_processes
@@ -128,6 +121,32 @@ class Checkpoints:
             (self.folder / FINISHED).write_text(md5(curve.read_bytes()).hexdigest())
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _tensors(self) -> dict[str, dict[str, Any]]:
+        """Return trained parameters and their optimizer states: those themselves, no copies."""
+        trained, state = self._trained(), self.optimizer.state
+        return {
+            "model": {name: parameter.detach() for name, parameter in trained.items()},
+            "optimizer": {name: state[p] for name, p in trained.items() if p in state},
+        }
+
+    def _trained(self) -> dict[str, Any]:
+        named = self.accelerator.unwrap_model(self.model).named_parameters()
+        return {name: parameter for name, parameter in named if parameter.requires_grad}
+
+    def _prepare_optimizer(self, path: Path) -> None:
+        """Make empty states for the parameters that have one in a checkpoint.
+
+        One that has had no gradient has none, as in the vision part before the first image.
+        """
+        saved = dcp.FileSystemReader(path).read_metadata().state_dict_metadata
+        for name, parameter in self._trained().items():
+            if f"optimizer.{name}.step" in saved:
+                self.optimizer.state[parameter] = {
+                    "step": torch.zeros((), device=parameter.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
 
     def _report(self, path: Path) -> None:
         """Say which settings of another run's checkpoint differ, and that it is kept."""

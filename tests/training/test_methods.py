@@ -114,7 +114,7 @@ def test_parts_of_a_step_keep_to_their_tokens() -> None:
         prompt = max(sizes[n].prompt_tokens for n in part)
         target = max(sizes[n].tokens - sizes[n].prompt_tokens for n in part)
         assert len(part) * (prompt + target) <= 100
-    assert len(micro_batches(indices, sizes, rank=0, processes=1, rows=0, tokens=10)) == 12
+    assert len(micro_batches(indices, sizes, rank=0, processes=1, rows=0, tokens=7)) == 12
 
 
 def test_the_log_has_a_line_for_each_step(fit: Fit, tmp_path: Path) -> None:
