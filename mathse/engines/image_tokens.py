@@ -47,6 +47,6 @@ class ImageTokens:
             return None
         try:
             offered = self._offered(image_sizes=[[height, width] for width, height in sizes])
-            return sum(offered.num_image_tokens)
+            return int(sum(offered.num_image_tokens))
         except Exception:  # the size is refused, or the offer is broken: `measure` shows which
             return None

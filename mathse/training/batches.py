@@ -127,10 +127,14 @@ def prefetch(
     plan: Iterable[list[list[int]]], make: Callable[[Sequence[int]], Batch]
 ) -> Iterator[list[Batch]]:
     """Yield each step's batches; a thread prepares them one step ahead."""
+
+    def make_all(parts: list[list[int]]) -> list[Batch]:
+        return [make(part) for part in parts]
+
     with ThreadPoolExecutor(1) as pool:
         ahead: Future[list[Batch]] | None = None
         for parts in plan:
-            ready, ahead = ahead, pool.submit(lambda parts=parts: [make(part) for part in parts])
+            ready, ahead = ahead, pool.submit(make_all, parts)
             if ready is not None:
                 yield ready.result()
         if ahead is not None:

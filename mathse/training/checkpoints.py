@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 from safetensors import SafetensorError
-from torch.distributed import checkpoint as dcp
+from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.optim import Optimizer
 
 from mathse.core.errors import DataError
@@ -70,7 +71,7 @@ class Checkpoints:
             state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
             self._prepare_optimizer(paths[-1])
             alone = self.accelerator.num_processes == 1
-            dcp.load(self._tensors(), checkpoint_id=paths[-1], no_dist=alone)
+            state_dict_loader.load(self._tensors(), checkpoint_id=paths[-1], no_dist=alone)
         except (Exception, CheckpointException) as error:
             raise DataError(
                 f"This checkpoint cannot be read: {type(error).__name__}: {error}",
@@ -97,7 +98,7 @@ class Checkpoints:
                 part.mkdir(parents=True)
             self.accelerator.wait_for_everyone()
             alone = self.accelerator.num_processes == 1
-            dcp.save(self._tensors(), checkpoint_id=part, no_dist=alone)
+            state_dict_saver.save(self._tensors(), checkpoint_id=part, no_dist=alone)
             if not self.accelerator.is_main_process:
                 return
             processes = self.accelerator.num_processes
@@ -139,7 +140,7 @@ class Checkpoints:
 
         One that has had no gradient has none, as in the vision part before the first image.
         """
-        saved = dcp.FileSystemReader(path).read_metadata().state_dict_metadata
+        saved = FileSystemReader(path).read_metadata().state_dict_metadata
         for name, parameter in self._trained().items():
             if f"optimizer.{name}.step" in saved:
                 self.optimizer.state[parameter] = {

@@ -92,7 +92,7 @@ def matrix_tflops(accelerator: Accelerator, size: int | None = None) -> float:
         start_s = time.perf_counter()
         float((matrix @ matrix)[0, 0])  # waits for the device
         best_s = min(best_s, time.perf_counter() - start_s)
-    return 2 * size**3 / best_s / 1e12
+    return float(2 * size**3 / best_s / 1e12)
 
 
 def write_curve(path: Path, losses: Sequence[float], config: TrainConfig) -> None:

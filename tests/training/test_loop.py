@@ -233,7 +233,7 @@ def test_a_checkpoint_that_cannot_be_written_is_named(
     def full(*args: Any, **more: Any) -> None:
         raise RuntimeError("PytorchStreamWriter failed writing file data/3")  # as torch has it
 
-    monkeypatch.setattr(checkpoints.dcp, "save", full)
+    monkeypatch.setattr(checkpoints.state_dict_saver, "save", full)
     with pytest.raises(DataError, match="cannot be written: PytorchStreamWriter") as error:
         fit(save_every_steps=2)
     assert "part-00000002" in str(error.value)
