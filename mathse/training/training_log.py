@@ -78,7 +78,7 @@ def flops_per_token(model: Any) -> float:
     vocabulary = set(map(id, decoder.get_input_embeddings().parameters()))
     matrices = [p for p in decoder.parameters() if p.dim() >= 2 and id(p) not in vocabulary]
     trained = sum(p.numel() for p in matrices if p.requires_grad)
-    return 4.0 * sum(p.numel() for p in matrices) + 2.0 * trained
+    return float(4 * sum(p.numel() for p in matrices) + 2 * trained)
 
 
 def matrix_tflops(accelerator: Accelerator, size: int | None = None) -> float:
