@@ -261,7 +261,8 @@ def test_a_server_that_is_down_stops_the_stage() -> None:
         pytest.raises(ServerError, match="in a row failed.*HTTP 500") as error,
     ):
         complete_all(engine(server, tries=1), requests(*names))
-    assert FAILURES_IN_A_ROW <= len(server.received) - 30 < FAILURES_IN_A_ROW + 4
+    failed = len(server.received) - 30
+    assert FAILURES_IN_A_ROW <= failed < 60, "a good answer that comes late counts anew"
     assert "servers.default" in str(error.value)
 
 
