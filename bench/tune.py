@@ -125,12 +125,12 @@ def measure(
 ) -> Values:
     """Train INIT (None: the base) on ROWS as a round does; let it answer the evaluation splits."""
     values = values | {"rounds": {"r1": {"prev": "r0"}}, "finetune.init": "base"}
-    files = write_project(project, values | ({"student.base": str(init)} if init else {}))
+    files = write_project(project, values | ({"student.model": str(init)} if init else {}))
     link(problems, files.problems.parent)
     link(rows, files.round("r1").train)
     stage(files, "finetune", "r1")
     model = str(files.round("r1").model.resolve())
-    write_project(project, values | {"student.base": model})  # "base" is compared with no other
+    write_project(project, values | {"student.model": model})  # "base" is compared with no other
     stage(files, "predict", "base")
     stage(files, "eval", "base")
     return {

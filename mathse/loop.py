@@ -72,7 +72,7 @@ def run_round(
     mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
     chosen = limit_mistakes(mistakes, params, name)
-    sampling = sampling_params(params.reflect, params.seed)
+    sampling = sampling_params(params.reflector, params.seed)
     reflections = reflect(reflector, problems, chosen, sampling=sampling, round_name=name)
     check_failures(reflections, max_share=params.errors_max_share, label=f"reflect {name}")
     judged = judge(reflections)

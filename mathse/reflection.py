@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
@@ -12,7 +11,6 @@ from mathse.core.ids import content_id
 from mathse.core.params import Params, Reflect
 from mathse.curation.ledger import OPEN
 from mathse.engines.protocol import Engine, Request, SamplingParams, request_seed
-from mathse.figures.teacher import FiguresTeacher
 from mathse.prompts import reflect_messages
 from mathse.trajectories import problems_by_id, write_trajectories
 from schemas import Trajectory, Verdict, column_types
@@ -204,13 +202,3 @@ def reflect_requests(
             )
         )
     return requests
-
-
-def reflect_by_figures(problems: pl.DataFrame, load_student: Callable[[], Engine]) -> Engine:
-    """Return the built-in teacher."""
-    return FiguresTeacher(problems)
-
-
-def reflect_by_student(problems: pl.DataFrame, load_student: Callable[[], Engine]) -> Engine:
-    """Return the student of the round."""
-    return load_student()

@@ -12,9 +12,16 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.params import SamplingSection
+from mathse.core.params import SamplingSection, WritingRole
 from mathse.core.steps import split_steps
-from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all, request_seed
+from mathse.engines.protocol import (
+    TEACHER_SAMPLING,
+    Engine,
+    Request,
+    SamplingParams,
+    complete_all,
+    request_seed,
+)
 from mathse.prompts import solve_messages
 from schemas import Trajectory, column_types
 
@@ -67,8 +74,10 @@ def solve(
     return write_trajectories(engine, requests, samples, round_name=round_name, origin=origin)
 
 
-def sampling_params(section: SamplingSection, seed: int) -> SamplingParams:
-    """Return how a section of the parameters samples."""
+def sampling_params(section: SamplingSection | WritingRole, seed: int) -> SamplingParams:
+    """Return how a section or role of the parameters samples."""
+    if section.max_new_tokens is None:
+        return TEACHER_SAMPLING
     return SamplingParams(section.temperature, section.top_p, section.max_new_tokens, seed)
 
 

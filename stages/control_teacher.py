@@ -6,15 +6,14 @@ import schemas
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import Merge, load_params
-from mathse.core.registry import TEACHERS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.plan import usable_problems
 from mathse.curation.training_rows import merge_rows
-from mathse.engines.protocol import TEACHER_SAMPLING
+from mathse.engines.roles import load_role
 from mathse.judge.answer_states import judge_by_answer
-from mathse.trajectories import check_failures, solve
+from mathse.trajectories import check_failures, sampling_params, solve
 
 NAME = "control_teacher"
 
@@ -28,9 +27,10 @@ def control_teacher(layout: Layout) -> None:
     wanted = read(layout.round(["r0", *params.rounds][-1]).train, schemas.TrainRow).height
     problems = read_problems(layout, "train")
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "train")
-    teacher = load(TEACHERS, params.distill.teacher)(problems)
+    teacher = load_role(layout, params, "teacher", problems, NAME)
     names = usable_problems(problems, teacher, leaks)["problem_id"].to_list()
     names.sort(key=lambda name: content_id(NAME, params.seed, name))
+    sampling = sampling_params(params.teacher, params.seed)
     train, tried, limits = empty(schemas.TrainRow), 0, Merge(max_per_problem=1)
     # Solutions that are not right are replaced by those of further problems.
     while tried < len(names) and train.height < wanted:
@@ -38,7 +38,7 @@ def control_teacher(layout: Layout) -> None:
         tried += len(chosen)
         plan = [(name, 0) for name in chosen]
         as_teacher = {"round_name": NAME, "origin": "teacher"}
-        rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)
+        rows = solve(teacher, problems, plan, sampling=sampling, **as_teacher)
         check_failures(rows, max_share=params.errors_max_share, label=NAME)
         verdicts = judge_by_answer(rows, problems)
         train, _ = merge_rows(train, rows, verdicts, round_name=NAME, limits=limits)

@@ -7,7 +7,6 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import Merge, load_params
-from mathse.core.registry import TEACHERS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
@@ -16,11 +15,11 @@ from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
 from mathse.curation.plan import choose_in_turn, usable_problems
 from mathse.curation.training_rows import merge_rows
-from mathse.engines.protocol import TEACHER_SAMPLING
+from mathse.engines.roles import load_role
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.answer_states import judge_by_answer
 from mathse.reflection import MISTAKES
-from mathse.trajectories import check_failures, solve
+from mathse.trajectories import check_failures, sampling_params, solve
 
 
 def distill(layout: Layout) -> None:
@@ -28,11 +27,12 @@ def distill(layout: Layout) -> None:
     params = load_params(layout.params)
     problems = read_problems(layout, "train")
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "train")
-    teacher = load(TEACHERS, params.distill.teacher)(problems)
+    teacher = load_role(layout, params, "teacher", problems, "distill")
     usable = usable_problems(problems, teacher, leaks)
     chosen = choose_in_turn(usable, params.distill.problems, seed=params.seed)
     plan, as_teacher = [(name, 0) for name in chosen], {"round_name": "r0", "origin": "teacher"}
-    rows = solve(teacher, problems, plan, sampling=TEACHER_SAMPLING, **as_teacher)
+    sampling = sampling_params(params.teacher, params.seed)
+    rows = solve(teacher, problems, plan, sampling=sampling, **as_teacher)
     check_failures(rows, max_share=params.errors_max_share, label="distill")
     verdicts = judge_by_answer(rows, problems)
     limits = Merge(max_per_problem=1)

@@ -6,6 +6,7 @@ from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
+from mathse.engines.model_files import load_files
 from mathse.training.student import train_student
 
 
@@ -19,7 +20,7 @@ def finetune(layout: Layout, round_name: str) -> None:
     first, is_control = round_name == "r0", round_name in params.controls
     previous = params.previous_round(round_name)
     if first or previous is None or (section.init == "base" and not is_control):
-        init = params.student.base
+        init = load_files(params.student)
     else:
         init = str(layout.round(previous).model)
     steps = section.first_steps or section.steps if first else section.steps

@@ -24,7 +24,7 @@ def generate(layout: Layout, round_name: str) -> None:
     rows = empty(schemas.Trajectory)
     if plan := plan_round(ledger, params, round_name):
         rows = solve(
-            load_journaled(layout, previous.model, params.student, label),
+            load_journaled(layout, params, "student", previous.model, label),
             problems,
             plan,
             sampling=sampling_params(params.generate, params.seed),

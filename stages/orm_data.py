@@ -7,12 +7,12 @@ import polars as pl
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from mathse.core.registry import ANNOTATORS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.engines.loading import load_journaled
-from mathse.judge.annotation import annotate_for_orm
+from mathse.engines.roles import load_role
+from mathse.judge.annotation import annotate_for_orm, load_annotator
 from mathse.judge.orm_rows import build_rows, count_rows
 from mathse.trajectories import check_failures, count_failures, sampling_params, solve
 
@@ -20,13 +20,13 @@ from mathse.trajectories import check_failures, count_failures, sampling_params,
 def orm_data(layout: Layout) -> None:
     """Write the r0 student's trajectories and the ORM's rows."""
     params = load_params(layout.params)
-    section, form = params.orm_data, params.train_orm.form
+    section = params.orm_data
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "orm")
     problems = read_problems(layout, "orm", "orm_test")
     problems = problems.filter(~pl.col("problem_id").is_in(leaks))
     names = sorted(problems["problem_id"])
     trajectories = solve(
-        load_journaled(layout, layout.round("r0").model, params.student, "orm_data"),
+        load_journaled(layout, params, "student", layout.round("r0").model, "orm_data"),
         problems,
         [(name, sample) for name in names for sample in range(section.samples)],
         sampling=sampling_params(section, params.seed),
@@ -34,9 +34,13 @@ def orm_data(layout: Layout) -> None:
         origin="student",
     )
     check_failures(trajectories, max_share=params.errors_max_share, label="orm_data")
-    annotator = load(ANNOTATORS, section.annotator)(problems)
     annotated = annotate_for_orm(
-        annotator, trajectories, problems, form=form, teacher_share=section.teacher_share
+        load_annotator(layout, params, problems),
+        trajectories,
+        problems,
+        teacher=load_role(layout, params, "teacher", problems, "orm_data teacher"),
+        sampling=sampling_params(params.teacher, params.seed),
+        teacher_share=section.teacher_share,
     )
     rows, dropped = build_rows(
         annotated,
@@ -45,7 +49,7 @@ def orm_data(layout: Layout) -> None:
         max_train=section.max_train,
         max_test=section.max_test,
         max_per_problem=section.max_per_problem,
-        need_feedback=form != "binary",
+        need_feedback=params.train_orm.form != "binary",
     )
     order = ["problem_id", "sample_idx"]
     write(trajectories, layout.orm.trajectories, schemas.Trajectory, sort_by=order)

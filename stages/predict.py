@@ -10,6 +10,7 @@ from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read_problems, write
 from mathse.engines.loading import load_journaled
+from mathse.engines.model_files import load_files
 from mathse.trajectories import check_failures, sampling_params, solve
 
 
@@ -18,13 +19,13 @@ def predict(layout: Layout, round_name: str) -> None:
     params = load_params(layout.params)
     section = params.eval
     is_base = params.previous_round(round_name) is None
-    model = params.student.base if is_base else layout.round(round_name).model
+    model = load_files(params.student) if is_base else layout.round(round_name).model
     problems = read_problems(layout, *section.splits)
     if section.limit is not None:
         problems = problems.filter(pl.int_range(pl.len()).over("split") < section.limit)
     label = f"predict {round_name}"
     rows = solve(
-        load_journaled(layout, model, params.student, label),
+        load_journaled(layout, params, "student", model, label),
         problems,
         [(name, 0) for name in sorted(problems["problem_id"])],
         sampling=sampling_params(section, params.seed),

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from mathse.core.registry import REFLECTORS, load
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read_problems, write, write_metrics
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_journaled
+from mathse.engines.roles import load_role
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
 from mathse.reflection import limit_mistakes, reflect
@@ -30,9 +28,11 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     label = f"reflect {round_name}"
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if (chosen := limit_mistakes(mistakes, params, round_name)).height:
-        student = partial(load_journaled, layout, previous.model, params.student, label)
-        reflector = load(REFLECTORS, params.reflect.teacher)(problems, student)
-        sampling = sampling_params(params.reflect, params.seed)
+        if params.reflector.engine == "student":
+            reflector = load_journaled(layout, params, "student", previous.model, label)
+        else:
+            reflector = load_role(layout, params, "reflector", problems, label)
+        sampling = sampling_params(params.reflector, params.seed)
         rows = reflect(reflector, problems, chosen, sampling=sampling, round_name=round_name)
         reflector.close()
         check_failures(rows, max_share=params.errors_max_share, label=label)

@@ -21,17 +21,18 @@ def train_orm(layout: Layout) -> None:
     problems = read_problems(layout, "orm")
     rows = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "train")
     checks.known_problem_ids(rows, problems, file=str(layout.orm.rows))
+    from mathse.engines.model_files import load_files
     from mathse.judge.orm_examples import orm_examples
     from mathse.training.launch import train
 
     report = train(
         orm_examples(rows, problems, section),
-        init=params.orm.base,
+        init=load_files(params.orm),
         out=layout.orm.model,
         config=section,
         machine=load_machine(layout.machine),
         seed=params.seed,
-        images=ImageStore(layout.images),
+        images=ImageStore(layout.images, params.orm.pixels),
         checkpoints=layout.checkpoints("orm"),
         curve=layout.curve("orm"),
         label="train_orm",

@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from mathse.core.errors import DataError
+from mathse.core.params import PixelLimits
 from mathse.core.tables import table_files, write_parquet
 
 ROWS_PER_BLOCK = 64
@@ -51,12 +52,24 @@ class ImageStore:
     share a store. A store that is sent to another process is opened again there (polars does not
     survive a fork).
 
+    Args:
+        folder: a folder that `write_images` wrote.
+        pixels: to how many pixels pictures are scaled where a model sees them.
+        cache_bytes: how many bytes of images to keep.
+
     Raises:
         DataError: if the folder has no shards or a shard is damaged.
     """
 
-    def __init__(self, folder: str | Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        pixels: PixelLimits | None = None,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
         self.folder = Path(folder)
+        self.pixels = pixels or PixelLimits()
         self._files = table_files(self.folder)
         self._cache_bytes = cache_bytes
         self._blocks: OrderedDict[tuple[int, int], dict[str, bytes]] = OrderedDict()
@@ -71,7 +84,7 @@ class ImageStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the folder to another process, nothing that was read from it."""
-        return partial(ImageStore, cache_bytes=self._cache_bytes), (self.folder,)
+        return partial(ImageStore, cache_bytes=self._cache_bytes), (self.folder, self.pixels)
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mathse.core.errors import ParamError
-from mathse.core.registry import ANNOTATORS, ENGINES, REFLECTORS, TEACHERS, Registry
+from mathse.core.registry import DATA_ENGINES, ENGINES
 
+RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
 Dtype32 = Literal["float32", "bfloat16"]
 
@@ -56,15 +57,44 @@ class Decontaminate(Section):
     numbers_min: int = Field(ge=0)
 
 
-class Model(Section):
-    """How a model is loaded for generation."""
+class PixelLimits(Section):
+    """Fewest and most pixels of a picture; others are scaled. None: the model's own limits."""
+
+    min: int | None = Field(default=None, ge=1)
+    max: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> PixelLimits:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"min {self.min} is more than max {self.max}")
+        return self
+
+
+class Role(Section):
+    """Who does a part of the work: an engine, and the model that it runs or asks."""
 
     engine: str = "transformers"
-    base: str
-    dtype: Dtype
-    batch_size: int = Field(ge=1)
-    max_prompt_tokens: int = Field(ge=1)
-    trust_remote_code: bool
+    model: str | None = None  # a folder, a Hub id, or the name that a server knows
+    revision: str | None = None  # of the Hub
+    pixels: PixelLimits = PixelLimits()
+    dtype: Dtype = "auto"
+    batch_size: int = Field(default=16, ge=1)
+    max_prompt_tokens: int = Field(default=4096, ge=1)
+    trust_remote_code: bool = False
+
+
+class ModelRole(Role):
+    """Student or ORM: the model that its training starts from."""
+
+    model: str
+
+
+class WritingRole(Role):
+    """Teacher, annotator or reflector: a role with its own sampling."""
+
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    max_new_tokens: int | None = Field(ge=1)  # None: for engines that sample nothing
 
 
 class SamplingSection(Section):
@@ -78,7 +108,6 @@ class SamplingSection(Section):
 class Distill(Section):
     """The teacher's trajectories that r0 learns from."""
 
-    teacher: str
     problems: int = Field(ge=1)
 
 
@@ -89,7 +118,6 @@ class OrmData(SamplingSection):
     max_train: int = Field(ge=2)
     max_test: int = Field(ge=2)
     max_per_problem: int = Field(ge=1)
-    annotator: str
     teacher_share: float = Field(ge=0, le=1)
 
 
@@ -173,11 +201,10 @@ class Score(Section):
     max_new_tokens: int = Field(ge=1)
 
 
-class Reflect(SamplingSection):
+class Reflect(Section):
     """Reflection on wrong trajectories."""
 
     enabled: bool
-    teacher: str
     per_problem_max: int = Field(ge=1)
     samples: int = Field(ge=1)
     max_problems: int | None = Field(default=None, ge=1)
@@ -227,8 +254,11 @@ class Params(Section):
     errors_max_share: float = Field(default=0.05, ge=0, le=1)
     problems: Problems
     decontaminate: Decontaminate
-    student: Model
-    orm: Model
+    student: ModelRole
+    orm: ModelRole
+    teacher: WritingRole
+    annotator: WritingRole
+    reflector: WritingRole
     distill: Distill
     orm_data: OrmData
     train_orm: TrainOrm
@@ -260,18 +290,24 @@ class Params(Section):
                 previous = rounds[previous].prev
         return rounds
 
+    @property
+    def roles(self) -> dict[RoleName, Role]:
+        """Return all roles by name."""
+        return {name: getattr(self, name) for name in get_args(RoleName)}
+
     @model_validator(mode="after")
     def _known_names(self) -> Params:
-        names: list[tuple[str, str, Registry]] = [
-            ("student.engine", self.student.engine, ENGINES),
-            ("orm.engine", self.orm.engine, ENGINES),
-            ("distill.teacher", self.distill.teacher, TEACHERS),
-            ("orm_data.annotator", self.orm_data.annotator, ANNOTATORS),
-            ("reflect.teacher", self.reflect.teacher, REFLECTORS),
-        ]
-        for key, name, registry in names:
-            if name not in registry:
-                raise ValueError(f"{key}: there is no {name!r}; one of {', '.join(registry)}")
+        advisers = [name for name in DATA_ENGINES if name != "dataset"]  # that one only solves
+        others = {
+            "teacher": list(DATA_ENGINES),
+            "annotator": [*advisers, "answer"],
+            "reflector": [*advisers, "student"],
+        }
+        for name, role in self.roles.items():
+            known = [*ENGINES, *others.get(name, [])]
+            if role.engine not in known:
+                allowed = ", ".join(known)
+                raise ValueError(f"{name}.engine: there is no {role.engine!r}; one of {allowed}")
         return self
 
     @model_validator(mode="after")
@@ -283,19 +319,20 @@ class Params(Section):
     def _contradictions(self) -> Iterator[str]:
         """Yield what in two sections excludes each other, with both keys."""
         problems, form = self.problems, self.train_orm.form
-        if self.orm_data.annotator == "answer" and form != "binary":
-            needed = f"train_orm.form: {form} needs them"
-            yield f"orm_data.annotator: answer names no steps, and {needed}"
+        for name, role in self.roles.items():
+            needs = ["model", "max_new_tokens"] if role.engine in ENGINES else []
+            for key in needs:
+                if getattr(role, key, 1) is None:
+                    yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
+        if self.annotator.engine == "answer" and form != "binary":
+            yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
+        if self.reflector.engine == "student" and self.reflector.max_new_tokens is None:
+            yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
         # The source of the problems, and what depends on it.
         if problems.source == "tables":
-            roles = {
-                "distill.teacher": self.distill.teacher,
-                "orm_data.annotator": self.orm_data.annotator,
-                "reflect.teacher": self.reflect.teacher,
-            }
-            for key, name in roles.items():
-                if name == "figures":
-                    yield f"{key}: figures knows no problems of problems.source: tables"
+            for name, role in self.roles.items():
+                if role.engine == "figures":
+                    yield f"{name}.engine: figures knows no problems of problems.source: tables"
             if not problems.tables:
                 yield "problems.source: tables, and problems.tables is empty"
             splits = {str(table.use) for table in problems.tables} - {"train"}
@@ -306,13 +343,13 @@ class Params(Section):
             yield f"eval.splits: problems.{where} fill no evaluation split {split}"
         # The batch sizes of each training.
         sections: dict[str, Training] = {"train_orm": self.train_orm, "finetune": self.finetune}
-        for name, section in sections.items():
+        for key, section in sections.items():
             micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
             if section.micro_batch_tokens and section.micro_batch_size:
-                yield f"{name}: micro_batch_tokens and micro_batch_size exclude each other"
+                yield f"{key}: micro_batch_tokens and micro_batch_size exclude each other"
             if section.batch_size % (micro * section.processes):
                 yield (
-                    f"{name}.batch_size: {section.batch_size} is not a multiple of {name}.processes"
+                    f"{key}.batch_size: {section.batch_size} is not a multiple of {key}.processes"
                     f" × micro_batch_size ({section.processes} × {micro})"
                 )
 

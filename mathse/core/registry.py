@@ -18,25 +18,13 @@ ENGINES: Registry = {
     "transformers": "mathse.engines.loading:load_transformers",
     "openai": "mathse.engines.openai_engine:load_openai",
 }
-"""Called with model, role, images and machine; returns an `Engine`."""
+"""Engines with a model. Called with model, role, images, machine and the name of the role."""
 
-TEACHERS: Registry = {
+DATA_ENGINES: Registry = {
     "figures": "mathse.figures.teacher:FiguresTeacher",
     "dataset": "mathse.engines.dataset:DatasetTeacher",
 }
-"""Who distils. Called with the problems; returns an `Engine` for the task solve."""
-
-ANNOTATORS: Registry = {
-    "figures": "mathse.judge.annotation:annotate_by_figures",
-    "answer": "mathse.judge.annotation:annotate_by_answer",
-}
-"""Who annotates ORM rows. Called with the problems; returns an `Annotator`."""
-
-REFLECTORS: Registry = {
-    "figures": "mathse.reflection:reflect_by_figures",
-    "student": "mathse.reflection:reflect_by_student",
-}
-"""Who reflects. Called with the problems and a loader of the student; returns an `Engine`."""
+"""Engines that know the problems and need no model. Called with the problems."""
 
 
 def load(registry: Registry, name: str) -> Any:

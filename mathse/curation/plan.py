@@ -30,11 +30,11 @@ def plan_round(ledger: pl.DataFrame, params: Params, round_name: str) -> list[tu
 
 
 def usable_problems(
-    problems: pl.DataFrame, teacher: Engine, contaminated: Collection[str]
+    problems: pl.DataFrame, teacher: Engine, excluded: Collection[str]
 ) -> pl.DataFrame:
-    """Return the problems that a teacher may solve: neither contaminated nor unknown to it."""
+    """Return the problems that a teacher may solve: neither excluded nor unknown to it."""
     name = pl.col("problem_id")
-    usable = problems.filter(~name.is_in(list(contaminated)))
+    usable = problems.filter(~name.is_in(list(excluded)))
     known = getattr(teacher, "problem_ids", None)
     return usable if known is None else usable.filter(name.is_in(known))
 

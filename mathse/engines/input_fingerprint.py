@@ -9,13 +9,14 @@ from typing import Any
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
+from mathse.core.params import PixelLimits
 from mathse.engines.pixels import PIXELS_VERSION
 from mathse.prompts import PROMPTS_VERSION
 
 RECORD = "mathse.json"
 
 
-def fingerprint_of(processor: Any) -> str:
+def fingerprint_of(processor: Any, limits: PixelLimits | None = None) -> str:
     """Return the fingerprint of everything that turns messages and images into inputs."""
     tokenizer = processor.tokenizer
     if tokenizer.is_fast:
@@ -39,6 +40,8 @@ def fingerprint_of(processor: Any) -> str:
             if key not in ("auto_map", "tokenizer")
         },
     ]
+    if limits is not None and limits != PixelLimits():
+        parts.append(limits.model_dump())
     return content_id(json.dumps(parts, sort_keys=True, default=str))
 
 

@@ -80,7 +80,7 @@ class InputBuilder:
         self._pixels = Pixels(images)
         self.dtype = dtype
         self.stop_ids = frozenset({*stop_ids, self.tokenizer.eos_token_id} - {None})
-        self.input_fingerprint = fingerprint_of(processor)
+        self.input_fingerprint = fingerprint_of(processor, self._pixels.limits)
         # All special tokens but those that are plain text, longest first: "</s>", "<image>", …
         added = [str(t) for t in self.tokenizer.added_tokens_decoder.values() if t.special]
         specials = sorted({*added, *self.tokenizer.all_special_tokens}, key=len, reverse=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.ids import content_id, file_digest
+from mathse.core.params import Role
 
 _MODEL_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
 
@@ -26,6 +27,25 @@ def check_model_name(model: str | Path) -> None:
             f"There is no model folder {name}, and a model of the Hub is named owner/name: "
             "correct the name in params.yaml, or run the stage that writes the folder"
         )
+
+
+def load_files(role: Role) -> str:
+    """Return the model of a role: of a Hub model with a revision, the folder of its files.
+
+    Raises:
+        ParamError: if there is no such model or revision.
+    """
+    model = str(role.model)
+    if role.engine != "transformers" or role.revision is None or Path(model).is_dir():
+        return model
+    from huggingface_hub import snapshot_download
+
+    check_model_name(model)
+    patterns = [f"*{suffix}" for suffix in (*_MODEL_SUFFIXES, ".py")]
+    try:
+        return snapshot_download(model, revision=role.revision, allow_patterns=patterns)
+    except (OSError, ValueError) as error:
+        raise unloadable(f"{model} at revision {role.revision}", error) from error
 
 
 def unloadable(model: str | Path, error: Exception) -> MathseError:

@@ -20,7 +20,7 @@ from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine, Server, ServerName
-from mathse.core.params import Model
+from mathse.core.params import PixelLimits, Role
 from mathse.engines.model_files import model_digest
 from mathse.engines.pixels import Pixels
 from mathse.engines.protocol import Completion, Request
@@ -82,7 +82,9 @@ class OpenAIEngine:
         self.pixels = Pixels(images)
         self.budget = Budget(server.budget.model_dump())
         self.digest = content_id("openai", model, revision)
-        self.input_fingerprint = content_id("openai", IMAGES_VERSION, PROMPTS_VERSION)
+        limits = self.pixels.limits
+        scaled = [] if limits == PixelLimits() else [limits.model_dump()]
+        self.input_fingerprint = content_id("openai", IMAGES_VERSION, PROMPTS_VERSION, *scaled)
         self.how = "openai with grammar" if server.takes_grammar else "openai"
         self._setting = f"servers.{name}"
         self._failures_in_a_row = 0
@@ -290,10 +292,10 @@ class OpenAIEngine:
 
 
 def load_openai(
-    model: str, role: Model, images: ImageStore, machine: Machine, name: ServerName = "default"
+    model: str, role: Role, images: ImageStore, machine: Machine, name: ServerName = "default"
 ) -> OpenAIEngine:
     """Load the engine of a role; two model folders of one name differ by their weights."""
-    revision = model_digest(model) if Path(model).is_dir() else getattr(role, "revision", None)
+    revision = model_digest(model) if Path(model).is_dir() else role.revision
     server = machine.server(name)
     return OpenAIEngine(model, server, images=images, revision=revision or "", name=name)
 

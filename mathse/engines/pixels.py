@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
+from mathse.core.params import PixelLimits
 
 PIXELS_VERSION = 1
 
@@ -36,8 +38,20 @@ def open_image(data: bytes, *, name: str = "") -> Image.Image:
         raise _undecodable(name, error) from error
 
 
+def scaled_size(size: tuple[int, int], limits: PixelLimits) -> tuple[int, int]:
+    """Return the width and height to which a picture is scaled, its shape kept."""
+    width, height = size
+    if limits.max is not None and width * height > limits.max:
+        factor = math.sqrt(limits.max / (width * height))
+        return max(1, int(width * factor)), max(1, int(height * factor))
+    if limits.min is not None and width * height < limits.min:
+        factor = math.sqrt(limits.min / (width * height))
+        return math.ceil(width * factor), math.ceil(height * factor)
+    return size
+
+
 class Pixels:
-    """Pictures by their ids.
+    """Pictures by their ids, scaled within the limits of the store.
 
     Args:
         images: where the bytes are; None where no image is expected.
@@ -45,6 +59,7 @@ class Pixels:
 
     def __init__(self, images: ImageStore | None) -> None:
         self.images = images
+        self.limits = PixelLimits() if images is None else images.pixels
 
     def image(self, image_id: str) -> Image.Image:
         """Return a picture.
@@ -52,7 +67,9 @@ class Pixels:
         Raises:
             DataError: if it is unknown or does not decode.
         """
-        return open_image(self._bytes(image_id), name=image_id)
+        image = open_image(self._bytes(image_id), name=image_id)
+        size = scaled_size(image.size, self.limits)
+        return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
     def size(self, image_id: str) -> tuple[int, int]:
         """Return a picture's width and height in pixels as it is shown, without decoding it.
@@ -63,12 +80,13 @@ class Pixels:
         try:
             with Image.open(io.BytesIO(self._bytes(image_id))) as image:
                 turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _ON_ITS_SIDE
-                return (image.height, image.width) if turned else image.size
+                size = (image.height, image.width) if turned else image.size
+                return scaled_size(size, self.limits)
         except _UNREADABLE as error:
             raise _undecodable(image_id, error) from error
 
     def encoded(self, image_id: str) -> tuple[str, bytes]:
-        """Return a picture's media type, such as image/png, and its bytes as stored.
+        """Return a picture's media type, such as image/png, and its bytes: as stored, or scaled.
 
         Raises:
             DataError: if it is unknown or no picture; whether all of it decodes is not checked.
@@ -76,7 +94,11 @@ class Pixels:
         data = self._bytes(image_id)
         try:
             with Image.open(io.BytesIO(data)) as image:
-                return Image.MIME[image.format or ""], data
+                if scaled_size(image.size, self.limits) == image.size:
+                    return Image.MIME[image.format or ""], data
+            buffer = io.BytesIO()
+            self.image(image_id).save(buffer, "PNG")
+            return "image/png", buffer.getvalue()
         except (*_UNREADABLE, KeyError) as error:
             raise _undecodable(image_id, error) from error
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import polars as pl
 
 from mathse.answers.check_problems import check_answers
-from mathse.core.errors import ParamError
-from mathse.engines.protocol import TEACHER_SAMPLING, Engine, Request, complete_all
-from mathse.figures.teacher import FiguresTeacher
+from mathse.core.layout import Layout
+from mathse.core.params import Params
+from mathse.curation.plan import usable_problems
+from mathse.engines.protocol import TEACHER_SAMPLING, Engine, Request, SamplingParams, complete_all
+from mathse.engines.roles import load_role
 from mathse.judge.verdict_parsing import parse_verdict
-from mathse.prompts import VerdictForm
 from mathse.trajectories import solve
 from schemas import OrmRow, column_types
 
@@ -21,23 +21,19 @@ _TEXT = ("trajectory_id", "problem_id", "response", "steps")
 ANNOTATED = column_types(OrmRow, *_TEXT, "status", *_FEEDBACK)
 
 
-@dataclass(frozen=True)
-class Annotator:
-    """Annotates trajectories.
-
-    Attributes:
-        annotate: from `Trajectory` rows to `ANNOTATED` rows, without those that it cannot decide.
-        names_steps: True if wrong trajectories get faulty step and cause.
-        teacher: who solves problems that the student did not, if the annotator can.
-    """
-
-    annotate: Callable[[pl.DataFrame], pl.DataFrame]
-    names_steps: bool
-    teacher: Engine | None = None
+Annotate = Callable[[pl.DataFrame], pl.DataFrame]
+"""From `Trajectory` rows to `ANNOTATED` rows, without those that cannot be decided."""
 
 
-def annotate_by_answer(problems: pl.DataFrame) -> Annotator:
-    """Annotate by the answer check."""
+def load_annotator(layout: Layout, params: Params, problems: pl.DataFrame) -> Annotate:
+    """Load the annotator that the parameters name."""
+    if params.annotator.engine == "answer":
+        return annotate_by_answer(problems)
+    return annotate_by_engine(load_role(layout, params, "annotator", problems, "annotate"))
+
+
+def annotate_by_answer(problems: pl.DataFrame) -> Annotate:
+    """Annotate by the answer check, which names neither step nor cause."""
 
     def annotate(trajectories: pl.DataFrame) -> pl.DataFrame:
         states = check_answers(trajectories, problems)["state"]
@@ -53,16 +49,11 @@ def annotate_by_answer(problems: pl.DataFrame) -> Annotator:
             *_FEEDBACK,
         )
 
-    return Annotator(annotate, names_steps=False)
+    return annotate
 
 
-def annotate_by_figures(problems: pl.DataFrame) -> Annotator:
-    """Annotate by the built-in teacher, which knows the worked solutions."""
-    return annotate_by_engine(FiguresTeacher(problems))
-
-
-def annotate_by_engine(engine: Engine) -> Annotator:
-    """Annotate by an engine that knows the tasks annotate and solve."""
+def annotate_by_engine(engine: Engine) -> Annotate:
+    """Annotate by an engine that knows the task annotate."""
 
     def annotate(trajectories: pl.DataFrame) -> pl.DataFrame:
         requests = [
@@ -84,15 +75,16 @@ def annotate_by_engine(engine: Engine) -> Annotator:
         annotated = trajectories.select(_TEXT).with_columns(columns)
         return annotated.filter(pl.col("status") != "unparseable")
 
-    return Annotator(annotate, names_steps=True, teacher=engine)
+    return annotate
 
 
 def annotate_for_orm(
-    annotator: Annotator,
+    annotate: Annotate,
     trajectories: pl.DataFrame,
     problems: pl.DataFrame,
     *,
-    form: VerdictForm,
+    teacher: Engine,
+    sampling: SamplingParams,
     teacher_share: float,
 ) -> pl.DataFrame:
     """Annotate whole trajectories, and add the teacher's solutions of unsolved problems.
@@ -101,42 +93,33 @@ def annotate_for_orm(
     judge by the question.
 
     Args:
-        annotator: who annotates.
+        annotate: annotates trajectories.
         trajectories: `Trajectory` rows; those that were cut off are left out.
         problems: `Problem` rows of the splits orm and orm_test.
-        form: of the verdicts that the ORM learns to write.
+        teacher: who solves problems that the student did not.
+        sampling: of the teacher.
         teacher_share: most solutions of the teacher for each wrong trajectory.
 
     Returns:
         Rows of `ANNOTATED`.
-
-    Raises:
-        ParamError: if the form needs steps that the annotator does not name.
     """
-    if form != "binary" and not annotator.names_steps:
-        raise ParamError(
-            f"orm_data.annotator names no steps, which train_orm.form {form} needs: "
-            "set train_orm.form to binary, or choose another annotator"
-        )
-    annotated = annotator.annotate(trajectories.filter(pl.col("finish_reason") == "stop"))
-    if annotator.teacher is None:
-        return annotated
+    annotated = annotate(trajectories.filter(pl.col("finish_reason") == "stop"))
     # Problems without a correct trajectory, by content hash.
     right = annotated.filter(pl.col("status") == "correct")["problem_id"].to_list()
     wrong = annotated.filter(pl.col("status") == "wrong")
-    unsolved = problems.filter(~pl.col("problem_id").is_in(right)).sort("problem_id")
+    unsolved = usable_problems(problems, teacher, right).sort("problem_id")
     names: list[str] = []
     for split in ("orm", "orm_test"):
         in_split = problems.filter(pl.col("split") == split)
         most = round(teacher_share * wrong.join(in_split, on="problem_id", how="semi").height)
         names += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
     solved = solve(
-        annotator.teacher,
+        teacher,
         problems,
         [(name, 0) for name in names],
-        sampling=TEACHER_SAMPLING,
+        sampling=sampling,
         round_name="r0",
         origin="teacher",
     )
     whole = solved.filter(pl.col("finish_reason") == "stop")
-    return pl.concat([annotated, annotator.annotate(whole)])
+    return pl.concat([annotated, annotate(whole)])

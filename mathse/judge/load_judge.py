@@ -23,7 +23,11 @@ def load_judge(layout: Layout, params: Params, problems: pl.DataFrame, label: st
         label: what is judged, for the journal and the progress line.
     """
     engine = load_engine(
-        layout.orm.model, params.orm, ImageStore(layout.images), load_machine(layout.machine)
+        layout.orm.model,
+        params.orm,
+        ImageStore(layout.images, params.orm.pixels),
+        load_machine(layout.machine),
+        "orm",
     )
     solve_label = " ".join(["judge solutions", *sorted(problems["split"].unique())])
     return Judge(

@@ -49,7 +49,7 @@ def train_student(
         "out": layout.round(round_name).model,
         "config": params.finetune.model_copy(update={"steps": steps}),
         "seed": params.seed,
-        "images": ImageStore(layout.images),
+        "images": ImageStore(layout.images, params.student.pixels),
         "curve": layout.curve(round_name),
         "trust_remote_code": params.student.trust_remote_code,
     }

@@ -50,9 +50,17 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
 @pytest.mark.parametrize(
     ("changes", "keys"),
     [
-        ({"orm_data.annotator": "answer"}, ["orm_data.annotator", "train_orm.form"]),
-        ({"problems.source": "tables"}, ["distill.teacher", "problems.source"]),
-        ({"problems.source": "tables"}, ["reflect.teacher", "problems.tables is empty"]),
+        ({"annotator.engine": "answer"}, ["annotator.engine", "train_orm.form"]),
+        ({"problems.source": "tables"}, ["teacher.engine", "problems.source"]),
+        ({"problems.source": "tables"}, ["reflector.engine", "problems.tables is empty"]),
+        ({"teacher.engine": "transformers"}, ["teacher.model", "teacher.max_new_tokens"]),
+        ({"student.model": None}, ["student.model"]),
+        ({"annotator.engine": "dataset"}, ["annotator.engine", "answer"]),
+        (
+            {"reflector.engine": "student", "reflector.max_new_tokens": None},
+            ["reflector.engine", "reflector.max_new_tokens"],
+        ),
+        ({"orm.pixels": {"min": 9, "max": 4}}, ["orm.pixels", "min 9", "max 4"]),
         ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
         ({"eval.splits": ["orm"]}, ["eval.splits", "problems.figures"]),
         ({"finetune.batch_size": 33}, ["finetune.batch_size", "finetune.processes"]),

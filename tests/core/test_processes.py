@@ -13,6 +13,7 @@ import pytest
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.params import PixelLimits
 from mathse.core.processes import single_run, worker_pool
 from tests.closure import ROOT
 from tests.tiny import write_store
@@ -86,13 +87,15 @@ def test_a_worker_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
-    store = write_store(tmp_path, {"a": b"one", "b": b"two"})
+    write_store(tmp_path, {"a": b"one", "b": b"two"})
+    store = ImageStore(tmp_path, PixelLimits(max=9))
     assert store.get("a") == b"one"
     copy = pickle.loads(pickle.dumps(store))
     assert (
         isinstance(copy, ImageStore)
         and copy.get("b") == b"two"
         and copy._cache_bytes == store._cache_bytes
+        and copy.pixels.max == 9
     )
 
 

@@ -13,11 +13,12 @@ from PIL import Image
 import mathse.engines.input_fingerprint as fingerprint
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.params import ModelRole, PixelLimits
 from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
 from mathse.engines.inputs import InputBuilder, append_tokens
-from mathse.engines.model_files import model_digest
+from mathse.engines.model_files import load_files, model_digest
 from mathse.engines.pixels import open_image
-from tests.tiny import ask, build_processor
+from tests.tiny import ask, build_processor, write_store
 
 
 @pytest.fixture
@@ -215,9 +216,50 @@ def test_a_turned_photograph_is_upright(tmp_path: Path, tiny: Path) -> None:
     exif[0x0112] = 6
     data = encoded(Image.new("RGB", (40, 10)), "JPEG", exif=exif)
     assert open_image(data).size == (10, 40)
-    from tests.tiny import write_store
-
     assert InputBuilder.load(tiny, write_store(tmp_path, {"a": data}))._pixels.size("a") == (10, 40)
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"),
+    [
+        ({}, (400, 100)),
+        ({"min": 40_000, "max": 40_000}, (400, 100)),
+        ({"max": 10_000}, (200, 50)),
+        ({"max": 3}, (3, 1)),
+        ({"min": 40_401}, (402, 101)),
+    ],
+)
+def test_pictures_are_scaled_within_the_limits(
+    tiny: Path, tmp_path: Path, limits: dict[str, int], size: tuple[int, int]
+) -> None:
+    write_store(tmp_path, {"a": encoded(Image.new("RGB", (400, 100)))})
+    builder = InputBuilder.load(tiny, ImageStore(tmp_path, PixelLimits(**limits)))
+    assert builder._pixels.image("a").size == builder._pixels.size("a") == size
+    kind, data = builder._pixels.encoded("a")
+    assert kind == "image/png" and open_image(data).size == size
+    plain = InputBuilder.load(tiny).input_fingerprint
+    assert (builder.input_fingerprint == plain) == (not limits)
+
+
+def test_a_model_of_the_hub_is_taken_at_its_revision(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def download(model: str, *, revision: str, allow_patterns: list[str]) -> str:
+        asked.append((model, revision))
+        assert {"*.safetensors", "*.json", "*.jinja"} <= set(allow_patterns)
+        if revision == "none":
+            raise OSError("no such revision")
+        return str(tiny)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    role = ModelRole(model="owner/name", revision="v1")
+    assert load_files(role) == str(tiny) and asked == [("owner/name", "v1")]
+    assert load_files(ModelRole(model="owner/name")) == "owner/name"
+    assert load_files(ModelRole(model=str(tiny), revision="v1")) == str(tiny) and len(asked) == 1
+    with pytest.raises(ParamError, match="owner/name at revision none"):
+        load_files(ModelRole(model="owner/name", revision="none"))
 
 
 def test_the_input_fingerprint_survives_saving_and_loading(

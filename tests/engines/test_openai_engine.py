@@ -18,7 +18,7 @@ import pytest
 from mathse.core.errors import ParamError
 from mathse.core.images import ImageStore
 from mathse.core.machine import Limits, Machine, Price, Server
-from mathse.core.params import Model
+from mathse.core.params import Role
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_engine
 from mathse.engines.openai_engine import FAILURES_IN_A_ROW, OpenAIEngine, ServerError
@@ -353,14 +353,7 @@ def test_the_digest_is_that_of_model_and_revision_wherever_they_are_served() -> 
 
 
 def test_a_role_is_loaded_with_its_server(tmp_path: Path) -> None:
-    role = Model(
-        engine="openai",
-        base="served",
-        dtype="auto",
-        batch_size=1,
-        max_prompt_tokens=4096,
-        trust_remote_code=False,
-    )
+    role = Role(engine="openai", model="served")
     store = write_store(tmp_path, {"one": draw_png(1)})
     with ChatServer() as server:
         machine = Machine(servers={"default": Server(url=server.url)})

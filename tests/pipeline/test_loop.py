@@ -9,9 +9,9 @@ from polars.testing import assert_frame_equal
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
-from mathse.core.registry import REFLECTORS, load
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_engine
+from mathse.engines.roles import load_role
 from mathse.judge.judging import Judge
 from mathse.loop import RoundState, run_round
 from tests.pipeline.conftest import Pipeline
@@ -55,9 +55,7 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
             problems,
             student=student,
             judge=judge,
-            reflector=load(REFLECTORS, params.reflect.teacher)(
-                problems, lambda model=student: model
-            ),
+            reflector=load_role(layout, params, "reflector", problems, "reflect"),
             params=params,
         )
         student.close()

@@ -7,7 +7,7 @@ from typing import Any
 
 def use_imported(params: dict[str, Any]) -> None:
     """Set roles that know imported problems: the built-in ones know the built-in problems alone."""
-    params["distill"]["teacher"] = "dataset"
-    params["orm_data"]["annotator"] = "answer"
+    params["teacher"]["engine"] = "dataset"
+    params["annotator"]["engine"] = "answer"
     params["train_orm"]["form"] = "binary"
-    params["reflect"]["teacher"] = "student"
+    params["reflector"]["engine"] = "student"

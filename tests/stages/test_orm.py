@@ -132,7 +132,7 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(
         lambda request: (verdict if request.task == "judge" else says("Mine: 7."))(request)
     )
     monkeypatch.setattr(mathse.judge.load_judge, "load_engine", lambda *words: engine)
-    monkeypatch.setattr(mathse.judge.load_judge, "ImageStore", lambda folder: None)
+    monkeypatch.setattr(mathse.judge.load_judge, "ImageStore", lambda *words: None)
     rows = trajectories(*(trajectory(n, text) for n in range(3) for text in (RIGHT, WRONG)))
     settings = load_params(params)
 
