@@ -11,6 +11,8 @@ import pytest
 from mathse.copies import copy_pipeline
 from tests.closure import ROOT
 
+RECORDER = Path(__file__).parent / "recorder"
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -19,6 +21,7 @@ class Pipeline:
     folder: Path
     output: str
     layout_log: Path
+    params_log: Path
     first_lock: str
 
     def dvc(self, *words: str) -> str:
@@ -53,6 +56,7 @@ def run(folder: Path, *words: str, **variables: str) -> str:
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("pipeline") / "copy", "smoke")
-    log = folder.parent / "layout.log"
-    output = run(folder, "dvc", "repro", MATHSE_LAYOUT_LOG=str(log))
-    return Pipeline(folder, output, log, (folder / "dvc.lock").read_text())
+    files, params = folder.parent / "layout.log", folder.parent / "params.log"
+    variables = {"MATHSE_LAYOUT_LOG": str(files), "MATHSE_PARAMS_LOG": str(params)}
+    output = run(folder, "dvc", "repro", PYTHONPATH=str(RECORDER), **variables)
+    return Pipeline(folder, output, files, params, (folder / "dvc.lock").read_text())
