@@ -175,6 +175,79 @@ def profile(
             typer.echo(f"params.yaml now has the values of profile {name}.")
 
 
+@app.command(
+    epilog=examples(
+        "mathse plan                    what params.yaml asks for, on the devices here",
+        "mathse plan --gpus 8 --assume mfu=0.35 --assume response_tokens=500",
+    )
+)
+def plan(
+    gpus: Annotated[int | None, typer.Option(min=1, help="So many GPUs instead.")] = None,
+    assume: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=NUMBER", help="Replace an assumption.")
+    ] = None,
+) -> None:
+    """Estimate work, time, memory, disk and teacher cost before anything runs.
+
+    All of it is arithmetic from counts and assumptions, which are printed; none is measured.
+    """
+    from mathse.core.layout import Layout
+    from mathse.core.machine import load_machine
+    from mathse.core.params import load_params
+    from mathse.planning.assumptions import parse_assumptions
+    from mathse.planning.plan import Plan
+    from mathse.report.text_tables import print_table
+
+    layout = Layout(project_root())
+    given = parse_assumptions([*(assume or []), *([f"gpus={gpus}"] if gpus else [])])
+    machine = load_machine(layout.machine)
+    for table in Plan(load_params(layout.params), machine, layout, given).tables():
+        typer.echo(f"\n{table.title}{'' if table.rows else ': none'}")
+        if table.rows:
+            print_table(table.columns, table.rows, sys.stdout)
+    typer.echo("\nArithmetic from counts and assumptions, not a measurement.")
+
+
+@app.command(
+    epilog=examples(
+        "mathse doctor                  exit status 1: something will fail",
+        "mathse doctor --parity student vllm:data/rounds/r1/model -n 20",
+    )
+)
+def doctor(
+    parity: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Compare two engines: roles, or ENGINE:MODEL."),
+    ] = None,
+    n: Annotated[int, typer.Option("-n", min=1, help="Prompts to compare.")] = 20,
+) -> None:
+    """Look for what will fail: libraries, keys, servers, disk, pictures; or compare two engines.
+
+    Of a key only the name is shown. The exit status is 1 if something will fail.
+    """
+    from mathse.core.layout import Layout
+    from mathse.core.machine import load_machine
+    from mathse.core.params import load_params
+    from mathse.report.text_tables import print_table
+
+    layout = Layout(project_root())
+    params, machine = load_params(layout.params), load_machine(layout.machine)
+    if parity is not None:
+        from mathse.doctor.parity import run_parity
+
+        rows, passed = run_parity(params, machine, layout, parity, n)
+        print_table(["what", "equal", "detail"], rows, sys.stdout)
+    else:
+        from mathse.doctor.checks import run_checks
+
+        checks = list(run_checks(params, machine, layout))
+        for check in checks:
+            typer.echo(f"{check.state:<6} {check.subject}: {printable(check.finding)}")
+        passed = all(check.state != "fails" for check in checks)
+    if not passed:
+        raise typer.Exit(1)
+
+
 @app.command(epilog=examples("mathse code merge@r1", "mathse code --why   shows why stages run"))
 def code(
     stages: Annotated[

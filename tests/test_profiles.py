@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import copy
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mathse.core.errors import ParamError
-from mathse.core.params import load_params
+from mathse.core.params import Params, load_params
+from mathse.planning.shapes import CONFIGS, shape_of
 from mathse.profiles import (
+    _overlay,
     applied_profiles,
     apply_profile,
     list_profiles,
@@ -113,3 +118,64 @@ def test_one_model_is_not_piled_on_another(tmp_path):
     apply_profile(tmp_path, "qwen2-vl-7b")
     assert apply_profile(tmp_path, "internvl2_5-8b").replaced == ["qwen2-vl-7b"]
     assert (tmp_path / "params.yaml").read_text() == alone
+
+
+CONTRADICTIONS = {("offline", "paper"), ("real", "paper")}
+"""Their annotator names no steps, and the paper's ORM needs them."""
+
+
+def kind_of(name: str) -> str:
+    found = re.search(r"^# kind: (\w+)", (ROOT / f"profiles/{name}.yaml").read_text(), re.M)
+    return found[1] if found else name
+
+
+@pytest.mark.parametrize("name", list_profiles(ROOT))
+def test_every_profile_and_every_pair_of_kinds_is_valid(name):
+    def applied(values, profile):
+        values = copy.deepcopy(values)
+        _overlay(values, yaml.safe_load((ROOT / f"profiles/{profile}.yaml").read_text()), profile)
+        return values
+
+    alone = applied(yaml.safe_load((ROOT / "params.yaml").read_text()), name)
+    Params.model_validate(alone)
+    for other in list_profiles(ROOT):
+        if kind_of(other) != kind_of(name) and (name, other) not in CONTRADICTIONS:
+            Params.model_validate(applied(alone, other))
+        elif (name, other) in CONTRADICTIONS:
+            with pytest.raises(ValueError, match=r"annotator\.engine.*train_orm\.form"):
+                Params.model_validate(applied(alone, other))
+
+
+@pytest.fixture
+def whole(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")
+    return tmp_path
+
+
+MODELS = [name for name in list_profiles(ROOT) if kind_of(name) == "model"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_profiles_of_models_have_sizes_of_the_paper(whole, name):
+    apply_profile(whole, name)
+    params = load_params(whole / "params.yaml")
+    assert params.finetune.batch_size == params.train_orm.batch_size == 128
+    assert params.finetune.weight_decay == 0.05 and params.train_orm.form == "diagnostic"
+    assert (params.distill.problems, params.orm_data.max_train) == (100_000, 60_000)
+    assert params.generate.max_problems is None and params.reflect.max_problems is None
+    advisers = [params.roles[role].engine for role in ("teacher", "annotator", "reflector")]
+    assert advisers == ["openai"] * 3 and not params.student.trust_remote_code
+    # The limits keep a photo of 12 megapixels within the prompt.
+    shape = shape_of(CONFIGS[params.student.model])
+    assert shape.picture_tokens(4032 * 3024, params.student.pixels.max) < 2000
+
+
+def test_models_have_the_rates_of_table_6(whole):
+    for name, *wanted in (
+        ("qwen2-vl-7b", 1e-5, 0.1, 88_620),
+        ("internvl2_5-8b", 2e-5, 0.03, 49_000),
+    ):
+        apply_profile(whole, name)
+        section = load_params(whole / "params.yaml").finetune
+        assert [section.learning_rate, section.warmup_ratio, section.steps] == wanted

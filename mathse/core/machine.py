@@ -88,6 +88,7 @@ class Machine(Section):
     launcher: Launcher = Launcher()
     work_folder: str = ".mathse"  # journal and checkpoints; a path from the project's folder
     servers: dict[ServerName, Server] = Field(default_factory=dict)  # of roles with engine openai
+    plan: dict[str, float] = Field(default_factory=dict)  # for `mathse plan`, such as gpus: 8
 
     @property
     def has_gpu(self) -> bool:

@@ -6,6 +6,7 @@ A block stands between `<!-- begin KIND NAME -->` and `<!-- end -->`. KIND is on
 - `result`: the three lines of the default run (no NAME),
 - `file`: the file NAME as code,
 - `calls`: the calls of a function, with their comments: `calls mathse/loop.py#run_round`,
+- `scale`: a table of recipes/documents/scale.py,
 - `index`: the headings of the document, as links.
 
 So no figure is typed by hand, and no quoted file can drift from its source. A results file has one
@@ -22,6 +23,8 @@ import sys
 import textwrap
 from pathlib import Path
 from typing import Any
+
+from recipes.documents import scale
 
 ROOT = Path(__file__).resolve().parents[2]
 # Example: "<!-- begin table default-rounds -->\n| … |\n<!-- end -->"
@@ -56,10 +59,12 @@ def render(kind: str, name: str, text: str = "") -> str:
         return code((ROOT / name).read_text(encoding="utf-8").rstrip())
     if kind == "calls":
         return code("\n".join(calls(*name.split("#"))))
+    if kind == "scale":
+        return scale.render(name)
     if kind == "index":
         titles = re.findall(r"^## (.*)", text, re.MULTILINE)
         return "".join(f"- [{title}](#{anchor(title)})\n" for title in titles)
-    raise ValueError(f"A block is of kind table, result, file, calls or index, not {kind!r}.")
+    raise ValueError(f"There is no kind of block {kind!r}.")
 
 
 def code(text: str) -> str:

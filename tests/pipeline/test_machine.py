@@ -17,6 +17,7 @@ VALUES = {
     "save_every_steps": 1,
     "launcher": {"peak_tflops": 1.0},
     "work_folder": "elsewhere",
+    "plan": {"gpus": 8},
     "servers": {"default": {"url": "http://localhost:8000/v1", "concurrency": 4}},
 }
 FORCED = {

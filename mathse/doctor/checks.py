@@ -1,0 +1,231 @@
+"""The checks of `mathse doctor`."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from packaging.requirements import Requirement
+
+from mathse.core.errors import MathseError
+from mathse.core.layout import Layout
+from mathse.core.machine import Machine, Server
+from mathse.core.params import Params
+from mathse.core.registry import ENGINES
+from mathse.planning.plan import Plan
+from mathse.planning.tables import GB
+
+LOCAL = ("transformers", "vllm")  # engines whose processor runs here
+SHOWN = ("torch", "transformers", "accelerate", "dvc", "polars", "torchvision", "peft", "vllm")
+_LARGE_BYTES = 2 * GB
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding: ok, note (may be as wanted), or fails (a stage will fail)."""
+
+    subject: str
+    state: Literal["ok", "note", "fails"]
+    finding: str
+
+
+def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Check]:
+    """Yield all findings."""
+    yield from check_machine(machine)
+    yield from check_libraries(params)
+    yield from check_servers(params, machine)
+    plan = Plan(params, machine, layout, {})
+    yield from check_disk(plan)
+    yield from check_cache(plan)
+    yield from check_pictures(params)
+
+
+def check_machine(machine: Machine) -> Iterator[Check]:
+    """Yield the machine, its GPUs, and whether torch can use them."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GB
+    found = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB"
+    yield Check("machine", "ok", f"{found}, Python {platform.python_version()}")
+    query = "--query-gpu=name,memory.total,driver_version"
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", query, "--format=csv,noheader"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        ).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        listed = []
+    if not listed:
+        yield Check("GPU", "note", "none found: models run on the CPU")
+        return
+    yield Check("GPU", "ok", "; ".join(listed))
+    if machine.device == "cpu":
+        yield Check("device", "note", "machine.yaml: device is cpu, no GPU is used")
+    elif "+cpu" in (_installed("torch") or ""):
+        yield Check("torch", "fails", "is a build for CPUs: install one for CUDA to use the GPUs")
+
+
+def check_libraries(params: Params) -> Iterator[Check]:
+    """Yield the versions, what is missing, and what the constraints want otherwise."""
+    versions = [f"{name} {found}" for name in SHOWN if (found := _installed(name))]
+    yield Check("libraries", "ok", ", ".join(versions))
+    needed = {"": "mathse"} | {
+        engine: f"engine {engine}"
+        for role in params.roles.values()
+        if (engine := role.engine) in ENGINES and engine != "transformers"
+    }
+    if getattr(params.finetune, "method", "full") == "lora":
+        needed["lora"] = "finetune.method lora"
+    for extra, why in needed.items():
+        for requirement in _requirements(extra):
+            found = _installed(requirement.name)
+            if found is None or not requirement.specifier.contains(found, prereleases=True):
+                what = f"{requirement} is needed by {why}; installed: {found or 'none'}"
+                fix = f"pip install 'mathse[{extra}]'" if extra else "pip install -e ."
+                yield Check(requirement.name, "fails", f"{what}. Fix: {fix}")
+    yield from _check_constraints(Path(__file__).parents[2] / "constraints.txt")
+
+
+def _requirements(extra: str) -> list[Requirement]:
+    """Return what MathSE itself needs, or one of its extras."""
+    listed = [Requirement(text) for text in metadata.requires("mathse") or []]
+    if not extra:
+        return [one for one in listed if one.marker is None or one.marker.evaluate({"extra": ""})]
+    found = [one for one in listed if one.marker and f'extra == "{extra}"' in str(one.marker)]
+    return found or [Requirement({"lora": "peft"}.get(extra, extra))]
+
+
+def _check_constraints(file: Path) -> Iterator[Check]:
+    if not file.is_file():
+        return
+    pinned = dict(line.split("==") for line in file.read_text().split() if "==" in line)
+    other = [
+        f"{name} {found} instead of {wanted}"
+        for name, wanted in pinned.items()
+        if (found := _installed(name)) and found.split("+")[0] != wanted
+    ]
+    if other:
+        yield Check("constraints", "note", f"{file.name} has others: {', '.join(other)}")
+    else:
+        yield Check("constraints", "ok", f"as in {file.name}")
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def check_servers(params: Params, machine: Machine) -> Iterator[Check]:
+    """Yield for each role behind a server whether its key is set and the server knows the model.
+
+    A key is never shown.
+    """
+    asked: dict[tuple[str, str], str] = {}
+    for name, role in params.roles.items():
+        if role.engine == "openai":
+            try:
+                server = machine.server(name)
+            except MathseError as error:
+                yield Check(f"server of {name}", "fails", str(error))
+                continue
+            if asked.setdefault((server.url, str(role.model)), name) == name:
+                yield check_server(f"server of {name}", server, str(role.model))
+    for key in sorted({server.key_env for server in machine.servers.values()}):
+        is_set = bool(os.environ.get(key))
+        text = f"{key} is {'set' if is_set else 'not set'} in the environment"
+        yield Check("key", "ok" if is_set else "note", text)
+    if not os.environ.get("HF_TOKEN"):
+        yield Check(
+            "HF_TOKEN", "note", "is not set: models of the Hub that need consent do not load"
+        )
+
+
+def check_server(subject: str, server: Server, model: str) -> Check:
+    """Ask a server for its models."""
+    key = os.environ.get(server.key_env, "")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    request = Request(f"{server.url.rstrip('/')}/models", headers=headers)
+    try:
+        with urlopen(request, timeout=10) as reply:
+            listed = json.loads(reply.read())["data"]
+            names = [str(entry["id"]) for entry in listed]
+    except HTTPError as error:
+        if error.code in (401, 403):
+            state = "is refused" if key else "is not set"
+            return Check(subject, "fails", f"{server.url}: the key in {server.key_env} {state}")
+        return Check(subject, "note", f"{server.url} lists no models (HTTP {error.code})")
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        return Check(subject, "fails", f"{server.url} does not answer: {reason}")
+    except (ValueError, KeyError, TypeError):
+        return Check(subject, "note", f"{server.url} answers, but lists no models")
+    if model not in names:
+        some = ", ".join(names[:5])
+        return Check(subject, "fails", f"{server.url} has no model {model}; it has {some}")
+    return Check(subject, "ok", f"{server.url} has {model}")
+
+
+def check_disk(plan: Plan) -> Iterator[Check]:
+    """Yield whether the disk holds what `mathse plan` estimates, beside what is there already."""
+    root = plan.layout.folder.absolute()
+    planned = sum(plan.disk().values())
+    stored = sum(
+        file.stat().st_size
+        for folder in ("data", ".dvc/cache", plan.machine.work_folder)
+        for file in (root / folder).rglob("*")
+        if file.is_file() and not file.is_symlink()
+    )
+    free = shutil.disk_usage(root).free
+    needed = max(0.0, planned - stored)
+    text = f"{free / GB:,.1f} GB free; `mathse plan` estimates {needed / GB:,.1f} GB more"
+    yield Check("disk", "ok" if needed < free else "fails", text)
+
+
+def check_cache(plan: Plan) -> Iterator[Check]:
+    """Yield how DVC links files from its cache."""
+    config = configparser.ConfigParser()
+    config.read([plan.layout.folder / ".dvc" / name for name in ("config", "config.local")])
+    links = config.get("cache", "type", fallback="reflink,copy").strip("'\"")
+    sizes = [shape.parameters * 2 for shape in plan.planner.shapes.values()]
+    text = f"cache.type is {links}"
+    if max(sizes, default=0) > _LARGE_BYTES and "link" not in links.replace("reflink", ""):
+        text += ": where the disk has no reflinks, models are stored twice (docs/recipes.md)"
+        yield Check("DVC cache", "note", text)
+    else:
+        yield Check("DVC cache", "ok", text)
+
+
+def check_pictures(params: Params) -> Iterator[Check]:
+    """Yield whether pictures in messages become the tokens that the processor makes."""
+    from mathse.engines.placeholders import check_placeholders
+
+    seen = set()
+    for name, role in params.roles.items():
+        key = (role.model, role.pixels.min, role.pixels.max)
+        if role.engine not in LOCAL or role.model is None or key in seen:
+            continue
+        seen.add(key)
+        subject = f"pictures of {name}"
+        try:
+            faults, found = check_placeholders(role)
+        except MathseError as error:
+            yield Check(subject, "fails", " ".join(str(error).split()))
+            continue
+        for fault in faults:
+            yield Check(subject, "fails", fault)
+        if not faults:
+            yield Check(subject, "ok", found)

@@ -1,0 +1,1 @@
+"""Arithmetic on a run before it starts: work, time, memory, disk and teacher cost."""

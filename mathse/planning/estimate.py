@@ -1,0 +1,110 @@
+"""What a piece of work takes on the devices at hand: operations, time, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mathse.core.params import RoleName
+from mathse.planning import formulas
+from mathse.planning.assumptions import Assumptions
+from mathse.planning.shapes import Shape
+from mathse.planning.tables import GB
+from mathse.planning.work import Tuning, Work
+
+
+class Planner:
+    """Estimates what work takes.
+
+    Args:
+        shapes: of the models, by role.
+        assume: everything else, the devices among it.
+
+    Attributes:
+        count: devices that compute: GPUs, or cores.
+        memory: bytes of each.
+        rate: operations per second of each.
+        bandwidth: bytes per second of each.
+    """
+
+    def __init__(self, shapes: Mapping[RoleName, Shape], assume: Assumptions) -> None:
+        self.shapes = shapes
+        self.assume = assume
+        self.count = max(1.0, assume["gpus"])
+        self.memory = assume["gpu_memory_gb"] * GB
+        self.rate = assume["gpu_tflops"] * 1e12
+        self.bandwidth = assume["gpu_bandwidth_gb_s"] * GB
+
+    @property
+    def devices(self) -> str:
+        """Count and kind: "8 GPUs"."""
+        kind = "core" if "core" in self.assume.values["gpus"].origin else "GPU"
+        return f"{self.count:g} {kind}{'s' * (self.count > 1)}"
+
+    def flops(self, work: Work) -> float:
+        """Return the operations of a piece of work; 0 where a server or nobody computes."""
+        if (shape := self.shapes.get(work.role)) is None:
+            return 0.0
+        tokens = work.text_tokens, work.picture_tokens, work.written_tokens
+        if (tuning := work.tuning) is None:
+            return work.count * formulas.forward_flops(shape, *tokens)
+        return work.count * formulas.training_flops(
+            shape,
+            *tokens,
+            lora=bool(tuning.lora_rank),
+            vision_frozen=tuning.is_vision_frozen,
+            recomputes=tuning.recomputes,
+        )
+
+    def seconds(self, work: Work) -> float:
+        """Return the time that a piece of work takes on all devices."""
+        if (shape := self.shapes.get(work.role)) is None:
+            return 0.0
+        computing = self.count, self.rate, self.assume["mfu"]
+        if work.tuning is not None:
+            return formulas.computing_seconds(self.flops(work), *computing)
+        prompt = formulas.forward_flops(shape, work.text_tokens, work.picture_tokens, 0)
+        reading = formulas.computing_seconds(work.count * prompt, *computing)
+        written = work.count * work.written_tokens
+        return reading + written / (self.count * self.tokens_per_s(shape, work.tokens))
+
+    def tokens_per_s(self, shape: Shape, context: float) -> float:
+        """Return the tokens per second that one device writes, given or by the formula."""
+        if given := self.assume["tokens_per_s"]:
+            return given
+        bandwidth = self.bandwidth * self.assume["decode_share"]
+        sequences, mfu = self.sequences(shape, context), self.assume["mfu"]
+        return formulas.decode_tokens_per_s(shape, sequences, context, self.rate, mfu, bandwidth)
+
+    def sequences(self, shape: Shape, context: float) -> float:
+        """Return how many sequences are written at a time: as many as the memory allows."""
+        free = 0.9 * self.memory - 2 * shape.parameters
+        fitting = free // (context * formulas.kv_bytes_per_token(shape))
+        return max(1.0, min(self.assume["sequences"], fitting))
+
+    def training_memory(
+        self, shape: Shape, tuning: Tuning, written: float, *, shards: float = 1
+    ) -> dict[str, float]:
+        """Return the bytes on each device while training.
+
+        Args:
+            shape: of the model.
+            tuning: how it is trained.
+            written: tokens of a row that are learnt.
+            shards: devices that share weights, gradients and Adam.
+        """
+        if tuning.lora_rank:
+            state = formulas.lora_state_bytes(shape, tuning.lora_rank)
+        else:
+            frozen = shape.vision if tuning.is_vision_frozen else 0.0
+            state = formulas.full_state_bytes(shape.parameters - frozen, frozen)
+        parts = {name: value / shards for name, value in state.items()}
+        rows = tuning.micro_rows
+        parts["activations"] = formulas.activation_bytes(
+            shape, rows * tuning.max_tokens, rows * written, tuning.recomputes
+        )
+        return parts
+
+    def writing_memory(self, shape: Shape, context: float) -> dict[str, float]:
+        """Return the bytes on each device while writing."""
+        cache = self.sequences(shape, context) * context * formulas.kv_bytes_per_token(shape)
+        return {"weights": 2 * shape.parameters, "KV cache": cache}

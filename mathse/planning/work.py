@@ -1,0 +1,249 @@
+"""The work of each stage: requests or rows, and the tokens of one of them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mathse.core.layout import Layout
+from mathse.core.params import Params, RoleName, Training
+from mathse.core.tables import table_files
+from mathse.planning.assumptions import Assumptions
+from mathse.planning.shapes import Shape
+
+NO_MODEL = ("figures", "dataset", "answer")  # engines that know the problems or their answers
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a model is trained.
+
+    Attributes:
+        lora_rank: of the adapters; 0: all weights are trained.
+        is_vision_frozen: the vision part is not trained.
+        recomputes: activations are computed again in the backward pass.
+        micro_rows: rows of a forward pass on one device.
+        max_tokens: of a row.
+        steps: of the optimizer.
+    """
+
+    lora_rank: int = 0
+    is_vision_frozen: bool = True
+    recomputes: bool = True
+    micro_rows: int = 1
+    max_tokens: int = 4096
+    steps: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage, or a part of it, does.
+
+    Attributes:
+        stage: its name.
+        role: whose model works.
+        count: of requests, or of rows as often as they are trained on.
+        text_tokens: of one prompt, pictures apart.
+        picture_tokens: of one prompt.
+        written_tokens: of one response or training target.
+        tuning: how the rows are trained on; None for requests.
+    """
+
+    stage: str
+    role: RoleName
+    count: float
+    text_tokens: float
+    picture_tokens: float
+    written_tokens: float
+    tuning: Tuning | None = None
+
+    @property
+    def tokens(self) -> float:
+        """Of one request or row."""
+        return self.text_tokens + self.picture_tokens + self.written_tokens
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many problems there are for what, and their pictures."""
+
+    train: int
+    orm: int
+    orm_test: int
+    evaluated: int
+    pictures: float
+
+
+def count_problems(params: Params, layout: Layout, assume: Assumptions) -> Counts:
+    """Count the built-in problems, or the tables by their imports where these exist."""
+    section = params.problems
+    if section.source == "figures":
+        splits = dict(section.figures)
+    else:
+        splits = {"train": 0}
+        for table in section.tables:
+            file = layout.folder / table.path / "import.json"
+            if file.is_file():
+                counted = json.loads(file.read_text(encoding="utf-8"))["splits"]
+                wanted = counted if table.split is None else [table.split]
+                found = sum(counted.get(split, 0) for split in wanted)
+            else:
+                found = int(assume["table_problems"])
+            splits[table.use] = splits.get(table.use, 0) + min(found, table.limit or found)
+        train = splits["train"]
+        splits["orm"] = round(train * section.orm_share)
+        splits["orm_test"] = round(train * section.orm_test_share)
+        splits["train"] = train - splits["orm"] - splits["orm_test"]
+    evaluated = [splits.get(name, 0) for name in params.eval.splits]
+    if params.eval.limit is not None:
+        evaluated = [min(count, params.eval.limit) for count in evaluated]
+    return Counts(
+        train=splits.get("train", 0),
+        orm=splits.get("orm", 0),
+        orm_test=splits.get("orm_test", 0),
+        evaluated=sum(evaluated),
+        pictures=sum(splits.values()) * assume["pictures"],
+    )
+
+
+def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str]]:
+    """Return means over the problems at hand; they replace what is assumed of them."""
+    folders = [layout.folder / "data" / "problems"]
+    if params.problems.source == "tables":
+        folders = [layout.folder / table.path for table in params.problems.tables]
+    folders = [folder for folder in folders if (folder / "problems.parquet").is_file()]
+    if not folders:
+        return {}
+    problems = pl.concat(
+        pl.scan_parquet(folder / "problems.parquet")
+        .select(
+            "source",
+            characters=pl.col("question").str.len_chars()
+            + pl.col("choices").list.join("").str.len_chars(),
+            pictures=pl.col("image_ids").list.len(),
+        )
+        .collect()
+        for folder in folders
+    )
+    is_figures = (problems["source"] == "figures").all()
+    if problems.is_empty() or is_figures != (params.problems.source == "figures"):
+        return {}
+    origin = f"counted in {', '.join(str(folder) for folder in folders)}"
+    means: dict[str, Any] = {
+        "pictures": problems["pictures"].mean(),
+        "question_characters": problems["characters"].mean(),
+    }
+    files = [file for folder in folders for file in _images(folder)]
+    if files:
+        images = pl.scan_parquet(files, glob=False).select(
+            picture_pixels=(pl.col("width") * pl.col("height")).mean(),
+            picture_bytes=pl.col("bytes").bin.size().mean(),
+        )
+        means |= images.collect().row(0, named=True)
+    return {name: (float(value), origin) for name, value in means.items() if value}
+
+
+def _images(folder: Path) -> list[Path]:
+    return table_files(folder / "images") if any(folder.glob("images/*.parquet")) else []
+
+
+def tuning_of(section: Training, steps: int) -> Tuning:
+    """Return how a section of params.yaml trains."""
+    is_lora = getattr(section, "method", "full") == "lora"
+    rank = getattr(getattr(section, "lora", None), "rank", 16)
+    return Tuning(
+        lora_rank=rank if is_lora else 0,
+        is_vision_frozen=is_lora or any("vis" in pattern for pattern in section.frozen),
+        recomputes=bool(getattr(section, "activation_checkpointing", False)),
+        micro_rows=section.micro_batch_size or max(1, section.batch_size // section.processes),
+        max_tokens=section.max_tokens,
+        steps=steps,
+    )
+
+
+def list_work(
+    params: Params, counts: Counts, shapes: dict[RoleName, Shape], assume: Assumptions
+) -> Iterator[Work]:
+    """Yield the work of all stages in order, in the sizes of params.yaml."""
+    samples = params.generate.samples
+    response = min(assume["response_tokens"], params.generate.max_new_tokens)
+    question = assume["question_characters"] / assume["characters_per_token"]
+    prompt = question + assume["instruction_tokens"]
+    form = params.train_orm.form
+    verdict = 8 if form == "binary" else assume["verdict_tokens"]
+    solving = response if form == "stepwise" else 0  # this form solves the problem first
+
+    def write(stage: str, role: RoleName, count: float, text: float, limit: int | None) -> Work:
+        return _write(stage, role, count, text, min(limit or response, response))
+
+    def _write(stage: str, role: RoleName, count: float, text: float, written: float) -> Work:
+        return Work(stage, role, count, text, pictures(role), written)
+
+    def pictures(role: RoleName) -> float:
+        setting = params.roles[role]
+        if role in shapes:
+            of_one = shapes[role].picture_tokens(assume["picture_pixels"], setting.pixels.max)
+        else:
+            of_one = assume["api_picture_tokens"] if setting.engine not in NO_MODEL else 0
+        return assume["pictures"] * of_one
+
+    def judge(stage: str, count: float) -> Work:
+        return _write(stage, "orm", count, prompt + response, verdict + solving)
+
+    def train(
+        stage: str, role: RoleName, section: Training, steps: int | None, rows: float
+    ) -> Work:
+        text, target = (prompt + response, verdict) if role == "orm" else (prompt, response)
+        steps = steps or math.ceil(rows * section.epochs / section.batch_size)
+        tuning = tuning_of(section, steps)
+        return Work(stage, role, steps * section.batch_size, text, pictures(role), target, tuning)
+
+    # The teacher's rows, the first student, and the ORM.
+    section = params.finetune
+    distilled = min(params.distill.problems, counts.train)
+    is_right = params.teacher.engine in NO_MODEL
+    rows = distilled if is_right else distilled * assume["teacher_right"]
+    yield write("distill", "teacher", distilled, prompt, params.teacher.max_new_tokens)
+    yield train("finetune r0", "student", section, section.first_steps, rows)
+    tried = (counts.orm + counts.orm_test) * params.orm_data.samples
+    yield write("orm_data", "student", tried, prompt, params.orm_data.max_new_tokens)
+    yield _write("orm_data", "annotator", tried, prompt + response, assume["verdict_tokens"])
+    orm_rows = min(params.orm_data.max_train, counts.orm * params.orm_data.samples)
+    yield train("train_orm", "orm", params.train_orm, params.train_orm.steps, orm_rows)
+    tested = min(params.orm_data.max_test, counts.orm_test * params.orm_data.samples)
+    yield judge("eval_orm", tested)
+
+    # The rounds: D_remain is what nobody tried yet, and what was tried and is unsolved.
+    new, hard = counts.train - rows, 0.0
+    reflector: RoleName = "student" if params.reflector.engine == "student" else "reflector"
+    for name in params.rounds:
+        chosen_new = chosen_hard = 0.0
+        if params.is_enabled(name, "generate"):
+            usable = new + (hard if params.generate.hard_samples else 0)
+            share = min(1.0, (params.generate.max_problems or usable) / max(usable, 1))
+            chosen_new = new * share
+            chosen_hard = hard * share if params.generate.hard_samples else 0
+        sampled = chosen_new * samples + chosen_hard * params.generate.hard_samples
+        solved = (chosen_new + chosen_hard) * assume["solved"]
+        new, hard = new - chosen_new, hard + chosen_new - solved
+        yield write(f"generate {name}", "student", sampled, prompt, params.generate.max_new_tokens)
+        yield judge(f"score {name}", sampled)
+        if params.is_enabled(name, "reflect"):
+            chosen = min(params.reflect.max_problems or hard, hard) * params.reflect.per_problem_max
+            chosen *= params.reflect.samples
+            text, limit = prompt + response + verdict, params.reflector.max_new_tokens
+            yield write(f"reflect {name}", reflector, chosen, text, limit)
+            yield judge(f"reflect {name}", chosen)
+            corrected = min(hard, chosen * assume["corrected"])
+            hard, solved = hard - corrected, solved + corrected
+        rows += solved * min(params.merge.max_per_problem, samples)
+        yield train(f"finetune {name}", "student", section, section.steps, rows)
+    for name in ("base", "r0", *params.rounds):
+        limit = params.eval.max_new_tokens
+        yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)

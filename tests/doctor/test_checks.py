@@ -1,0 +1,157 @@
+"""`mathse doctor` names what will fail, and shows no key."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mathse.core.layout import Layout
+from mathse.core.machine import Machine
+from mathse.core.params import ModelRole, Params
+from mathse.doctor import checks
+from mathse.doctor.checks import Check
+from mathse.engines.placeholders import check_placeholders
+from mathse.planning.plan import Plan
+from tests.closure import ROOT
+from tests.tiny import build_processor
+
+KEY = "sk-secret-of-the-test"
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """Serve the list of models to those who have the key."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            is_known = self.headers.get("Authorization") == f"Bearer {KEY}"
+            self.send_response(200 if is_known else 401)
+            self.end_headers()
+            if is_known:
+                self.wfile.write(json.dumps({"data": [{"id": "judge-7b"}]}).encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+def params(**roles: dict[str, Any]) -> Params:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    return Params.model_validate(
+        values | {name: values[name] | more for name, more in roles.items()}
+    )
+
+
+def served(url: str, model: str = "judge-7b") -> list[Check]:
+    machine = {"servers": {"default": {"url": url, "key_env": "MATHSE_TEST_KEY"}}}
+    asked = params(teacher={"engine": "openai", "model": model, "max_new_tokens": 9})
+    return list(checks.check_servers(asked, Machine.model_validate(machine)))
+
+
+def test_a_server_with_key_and_model_is_fine(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATHSE_TEST_KEY", KEY)
+    found = served(url)
+    assert [check.state for check in found[:2]] == ["ok", "ok"]
+    assert found[1].finding == "MATHSE_TEST_KEY is set in the environment"
+    assert KEY not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "finding"),
+    [
+        (None, "judge-7b", "the key in MATHSE_TEST_KEY is not set"),
+        ("sk-other", "judge-7b", "the key in MATHSE_TEST_KEY is refused"),
+        (KEY, "judge-8b", "has no model judge-8b; it has judge-7b"),
+    ],
+)
+def test_what_a_server_refuses_fails(
+    url: str, monkeypatch: pytest.MonkeyPatch, key: str | None, model: str, finding: str
+) -> None:
+    monkeypatch.delenv("MATHSE_TEST_KEY", raising=False)
+    if key:
+        monkeypatch.setenv("MATHSE_TEST_KEY", key)
+    found = served(url, model)[0]
+    assert found.state == "fails" and finding in found.finding
+    assert key is None or key not in found.finding
+
+
+def test_a_server_that_is_down_or_missing_fails() -> None:
+    assert "does not answer" in served("http://127.0.0.1:9/v1")[0].finding
+    asked = params(teacher={"engine": "openai", "model": "m", "max_new_tokens": 9})
+    found = next(checks.check_servers(asked, Machine()))
+    assert found.state == "fails" and "servers.teacher" in found.finding
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def installed(name: str) -> str | None:
+        return None if name == "openai" else version(name)
+
+    version = checks._installed
+    monkeypatch.setattr(checks, "_installed", installed)
+    asked = params(teacher={"engine": "openai", "model": "m", "max_new_tokens": 9})
+    (fault,) = [check for check in checks.check_libraries(asked) if check.state == "fails"]
+    assert fault.subject == "openai" and "pip install 'mathse[openai]'" in fault.finding
+    assert not [check for check in checks.check_libraries(params()) if check.state == "fails"]
+
+
+def test_an_old_library_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "_installed", lambda name: "0.1")
+    found = {check.subject: check for check in checks.check_libraries(params())}
+    assert found["torch"].state == "fails" and "installed: 0.1" in found["torch"].finding
+    assert found["constraints"].state == "note" and "torch 0.1" in found["constraints"].finding
+
+
+def test_disk_against_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(params(), Machine(), Layout(tmp_path), {})
+    assert next(checks.check_disk(plan)).state == "ok"
+    monkeypatch.setattr(plan, "disk", lambda: {"models": 1e18})
+    assert next(checks.check_disk(plan)).state == "fails"
+
+
+def test_large_models_without_links_are_noted(tmp_path: Path) -> None:
+    model = {"model": "Qwen/Qwen2-VL-7B-Instruct"}
+    plan = Plan(params(student=model), Machine(), Layout(tmp_path), {})
+    assert next(checks.check_cache(plan)).state == "note"
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / ".dvc/config.local").write_text("[cache]\n    type = hardlink,symlink\n")
+    assert next(checks.check_cache(plan)).state == "ok"
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    build_processor().save_pretrained(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_a_picture_becomes_the_tokens_that_the_processor_makes(model: Path) -> None:
+    faults, found = check_placeholders(ModelRole(model=str(model)))
+    assert not faults and found.count(": 4 tokens") == 3
+
+
+def test_a_template_without_placeholders_is_found(model: Path) -> None:
+    file = model / "chat_template.jinja"
+    file.write_text(file.read_text().replace("<image>", "picture"))
+    faults, _ = check_placeholders(ModelRole(model=str(model)))
+    assert faults
+
+
+def test_a_photo_longer_than_the_prompt_is_found(model: Path) -> None:
+    faults, _ = check_placeholders(ModelRole(model=str(model), max_prompt_tokens=20))
+    assert "max_prompt_tokens is 20" in faults[0]
+
+
+def test_pictures_of_a_model_that_is_not_there_fail() -> None:
+    roles = params(student={"model": "models/none"}, orm={"model": "models/none"})
+    assert [check.state for check in checks.check_pictures(roles)] == ["fails"]

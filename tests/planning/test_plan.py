@@ -1,0 +1,172 @@
+"""`mathse plan` on params.yaml: stages, counts, assumptions and their origins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from mathse import cli
+from mathse.core.errors import ParamError
+from mathse.core.layout import Layout
+from mathse.core.machine import Machine
+from mathse.core.params import Params
+from mathse.planning import plan as planning
+from mathse.planning.assumptions import find_gpus, parse_assumptions
+from mathse.planning.plan import Plan
+from mathse.planning.tables import amount, duration
+from tests.closure import ROOT
+
+VALUES = yaml.safe_load((ROOT / "params.yaml").read_text())
+API = {"engine": "openai", "model": "gpt-4o", "max_new_tokens": 512}
+SERVER = {"url": "http://localhost:1/v1", "price": {"prompt": 2.5, "completion": 10}}
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "find_gpus", lambda: {})
+
+
+def make(
+    changes: dict[str, Any] | None = None,
+    machine: dict[str, Any] | None = None,
+    root: Path = ROOT,
+    given: tuple[str, ...] = (),
+) -> Plan:
+    values = json.loads(json.dumps(VALUES))
+    for section, more in (changes or {}).items():
+        values[section] = {**values[section], **more}
+    params = Params.model_validate(values)
+    machine = Machine.model_validate(machine or {})
+    return Plan(params, machine, Layout(root), parse_assumptions([*given]))
+
+
+def test_every_stage_with_a_model_is_there(tmp_path: Path) -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    names = {one.stage.split()[0] for one in make(root=tmp_path).work}
+    without = {"code", "problems", "decontaminate", "merge", "eval", "plots", "control"}
+    assert {name.split("_r0")[0].split("_base")[0] for name in stages} - without >= names
+    assert names >= {"distill", "finetune", "orm_data", "train_orm", "eval_orm"}
+    assert names >= {"generate", "score", "reflect", "predict"}
+
+
+def test_counts_follow_params(tmp_path: Path) -> None:
+    work = {one.stage: one for one in make(root=tmp_path).work if one.role == "student"}
+    assert work["generate r1"].count == 1000 * VALUES["generate"]["samples"]
+    assert work["finetune r0"].count == 800 * 32
+    assert work["predict r3"].count == 640 + 400
+    full = make({"generate": {"max_problems": None}}, root=tmp_path)
+    work = {one.stage: one for one in full.work if one.role == "student"}
+    assert work["generate r1"].count == 3 * (4000 - 320)
+    assert work["generate r2"].count < work["generate r1"].count
+    assert work["generate r1"].written_tokens == VALUES["generate"]["max_new_tokens"]
+
+
+def test_a_round_that_generates_nothing_costs_nothing(tmp_path: Path) -> None:
+    plan = make({"rounds": {"final": {"prev": "r3", "generate": False}}}, root=tmp_path)
+    counts = {(one.stage, one.role): one.count for one in plan.work}
+    assert counts["generate final", "student"] == counts["score final", "orm"] == 0
+    assert counts["reflect final", "orm"] > 0
+
+
+def test_imports_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "data/import/tabmwp"
+    folder.mkdir(parents=True)
+    (folder / "import.json").write_text(json.dumps({"splits": {"dev": 1000, "test": 70}}))
+    tables = [
+        {"path": "data/import/tabmwp", "split": "dev", "use": "train", "limit": 400},
+        {"path": "data/import/tabmwp", "split": "test", "use": "eval"},
+        {"path": "data/import/other", "use": "eval_hard"},
+    ]
+    roles = {"teacher": {"engine": "dataset"}, "annotator": {"engine": "answer"}}
+    roles |= {"reflector": {"engine": "student"}, "train_orm": {"form": "binary"}}
+    plan = make({"problems": {"source": "tables", "tables": tables}, **roles}, root=tmp_path)
+    counts = {(one.stage, one.role): one.count for one in plan.work}
+    assert counts["predict r0", "student"] == 70 + 10_000  # the other one is not imported
+    assert counts["orm_data", "student"] == 400 * 0.3
+    assert any("table_problems" in row[0] for row in plan.tables()[-1].rows)
+
+
+def test_the_problems_at_hand_replace_assumptions(tmp_path: Path) -> None:
+    folder = tmp_path / "data/problems"
+    (folder / "images").mkdir(parents=True)
+    rows = {"source": "figures", "question": "x" * 90, "choices": [["a" * 10]]}
+    pl.DataFrame({**rows, "image_ids": [["i"]]}).write_parquet(folder / "problems.parquet")
+    image = {"image_id": "i", "bytes": b"12345", "width": 20, "height": 10}
+    pl.DataFrame([image]).write_parquet(folder / "images/0.parquet")
+    rests = {row[0]: row[1:] for row in make(root=tmp_path).tables()[-1].rows}
+    assert rests["question_characters"] == ["100 characters", f"counted in {folder}"]
+    assert rests["picture_pixels"][0] == "200 pixels" and rests["picture_bytes"][0] == "5 bytes"
+    assert rests["response_tokens"][1].startswith("assumed: ")
+
+
+def test_what_is_given_replaces_what_is_assumed(tmp_path: Path) -> None:
+    plan = make(machine={"plan": {"mfu": 0.3, "gpus": 4}}, root=tmp_path, given=("gpus=8",))
+    rests = {row[0]: row[1:] for row in plan.tables()[-1].rows}
+    assert rests["gpus"] == ["8 GPUs", "--assume"]
+    assert rests["mfu"][0].startswith("0.3 ") and rests["mfu"][1] == "machine.yaml: plan"
+    one, eight = (make(root=tmp_path, given=(f"gpus={n}",)) for n in (1, 8))
+    for first, second in zip(one.work, eight.work, strict=True):
+        assert one.planner.seconds(first) == pytest.approx(8 * eight.planner.seconds(second))
+
+
+@pytest.mark.parametrize("text", ["mfu", "mfu=high", "speed=3", "mfu=-1"])
+def test_a_wrong_assumption_is_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ParamError, match="--assume"):
+        make(root=tmp_path, given=(text,))
+
+
+def test_a_7b_needs_shards_or_adapters(tmp_path: Path) -> None:
+    model = {"model": "Qwen/Qwen2-VL-7B-Instruct"}
+    plan = make({"student": model, "orm": model}, root=tmp_path, given=("gpus=8",))
+    rows = {row[0]: row for row in plan.memory_table().rows}
+    assert rows["student trains, full"][-1] == "too much"
+    assert float(rows["student trains, full"][-2]) > 126
+
+
+def test_money_by_the_price_of_the_machine(tmp_path: Path) -> None:
+    plan = make({"teacher": API}, {"servers": {"teacher": SERVER}}, tmp_path)
+    (row, total) = plan.cost_table().rows
+    work = next(one for one in plan.work if one.stage == "distill")
+    prompt = work.count * (work.text_tokens + work.picture_tokens)
+    paid = (prompt * 2.5 + work.count * work.written_tokens * 10) / 1e6
+    assert row[:2] == ["distill", "teacher: gpt-4o"] and row[5] == total[5] == f"{paid:,.2f}"
+    assert make({"teacher": API}, root=tmp_path).cost_table().rows[0][5] == "no price"
+    assert make(root=tmp_path).cost_table().rows == []
+
+
+def test_unknown_models_are_named(tmp_path: Path) -> None:
+    plan = make({"student": {"model": "owner/new-7b"}}, root=tmp_path)
+    assert "owner/new-7b is not known here" in plan.tables()[-1].rows[0][2]
+
+
+def test_gpus_are_found_by_the_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = tmp_path / "nvidia-smi"
+    driver.write_text("#!/bin/sh\necho 'NVIDIA H100 80GB HBM3, 81559'\necho 'NVIDIA H100, 81559'\n")
+    driver.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = find_gpus()
+    assert found["gpus"] == (2, "nvidia-smi: NVIDIA H100 80GB HBM3")
+    assert found["gpu_tflops"][0] == 989 and 85 < found["gpu_memory_gb"][0] < 86
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(960_000, "960K"), (288e6, "288M"), (7, "7"), (0.5, "0.5"), (999.9, "1K")]
+)
+def test_amounts(value: float, text: str) -> None:
+    assert amount(value) == text
+
+
+def test_durations() -> None:
+    assert [duration(x) for x in (5, 90, 5400, 172800)] == ["5 s", "1.5 min", "1.5 h", "2 d"]
+
+
+def test_the_command_says_that_it_is_arithmetic() -> None:
+    result = CliRunner().invoke(cli.app, ["--project", str(ROOT), "plan", "--gpus", "8"])
+    assert result.exit_code == 0, result.output
+    assert "not a measurement" in result.output and "Work, on 8 GPUs" in result.output
