@@ -81,26 +81,23 @@ class Planner:
         fitting = free // (context * formulas.kv_bytes_per_token(shape))
         return max(1.0, min(self.assume["sequences"], fitting))
 
-    def training_memory(
-        self, shape: Shape, tuning: Tuning, written: float, *, shards: float = 1
-    ) -> dict[str, float]:
+    def training_memory(self, shape: Shape, tuning: Tuning, written: float) -> dict[str, float]:
         """Return the bytes on each device while training.
 
         Args:
             shape: of the model.
             tuning: how it is trained.
             written: tokens of a row that are learnt.
-            shards: devices that share weights, gradients and Adam.
         """
+        trained = shape.parameters - (shape.vision if tuning.is_vision_frozen else 0)
+        frozen = shape.parameters - trained
         if tuning.lora_rank:
-            state = formulas.lora_state_bytes(shape, tuning.lora_rank)
-        else:
-            frozen = shape.vision if tuning.is_vision_frozen else 0.0
-            state = formulas.full_state_bytes(shape.parameters - frozen, frozen)
+            trained, frozen = formulas.lora_parameters(shape, tuning.lora_rank), shape.parameters
+        state = formulas.state_bytes(trained, frozen, tuning.frozen_bytes)
+        shards = self.count if tuning.is_sharded else 1
         parts = {name: value / shards for name, value in state.items()}
-        rows = tuning.micro_rows
         parts["activations"] = formulas.activation_bytes(
-            shape, rows * tuning.max_tokens, rows * written, tuning.recomputes
+            shape, tuning.micro_tokens, tuning.micro_rows * written, tuning.recomputes
         )
         return parts
 

@@ -86,26 +86,25 @@ def kv_bytes_per_token(shape: Shape) -> float:
     return 2 * shape.layers * shape.kv_heads * shape.head_dim * 2
 
 
-def full_state_bytes(trained: float, frozen: float) -> dict[str, float]:
-    """Return the bytes of weights, gradients and Adam in full fine-tuning.
+def state_bytes(trained: float, frozen: float, frozen_bytes: int = 4) -> dict[str, float]:
+    """Return the bytes of weights, gradients and Adam in training.
 
-    Formula: 4·N weights + 4·N_trained gradients + 8·N_trained Adam; sharded: / GPUs
-    Source: arXiv 1910.02054, section 3.1, everything in fp32; sharding: its section 5
+    Formula: (4 + 4 + 8)·N_trained in fp32 + 4 (bf16: 2)·N_frozen; sharded: / GPUs
+    Source: arXiv 1910.02054, section 3.1; sharding: its section 5
     """
-    return {"weights": 4 * (trained + frozen), "gradients": 4 * trained, "Adam": 8 * trained}
+    weights = 4 * trained + frozen_bytes * frozen
+    return {"weights": weights, "gradients": 4 * trained, "Adam": 8 * trained}
 
 
-def lora_state_bytes(shape: Shape, rank: float) -> dict[str, float]:
-    """Return the bytes of weights, gradients and Adam with LoRA.
+def lora_parameters(shape: Shape, rank: float) -> float:
+    """Return the trained parameters of LoRA.
 
-    Formula: 2·N weights in bf16 + 16·A, A = L·rank·Σ(inputs + outputs) of the layers' 7 matrices
-    Source: arXiv 2106.09685, sections 4.1 and 4.2
+    Formula: L · rank · Σ(inputs + outputs) over q, k, v, o, gate, up and down
+    Source: arXiv 2106.09685, section 4.1
     """
     query, kv = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
     attention = 2 * (shape.hidden + query) + 2 * (shape.hidden + kv)
-    adapter = shape.layers * rank * (attention + 3 * (shape.hidden + shape.inner))
-    weights = 2 * shape.parameters + 4 * adapter
-    return {"weights": weights, "gradients": 4 * adapter, "Adam": 8 * adapter}
+    return shape.layers * rank * (attention + 3 * (shape.hidden + shape.inner))
 
 
 def activation_bytes(shape: Shape, tokens: float, written: float, recomputes: bool) -> float:

@@ -46,6 +46,11 @@ class Plan:
         of_machine = {name: (value, "machine.yaml: plan") for name, value in machine.plan.items()}
         shapes = find_shapes(params, layout)
         found = {} if machine.device == "cpu" else find_gpus()
+        launcher = machine.launcher
+        if launcher.processes * launcher.nodes > 1:
+            found["gpus"] = launcher.processes * launcher.nodes, "machine.yaml: launcher"
+        if isinstance(launcher.peak_tflops, float):
+            found["gpu_tflops"] = launcher.peak_tflops, "machine.yaml: launcher"
         on_cores = not found and all(shape.parameters < GB for shape in shapes.values())
         if on_cores and "gpus" not in of_machine | dict(given):
             found = cores(machine.processes)
@@ -98,19 +103,21 @@ class Plan:
             if tuning is None:
                 found = {f"{one.role} writes": planner.writing_memory(shape, one.tokens)}
             else:
-                full = replace(tuning, lora_rank=0)
-                lora = replace(
-                    tuning, lora_rank=tuning.lora_rank or int(planner.assume["lora_rank"])
-                )
-                count, written = planner.count, one.written_tokens
-                found = {
-                    "full": planner.training_memory(shape, full, written),
-                    f"full, sharded over {count:g}": planner.training_memory(
-                        shape, full, written, shards=count
-                    ),
-                    "LoRA": planner.training_memory(shape, lora, written),
+                rank = tuning.lora_rank or int(planner.assume["lora_rank"])
+                lora = replace(tuning, lora_rank=rank, is_sharded=False)
+                ways = {
+                    "as set": tuning,
+                    "full": replace(tuning, lora_rank=0, is_sharded=False),
+                    "full, sharded": replace(tuning, lora_rank=0, is_sharded=True),
+                    "LoRA": lora,
+                    "LoRA in bf16": replace(lora, frozen_bytes=2),
                 }
-                found = {f"{one.role} trains, {how}": parts for how, parts in found.items()}
+                found = {
+                    f"{one.role} trains, {how}": planner.training_memory(
+                        shape, way, one.written_tokens
+                    )
+                    for how, way in ways.items()
+                }
             table.rows += [
                 memory_row(label, parts, planner.memory) for label, parts in found.items()
             ]

@@ -28,16 +28,20 @@ class Tuning:
         lora_rank: of the adapters; 0: all weights are trained.
         is_vision_frozen: the vision part is not trained.
         recomputes: activations are computed again in the backward pass.
+        is_sharded: devices share weights, gradients and Adam.
+        frozen_bytes: of a parameter that is not trained.
         micro_rows: rows of a forward pass on one device.
-        max_tokens: of a row.
+        micro_tokens: tokens of a forward pass on one device, at most.
         steps: of the optimizer.
     """
 
     lora_rank: int = 0
     is_vision_frozen: bool = True
     recomputes: bool = True
-    micro_rows: int = 1
-    max_tokens: int = 4096
+    is_sharded: bool = False
+    frozen_bytes: int = 4
+    micro_rows: float = 1
+    micro_tokens: int = 4096
     steps: int = 0
 
 
@@ -155,14 +159,20 @@ def _images(folder: Path) -> list[Path]:
 
 def tuning_of(section: Training, steps: int) -> Tuning:
     """Return how a section of params.yaml trains."""
-    is_lora = getattr(section, "method", "full") == "lora"
-    rank = getattr(getattr(section, "lora", None), "rank", 16)
+    is_lora = section.method == "lora"
+    rows: float = section.micro_batch_size or max(1, section.batch_size // section.processes)
+    tokens = int(rows * section.max_tokens)
+    if section.micro_batch_tokens is not None:
+        tokens = max(section.max_tokens, section.micro_batch_tokens)
+        rows = tokens / section.max_tokens
     return Tuning(
-        lora_rank=rank if is_lora else 0,
+        lora_rank=section.lora.rank if is_lora else 0,
         is_vision_frozen=is_lora or any("vis" in pattern for pattern in section.frozen),
-        recomputes=bool(getattr(section, "activation_checkpointing", False)),
-        micro_rows=section.micro_batch_size or max(1, section.batch_size // section.processes),
-        max_tokens=section.max_tokens,
+        recomputes=section.activation_checkpointing,
+        is_sharded=section.sharding == "full",
+        frozen_bytes=2 if section.frozen_dtype == "bfloat16" else 4,
+        micro_rows=rows,
+        micro_tokens=tokens,
         steps=steps,
     )
 

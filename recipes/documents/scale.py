@@ -66,15 +66,18 @@ def memory_table() -> Table:
     plan = planner()
     shape, response = plan.shapes["student"], plan.assume["response_tokens"]
     table = Table("Memory", ["what", *PARTS, "sum", "of 80"])
-    everything = replace(FULL, is_vision_frozen=False)
-    rows = {"full, vision trained too": plan.training_memory(shape, everything, response)}
-    rows["full"] = plan.training_memory(shape, FULL, response)
+    ways = {"full, vision trained too": (1, replace(FULL, is_vision_frozen=False))}
+    ways["full"] = 1, FULL
     for gpus in GPUS[1:]:
-        sharded = plan.training_memory(shape, FULL, response, shards=gpus)
-        rows[f"full, sharded over {gpus}"] = sharded
-    stored = plan.training_memory(shape, replace(FULL, recomputes=False), response, shards=8)
-    rows["the same over 8, activations kept"] = stored
-    rows["LoRA, rank 16"] = plan.training_memory(shape, LORA, response)
+        ways[f"full, sharded over {gpus}"] = gpus, replace(FULL, is_sharded=True)
+    kept = replace(FULL, is_sharded=True, recomputes=False)
+    ways["the same over 8, activations kept"] = 8, kept
+    ways["LoRA, rank 16"] = 1, LORA
+    ways["LoRA, the frozen weights in bf16"] = 1, replace(LORA, frozen_bytes=2)
+    rows = {
+        label: planner(gpus).training_memory(shape, tuning, response)
+        for label, (gpus, tuning) in ways.items()
+    }
     rows["generation, 64 sequences"] = plan.writing_memory(shape, 1300)
     table.rows = [memory_row(label, parts, plan.memory) for label, parts in rows.items()]
     return table

@@ -109,7 +109,7 @@ def test_a_folder_is_counted_by_its_weights() -> None:
 
 
 def test_full_training_in_fp32_takes_what_was_measured() -> None:
-    state = formulas.full_state_bytes(SHAPE.parameters, 0)
+    state = formulas.state_bytes(SHAPE.parameters, 0)
     assert sum(state.values()) / 1e9 == pytest.approx(132.7, abs=0.1)
 
 

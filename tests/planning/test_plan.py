@@ -127,6 +127,12 @@ def test_a_7b_needs_shards_or_adapters(tmp_path: Path) -> None:
     rows = {row[0]: row for row in plan.memory_table().rows}
     assert rows["student trains, full"][-1] == "too much"
     assert float(rows["student trains, full"][-2]) > 126
+    shards = {"sharding": "full", "activation_checkpointing": True, "micro_batch_size": 1}
+    sections = {"student": model, "orm": model, "finetune": {**shards, "max_tokens": 4096}}
+    plan = make(sections, {"launcher": {"processes": 8}}, tmp_path)
+    rows = {row[0]: row for row in plan.memory_table().rows}
+    assert rows["student trains, as set"][-1] == "fits"
+    assert rows["student trains, as set"][1:] == rows["student trains, full, sharded"][1:]
 
 
 def test_money_by_the_price_of_the_machine(tmp_path: Path) -> None:
