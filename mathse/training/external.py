@@ -25,6 +25,7 @@ from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.report import TrainReport
+from mathse.training.stopping import at_sigterm
 
 COMMANDS = {"llama-factory": ("llamafactory-cli", "train"), "ms-swift": ("swift", "sft")}
 
@@ -77,7 +78,9 @@ def train_elsewhere(
     processes = {"NPROC_PER_NODE": str(launcher.processes)}
     if launcher.processes > 1:
         processes["FORCE_TORCHRUN"] = "1"
-    code = subprocess.run(line, env=os.environ | processes, cwd=folder, check=False).returncode
+    process = subprocess.Popen(line, env=os.environ | processes, cwd=folder)
+    with at_sigterm(process.terminate):
+        code = process.wait()
     if code:
         raise MathseError(f"{command} ended with {code}; its messages are above.")
 

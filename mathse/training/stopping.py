@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from mathse.core.errors import MathseError
@@ -30,18 +30,23 @@ def stopped(step: int, steps: int) -> Stopped:
 
 
 @contextmanager
-def stop_at_sigterm(file: Path) -> Iterator[None]:
-    """Write a file at SIGTERM instead of ending. Signals reach the main thread alone."""
+def at_sigterm(action: Callable[[], object]) -> Iterator[None]:
+    """Do something at SIGTERM instead of ending. Signals reach the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-
-    def write(*_: object) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch()
-
-    before = signal.signal(signal.SIGTERM, write)
+    before = signal.signal(signal.SIGTERM, lambda *_: action())
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def stop_at_sigterm(file: Path) -> AbstractContextManager[None]:
+    """Write a file at SIGTERM."""
+
+    def write() -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+    return at_sigterm(write)

@@ -81,7 +81,8 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
         "10",
         "12",
     ]
-    assert not any((tmp_path / "kept").iterdir()) and not list(tmp_path.glob(".*"))
+    left = [path.name for path in (tmp_path / "kept").iterdir()]
+    assert left == ["log.jsonl"] and not list(tmp_path.glob(".*"))
     assert report.metrics() | {"first_loss": 0, "final_loss": 0, "target_tokens": 0} == {
         "steps": 12,
         "samples": 48,
