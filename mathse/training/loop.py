@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
-from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
-from accelerate.utils import DistributedDataParallelKwargs, set_seed  # type: ignore[import-untyped]
+from accelerate.utils import set_seed  # type: ignore[import-untyped]
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
@@ -21,13 +20,12 @@ from mathse.core.params import TrainConfig, Training
 from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
-from mathse.engines.precision import computes_bf16
 from mathse.training.batches import Batch, make_batch, micro_batches, plan_batches, prefetch
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
-from mathse.training.sharding import shard
+from mathse.training.sharding import shard, start_accelerator
 from mathse.training.step import rate_share, train_step
 from mathse.training.stopping import STOP, stop_at_sigterm, stopped
 from mathse.training.training_log import TrainingLog, write_curve
@@ -83,7 +81,7 @@ def finetune(
         Stopped: after SIGTERM, once a checkpoint is written.
     """
     init = str(init)
-    accelerator, bf16 = _start(config, cpu)
+    accelerator, bf16 = start_accelerator(config, cpu)
     processes, is_main = accelerator.num_processes, accelerator.is_main_process
     micro = config.micro_batch_size or max(1, config.batch_size // processes)
     if config.batch_size % (micro * processes):
@@ -208,22 +206,6 @@ def finetune(
         ),
         resumed_from=start,
     )
-
-
-def _start(config: Training, cpu: bool) -> tuple[Accelerator, bool]:
-    """Return the accelerator, and whether it computes in bf16."""
-    # An earlier run in this process may have computed in another precision.
-    AcceleratorState._reset_state()
-    on_cpu = cpu or not torch.cuda.is_available()
-    auto = computes_bf16("cpu" if on_cpu else "cuda")
-    bf16 = auto if config.precision == "auto" else config.precision == "bf16"
-    accelerator = Accelerator(
-        cpu=on_cpu,
-        mixed_precision="bf16" if bf16 else "no",
-        # Batches without images leave the vision part without gradients.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
-    return accelerator, bf16
 
 
 def _any_process(accelerator: Accelerator, flag: bool) -> bool:

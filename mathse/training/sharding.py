@@ -1,15 +1,40 @@
-"""Full sharding: each process has a part of the weights, gradients and optimizer states."""
+"""The processes of a run, and full sharding of weights, gradients and optimizer over them."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import torch
-from accelerate import Accelerator  # type: ignore[import-untyped]
+from accelerate import Accelerator, utils  # type: ignore[import-untyped]
+from accelerate.state import AcceleratorState  # type: ignore[import-untyped]
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from transformers.modeling_layers import GradientCheckpointingLayer
+
+from mathse.core.params import Training
+from mathse.engines.precision import computes_bf16
+
+
+def start_accelerator(config: Training, cpu: bool) -> tuple[Accelerator, bool]:
+    """Return the accelerator, and whether it computes in bf16."""
+    # An earlier run in this process may have computed in another precision.
+    AcceleratorState._reset_state()
+    on_cpu = cpu or not torch.cuda.is_available()
+    auto = computes_bf16("cpu" if on_cpu else "cuda")
+    bf16 = auto if config.precision == "auto" else config.precision == "bf16"
+    accelerator = Accelerator(
+        cpu=on_cpu,
+        mixed_precision="bf16" if bf16 else "no",
+        kwargs_handlers=[
+            # Batches without images leave the vision part without gradients.
+            utils.DistributedDataParallelKwargs(find_unused_parameters=True),
+            # The others wait while one process makes the rows.
+            utils.InitProcessGroupKwargs(timeout=timedelta(hours=4)),
+        ],
+    )
+    return accelerator, bf16
 
 
 def shard(model: Any, accelerator: Accelerator, bf16: bool) -> Any:
