@@ -26,7 +26,7 @@ from mathse.core.images import ImageStore
 from mathse.engines.image_tokens import ImageTokens
 from mathse.engines.input_fingerprint import check_fingerprint, fingerprint_of
 from mathse.engines.model_files import check_model_name, unloadable
-from mathse.engines.pixels import Pixels
+from mathse.engines.pixels import Pixels, limit_processor
 from mathse.prompts.text import Message, remove_all
 
 Features = dict[str, Tensor]
@@ -125,6 +125,8 @@ class InputBuilder:
             processor = loader.from_pretrained(str(model), trust_remote_code=trust_remote_code)
         except (OSError, ValueError) as error:
             raise unloadable(model, error) from error
+        if images is not None:
+            limit_processor(processor, images.pixels)
         try:
             stop = GenerationConfig.from_pretrained(str(model)).eos_token_id
         except OSError:

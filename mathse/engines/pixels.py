@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -48,6 +49,26 @@ def scaled_size(size: tuple[int, int], limits: PixelLimits) -> tuple[int, int]:
         factor = math.sqrt(limits.min / (width * height))
         return math.ceil(width * factor), math.ceil(height * factor)
     return size
+
+
+def limit_processor(processor: Any, limits: PixelLimits) -> None:
+    """Lower what a processor makes of any picture, however small: tiles, or a longest edge.
+
+    Qwen-VL's processors keep the size of a picture within their limits: `scaled_size` is enough.
+    """
+    images = getattr(processor, "image_processor", None)
+    if limits.max is None or images is None:
+        return
+    size = dict(images.size)
+    if hasattr(images, "max_patches"):  # InternVL: as many tiles for a small picture as for a large
+        images.max_patches = max(
+            1, min(images.max_patches, limits.max // (size["height"] * size["width"]))
+        )
+        images.min_patches = min(images.min_patches, images.max_patches)
+    elif hasattr(images, "max_image_size") and size.get("longest_edge"):  # Idefics3, SmolVLM
+        tile = dict(images.max_image_size)["longest_edge"]
+        edge = min(size["longest_edge"], max(tile, math.isqrt(limits.max)))
+        images.size = {"longest_edge": edge}
 
 
 class Pixels:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from mathse.core.params import ModelRole, PixelLimits
 from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
 from mathse.engines.inputs import InputBuilder, append_tokens
 from mathse.engines.model_files import load_files, model_digest
-from mathse.engines.pixels import open_image
+from mathse.engines.pixels import limit_processor, open_image, scaled_size
 from tests.tiny import ask, build_processor, write_store
 
 
@@ -329,3 +330,50 @@ def test_the_token_that_begins_a_sequence_is_not_doubled() -> None:
     processor.tokenizer.bos_token = "<global-img>"
     builder = InputBuilder(processor)
     assert builder._writes_bos("<global-img>User:") and not builder._writes_bos("User:")
+
+
+PHOTO = (4032, 3024)
+
+
+def test_a_photo_stays_within_the_prompt_of_qwen2_vl() -> None:
+    from transformers import Qwen2VLImageProcessorPil
+
+    images = Qwen2VLImageProcessorPil(size={"shortest_edge": 3136, "longest_edge": 12845056})
+    for limit, tokens in ((None, 15_552), (1_003_520, 1280)):
+        size = scaled_size(PHOTO, PixelLimits(max=limit))
+        grid = images(images=[Image.new("RGB", size)], return_tensors="pt")["image_grid_thw"]
+        assert abs(int(grid.prod()) // 4 - tokens) < 40
+
+
+def test_limits_lower_the_tiles_of_internvl() -> None:
+    from transformers import GotOcr2ImageProcessorPil
+
+    processor = SimpleNamespace(
+        image_processor=GotOcr2ImageProcessorPil(
+            size={"height": 448, "width": 448}, crop_to_patches=True, max_patches=12
+        )
+    )
+    tiles = processor.image_processor.get_number_of_image_patches
+    assert tiles(600, 800) == 13
+    limit_processor(processor, PixelLimits())
+    assert tiles(600, 800) == 13
+    limit_processor(processor, PixelLimits(max=1_204_224))
+    assert tiles(600, 800) <= 7
+    limit_processor(processor, PixelLimits(max=1))
+    assert tiles(*PHOTO) == 1
+
+
+def test_limits_lower_the_longest_edge_of_idefics3(tmp_path: Path) -> None:
+    processor = build_processor()
+    processor.image_processor.do_image_splitting = True
+    processor.image_processor.size = {"longest_edge": 28 * 20}
+    processor.save_pretrained(tmp_path / "model")
+    data = encoded(Image.new("RGB", (400, 300)))
+    write_store(tmp_path / "images", {"a": data})
+
+    def tokens(**limits: int) -> int:
+        store = ImageStore(tmp_path / "images", PixelLimits(**limits))
+        builder = InputBuilder.load(tmp_path / "model", store)
+        return builder.prompt_tokens(builder.render(ask("?", 1)), ["a"])
+
+    assert tokens() > 4 * tokens(max=(28 * 5) ** 2) > tokens(max=28 * 28) > 0
