@@ -107,10 +107,11 @@ def sql(
 
 @app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))
 def show(data: DataOption = None) -> None:
-    """Show accuracy by round, problems by state, benchmarks."""
+    """Show accuracy by round, problems by state, benchmarks, what teachers cost."""
     from mathse.core.params import load_params
     from mathse.report.benchmark_tables import render_benchmarks
     from mathse.report.summary import render, summarize
+    from mathse.report.usage import render_usage
 
     data = _data(data)
     params = data.parent / "params.yaml"
@@ -118,6 +119,7 @@ def show(data: DataOption = None) -> None:
     rounds = [*settings.rounds, *settings.controls] if settings else None
     render(summarize(data, rounds), sys.stdout)
     render_benchmarks(data, sys.stdout, rounds)
+    render_usage(data.parent / "metrics", sys.stdout)
 
 
 @app.command(

@@ -15,7 +15,7 @@ from mathse.curation.merge_round import merge_round
 from mathse.curation.plan import plan_round
 from mathse.engines.protocol import Engine
 from mathse.judge.judging import Judge
-from mathse.reflection import carry_mistakes, limit_mistakes, reflect
+from mathse.reflection import Reflector, carry_mistakes, limit_mistakes, reflect
 from mathse.trajectories import check_failures, sampling_params, solve
 
 
@@ -45,7 +45,7 @@ def run_round(
     *,
     student: Engine,
     judge: Judge,
-    reflector: Engine,
+    reflector: Reflector,
     params: Params,
 ) -> RoundState:
     """Run one round: generate, score, reflect, merge. Fine-tuning and evaluation follow.
@@ -84,6 +84,7 @@ def run_round(
         verdicts,
         reflections,
         judged,
+        mistakes,
         round_name=name,
         params=params,
     )

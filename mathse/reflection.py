@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
+from mathse.core.layout import Layout
 from mathse.core.params import Params, Reflect
 from mathse.curation.ledger import OPEN
+from mathse.engines.loading import load_journaled
 from mathse.engines.protocol import Engine, Request, SamplingParams, request_seed
-from mathse.prompts import reflect_messages
+from mathse.engines.roles import load_role
+from mathse.prompts import Message, reflect_messages
+from mathse.prompts.roles import load_prompts
 from mathse.trajectories import problems_by_id, write_trajectories
 from schemas import Trajectory, Verdict, column_types
 
@@ -21,7 +27,35 @@ MISTAKES = pl.Schema(
         **column_types(Verdict, "error_step", "error_analysis", "error_kind"),
     }
 )
+ReflectMessages = Callable[[str, Sequence[str], int, str, int | None, str | None], list[Message]]
+"""From question, choices, number of images, wrong response, faulty step and analysis: not gold."""
 _FEEDBACK = ("response", "error_step", "error_analysis")
+
+
+@dataclass(frozen=True)
+class Reflector:
+    """Who reflects: an engine, and the prompt that it is given."""
+
+    engine: Engine
+    messages: ReflectMessages = reflect_messages
+
+
+def load_reflector(
+    layout: Layout, params: Params, problems: pl.DataFrame, student: Path, label: str
+) -> Reflector:
+    """Load the reflector that the parameters name.
+
+    Args:
+        layout: where images and journals are.
+        params: all parameters.
+        problems: `Problem` rows.
+        student: the student's model, where that one reflects. It has a prompt of its own.
+        label: what is done, for the journal and the progress line.
+    """
+    if params.reflector.engine == "student":
+        return Reflector(load_journaled(layout, params, "student", student, label))
+    engine = load_role(layout, params, "reflector", problems, label)
+    return Reflector(engine, load_prompts(layout, params).reflect)
 
 
 def select_mistakes(
@@ -138,7 +172,7 @@ def limit_mistakes(mistakes: pl.DataFrame, params: Params, round_name: str) -> p
 
 
 def reflect(
-    engine: Engine,
+    reflector: Reflector,
     problems: pl.DataFrame,
     mistakes: pl.DataFrame,
     *,
@@ -148,7 +182,7 @@ def reflect(
     """Write one reflection for each mistake.
 
     Args:
-        engine: who reflects.
+        reflector: who reflects.
         problems: `Problem` rows; those of the mistakes must be among them.
         mistakes: rows of `select_mistakes`.
         sampling: how to sample; its seed is that of the run.
@@ -161,9 +195,11 @@ def reflect(
     Raises:
         DataError: if a problem is unknown.
     """
-    requests = reflect_requests(mistakes, problems, sampling=sampling, round_name=round_name)
+    requests = reflect_requests(
+        reflector.messages, mistakes, problems, sampling=sampling, round_name=round_name
+    )
     return write_trajectories(
-        engine,
+        reflector.engine,
         requests,
         mistakes["sample_idx"].to_list(),
         round_name=round_name,
@@ -173,11 +209,16 @@ def reflect(
 
 
 def reflect_requests(
-    mistakes: pl.DataFrame, problems: pl.DataFrame, *, sampling: SamplingParams, round_name: str
+    messages: ReflectMessages,
+    mistakes: pl.DataFrame,
+    problems: pl.DataFrame,
+    *,
+    sampling: SamplingParams,
+    round_name: str,
 ) -> list[Request]:
     """Ask for a new solution for each mistake.
 
-    The request serves any engine: the student and a served model read the messages; a teacher that
+    The request serves any engine: a model reads the messages; a teacher that
     knows the problems finds response, error_step and error_analysis in the context.
     """
     known = problems_by_id(problems, mistakes["problem_id"].to_list())
@@ -191,9 +232,7 @@ def reflect_requests(
         requests.append(
             Request(
                 key=content_id(mistake["parent_id"], sample_idx),
-                messages=reflect_messages(
-                    problem["question"], problem["choices"], len(images), *feedback
-                ),
+                messages=messages(problem["question"], problem["choices"], len(images), *feedback),
                 image_ids=images,
                 sampling=replace(sampling, seed=seed),
                 task="reflect",

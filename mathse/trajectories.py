@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from mathse.engines.protocol import (
     complete_all,
     request_seed,
 )
-from mathse.prompts import solve_messages
+from mathse.prompts import Message, solve_messages
 from schemas import Trajectory, column_types
 
 TRAJECTORY = column_types(Trajectory)
@@ -38,6 +38,7 @@ def solve(
     sampling: SamplingParams,
     round_name: str,
     origin: str,
+    messages: Callable[[str, Sequence[str], int], list[Message]] = solve_messages,
 ) -> pl.DataFrame:
     """Solve problems.
 
@@ -48,6 +49,7 @@ def solve(
         sampling: how to sample; its seed is that of the run.
         round_name: the round that the trajectories belong to.
         origin: teacher or student.
+        messages: writes the prompt from question, choices and number of images.
 
     Returns:
         `Trajectory` rows in the order of the plan; where the engine failed, a row with an error.
@@ -64,7 +66,7 @@ def solve(
         requests.append(
             Request(
                 key=content_id(name, sample_idx),
-                messages=solve_messages(problem["question"], problem["choices"], len(images)),
+                messages=messages(problem["question"], problem["choices"], len(images)),
                 image_ids=images,
                 sampling=replace(sampling, seed=seed),
                 problem_id=name,

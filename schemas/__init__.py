@@ -20,6 +20,7 @@ from schemas.trajectory import Trajectory as Trajectory
 from schemas.validation import ContractError as ContractError
 from schemas.validation import Rule as Rule
 from schemas.validation import column_types as column_types
+from schemas.validation import optional_types as optional_types
 from schemas.validation import quarantine_rows as quarantine_rows
 from schemas.validation import rules as rules
 from schemas.validation import split_bad as split_bad

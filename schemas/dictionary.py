@@ -112,7 +112,10 @@ def _section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
     rows = [
         f"| {column} | {_type(dtype)} | {'yes' if columns[column].nullable else 'no'} "
         f"| {columns[column].description or ''} |"
-        for column, dtype in schemas.column_types(model).items()
+        for column, dtype in [
+            *schemas.column_types(model).items(),
+            *schemas.optional_types(model).items(),
+        ]
     ]
     rules = [rule.name for rule in schemas.rules(model) if not rule.name.endswith(" is not null")]
     # "round and problem_id occur once"

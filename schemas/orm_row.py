@@ -32,7 +32,9 @@ class OrmRow(Table):
     trajectory_id: pl.String = content_id("the judged trajectory; in `Trajectory`")
     part: pl.String = one_of(ORM_PARTS, "{}")
     response: pl.String = text("the trajectory's text")
-    steps: Annotated[pl.List, pl.String()] = field("its lines, stripped, without empty ones")
+    steps: Annotated[pl.List, pl.String()] = field(
+        "its lines, stripped, without empty ones; some steps have several"
+    )
     status: pl.String = one_of(ORM_STATUSES[:2], "{}: what the ORM must answer")
     error_step: pl.Int64 = field("first faulty step, counted from 1", nullable=True, ge=1)
     error_analysis: pl.String = text("what is wrong there", nullable=True)

@@ -92,7 +92,7 @@ def is_json_object(column: str) -> Any:
 
 
 def steps_are_lines() -> Any:
-    """Declare that the steps are the response's lines, stripped, without the empty ones."""
+    """Declare that the steps hold the response's lines, stripped, without the empty ones."""
     both = pl.struct("response", "steps")
     return rule("steps are the lines of the response", "steps", _each(both, _steps_fit))
 
@@ -116,4 +116,6 @@ def _reads_as_object(value: str) -> bool:
 
 def _steps_fit(row: dict[str, Any]) -> bool:
     lines = (line.strip() for line in (row["response"] or "").splitlines())
-    return bool([line for line in lines if line] == row["steps"])
+    return [line for line in lines if line] == [
+        line for step in row["steps"] or () for line in step.split("\n")
+    ]

@@ -40,7 +40,7 @@ class Trajectory(Table):
     seed: pl.Int64 = field("seed of the request", ge=0)
     response: pl.String = field("the text as written")
     steps: Annotated[pl.List, pl.String()] = field(
-        "the lines of the response, stripped, without empty ones"
+        "the lines of the response, stripped, without empty ones; some steps have several"
     )
     finish_reason: pl.String = one_of(FINISH_REASONS, FINISH_MEANING)
     error: pl.String = text("why the engine failed; null if it did not", nullable=True)

@@ -70,9 +70,17 @@ def rules(model: type[Table]) -> list[Rule]:
 
 
 def column_types(model: type[Table], *names: str) -> pl.Schema:
-    """Return the types of these columns of a table, or of all its columns."""
+    """Return the types of these columns of a table, or of all that it must have."""
     columns = model.to_schema().columns
-    return pl.Schema({name: columns[name].dtype.type for name in names or columns})
+    required = [name for name, column in columns.items() if column.required]
+    return pl.Schema({name: columns[name].dtype.type for name in names or required})
+
+
+def optional_types(model: type[Table]) -> pl.Schema:
+    """Return the types of the columns that a table may have."""
+    columns = model.to_schema().columns
+    names = [name for name, column in columns.items() if not column.required]
+    return pl.Schema({name: columns[name].dtype.type for name in names})
 
 
 def validate(df: pl.DataFrame, model: type[Table], *, file: str) -> pl.DataFrame:
@@ -167,6 +175,7 @@ def _value_schema(model: type[Table]) -> DataFrameSchema:
 
 def _check_columns(df: pl.DataFrame, model: type[Table], file: str) -> None:
     wanted = column_types(model)
+    known = {**wanted, **optional_types(model)}
     found = {
         "all columns are there": [
             f"  column {name} ({dtype}) is missing"
@@ -176,12 +185,12 @@ def _check_columns(df: pl.DataFrame, model: type[Table], file: str) -> None:
         "no other columns": [
             f"  column {name} does not belong to {model.__name__}"
             for name in df.columns
-            if name not in wanted
+            if name not in known
         ],
         "columns have their types": [
-            f"  column {name} is {dtype}, not {wanted[name]}"
+            f"  column {name} is {dtype}, not {known[name]}"
             for name, dtype in df.schema.items()
-            if name in wanted and dtype != wanted[name]
+            if name in known and dtype != known[name]
         ],
     }
     if any(found.values()):

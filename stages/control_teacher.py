@@ -11,8 +11,9 @@ from mathse.core.stage_tables import empty, read, read_problems, write, write_me
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.plan import usable_problems
 from mathse.curation.training_rows import merge_rows
-from mathse.engines.roles import load_role
+from mathse.engines.roles import load_role, usage_metrics, use_journal
 from mathse.judge.answer_states import judge_by_answer
+from mathse.prompts.roles import load_prompts
 from mathse.trajectories import check_failures, sampling_params, solve
 
 NAME = "control_teacher"
@@ -31,6 +32,7 @@ def control_teacher(layout: Layout) -> None:
     names = usable_problems(problems, teacher, leaks)["problem_id"].to_list()
     names.sort(key=lambda name: content_id(NAME, params.seed, name))
     sampling = sampling_params(params.teacher, params.seed)
+    ask = load_prompts(layout, params).solve
     train, tried, limits = empty(schemas.TrainRow), 0, Merge(max_per_problem=1)
     # Solutions that are not right are replaced by those of further problems.
     while tried < len(names) and train.height < wanted:
@@ -38,13 +40,15 @@ def control_teacher(layout: Layout) -> None:
         tried += len(chosen)
         plan = [(name, 0) for name in chosen]
         as_teacher = {"round_name": NAME, "origin": "teacher"}
-        rows = solve(teacher, problems, plan, sampling=sampling, **as_teacher)
+        use_journal(teacher, layout, f"{NAME} {tried}")
+        rows = solve(teacher, problems, plan, sampling=sampling, messages=ask, **as_teacher)
         check_failures(rows, max_share=params.errors_max_share, label=NAME)
         verdicts = judge_by_answer(rows, problems)
         train, _ = merge_rows(train, rows, verdicts, round_name=NAME, limits=limits)
     write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
-    write_metrics(layout.metrics(NAME), {NAME: counts})
+    used = usage_metrics({"teacher": teacher})
+    write_metrics(layout.metrics(NAME), {NAME: {**counts, **used}})
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
 from mathse.curation.plan import choose_in_turn, usable_problems
 from mathse.curation.training_rows import merge_rows
-from mathse.engines.roles import load_role
+from mathse.engines.roles import load_role, usage_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.answer_states import judge_by_answer
+from mathse.prompts.roles import load_prompts
 from mathse.reflection import MISTAKES
 from mathse.trajectories import check_failures, sampling_params, solve
 
@@ -32,7 +33,8 @@ def distill(layout: Layout) -> None:
     chosen = choose_in_turn(usable, params.distill.problems, seed=params.seed)
     plan, as_teacher = [(name, 0) for name in chosen], {"round_name": "r0", "origin": "teacher"}
     sampling = sampling_params(params.teacher, params.seed)
-    rows = solve(teacher, problems, plan, sampling=sampling, **as_teacher)
+    ask = load_prompts(layout, params).solve
+    rows = solve(teacher, problems, plan, sampling=sampling, messages=ask, **as_teacher)
     check_failures(rows, max_share=params.errors_max_share, label="distill")
     verdicts = judge_by_answer(rows, problems)
     limits = Merge(max_per_problem=1)
@@ -47,7 +49,7 @@ def distill(layout: Layout) -> None:
     write(ledger, first.ledger, schemas.LedgerRow, sort_by=["problem_id"])
     write_table(pl.DataFrame(schema=MISTAKES), first.mistakes, sort_by=["problem_id"])
     counts = {"rows": train.height, "contaminated": len(leaks)} | count_reasons(verdicts)
-    counts |= count_dropped(dropped, schemas.DROP_REASONS)
+    counts |= count_dropped(dropped, schemas.DROP_REASONS) | usage_metrics({"teacher": teacher})
     write_metrics(layout.metrics("distill"), {"distill": counts})
 
 

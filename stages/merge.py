@@ -9,7 +9,7 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.core.tables import write_table
+from mathse.core.tables import read_table, write_table
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import count_states
 from mathse.curation.merge_round import merge_round
@@ -31,6 +31,7 @@ def merge(layout: Layout, round_name: str) -> None:
         verdicts,
         read(files.reflections, schemas.Trajectory),
         read(files.reflection_verdicts, schemas.Verdict),
+        read_table(files.mistakes),
         round_name=round_name,
         params=params,
     )

@@ -11,8 +11,8 @@ from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.engines.loading import load_journaled
-from mathse.engines.roles import load_role
-from mathse.judge.annotation import annotate_for_orm, load_annotator
+from mathse.engines.roles import usage_metrics
+from mathse.judge.orm_annotation import OrmAnnotation
 from mathse.judge.orm_rows import build_rows, count_rows
 from mathse.trajectories import check_failures, count_failures, sampling_params, solve
 
@@ -34,16 +34,9 @@ def orm_data(layout: Layout) -> None:
         origin="student",
     )
     check_failures(trajectories, max_share=params.errors_max_share, label="orm_data")
-    annotated = annotate_for_orm(
-        load_annotator(layout, params, problems),
-        trajectories,
-        problems,
-        teacher=load_role(layout, params, "teacher", problems, "orm_data teacher"),
-        sampling=sampling_params(params.teacher, params.seed),
-        teacher_share=section.teacher_share,
-    )
+    annotation = OrmAnnotation(layout, params, problems)
     rows, dropped = build_rows(
-        annotated,
+        annotation(trajectories),
         problems,
         test_problems=set(problems.filter(split="orm_test")["problem_id"]),
         max_train=section.max_train,
@@ -56,8 +49,9 @@ def orm_data(layout: Layout) -> None:
     write(rows, layout.orm.rows, schemas.OrmRow, sort_by=["row_id"])
     counts = {"contaminated": len(leaks), "trajectories": trajectories.height}
     failed = {"failed": count_failures(trajectories)}
-    shown = {"orm_data": {**counts, **failed, **count_rows(rows, dropped)}}
-    write_metrics(layout.metrics("orm_data"), shown)
+    counted = count_rows(rows, pl.concat([dropped, annotation.drops.table()]))
+    shown = {**counts, **failed, **counted, **usage_metrics(annotation.engines)}
+    write_metrics(layout.metrics("orm_data"), {"orm_data": shown})
 
 
 if __name__ == "__main__":

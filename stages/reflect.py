@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read_problems, write, write_metrics
 from mathse.core.tables import read_table
-from mathse.engines.loading import load_journaled
-from mathse.engines.roles import load_role
+from mathse.engines.roles import usage_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
-from mathse.reflection import limit_mistakes, reflect
+from mathse.reflection import limit_mistakes, load_reflector, reflect
 from mathse.trajectories import check_failures, count_failures, sampling_params
 from schemas import checks
 
@@ -26,15 +27,15 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     mistakes = read_table(files.mistakes)
     checks.known_problem_ids(mistakes, problems, file=str(files.mistakes))
     label = f"reflect {round_name}"
+    used: dict[str, Any] = {}
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if (chosen := limit_mistakes(mistakes, params, round_name)).height:
-        if params.reflector.engine == "student":
-            reflector = load_journaled(layout, params, "student", previous.model, label)
-        else:
-            reflector = load_role(layout, params, "reflector", problems, label)
+        reflector = load_reflector(layout, params, problems, previous.model, label)
         sampling = sampling_params(params.reflector, params.seed)
         rows = reflect(reflector, problems, chosen, sampling=sampling, round_name=round_name)
-        reflector.close()
+        reflector.engine.close()
+        if params.reflector.engine != "student":
+            used = usage_metrics({"reflector": reflector.engine})
         check_failures(rows, max_share=params.errors_max_share, label=label)
         verdicts = load_judge(layout, params, problems, f"judge reflections {round_name}")(rows)
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
@@ -42,7 +43,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     verdicts = write(verdicts, out, schemas.Verdict, sort_by=["trajectory_id"])
     checks.every_trajectory_judged(verdicts, rows, file=str(out))
     counts = {"reflections": rows.height, "failed": count_failures(rows), **count_reasons(verdicts)}
-    write_metrics(layout.metrics("reflect", round_name), {round_name: counts})
+    write_metrics(layout.metrics("reflect", round_name), {round_name: {**counts, **used}})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,15 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.params import Reflect
 from mathse.curation.ledger import initial_ledger, next_ledger
 from mathse.engines.protocol import SamplingParams
-from mathse.reflection import MISTAKES, carry_mistakes, reflect, reflect_requests, select_mistakes
+from mathse.prompts import reflect_messages
+from mathse.reflection import (
+    MISTAKES,
+    Reflector,
+    carry_mistakes,
+    reflect,
+    reflect_requests,
+    select_mistakes,
+)
 from mathse.trajectories import TRAJECTORY
 from schemas import Trajectory
 from tests.judge.trajectories import (
@@ -95,7 +103,9 @@ def test_several_reflections_of_one_mistake_are_numbered():
     assert max(Counter(found["parent_id"]).values()) == 2
     keys = [
         request.key
-        for request in reflect_requests(found, problems(2), sampling=SAMPLING, round_name="r1")
+        for request in reflect_requests(
+            reflect_messages, found, problems(2), sampling=SAMPLING, round_name="r1"
+        )
     ]
     assert len(set(keys)) == 6
 
@@ -149,7 +159,9 @@ def test_the_request_serves_teacher_and_student():
     mistakes = select(
         [one], [verdict(one, False, error_step=2, error_analysis="2+4 is right, 2 is not.")]
     )
-    (request,) = reflect_requests(mistakes, problems(2), sampling=SAMPLING, round_name="r1")
+    (request,) = reflect_requests(
+        reflect_messages, mistakes, problems(2), sampling=SAMPLING, round_name="r1"
+    )
     assert (request.task, request.problem_id, request.prefix) == ("reflect", problem_id(1), "")
     assert request.image_ids == (f"{1:064x}",)
     assert request.context == {
@@ -164,14 +176,18 @@ def test_the_request_serves_teacher_and_student():
 def test_a_mistake_without_feedback_can_still_be_asked_about():
     one = trajectory(1, WRONG)
     mistakes = select([one], [verdict(one, False, **NO_FEEDBACK)])
-    (request,) = reflect_requests(mistakes, problems(2), sampling=SAMPLING, round_name="r1")
+    (request,) = reflect_requests(
+        reflect_messages, mistakes, problems(2), sampling=SAMPLING, round_name="r1"
+    )
     assert request.context["error_step"] is None
 
 
 def test_reflections_become_trajectories():
     wrong = [trajectory(0, WRONG), trajectory(1, WRONG)]
     mistakes = select(wrong, [verdict(one, False) for one in wrong])
-    rows = reflect(Scripted(says(RIGHT)), problems(2), mistakes, sampling=SAMPLING, round_name="r2")
+    rows = reflect(
+        Reflector(Scripted(says(RIGHT))), problems(2), mistakes, sampling=SAMPLING, round_name="r2"
+    )
     Trajectory.validate(rows)
     assert rows.schema == TRAJECTORY
     assert rows["parent_id"].to_list() == mistakes["parent_id"].to_list()
@@ -192,7 +208,11 @@ def test_an_engine_that_fails_leaves_an_error_row():
     one = trajectory(0, WRONG)
     mistakes = select([one], [verdict(one, False)])
     rows = reflect(
-        Scripted(says("", "error")), problems(1), mistakes, sampling=SAMPLING, round_name="r1"
+        Reflector(Scripted(says("", "error"))),
+        problems(1),
+        mistakes,
+        sampling=SAMPLING,
+        round_name="r1",
     )
     assert rows["finish_reason"].to_list() == ["error"] and rows["steps"].to_list() == [[]]
     Trajectory.validate(rows)
@@ -200,7 +220,9 @@ def test_an_engine_that_fails_leaves_an_error_row():
 
 def test_no_mistakes_ask_for_nothing():
     engine = Scripted(says(RIGHT))
-    rows = reflect(engine, problems(1), select([], []), sampling=SAMPLING, round_name="r1")
+    rows = reflect(
+        Reflector(engine), problems(1), select([], []), sampling=SAMPLING, round_name="r1"
+    )
     assert rows.schema == TRAJECTORY and rows.height == 0 and not engine.requests
 
 
@@ -212,5 +234,9 @@ def test_bad_input_is_named():
         select([], [verdict(one, False)])
     with pytest.raises(DataError, match=problem_id(0)):
         reflect_requests(
-            select([one], [verdict(one, False)]), problems(0), sampling=SAMPLING, round_name="r1"
+            reflect_messages,
+            select([one], [verdict(one, False)]),
+            problems(0),
+            sampling=SAMPLING,
+            round_name="r1",
         )

@@ -69,6 +69,10 @@ class PixelLimits(Section):
             raise ValueError(f"min {self.min} is more than max {self.max}")
         return self
 
+    def __bool__(self) -> bool:
+        """Return True if there is a limit."""
+        return self.min is not None or self.max is not None
+
 
 class Role(Section):
     """Who does a part of the work: an engine, and the model that it runs or asks."""
@@ -103,6 +107,13 @@ class SamplingSection(Section):
     temperature: float = Field(ge=0)
     top_p: float = Field(gt=0, le=1)
     max_new_tokens: int = Field(ge=1)
+
+
+class PromptsSection(Section):
+    """The prompts of teacher, annotator and reflector; see `mathse.prompts.roles`."""
+
+    folder: str
+    language: Literal["auto", "en", "zh"]
 
 
 class Distill(Section):
@@ -222,6 +233,7 @@ class Merge(Section):
     hard_rate: float = Field(default=0.25, ge=0, le=1)
     hard_max: int | None = Field(default=None, ge=1)
     hard_share: float = Field(default=0.0, ge=0, lt=1)  # least share of hard problems' new rows
+    reflection_rows: bool = False  # see `TrainRow.draft`
 
     @model_validator(mode="after")
     def _limits_can_be_met(self) -> Merge:
@@ -259,6 +271,7 @@ class Params(Section):
     teacher: WritingRole
     annotator: WritingRole
     reflector: WritingRole
+    prompts: PromptsSection
     distill: Distill
     orm_data: OrmData
     train_orm: TrainOrm

@@ -23,7 +23,8 @@ def write(
     rows: pl.DataFrame, path: Path, table: type[schemas.Table], *, sort_by: Sequence[str]
 ) -> pl.DataFrame:
     """Check a table by its contract and write it, sorted; return it as written."""
-    types = schemas.column_types(table)
+    optional = schemas.optional_types(table).items()
+    types = schemas.column_types(table) | {k: v for k, v in optional if k in rows.columns}
     shaped = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items()).sort(*sort_by)
     schemas.validate(shaped, table, file=str(path))
     write_table(shaped, path, sort_by=sort_by)

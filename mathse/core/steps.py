@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import zip_longest
 
 MISSING = "none"
@@ -19,15 +20,68 @@ _STOP_WORDS = re.compile(
 # =17|=18
 _PAIR = re.compile(r"([^\s,|]+)\|([^\s,|]+)")
 
+# "## Step 1", "**Step 1: the angle**", "【解析】"
+_HEADING = re.compile(r"#{1,6}\s.*|(?:\*\*|__)(?!\s)[^*_]+(?:\*\*|__)[:：]?|【[^】]*】[:：]?")
+# "- 3 apples", "* so", "• x"
+_ITEM = re.compile(r"[-*+•]\s")
+# "| 3 | 4 |"
+_TABLE = re.compile(r"\|.*\|$")
+# "---"
+_RULE = re.compile(r"-{3,}|\*{3,}|_{3,}")
+# "where x is", "and", "其中"
+_GOES_ON = re.compile(r"[a-z,;.)，。]|[和与及且]|其中|以及|\\end\{")
+_BLOCKS = (("\\[", "\\]"), ("$$", "$$"), ("\\begin{", "\\end{"), ("```", "```"))
+"""How display formulas and code begin and end."""
+
 StepDiff = list[tuple[str, str]]
 
 
 def split_steps(response: str) -> list[str]:
     """Return the steps of a solution: its lines, stripped, without the empty ones.
 
-    The closing sentence is the last step. Step n of a verdict is item n − 1 here.
+    Lines that belong together are one step, with line breaks inside: a heading and what follows it,
+    a display formula or code block and the line before it, the items of a list and the line that
+    introduces them, the rows of a table, a line that goes on after a formula. The closing sentence
+    is the last step. Step n of a verdict is item n − 1 here.
     """
-    return [line.strip() for line in response.splitlines() if line.strip()]
+    lines = [line for line in map(str.strip, response.splitlines()) if line]
+    steps: list[list[str]] = []
+    last = -1  # line of the block that was begun
+    for index, line in enumerate(lines):
+        if steps and (index <= last or _joins(steps[-1], line)):
+            steps[-1].append(line)
+        else:
+            steps.append([line])
+        if index > last:
+            last = _block_end(lines, index)
+    return ["\n".join(step) for step in steps]
+
+
+def _block_end(lines: Sequence[str], start: int) -> int:
+    """Return the index of the line that ends the block begun in a line; its own if there is none.
+
+    A block that does not end is none.
+    """
+    for begin, end in _BLOCKS:
+        begun = lines[start].count(begin)
+        if begun % 2 if begin == end else begun > lines[start].count(end):
+            return next((i for i in range(start + 1, len(lines)) if end in lines[i]), start)
+    return start
+
+
+def _joins(step: Sequence[str], line: str) -> bool:
+    """Return True if a line belongs to the step before it."""
+    if all(_HEADING.fullmatch(one) for one in step):
+        return True
+    if _HEADING.fullmatch(line):
+        return False
+    if line.startswith(tuple(begin for begin, _ in _BLOCKS)) or _RULE.fullmatch(line):
+        return True
+    if _TABLE.match(line):
+        return bool(_TABLE.match(step[-1])) or step[-1].endswith((":", "："))
+    if _ITEM.match(line):
+        return not _ITEM.match(step[0])
+    return bool(_GOES_ON.match(line)) and any(end in step[-1] for _, end in _BLOCKS)
 
 
 def step_tokens(step: str) -> list[str]:

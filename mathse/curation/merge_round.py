@@ -16,6 +16,7 @@ def merge_round(
     verdicts: pl.DataFrame,
     reflections: pl.DataFrame,
     reflection_verdicts: pl.DataFrame,
+    mistakes: pl.DataFrame,
     *,
     round_name: str,
     params: Params,
@@ -39,4 +40,26 @@ def merge_round(
     counted = [without_unusable(rows, dropped) for rows in (verdicts, reflection_verdicts)]
     after = next_ledger(ledger, *counted, round_name=round_name)
     assert_ledger(after, previous=ledger, train=merged)
+    if params.merge.reflection_rows:
+        merged = with_drafts(merged, train, reflections, mistakes)
     return merged, after, dropped
+
+
+def with_drafts(
+    merged: pl.DataFrame, train: pl.DataFrame, reflections: pl.DataFrame, mistakes: pl.DataFrame
+) -> pl.DataFrame:
+    """Add draft and feedback to rows that come from reflections; null for all others.
+
+    Args:
+        merged: `TrainRow` rows of this round.
+        train: of the round before, with the drafts of its own.
+        reflections: of this round.
+        mistakes: what they correct.
+    """
+    feedback = ["draft", "error_step", "error_analysis"]
+    of_parent = mistakes.unique("parent_id").rename({"response": "draft"})
+    parts = [
+        reflections.join(of_parent, on="parent_id").select("trajectory_id", *feedback),
+        *([train.select("trajectory_id", *feedback)] if "draft" in train.columns else []),
+    ]
+    return merged.join(pl.concat(parts), on="trajectory_id", how="left", maintain_order="left")

@@ -40,7 +40,7 @@ def fingerprint_of(processor: Any, limits: PixelLimits | None = None) -> str:
             if key not in ("auto_map", "tokenizer")
         },
     ]
-    if limits is not None and limits != PixelLimits():
+    if limits:
         parts.append(limits.model_dump())
     return content_id(json.dumps(parts, sort_keys=True, default=str))
 

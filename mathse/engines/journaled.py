@@ -38,6 +38,9 @@ class JournaledEngine:
         engine: completes what the journal does not hold.
         folder: of the journal, for one kind of call: units that a call does not ask for go.
         label: what is being done, for the progress line.
+
+    Attributes:
+        spent: all completions so far without their texts, for `usage_of`.
     """
 
     def __init__(self, engine: Engine, folder: Path, label: str) -> None:
@@ -46,12 +49,18 @@ class JournaledEngine:
         self.label = label
         self.digest = engine.digest
         self.input_fingerprint = engine.input_fingerprint
+        self.spent: list[Completion] = []
         self.how: str = getattr(engine, "how", "")  # device and dtype, of engines with a model
         self._budget: Budget | None = getattr(engine, "budget", None)
         self._counted: set[str] = set()  # units that the budget knows
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request: stored ones first, then unit by unit."""
+        for completion in self._complete(requests):
+            self.spent.append(replace(completion, text=""))
+            yield completion
+
+    def _complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         units = self.units(requests)
         names = [self._name([requests[index] for index in unit]) for unit in units]
         stored = [is_stored(self.folder, name) for name in names]

@@ -16,7 +16,7 @@ from mathse.engines.protocol import Engine
 
 def load_journaled(
     layout: Layout, params: Params, name: RoleName, model: str | Path, label: str
-) -> Engine:
+) -> JournaledEngine:
     """Load a model for a role as an engine whose finished work survives a kill."""
     role, machine = params.roles[name], load_machine(layout.machine)
     engine = load_engine(model, role, ImageStore(layout.images, role.pixels), machine, name)

@@ -36,7 +36,7 @@ def load_files(role: Role) -> str:
         ParamError: if there is no such model or revision.
     """
     model = str(role.model)
-    if role.engine != "transformers" or role.revision is None or Path(model).is_dir():
+    if role.revision is None or Path(model).is_dir():
         return model
     from huggingface_hub import snapshot_download
 

@@ -20,7 +20,7 @@ from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine, Server, ServerName
-from mathse.core.params import PixelLimits, Role
+from mathse.core.params import Role
 from mathse.engines.model_files import model_digest
 from mathse.engines.pixels import Pixels
 from mathse.engines.protocol import Completion, Request
@@ -82,8 +82,7 @@ class OpenAIEngine:
         self.pixels = Pixels(images)
         self.budget = Budget(server.budget.model_dump())
         self.digest = content_id("openai", model, revision)
-        limits = self.pixels.limits
-        scaled = [] if limits == PixelLimits() else [limits.model_dump()]
+        scaled = [self.pixels.limits.model_dump()] if self.pixels.limits else []
         self.input_fingerprint = content_id("openai", IMAGES_VERSION, PROMPTS_VERSION, *scaled)
         self.how = "openai with grammar" if server.takes_grammar else "openai"
         self._setting = f"servers.{name}"

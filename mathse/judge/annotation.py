@@ -2,124 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
 from mathse.answers.check_problems import check_answers
-from mathse.core.layout import Layout
-from mathse.core.params import Params
-from mathse.curation.plan import usable_problems
-from mathse.engines.protocol import TEACHER_SAMPLING, Engine, Request, SamplingParams, complete_all
-from mathse.engines.roles import load_role
-from mathse.judge.verdict_parsing import parse_verdict
-from mathse.trajectories import solve
-from schemas import OrmRow, column_types
+from mathse.curation.drops import Drops
+from mathse.engines.protocol import (
+    TEACHER_SAMPLING,
+    Engine,
+    Request,
+    SamplingParams,
+    complete_all,
+    request_seed,
+)
+from mathse.judge.reveal import reveals_answer
+from mathse.judge.verdict_parsing import UNPARSEABLE, ParsedVerdict, parse_annotation
+from mathse.prompts import choice_letter
+from mathse.prompts.roles import RolePrompts
+from mathse.trajectories import check_failures, problems_by_id
+from schemas import OrmRow, Trajectory, column_types
 
 _FEEDBACK = ("error_step", "error_analysis", "error_kind", "figure", "right_step")
 _TEXT = ("trajectory_id", "problem_id", "response", "steps")
 ANNOTATED = column_types(OrmRow, *_TEXT, "status", *_FEEDBACK)
+DOUBTS = ("request_failed", "unparseable", "contradicts_answer", "reveals_answer")
+"""Why an annotation is not used, in the order of the checks."""
 
 
-Annotate = Callable[[pl.DataFrame], pl.DataFrame]
-"""From `Trajectory` rows to `ANNOTATED` rows, without those that cannot be decided."""
-
-
-def load_annotator(layout: Layout, params: Params, problems: pl.DataFrame) -> Annotate:
-    """Load the annotator that the parameters name."""
-    if params.annotator.engine == "answer":
-        return annotate_by_answer(problems)
-    return annotate_by_engine(load_role(layout, params, "annotator", problems, "annotate"))
-
-
-def annotate_by_answer(problems: pl.DataFrame) -> Annotate:
+def annotate_by_answer(trajectories: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
     """Annotate by the answer check, which names neither step nor cause."""
-
-    def annotate(trajectories: pl.DataFrame) -> pl.DataFrame:
-        states = check_answers(trajectories, problems)["state"]
-        decided = trajectories.with_columns(state=states).filter(
-            pl.col("state").is_in(["match", "mismatch", "no_answer"])
-        )
-        is_right = pl.col("state") == "match"
-        return decided.with_columns(
-            pl.lit(None, dtype=ANNOTATED[name]).alias(name) for name in _FEEDBACK
-        ).select(
-            *_TEXT,
-            pl.when(is_right).then(pl.lit("correct")).otherwise(pl.lit("wrong")).alias("status"),
-            *_FEEDBACK,
-        )
-
-    return annotate
+    states = check_answers(trajectories, problems)["state"]
+    decided = trajectories.with_columns(state=states).filter(
+        pl.col("state").is_in(["match", "mismatch", "no_answer"])
+    )
+    is_right = pl.col("state") == "match"
+    return decided.with_columns(
+        pl.lit(None, dtype=ANNOTATED[name]).alias(name) for name in _FEEDBACK
+    ).select(
+        *_TEXT,
+        pl.when(is_right).then(pl.lit("correct")).otherwise(pl.lit("wrong")).alias("status"),
+        *_FEEDBACK,
+    )
 
 
-def annotate_by_engine(engine: Engine) -> Annotate:
-    """Annotate by an engine that knows the task annotate."""
-
-    def annotate(trajectories: pl.DataFrame) -> pl.DataFrame:
-        requests = [
-            Request(
-                key=row["trajectory_id"],
-                messages=[],
-                sampling=TEACHER_SAMPLING,
-                task="annotate",
-                problem_id=row["problem_id"],
-                context={"response": row["response"]},
-            )
-            for row in trajectories.iter_rows(named=True)
-        ]
-        verdicts = [parse_verdict(done.text) for done in complete_all(engine, requests)]
-        columns = [
-            pl.Series(name, [getattr(verdict, name) for verdict in verdicts], dtype=ANNOTATED[name])
-            for name in ("status", *_FEEDBACK)
-        ]
-        annotated = trajectories.select(_TEXT).with_columns(columns)
-        return annotated.filter(pl.col("status") != "unparseable")
-
-    return annotate
-
-
-def annotate_for_orm(
-    annotate: Annotate,
+def annotate_by_engine(
     trajectories: pl.DataFrame,
     problems: pl.DataFrame,
+    engine: Engine,
+    drops: Drops,
     *,
-    teacher: Engine,
-    sampling: SamplingParams,
-    teacher_share: float,
+    prompts: RolePrompts,
+    sampling: SamplingParams = TEACHER_SAMPLING,
+    errors_max_share: float = 1.0,
+    checks_answers: bool = True,
 ) -> pl.DataFrame:
-    """Annotate whole trajectories, and add the teacher's solutions of unsolved problems.
-
-    Without these the judge would know hard problems by their wrong trajectories alone, and learn to
-    judge by the question.
+    """Annotate by an engine that knows the task annotate.
 
     Args:
-        annotate: annotates trajectories.
-        trajectories: `Trajectory` rows; those that were cut off are left out.
-        problems: `Problem` rows of the splits orm and orm_test.
-        teacher: who solves problems that the student did not.
-        sampling: of the teacher.
-        teacher_share: most solutions of the teacher for each wrong trajectory.
+        trajectories: `Trajectory` rows.
+        problems: `Problem` rows; those of the trajectories must be among them.
+        engine: who annotates.
+        drops: gets the trajectories whose annotation is not used; see `DOUBTS`.
+        prompts: of the annotator.
+        sampling: how to sample; its seed is that of the run.
+        errors_max_share: largest share of requests that may fail.
+        checks_answers: whether a status that contradicts the answer check, and a text that gives
+            gold away, are not used. An engine that knows the solutions needs no such check.
 
     Returns:
-        Rows of `ANNOTATED`.
+        `ANNOTATED` rows.
+
+    Raises:
+        DataError: if too many requests fail.
     """
-    annotated = annotate(trajectories.filter(pl.col("finish_reason") == "stop"))
-    # Problems without a correct trajectory, by content hash.
-    right = annotated.filter(pl.col("status") == "correct")["problem_id"].to_list()
-    wrong = annotated.filter(pl.col("status") == "wrong")
-    unsolved = usable_problems(problems, teacher, right).sort("problem_id")
-    names: list[str] = []
-    for split in ("orm", "orm_test"):
-        in_split = problems.filter(pl.col("split") == split)
-        most = round(teacher_share * wrong.join(in_split, on="problem_id", how="semi").height)
-        names += unsolved.filter(pl.col("split") == split)["problem_id"].head(most).to_list()
-    solved = solve(
-        teacher,
-        problems,
-        [(name, 0) for name in names],
-        sampling=sampling,
-        round_name="r0",
-        origin="teacher",
+    known = problems_by_id(problems, trajectories["problem_id"].to_list())
+    requests = [
+        _annotation_request(row, known[row["problem_id"]], prompts, sampling)
+        for row in trajectories.iter_rows(named=True)
+    ]
+    completions = complete_all(engine, requests)
+    errors = [(completion.error, completion.error_kind) for completion in completions]
+    check_failures(
+        pl.DataFrame(errors, schema=column_types(Trajectory, "error", "error_kind"), orient="row"),
+        max_share=errors_max_share,
+        label="annotate",
     )
-    whole = solved.filter(pl.col("finish_reason") == "stop")
-    return pl.concat([annotated, annotate(whole)])
+    # The verdicts, and what speaks against using each.
+    states = [""] * trajectories.height
+    if checks_answers:
+        states = check_answers(trajectories, problems)["state"].to_list()
+    verdicts, doubts = [], []
+    for row, done, state in zip(
+        trajectories.iter_rows(named=True), completions, states, strict=True
+    ):
+        verdict, suggestion = parse_annotation(done.text)
+        verdict = verdict if done.finish_reason == "stop" else UNPARSEABLE
+        doubt = "request_failed" if done.error_kind else _doubt(verdict, state)
+        if checks_answers and not doubt and verdict.status == "wrong":
+            said = f"{verdict.error_analysis}\n{suggestion}"
+            if reveals_answer(said, known[row["problem_id"]], row["response"]):
+                doubt = "reveals_answer"
+        verdicts.append(verdict)
+        doubts.append(doubt)
+    columns = [
+        pl.Series(name, [getattr(verdict, name) for verdict in verdicts], dtype=ANNOTATED[name])
+        for name in ("status", *_FEEDBACK)
+    ]
+    annotated = trajectories.select(_TEXT).with_columns(
+        *columns, pl.Series("doubt", doubts, dtype=pl.String)
+    )
+    for doubt in DOUBTS:
+        annotated = drops.keep(annotated, pl.col("doubt") != doubt, doubt)
+    return annotated.drop("doubt")
+
+
+def _annotation_request(
+    row: Mapping[str, Any],
+    problem: Mapping[str, Any],
+    prompts: RolePrompts,
+    sampling: SamplingParams,
+) -> Request:
+    images, choices = tuple(problem["image_ids"]), list(problem["choices"])
+    answer = " ".join(filter(None, [problem["answer"], problem["unit"]]))
+    if problem["answer"] in choices:
+        answer = f"{choice_letter(choices.index(problem['answer']))}. {problem['answer']}"
+    seed = request_seed(sampling.seed, row["round"], "annotate", row["trajectory_id"], 0)
+    return Request(
+        key=row["trajectory_id"],
+        messages=prompts.annotate(problem["question"], choices, len(images), row["steps"], answer),
+        image_ids=images,
+        sampling=replace(sampling, seed=seed),
+        task="annotate",
+        problem_id=row["problem_id"],
+        context={"response": row["response"]},
+    )
+
+
+def _doubt(verdict: ParsedVerdict, state: str) -> str:
+    """Return why a verdict is not used, given the state of the answer check; empty: it is."""
+    if verdict.status == "unparseable":
+        return "unparseable"
+    wrong = verdict.status == "wrong"
+    contradicts = state == "match" if wrong else state in ("mismatch", "no_answer")
+    return "contradicts_answer" if contradicts else ""

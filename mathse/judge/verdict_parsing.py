@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -25,6 +25,13 @@ _ALLOWED = {
 }
 # 2. 12|12 =17|=18 wrong
 _STEP_DIFF = re.compile(r"(\d{1,4})\.((?: [^\s,|]+\|[^\s,|]+)*) (right|wrong)")
+
+_WHOLE_NUMBER = re.compile(r"\d{1,4}")  # "Step 3"
+# What JSON allows after a backslash (group 1), as far as LaTeX would not write it: \\ \" \n, but
+# not the backslash of \frac, \beta, \theta, \right, \neq
+_BACKSLASH = re.compile(
+    r"\\(?:([\\\"/]|[bfrt](?![a-zA-Z])|n(?!(?:eq?|u|abla|ot|i)\b)|u[0-9a-fA-F]{4}))?"
+)
 
 
 @dataclass(frozen=True)
@@ -119,6 +126,44 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
             checks=None if checks is None else tuple(checks),
         )
     return found
+
+
+def parse_annotation(text: str) -> tuple[ParsedVerdict, str]:
+    """Read an annotator's verdict leniently, and its suggestion.
+
+    The last JSON object with a status counts. Around it may stand anything, such as a code fence;
+    in it, other keys, numbers in quotes, feedback of a right trajectory, and LaTeX whose
+    backslashes are not doubled.
+
+    Returns:
+        The verdict in the diagnostic form, and the suggestion or "".
+    """
+    if not (objects := list(_objects_with_status(text))):
+        return UNPARSEABLE, ""
+    found = objects[-1]
+    found["status"] = str(found["status"]).strip().upper()
+    kept = {"status", "figure"} if found["status"] == "CORRECT" else _ALLOWED["diagnostic"]
+    verdict = {key: found[key] for key in found.keys() & kept}
+    for name in ("error_analysis", "figure", "right_step", "improvement_suggestion"):
+        if not isinstance(verdict.get(name), str):
+            verdict.pop(name, None)
+    if verdict.get("error_kind") not in ERROR_KINDS:
+        verdict.pop("error_kind", None)
+    if number := _WHOLE_NUMBER.search(str(verdict.get("error_step"))):
+        verdict["error_step"] = int(number[0])
+    return parse_verdict(json.dumps(verdict)), verdict.get("improvement_suggestion", "")
+
+
+def _objects_with_status(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the JSON objects of a text that have a status."""
+    text = _BACKSLASH.sub(lambda found: found[0] if found[1] else r"\\", text)
+    for brace in re.finditer(r"\{", text):
+        try:
+            found, _ = json.JSONDecoder(strict=False).raw_decode(text, brace.start())
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(found, dict) and "status" in found:
+            yield found
 
 
 def read_completion(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mathse.core.steps import split_steps
 from mathse.prompts.solve import CLOSING
 from mathse.prompts.text import Message, clean_text, number_steps, problem_text, user_messages
 
@@ -31,10 +32,9 @@ def reflect_messages(
         arXiv 2511.06805, reflection prompt, by content: the feedback may be questionable, the
         answer is wrong.
     """
-    steps = [line.strip() for line in wrong_response.splitlines() if line.strip()]
     text = REFLECT.format(
         problem=problem_text(question, choices, n_images),
-        steps=number_steps(steps, n_images),
+        steps=number_steps(split_steps(wrong_response), n_images),
         error_step=_UNNAMED_STEP if error_step is None else error_step,
         error_analysis=clean_text(error_analysis or "", n_images) or _NO_ANALYSIS,
         closing=CLOSING,

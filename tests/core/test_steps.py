@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.data import DATA, missing
 from mathse.core.steps import (
     MISSING,
     diff_steps,
@@ -12,10 +16,76 @@ from mathse.core.steps import (
     step_tokens,
 )
 
+ANSWERS = DATA / "answers" / "gaokao_gpt4_zh.jsonl"
+
 
 def test_lines_are_steps() -> None:
     response = "  Look: 3 and 4.\n\n3+4=7.\r\n \nThe answer to this problem is 7.\n"
     assert split_steps(response) == ["Look: 3 and 4.", "3+4=7.", "The answer to this problem is 7."]
+
+
+MARKDOWN = r"""## Solution
+
+**Step 1: The angle**
+The sum of the angles is
+$$
+\begin{aligned}
+a + b &= 90 \\
+a &= 30
+\end{aligned}
+$$
+where $a$ is given.
+
+We need two facts:
+- the first,
+- the second.
+
+| a | b |
+|---|---|
+| 30 | 60 |
+
+---
+Thus, \[
+b = 60.
+\]
+$$c = 1$$
+**The answer to this problem is 60.**"""
+
+
+def test_markdown_and_formulas_stay_together() -> None:
+    steps = split_steps(MARKDOWN)
+    assert [step.split("\n")[0] for step in steps] == [
+        "## Solution",
+        "We need two facts:",
+        "| a | b |",
+        "Thus, \\[",
+        "**The answer to this problem is 60.**",
+    ]
+    assert steps[0].endswith("$$\nwhere $a$ is given.") and steps[2].endswith("| 30 | 60 |\n---")
+    assert steps[3].endswith("\\]\n$$c = 1$$") and steps[1].count("\n") == 2
+    lines = [line.strip() for line in MARKDOWN.splitlines() if line.strip()]
+    assert [line for step in steps for line in step.split("\n")] == lines
+
+
+def test_items_without_a_line_before_them_are_steps_and_so_is_a_formula_that_does_not_end() -> None:
+    assert split_steps("- 3+4=7\n- 7+1=8\nThe answer is 8.") == [
+        "- 3+4=7", "- 7+1=8", "The answer is 8.",
+    ]  # fmt: skip
+    assert split_steps("So \\[ x\nThen 3.\nThe answer is 3.") == [
+        "So \\[ x", "Then 3.", "The answer is 3.",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not ANSWERS.is_file(), reason=missing("answers"))
+def test_the_steps_of_a_real_model_are_sentences_with_their_formulas() -> None:
+    """GPT-4's Chinese solutions: no formula, heading or conjunction is a step of its own."""
+    rows = ANSWERS.read_text(encoding="utf-8").splitlines()
+    texts = [json.loads(row)["response"] for row in rows]
+    lines = [[line for line in text.splitlines() if line.strip()] for text in texts]
+    steps = [split_steps(text) for text in texts]
+    assert max(map(len, lines)) > 30 and max(map(len, steps)) <= 20
+    for step in (step for one in steps for step in one[1:-1]):
+        assert not step.startswith(("$$", "\\[", "\\begin")) and step not in ("和", "其中")
 
 
 def test_nothing_has_no_steps() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -11,9 +13,9 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_engine
-from mathse.engines.roles import load_role
 from mathse.judge.judging import Judge
 from mathse.loop import RoundState, run_round
+from mathse.reflection import load_reflector
 from tests.pipeline.conftest import Pipeline
 
 pytestmark = pytest.mark.slow
@@ -55,7 +57,7 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
             problems,
             student=student,
             judge=judge,
-            reflector=load_role(layout, params, "reflector", problems, "reflect"),
+            reflector=load_reflector(layout, params, problems, Path(), "reflect"),
             params=params,
         )
         student.close()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mathse.evaluation.benchmark_rules import ALL
 from mathse.report.benchmark_tables import render_benchmarks
 from mathse.report.summary import render, sort_rounds, summarize, to_table
 from mathse.report.text_tables import plain_table, print_table
+from mathse.report.usage import render_usage
 from tests.report.world import CORRECT, N_EVAL, build, graded
 
 
@@ -190,3 +192,19 @@ def test_cells_cannot_steer_the_terminal():
         text = out.getvalue()
         assert "\\u001b[2J\\u202e7" in text and "x⏎y" in text and "[red]b" in text
         assert not set(text) & set("\x07\u202e") and "\x1b[2J" not in text and "\x1b]0" not in text
+
+
+def test_what_models_took_is_shown_by_stage_and_role(tmp_path: Path) -> None:
+    out = io.StringIO()
+    render_usage(tmp_path, out)
+    assert out.getvalue() == ""
+    used = {"requests": 12, "failed": 1, "prompt_tokens": 900, "cached_tokens": 0,
+            "response_tokens": 80, "cost": 0.25}  # fmt: skip
+    (tmp_path / "reflect").mkdir()
+    (tmp_path / "reflect/r1.json").write_text(json.dumps({"r1": {"usage": {"reflector": used}}}))
+    (tmp_path / "distill.json").write_text(json.dumps({"distill": {"rows": 3}, "details": []}))
+    render_usage(tmp_path, out)
+    lines = out.getvalue().split("\n")
+    header = "stage role requests failed prompt tokens cached tokens response tokens cost"
+    assert lines[1].split() == header.split()
+    assert lines[3].split() == ["reflect", "r1", "reflector", "12", "1", "900", "0", "80", "0.25"]

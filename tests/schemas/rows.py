@@ -84,6 +84,9 @@ GOOD: dict[str, Row] = {
         "round": "r0",
         "origin": "teacher",
         "response": SOLUTION,
+        "draft": None,
+        "error_step": None,
+        "error_analysis": None,
     },
     "OrmRow": {
         "row_id": hex_id(5),
@@ -265,6 +268,9 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("TrainRow", "round is a short name", {"round": "R0"}),
     ("TrainRow", "origin is one of teacher, student, reflection", {"origin": "gpt"}),
     ("TrainRow", "response is not empty", {"response": "\n"}),
+    ("TrainRow", "draft is not empty", {"draft": " "}),
+    ("TrainRow", "error_step is at least 1", {"error_step": 0}),
+    ("TrainRow", "error_analysis is not empty", {"error_analysis": ""}),
     ("OrmRow", "row_id is a content id", {"row_id": "1"}),
     ("OrmRow", "row_id occur once", SAME_KEY),
     ("OrmRow", "problem_id is a content id", {"problem_id": "1"}),
@@ -361,7 +367,10 @@ def model_named(name: str) -> type[Table]:
 def frame(name: str, *changes: Row) -> pl.DataFrame:
     """The good row of a table once for each change made to it."""
     rows = [GOOD[name] | change for change in changes]
-    return pl.DataFrame(rows, schema=schemas.column_types(model_named(name)))
+    model = model_named(name)
+    return pl.DataFrame(
+        rows, schema={**schemas.column_types(model), **schemas.optional_types(model)}
+    )
 
 
 def broken_frame(name: str, change: Row | str) -> pl.DataFrame:
