@@ -32,7 +32,7 @@ def write_rows(
         DataError: if no row is left.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    digest, numbers, total = ListHash(), array("q"), 0
+    digest, numbers, total, start = ListHash(), array("q"), 0, 0
     dropped: defaultdict[str, list[str]] = defaultdict(list)
     with (folder / _ROWS).open("wb") as file:
         for example in examples:
@@ -47,8 +47,8 @@ def write_rows(
             if isinstance(row, str):
                 dropped[row].append(example.key)
                 continue
-            numbers.extend((file.tell(), *row.size))
-            file.write(json.dumps(asdict(row)).encode("ascii") + b"\n")
+            numbers.extend((start, *row.size))
+            start += file.write(json.dumps(asdict(row)).encode("ascii") + b"\n")
     if not numbers:
         reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
         counts = ", ".join(reasons) or "none were given"
