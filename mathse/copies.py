@@ -14,7 +14,7 @@ from mathse.profiles import RECORD, apply_profile, plan_profile
 MARKER = Path(".mathse/copy.json")
 """Written into each copy, with the project it comes from. No other folder is written to."""
 PARTS = (
-    *("mathse", "schemas", "stages", "models", "profiles", "queries"),
+    *("mathse", "schemas", "stages", "models", "profiles", "prompts", "queries"),
     *("params.yaml", "machine.yaml", "dvc.yaml", "imports.json", "overrides.csv"),
     *(".dvcignore", ".gitignore", ".dvc/plots"),
 )
