@@ -215,7 +215,7 @@ def check_pictures(params: Params) -> Iterator[Check]:
 
     seen = set()
     for name, role in params.roles.items():
-        key = (role.model, role.pixels.min, role.pixels.max)
+        key = (role.model, role.pixels.min, role.pixels.max, role.max_prompt_tokens)
         if role.engine not in LOCAL or role.model is None or key in seen:
             continue
         seen.add(key)
