@@ -3,13 +3,17 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# An installer of vLLM for the CPU, for `make test-vllm`; VLLM_CPU=folder names another.
+VLLM_CPU ?= $(wildcard ../shared/vllm-cpu)
+VLLM_VENV := .venv-vllm
+VLLM_READY := $(VLLM_VENV)/.ready
 # Published data sets for `make real`, bench and some tests; MATHSE_DATA names another folder.
 DATA ?= $(or $(MATHSE_DATA),$(wildcard ../shared/data))
 export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test check quick smoke real tiny-base bench-answers bench-curate results pictures clean
+.PHONY: help repro show control test test-vllm check quick smoke real tiny-base bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -34,6 +38,20 @@ control: $(READY)  ## spend the rounds' steps on r0's rows alone, and on the tea
 
 test: $(READY)  ## run the tests
 	pytest -q
+
+ifeq ($(wildcard $(VLLM_CPU)/install),)
+test-vllm:  ## run the tests with a real vLLM on the CPU and with Ray, in an environment of their own
+	@echo "SKIPPED: vllm = transformers, replicas, the true classes, openai against vllm serve, Ray, a round with vllm."
+	@echo "Why: no VLLM_CPU/install. On a machine with a GPU: pip install -c constraints-vllm.txt -e '.[dev,ray,vllm]'; pytest tests/vllm tests/engines/test_ray_pool.py"
+else
+$(VLLM_READY): pyproject.toml constraints-vllm.txt
+	$(VLLM_CPU)/install $(VLLM_VENV)
+	$(VLLM_VENV)/bin/python -m pip install -q --disable-pip-version-check -c constraints-vllm.txt -e '.[dev,ray]'
+	touch $@
+
+test-vllm: $(VLLM_READY)
+	PATH="$(abspath $(VLLM_VENV)/bin):$$PATH" $(VLLM_VENV)/bin/python -m pytest -q tests/vllm tests/engines/test_ray_pool.py
+endif
 
 check: $(READY)  ## lint and types
 	ruff check .

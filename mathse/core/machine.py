@@ -22,6 +22,17 @@ from pydantic import Field, ValidationError, model_validator
 
 from mathse.core.errors import ParamError
 from mathse.core.params import Section, explain_faults
+from mathse.core.processes import ONE_THREAD
+
+
+class Replicas(Section):
+    """How models that generate text share a machine, or a Ray cluster."""
+
+    replicas: int | None = Field(default=None, ge=1)  # null: as many as the GPUs allow
+    tensor_parallel: int = Field(default=1, ge=1)  # GPUs of each replica; engine vllm
+    gpu_memory: float = Field(default=0.9, gt=0, le=1)  # share of each GPU for a replica of vllm
+    ray: str | None = None  # address of a Ray cluster, or auto; null: processes of this machine
+
 
 ServerName = Literal["teacher", "annotator", "reflector", "student", "orm", "default"]
 
@@ -89,12 +100,22 @@ class Machine(Section):
     work_folder: str = ".mathse"  # journal and checkpoints; a path from the project's folder
     servers: dict[ServerName, Server] = Field(default_factory=dict)  # of roles with engine openai
     plan: dict[str, float] = Field(default_factory=dict)  # for `mathse plan`, such as gpus: 8
+    engines: Replicas = Replicas()
+
+    @property
+    def gpus(self) -> list[str]:
+        """Return the GPUs on which models run, as CUDA_VISIBLE_DEVICES names them."""
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if self.device == "cpu":
+            return []
+        if visible is not None:
+            return [gpu for gpu in visible.split(",") if gpu not in ("", "-1")]
+        return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
     @property
     def has_gpu(self) -> bool:
         """Return True if models run on a GPU."""
-        hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
-        return self.device == "auto" and not hidden and Path("/dev/nvidiactl").exists()
+        return bool(self.gpus)
 
     @property
     def processes(self) -> int:
@@ -115,6 +136,27 @@ class Machine(Section):
             f"servers.default.\n  fix: write there, for example, servers: {{{role}: {{url: "
             "http://localhost:8000/v1}}"
         )
+
+    def replica_environments(self, tensor_parallel: int = 1) -> list[dict[str, str]]:
+        """Return the environment variables of each process that generates text.
+
+        Args:
+            tensor_parallel: GPUs of each process.
+
+        Raises:
+            ParamError: if there are not so many GPUs.
+        """
+        gpus, wanted = self.gpus, self.engines.replicas
+        if not gpus:
+            return [ONE_THREAD] * self.processes
+        there = len(gpus) // tensor_parallel
+        if there < (wanted or 1):
+            raise ParamError(
+                f"engines in machine.yaml: {wanted or 1} replicas on {tensor_parallel} GPUs each, "
+                f"and there are {len(gpus)} GPUs; lower replicas or tensor_parallel"
+            )
+        parts = (gpus[start * tensor_parallel :][:tensor_parallel] for start in range(there))
+        return [{"CUDA_VISIBLE_DEVICES": ",".join(part)} for part in parts][:wanted]
 
 
 def load_machine(path: str | Path) -> Machine:

@@ -13,15 +13,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
 from mathse.core.errors import ParamError
 
 WATCH_EVERY_S = 1.0
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_CONTEXT = multiprocessing.get_context("spawn")  # polars and threads do not survive a fork
 
 
 def worker_pool(
@@ -38,23 +42,52 @@ def worker_pool(
             without a reason, so it had better do little.
         given: arguments of `prepare`; they and every task must be picklable.
     """
-    context = multiprocessing.get_context("spawn")  # polars and threads do not survive a fork
+    return ProcessPoolExecutor(
+        processes,
+        mp_context=_CONTEXT,
+        initializer=_start,
+        initargs=(ONE_THREAD, _levels(), prepare, given),
+    )
+
+
+def start_worker(
+    environment: Mapping[str, str], run: Callable[[Connection], None]
+) -> tuple[SpawnProcess, Connection]:
+    """Start a fresh process that logs as this one does, and that ends with this one.
+
+    Args:
+        environment: variables that are set in the process before it imports a model library.
+        run: called there with its end of a connection; picklable.
+
+    Returns:
+        The process and this end of the connection.
+    """
+    connection, other_end = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(
+        target=_start, args=(dict(environment), _levels(), run, (other_end,))
+    )
+    process.start()
+    other_end.close()
+    return process, connection
+
+
+def _levels() -> dict[str, int]:
+    """Return the levels of all loggers that have one."""
     loggers = logging.root.manager.loggerDict.items()
-    levels = {
+    return {
         name: logger.level
         for name, logger in loggers
         if isinstance(logger, logging.Logger) and logger.level
     }
-    return ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_start, initargs=(levels, prepare, given)
-    )
 
 
 def _start(
-    levels: dict[str, int], prepare: Callable[..., None] | None, given: tuple[Any, ...]
+    environment: dict[str, str],
+    levels: dict[str, int],
+    prepare: Callable[..., None] | None,
+    given: tuple[Any, ...],
 ) -> None:
-    # Before any library that counts cores is imported.
-    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
+    os.environ |= environment  # before any library that counts cores is imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     for name, level in levels.items():

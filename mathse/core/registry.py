@@ -17,6 +17,7 @@ Registry = Mapping[str, str]
 ENGINES: Registry = {
     "transformers": "mathse.engines.loading:load_transformers",
     "openai": "mathse.engines.openai_engine:load_openai",
+    "vllm": "mathse.engines.loading:load_vllm",
 }
 """Engines with a model. Called with model, role, images, machine and the name of the role."""
 

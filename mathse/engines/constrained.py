@@ -74,6 +74,10 @@ class Grammars:
             allowed_BV[row, known:] = False
         return allowed_BV
 
+    def allows(self, grammar: str, tokens: Sequence[int]) -> bool:
+        """Return True if tokens, with the one that ends them, are a text of the grammar."""
+        return int(self.matcher(grammar).validate_tokens(list(tokens))) == len(tokens)
+
     def allowed_along(self, grammar: str, tokens: Sequence[int], vocabulary: int) -> Tensor:
         """Return which tokens the grammar allows at each position of a text: [T, V].
 

@@ -53,6 +53,7 @@ class InputBuilder:
         input_fingerprint: hash of how prompts and pixels become inputs.
         closing: what the chat template writes after an assistant's text, up to the token that ends
             the turn.
+        never_written: special tokens that no text may have, in the order of their numbers.
 
     Raises:
         DataError: if the processor has no chat template.
@@ -85,6 +86,10 @@ class InputBuilder:
         added = [str(t) for t in self.tokenizer.added_tokens_decoder.values() if t.special]
         specials = sorted({*added, *self.tokenizer.all_special_tokens}, key=len, reverse=True)
         self._specials = re.compile("|".join(map(re.escape, filter(None, specials))) or r"(?!)")
+        # A sampled image token would ask the model for an image that is not there, and fail the
+        # whole batch.
+        special = {number for number, t in self.tokenizer.added_tokens_decoder.items() if t.special}
+        self.never_written = sorted({*special, *self.tokenizer.all_special_ids} - self.stop_ids)
         self.closing = self._find_closing()
         self._cache_bytes = cache_bytes
         self._cached_bytes = 0
@@ -157,7 +162,7 @@ class InputBuilder:
         Raises:
             DataError: if an image is unknown or is none.
         """
-        written = len(self._token_ids(text))
+        written = len(self.token_ids(text))
         if not image_ids:
             return written
         sizes = tuple(self._pixels.size(image_id) for image_id in image_ids)
@@ -190,8 +195,8 @@ class InputBuilder:
     def target_ids(self, text: str, target: str) -> list[int]:
         """Return the tokens that follow a prompt: the target and the token that ends the turn."""
         target = remove_all(self._specials, target)
-        prompt = self._token_ids(text)
-        whole = self._token_ids(text + target + self.closing)
+        prompt = self.token_ids(text)
+        whole = self.token_ids(text + target + self.closing)
         if whole[: len(prompt)] == prompt:
             return whole[len(prompt) :]
         # The tokenizer merges across the border. Generation starts from the prompt's own tokens, so
@@ -275,7 +280,8 @@ class InputBuilder:
             batch[name] = torch.cat(values)
         return batch
 
-    def _token_ids(self, text: str) -> list[int]:
+    def token_ids(self, text: str) -> list[int]:
+        """Return a prompt's tokens, with one for each image."""
         return list(
             self.tokenizer(text, add_special_tokens=not self._writes_bos(text))["input_ids"]
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
-from mathse.core.machine import Machine, load_machine
+from mathse.core.machine import Machine, Replicas, load_machine
 from mathse.core.params import Params, Role, RoleName
 from mathse.core.registry import ENGINES, load
 from mathse.engines.journaled import JournaledEngine
@@ -39,18 +40,50 @@ def load_engine(
 def load_transformers(
     model: str, role: Role, images: ImageStore, machine: Machine, name: RoleName
 ) -> Engine:
-    """Load a model with transformers: in this process on a GPU, else in processes of one thread."""
+    """Load a model with transformers: a process for each GPU, or of one thread on the CPU."""
+    device = "auto" if machine.has_gpu or machine.engines.ray else "cpu"
+    load = partial(_load_transformers, model, role, images, device)
+    return _load_workers(model, load, role, machine)
+
+
+def load_vllm(
+    model: str, role: Role, images: ImageStore, machine: Machine, name: RoleName
+) -> Engine:
+    """Load a model with vLLM: a process for each replica."""
+    load = partial(_load_vllm, model, role, images, machine.engines)
+    return _load_workers(
+        model, load, role, machine, gpus=machine.engines.tensor_parallel, streams=True
+    )
+
+
+def _load_workers(
+    model: str,
+    load: Callable[[], Engine],
+    role: Role,
+    machine: Machine,
+    *,
+    gpus: int = 1,
+    streams: bool = False,
+) -> Engine:
+    """Load an engine in processes, or in the actors of a Ray cluster, with so many GPUs each."""
     from mathse.engines.model_files import check_model_name
-    from mathse.engines.process_pool import ProcessPoolEngine
 
     check_model_name(model)
-    one = partial(_load_one, model, role, images, "auto" if machine.has_gpu else "cpu")
-    if machine.has_gpu:
-        return one()
-    return ProcessPoolEngine(one, processes=machine.processes, batch_size=role.batch_size)
+    if machine.engines.ray is not None:
+        from mathse.engines.ray_pool import RayPoolEngine
+
+        return RayPoolEngine(
+            load, machine.engines, gpus=gpus, batch_size=role.batch_size, streams=streams
+        )
+    from mathse.engines.process_pool import ProcessPoolEngine
+
+    environments = machine.replica_environments(gpus)
+    return ProcessPoolEngine(
+        load, environments=environments, batch_size=role.batch_size, streams=streams
+    )
 
 
-def _load_one(model: str, role: Role, images: ImageStore, device: str) -> Engine:
+def _load_transformers(model: str, role: Role, images: ImageStore, device: str) -> Engine:
     from mathse.engines.transformers_engine import TransformersEngine
 
     return TransformersEngine(
@@ -60,5 +93,20 @@ def _load_one(model: str, role: Role, images: ImageStore, device: str) -> Engine
         dtype=role.dtype,
         device=device,
         max_prompt_tokens=role.max_prompt_tokens,
+        trust_remote_code=role.trust_remote_code,
+    )
+
+
+def _load_vllm(model: str, role: Role, images: ImageStore, replicas: Replicas) -> Engine:
+    from mathse.engines.vllm_engine import VllmEngine
+
+    return VllmEngine(
+        model,
+        images=images,
+        batch_size=role.batch_size,
+        dtype=role.dtype,
+        max_prompt_tokens=role.max_prompt_tokens,
+        tensor_parallel=replicas.tensor_parallel,
+        gpu_memory=replicas.gpu_memory,
         trust_remote_code=role.trust_remote_code,
     )

@@ -1,81 +1,68 @@
-"""One engine in several processes on a CPU: each loads the model and takes whole batches."""
+"""Workers of a pool that are processes of this machine, each with its own GPUs or one thread."""
 
 from __future__ import annotations
 
-import weakref
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
-from mathse.core.processes import worker_pool
-from mathse.engines.protocol import Completion, Engine, Request, batch_units
+from mathse.core.processes import start_worker
+from mathse.engines.pool import PoolEngine, serve
+from mathse.engines.protocol import Engine
 
-_load: Callable[[], Engine] | None = None
-_loaded: Engine | None = None
+_END_AFTER_S = 20.0
 
 
-class ProcessPoolEngine:
+class ProcessWorker:
+    """A process that serves an engine (see `mathse.engines.pool.Worker`).
+
+    Args:
+        environment: variables of the process.
+        load: loads the engine there; picklable.
+        streams: see `serve`.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str], load: Callable[[], Engine], *, streams: bool
+    ) -> None:
+        run = partial(serve, load=load, streams=streams)
+        self.process, self._connection = start_worker(environment, run)
+        self.send: Callable[[Any], None] = self._connection.send
+        self.recv: Callable[[], Any] = self._connection.recv
+
+    def end(self, *, is_busy: bool) -> None:
+        """End the process; a busy one at once."""
+        try:
+            if not is_busy:
+                self.send(None)
+                self.process.join(_END_AFTER_S)
+        except OSError:
+            pass  # it has ended
+        self.process.terminate()
+        self.process.join(_END_AFTER_S)
+        self.process.kill()
+        self.process.join()
+
+
+class ProcessPoolEngine(PoolEngine):
     """Completes prompts in processes of its own.
-
-    The text does not depend on the number of processes: batches follow from the requests alone.
 
     Args:
         load: loads the engine, in each process; picklable.
-        processes: how many.
+        environments: variables of each process (see `Machine.replica_environments`).
         batch_size: prompts generated together; that of the engine.
-
-    Raises:
-        MathseError: whatever `load` raises.
+        streams: see `PoolEngine`.
     """
 
-    def __init__(self, load: Callable[[], Engine], *, processes: int, batch_size: int) -> None:
-        self.batch_size = batch_size
-        self.processes = processes
-        self._pool = worker_pool(processes, _remember, load)
-        # Shutdown waits: an exit meanwhile leaves a traceback.
-        self._finalize = weakref.finalize(self, self._pool.shutdown, cancel_futures=True)
-        self.digest, self.input_fingerprint, self.how = self._pool.submit(_identity).result()
+    def __init__(
+        self,
+        load: Callable[[], Engine],
+        *,
+        environments: Sequence[Mapping[str, str]],
+        batch_size: int,
+        streams: bool = False,
+    ) -> None:
+        def start(number: int) -> ProcessWorker:
+            return ProcessWorker(environments[number], load, streams=streams)
 
-    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """Yield the completions of each batch as it finishes; a bad request becomes an error."""
-        units = iter(self.units(requests))
-        working: set[Future[list[Completion]]] = set()
-        while True:
-            # Two batches in flight for each process: none waits, and few requests are pickled.
-            while len(working) < 2 * self.processes and (unit := next(units, None)) is not None:
-                working.add(self._pool.submit(_complete, [requests[index] for index in unit]))
-            if not working:
-                return
-            finished, working = wait(working, return_when=FIRST_COMPLETED)
-            for work in finished:
-                yield from work.result()
-
-    def units(self, requests: Sequence[Request]) -> list[list[int]]:
-        """Return the batches."""
-        return batch_units(requests, self.batch_size)
-
-    def close(self) -> None:
-        """End the processes."""
-        self._finalize()
-
-
-def _remember(load: Callable[[], Engine]) -> None:
-    global _load
-    _load = load
-
-
-def _engine() -> Engine:
-    """Load the engine at this process's first task."""
-    global _loaded
-    if _loaded is None:
-        assert _load is not None
-        _loaded = _load()
-    return _loaded
-
-
-def _identity() -> tuple[str, str, str]:
-    engine = _engine()
-    return engine.digest, engine.input_fingerprint, getattr(engine, "how", "")
-
-
-def _complete(requests: Sequence[Request]) -> list[Completion]:
-    return list(_engine().complete(requests))
+        super().__init__(start, workers=len(environments), batch_size=batch_size, streams=streams)

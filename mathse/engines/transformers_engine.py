@@ -105,13 +105,7 @@ class TransformersEngine:
         self.input_fingerprint = self.builder.input_fingerprint
         self._stop_ids = sorted(self.builder.stop_ids)
         self._pad_id = int(self.builder.tokenizer.pad_token_id)
-        # A sampled image token would ask the model for an image that is not there, and fail the
-        # whole batch.
-        added = self.builder.tokenizer.added_tokens_decoder.items()
-        special = {number for number, token in added if token.special} | {
-            *self.builder.tokenizer.all_special_ids
-        }
-        self._never_written = sorted(special - {*self._stop_ids}) or None
+        self._never_written = self.builder.never_written or None
         # Defaults that a model brings (a repetition penalty, its own top_p) would sample otherwise
         # than was asked for.
         self.model.generation_config = self._generation_config(None)

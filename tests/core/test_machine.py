@@ -6,7 +6,8 @@ import pytest
 
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
-from mathse.core.machine import Machine, Server, load_machine
+from mathse.core.machine import Machine, Replicas, Server, load_machine
+from mathse.core.processes import ONE_THREAD
 from tests.closure import ROOT
 
 
@@ -25,6 +26,7 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
         ("servers: {teacher: {url: x/v1}}\n", "servers.teacher.url"),
         ("servers: {teacher: {url: http://x/v1, key: sk}}\n", "teacher.key is not a parameter"),
         ("servers: {teacher: {url: http://x/v1, budget: {money: 3}}}\n", "needs price"),
+        ("engines: {replica: 2}\n", "engines.replica is not a parameter"),
     ],
 )
 def test_faults_are_named_with_file_and_key(tmp_path: Path, text: str, message: str) -> None:
@@ -52,3 +54,27 @@ def test_a_role_without_a_server_takes_the_default_one() -> None:
     assert machine.server("teacher") == teacher and machine.server("orm") == other
     with pytest.raises(ParamError, match="servers.orm nor servers.default"):
         Machine(servers={"teacher": teacher}).server("orm")
+
+
+def test_each_replica_has_gpus_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,2,3,GPU-5,6")
+    one_each = [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("0", "2", "3", "GPU-5", "6")]
+    assert Machine().replica_environments() == one_each
+    assert Machine().replica_environments(2) == [
+        {"CUDA_VISIBLE_DEVICES": "0,2"},
+        {"CUDA_VISIBLE_DEVICES": "3,GPU-5"},
+    ]
+    few = Machine(engines=Replicas(replicas=2))
+    assert few.replica_environments() == one_each[:2]
+    for tensor_parallel in (3, 6):
+        with pytest.raises(ParamError, match=f"2 replicas on {tensor_parallel} GPUs each.*5 GPUs"):
+            few.replica_environments(tensor_parallel)
+
+
+@pytest.mark.parametrize(("device", "visible"), [("cpu", "0,1"), ("auto", ""), ("auto", "-1")])
+def test_without_gpus_each_process_has_one_thread(
+    monkeypatch: pytest.MonkeyPatch, device: str, visible: str
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    machine = Machine.model_validate({"device": device, "inference_processes": 3})
+    assert not machine.has_gpu and machine.replica_environments(8) == [ONE_THREAD] * 3

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from mathse.core.errors import ParamError
+from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.images import ImageStore
-from mathse.engines.process_pool import ProcessPoolEngine
-from mathse.engines.protocol import Request, SamplingParams
+from mathse.core.processes import ONE_THREAD
+from mathse.engines.process_pool import ProcessPoolEngine, ProcessWorker
+from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
+from tests.engines.fake import FakeEngine, begun, fake_requests
 from tests.tiny import ask, complete, make_request
 
 DRAWN = SamplingParams(1.0, 1.0, 12, 5)
@@ -35,28 +39,107 @@ def test_the_text_is_that_of_one_process_in_the_order_asked(tiny: Path, store: I
     given = requests()
     wanted = [replace(done, prompt_tokens=0) for done in complete(alone, given, DRAWN)]
     for processes in (1, 3):
-        engine = ProcessPoolEngine(load, processes=processes, batch_size=4)
+        engine = ProcessPoolEngine(load, environments=[ONE_THREAD] * processes, batch_size=4)
         assert (engine.digest, engine.input_fingerprint) == (alone.digest, alone.input_fingerprint)
+        assert engine.how == alone.how
         done = complete(engine, given, DRAWN)
         assert [replace(one, prompt_tokens=0) for one in done] == wanted
         assert done[-1].finish_reason == "error" and done[0].finish_reason != "error"
         assert complete(engine, [], DRAWN) == []
+        engine.close()
 
 
 def test_an_engine_that_does_not_load_tells_why(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match="nowhere"):
         ProcessPoolEngine(
-            partial(TransformersEngine, tmp_path / "nowhere"), processes=2, batch_size=4
+            partial(TransformersEngine, tmp_path / "nowhere"),
+            environments=[ONE_THREAD] * 2,
+            batch_size=4,
         )
 
 
-def test_processes_have_ended_when_the_engine_is_gone(tiny: Path, store: ImageStore) -> None:
-    load = partial(
-        TransformersEngine, tiny, images=store, batch_size=4, dtype="float32", device="cpu"
+def end_at_once() -> FakeEngine:
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def test_an_engine_that_dies_of_loading_is_an_error() -> None:
+    with pytest.raises(MathseError, match="does not load: its process ended"):
+        ProcessPoolEngine(end_at_once, environments=[ONE_THREAD], batch_size=4)
+
+
+def fake_pool(folder: Path, *, streams: bool, processes: int = 2) -> ProcessPoolEngine:
+    environments = [{"NUMBER": str(number)} for number in range(processes)]
+    load = partial(FakeEngine, folder)
+    return ProcessPoolEngine(load, environments=environments, batch_size=2, streams=streams)
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_the_units_of_a_process_that_dies_go_to_another(tmp_path: Path, streams: bool) -> None:
+    engine = fake_pool(tmp_path, streams=streams)
+    done = complete_all(engine, fake_requests({3: "die once"}))
+    assert [(one.text, one.error) for one in done] == [(f"K{n}", None) for n in range(12)]
+    processes = dict(begun(tmp_path))
+    assert len(set(processes.values())) > 1
+    attempts = [key for key, _ in begun(tmp_path)]
+    assert attempts.count("k3") == 2, "its process died of it, another completed it"
+    assert complete_all(engine, fake_requests({})) == done, "the pool still works"
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_unit_that_kills_twice_is_an_error_to_try_again(tmp_path: Path, streams: bool) -> None:
+    engine = fake_pool(tmp_path, streams=streams)
+    done = complete_all(engine, fake_requests({3: "die"}))
+    lost = [one for one in done if one.error]
+    assert "k3" in [one.key for one in lost]
+    assert {one.error_kind for one in lost} == {"retryable"}
+    assert all("two workers ended" in (one.error or "") for one in lost)
+    assert len(lost) <= 4, "what it had begun with"
+    assert [one.text for one in done if not one.error] == [
+        f"K{n}" for n in range(12) if f"k{n}" not in {one.key for one in lost}
+    ]
+
+
+def test_a_bug_in_an_engine_is_named_in_the_row(tmp_path: Path) -> None:
+    done = complete_all(fake_pool(tmp_path, streams=False), fake_requests({3: "bug"}))
+    assert "ZeroDivisionError: a bug" in (done[3].error or "") and done[0].error is None
+
+
+def test_an_error_for_people_ends_the_call(tmp_path: Path) -> None:
+    engine = fake_pool(tmp_path, streams=False)
+    with pytest.raises(DataError, match="stops all") as error:
+        complete_all(engine, fake_requests({3: "data error"}))
+    assert error.value.rule == "no such request"
+    assert [one.text for one in complete_all(engine, fake_requests({}, 3))] == ["K0", "K1", "K2"]
+
+
+def test_what_a_caller_leaves_does_not_reach_the_next_call(tmp_path: Path) -> None:
+    engine = fake_pool(tmp_path, streams=True)
+    for _ in engine.complete(fake_requests({})):
+        break
+    again = [replace(one, key=f"x{one.key}") for one in fake_requests({})]
+    assert [one.text for one in complete_all(engine, again)] == [f"XK{n}" for n in range(12)]
+
+
+def test_each_process_has_its_environment(tmp_path: Path) -> None:
+    engine = ProcessPoolEngine(
+        partial(NamedEngine, tmp_path), environments=[{"NUMBER": "7"}], batch_size=1
     )
-    engine = ProcessPoolEngine(load, processes=2, batch_size=4)
-    complete(engine, requests(), DRAWN)
-    processes = list(engine._pool._processes.values())
-    assert processes and all(process.is_alive() for process in processes)
+    assert engine.how == "7"
+
+
+class NamedEngine(FakeEngine):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, how=os.environ["NUMBER"])
+
+
+def test_processes_have_ended_when_the_engine_is_gone(tmp_path: Path) -> None:
+    engine = fake_pool(tmp_path, streams=False)
+    while len(engine._members) < 2 or not all(one.is_ready for one in engine._members.values()):
+        complete_all(engine, fake_requests({}))
+    workers = [member.worker for member in engine._members.values()]
+    processes = [worker.process for worker in workers if isinstance(worker, ProcessWorker)]
+    assert len(processes) == 2 and all(process.is_alive() for process in processes)
     del engine
     assert not any(process.is_alive() for process in processes)
+    assert {process.exitcode for process in processes} == {0}, "idle ones end by themselves"

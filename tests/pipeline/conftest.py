@@ -40,14 +40,14 @@ def environment() -> dict[str, str]:
     return {**kept, "PATH": path, "DVC_NO_ANALYTICS": "1", "NO_COLOR": "1"}
 
 
-def run(folder: Path, *words: str, **variables: str) -> str:
+def run(folder: Path, *words: str, timeout: float = 800, **variables: str) -> str:
     done = subprocess.run(
         words,
         cwd=folder,
         env=environment() | variables,
         capture_output=True,
         text=True,
-        timeout=800,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return done.stdout + done.stderr

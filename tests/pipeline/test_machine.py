@@ -19,6 +19,7 @@ VALUES = {
     "work_folder": "elsewhere",
     "plan": {"gpus": 8},
     "servers": {"default": {"url": "http://localhost:8000/v1", "concurrency": 4}},
+    "engines": {"replicas": 1, "gpu_memory": 0.5},
 }
 FORCED = {
     "generate@r1": "rounds/r1/trajectories.parquet",

@@ -1,0 +1,87 @@
+"""The classes that people fine-tune: train, save, load, generate, with transformers and vLLM."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mathse.core.images import ImageStore
+from mathse.core.machine import Machine
+from mathse.core.params import Training
+from mathse.engines.loading import load_engine
+from mathse.engines.protocol import Request, SamplingParams, complete_all
+from mathse.engines.transformers_engine import TransformersEngine
+from mathse.training import Example
+from mathse.training.loop import finetune
+from tests.tiny import ask, draw_png, write_store
+from tests.vllm import needs_vllm
+from tests.vllm.conftest import role
+from tests.vllm.true_classes import CLASSES, build
+
+pytestmark = [pytest.mark.slow, needs_vllm]
+CONFIG = Training(
+    learning_rate=1e-3,
+    warmup_ratio=0.0,
+    weight_decay=0.0,
+    batch_size=4,
+    steps=2,
+    max_tokens=200,
+    precision="fp32",
+    save_dtype="float32",
+)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> ImageStore:
+    images = {f"img{n}": draw_png(n, size=(40 + 20 * n, 60)) for n in range(4)}
+    return write_store(tmp_path_factory.mktemp("images"), images)
+
+
+def requests() -> list[Request]:
+    made = []
+    for n in range(6):
+        images = (f"img{n % 4}",) if n % 3 else ()
+        messages = ask("word " * (n * 5 % 7) + str(n), len(images))
+        made.append(Request(f"k{n}", messages, images, sampling=SamplingParams(0.0, 1.0, 16)))
+    return made
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("name", CLASSES)
+def test_it_trains_saves_loads_and_generates(
+    name: str, method: str, store: ImageStore, tmp_path: Path
+) -> None:
+    base = build(name, tmp_path / "base")
+    words = ["one", "two", "three", "four"]
+    examples = [
+        Example(word, ask(f"say {word}", n % 2), (f"img{n}",) * (n % 2), f"It is {word}.")
+        for n, word in enumerate(words)
+    ]
+    report = finetune(
+        examples,
+        init=base,
+        out=tmp_path / "trained",
+        config=CONFIG.model_copy(update={"method": method}),
+        seed=0,
+        images=store,
+        checkpoints=tmp_path / "checkpoints",
+        cpu=True,
+    )
+    assert report.metrics()["steps"] == 2
+    engine = TransformersEngine(
+        tmp_path / "trained", images=store, batch_size=6, dtype="float32", device="cpu"
+    )
+    given = requests()
+    together = complete_all(engine, given)
+    assert not any(one.error for one in together)
+    assert [complete_all(engine, [one])[0].text for one in given] == [one.text for one in together]
+    assert len({one.text for one in together}) > 2
+    if method == "lora":
+        return  # it was merged: to vLLM it is a model like the other
+    machine = Machine(device="cpu", inference_processes=1)
+    served = load_engine(tmp_path / "trained", role("vllm", batch_size=8), store, machine)
+    ours = complete_all(served, given)
+    served.close()
+    assert [replace(one, cached_tokens=0) for one in ours] == together
