@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,10 @@ def train_student(
         label = f"finetune {round_name}"
         report = fit(_examples(rows), machine=machine, checkpoints=work, label=label, **given)
     else:
-        from mathse.training.external import train_elsewhere
-
+        # By name: a change in the exports must not train again what this loop has trained.
+        external = import_module("mathse.training.external")
         folder = work / params.finetune.trainer
-        report = train_elsewhere(rows, launcher=machine.launcher, folder=folder, **given)
+        report = external.train_elsewhere(rows, launcher=machine.launcher, folder=folder, **given)
     write_metrics(layout.metrics("finetune", round_name), {round_name: report.metrics()})
 
 

@@ -100,7 +100,7 @@ def test_sql_answers_over_all_rounds(pipeline: Pipeline) -> None:
     rows = list(csv.DictReader(io.StringIO(pipeline.mathse("sql", sql, "--csv"))))
     found = {(row["round"], row["origin"]): int(row["n"]) for row in rows}
     assert found[("r0", "teacher")] == 16
-    assert found[("r1", "student")] == 2 * (48 - 16)
+    assert found[("r1", "student")] == 2 * 20  # two samples of each of the 20 problems of a round
     assert ("r1", "reflection") in found
 
 
