@@ -211,6 +211,11 @@ class InputBuilder:
 
     def save(self, folder: Path) -> None:
         """Write the processor beside a model's weights."""
+        tokenizer = self.tokenizer
+        if getattr(tokenizer, "is_fast", False):
+            # What a batch leaves behind is saved too; without one it is the same.
+            pad = {"pad_id": tokenizer.pad_token_id, "pad_token": tokenizer.pad_token}
+            tokenizer.backend_tokenizer.enable_padding(direction="left", **pad)
         self.processor.save_pretrained(folder)
 
     def _clean(self, parts: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
