@@ -67,12 +67,13 @@ smoke: $(READY)  ## the whole pipeline on very little, in a copy
 	mathse profile smoke --copy build/smoke
 	cd build/smoke && dvc repro && mathse show
 
-real: $(READY)  ## TabMWP and MATH-Vision through the loop: make real DATA=folder-with-tabmwp-and-math-v
+real: $(READY)  ## TabMWP and MATH-Vision through the loop with a teacher over HTTP: make real DATA=folder-with-tabmwp-and-math-v
 	@test -d "$(DATA)/tabmwp" || { echo "No data: make real DATA=folder with tabmwp and math-v"; exit 1; }
 	mathse profile real --copy build/real
 	mathse --project build/real import tabmwp $(DATA)/tabmwp
 	mathse --project build/real import math-vision $(DATA)/math-v
-	cd build/real && dvc repro && mathse show
+	python -m tests.servers.data_set_teacher --tables build/real/data/import/tabmwp --project build/real -- dvc repro
+	cd build/real && mathse show
 
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base

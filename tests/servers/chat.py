@@ -106,6 +106,7 @@ class ChatServer:
     Args:
         answer: gives the reply to a request's body; called in several threads at once.
         key: the key that it wants; empty: any.
+        port: where it listens; 0: at any free port.
 
     Attributes:
         url: what an engine is given.
@@ -113,14 +114,16 @@ class ChatServer:
         most_in_flight: how many were answered at once.
     """
 
-    def __init__(self, answer: Callable[[Body], Reply] = echo, *, key: str = "") -> None:
+    def __init__(
+        self, answer: Callable[[Body], Reply] = echo, *, key: str = "", port: int = 0
+    ) -> None:
         self.answer = answer
         self.key = key
         self.received: list[Received] = []
         self.most_in_flight = 0
         self._in_flight = 0
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:
