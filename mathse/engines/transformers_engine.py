@@ -7,7 +7,7 @@ problem.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +27,7 @@ from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
 from mathse.engines.inputs import Features, InputBuilder, append_tokens
 from mathse.engines.model_files import model_digest, unloadable
+from mathse.engines.outputs import read_tokens
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
@@ -277,18 +278,8 @@ class TransformersEngine:
 
     def _read(self, prompt: _Prompt, written: list[int], scored_prob: float | None) -> Completion:
         """Decode a row."""
-        stopped = written[-1] in self.builder.stop_ids
-        text = self.builder.tokenizer.decode(
-            written[:-1] if stopped else written, skip_special_tokens=True
-        )
-        return Completion(
-            key=prompt.request.key,
-            text=str(text),
-            finish_reason="stop" if stopped else "length",
-            prompt_tokens=prompt.tokens,
-            response_tokens=len(written),
-            scored_prob=scored_prob,
-        )
+        read = read_tokens(self.builder, prompt.request.key, written, prompt.tokens)
+        return replace(read, scored_prob=scored_prob)
 
 
 def _count_to_stop(tokens: Sequence[int], stop_ids: Collection[int]) -> int:

@@ -23,6 +23,7 @@ from mathse.core.images import ImageStore
 from mathse.engines.constrained import Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
+from mathse.engines.outputs import read_tokens
 from mathse.engines.pixels import Pixels
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request
@@ -251,18 +252,8 @@ class VllmEngine:
         return replace(row.text, scored_prob=prob)
 
     def _decode(self, row: _Row, written: list[int], output: Any) -> Completion:
-        stopped = written[-1] in self.builder.stop_ids
-        text = self.builder.tokenizer.decode(
-            written[:-1] if stopped else written, skip_special_tokens=True
-        )
-        return Completion(
-            key=row.request.key,
-            text=str(text),
-            finish_reason="stop" if stopped else "length",
-            prompt_tokens=len(output.prompt_token_ids),
-            response_tokens=len(written),
-            cached_tokens=output.num_cached_tokens or 0,
-        )
+        read = read_tokens(self.builder, row.request.key, written, len(output.prompt_token_ids))
+        return replace(read, cached_tokens=output.num_cached_tokens or 0)
 
 
 def _grammar(row: _Row) -> str:

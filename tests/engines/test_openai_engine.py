@@ -262,7 +262,7 @@ def test_a_server_that_is_down_stops_the_stage() -> None:
     ):
         complete_all(engine(server, tries=1), requests(*names))
     failed = len(server.received) - 30
-    assert FAILURES_IN_A_ROW <= failed < 60, "a good answer that comes late counts anew"
+    assert FAILURES_IN_A_ROW <= failed < 60, "a good answer that comes late starts the count again"
     assert "servers.default" in str(error.value)
 
 

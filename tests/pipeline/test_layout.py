@@ -18,7 +18,7 @@ NOT_ASKED = ("code", "models/", "imports.json")  # built-in problems need no imp
 
 def declared(pipeline: Pipeline) -> dict[str, set[str]]:
     """Return the deps, outs, plots and metrics of each stage in the lock, by its command."""
-    lock = yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"]
+    lock = yaml.safe_load(pipeline.first_lock)["stages"]
     files: dict[str, set[str]] = {}
     for stage in lock.values():
         named: list[dict[str, Any]] = [*stage.get("deps", []), *stage.get("outs", [])]

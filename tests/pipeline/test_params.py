@@ -25,14 +25,14 @@ def test_stages_read_the_parameters_that_dvc_yaml_names(pipeline: Pipeline) -> N
         read.setdefault(command, set()).add(path)
     named: dict[str, set[str]] = {
         stage["cmd"].removeprefix("python "): set(stage.get("params", {}).get("params.yaml", {}))
-        for stage in yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"].values()
+        for stage in yaml.safe_load(pipeline.first_lock)["stages"].values()
     }
     assert len(read) > 20
     faults = [
         f"{command} reads {path}"
         for command, paths in read.items()
         for path in sorted(paths - (NOT_USED if "eval_orm" in command else set()))
-        if not any(covers(key, path) for key in named.get(command, {path}) | FREE)
+        if not any(covers(key, path) for key in named[command] | FREE)
         and not fullmatch(r"rounds\.\w+\.prev", path)  # rounds.r1.prev: the paths of deps have it
     ]
     assert not faults, "\n".join(faults)

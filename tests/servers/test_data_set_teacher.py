@@ -1,4 +1,4 @@
-"""The server that plays a teacher: what it answers to each prompt, and that it errs as told."""
+"""The server that plays a teacher: its answer to each prompt, and its rate of errors."""
 
 from __future__ import annotations
 
