@@ -154,4 +154,5 @@ def test_a_photo_longer_than_the_prompt_is_found(model: Path) -> None:
 
 def test_pictures_of_a_model_that_is_not_there_fail() -> None:
     roles = params(student={"model": "models/none"}, orm={"model": "models/none"})
-    assert [check.state for check in checks.check_pictures(roles)] == ["fails"]
+    # Twice: the prompts of student and orm may have other lengths.
+    assert [check.state for check in checks.check_pictures(roles)] == ["fails", "fails"]

@@ -234,7 +234,7 @@ def test_odd_but_whole_replies_are_taken() -> None:
 def test_what_is_wrong_for_all_requests_stops_at_once(
     tmp_path: Path, reply: Reply, parts: list[str]
 ) -> None:
-    names = [f"p{n}" for n in range(50)]
+    names = [f"p{n}" for n in range(400)]
     with MisbehavingServer({"p5": [reply] * 9}) as server:
         made = JournaledEngine(engine(server, concurrency=2), tmp_path, "t")
         with pytest.raises(ServerError) as error:
@@ -242,7 +242,8 @@ def test_what_is_wrong_for_all_requests_stops_at_once(
     assert all(part in str(error.value) for part in [*parts, "is kept"])
     seen = server.times_seen()
     stored = len(list(tmp_path.glob("*.parquet")))
-    assert len(seen) < 15 and stored == len(seen) - 1, "what had an answer is stored"
+    # The package tries again after a 429, for half a second in which others are sent.
+    assert len(seen) < 200 and stored == len(seen) - 1, "what had an answer is stored"
 
 
 def test_a_key_that_is_not_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
