@@ -7,7 +7,6 @@ but may lose a faint line that sets where the ink begins; a crop of the margin k
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mathse.core.errors import DataError
+from mathse.core.open_image import open_image
 from mathse.core.progress import track
 
 BITS = 256
@@ -104,12 +103,8 @@ def compute_signature(data: bytes) -> ImageSignature:
         transform (DCT) of 64 x 64 grey values, each against their median. The second frame is an
         addition: margins differ between copies.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.draft("L", (_READ_SIDE, _READ_SIDE))
-            grey = _flat(image)
-    except (OSError, ValueError, SyntaxError) as error:
-        raise DataError(f"An image does not decode: {error}", rule="image decodes") from error
+    grey = open_image(data, at_least=(_READ_SIDE, _READ_SIDE)).convert("L")
+    grey.thumbnail((_READ_SIDE, _READ_SIDE), Image.Resampling.BOX)
     return _frame(grey), _frame(grey.crop(_ink_box(np.asarray(grey))))
 
 
@@ -155,16 +150,6 @@ def _frame(grey: Image.Image) -> FrameSignature:
     finer = Image.Resampling.BOX if min(grey.size) > SIDE else Image.Resampling.BILINEAR
     pixels = np.asarray(grey.resize((SIDE, SIDE), finer), dtype=np.uint8)
     return FrameSignature(bits, pixels, grey.width / grey.height)
-
-
-def _flat(image: Image.Image) -> Image.Image:
-    """Return the image in grey, on white where it is transparent, and no larger than is of use."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered)
-    grey = image.convert("L")
-    grey.thumbnail((_READ_SIDE, _READ_SIDE), Image.Resampling.BOX)
-    return grey
 
 
 def _ink_box(grey: NDArray[np.uint8]) -> tuple[int, int, int, int]:

@@ -17,11 +17,11 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.open_image import as_shown
 from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
 from mathse.prompts import solve_messages
-from schemas.image import SIGNATURES
 
 DATASET_NAME = "mathse"
 ROWS_PER_SHARD = 500
@@ -128,8 +128,8 @@ def _write_lines(
         for row in every:
             for image_id in row["image_ids"]:
                 if image_id not in written:
-                    data = images.get(image_id)
-                    written[image_id] = f"images/{image_id}.{_suffix(data)}"
+                    name, data = _picture(image_id, images)
+                    written[image_id] = f"images/{name}"
                     (out / written[image_id]).write_bytes(data)
             prompt, completion, origin = _parts(row, "<image>" * len(row["image_ids"]))
             line = {
@@ -148,8 +148,8 @@ def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
         shard = []
         for row in chunk.iter_rows(named=True):
             prompt, completion, origin = _parts(row)
-            found = [(image_id, images.get(image_id)) for image_id in row["image_ids"]]
-            files = [{"bytes": data, "path": f"{name}.{_suffix(data)}"} for name, data in found]
+            found = [_picture(image_id, images) for image_id in row["image_ids"]]
+            files = [{"bytes": data, "path": name} for name, data in found]
             shard.append(([prompt], [completion], files, origin))
         file = out / "data" / f"train-{number:05d}.parquet"
         write_parquet(pl.DataFrame(shard, schema=_TRL_TYPES, orient="row"), file)
@@ -173,6 +173,7 @@ def _parts(row: dict[str, Any], images: str = "") -> tuple[dict[str, str], dict[
     return prompt, {"role": "assistant", "content": row["response"]}, text
 
 
-def _suffix(data: bytes) -> str:
-    found = (name for name, start in SIGNATURES.items() if data.startswith(start))
-    return next(found, "img").lower().replace("jpeg", "jpg")
+def _picture(image_id: str, images: ImageStore) -> tuple[str, bytes]:
+    """Return a file name and the bytes of a picture as the student saw it."""
+    kind, data = as_shown(images.get(image_id), name=image_id)
+    return f"{image_id}.{kind.lower().replace('jpeg', 'jpg')}", data

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import struct
 import warnings
 import zlib
@@ -15,6 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from mathse.core.errors import DataError
+from mathse.core.open_image import open_image, read_header
 from mathse.datasets.protocol import BadRow, Picture, require
 from schemas import IMAGE_FORMATS
 
@@ -78,25 +79,21 @@ def describe_image(data: bytes, shown: str) -> dict[str, Any]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=IMAGE_FORMATS)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{width}x{height} pixels")
-            kind = str(image.format)
-            image.draft("L", (144, 128))  # JPEG: decode small, only to see that it decodes
-            image.load()
-    except Image.DecompressionBombError as error:
-        rule = f"image has at most {MAX_PIXELS} pixels"
-        reason = f"decoding would take too much memory: {error}"
+            header = read_header(data, name=shown)
+            width, height = header.size
+            rule = f"image has at most {MAX_PIXELS} pixels"
+            reason = f"decoding {width}x{height} pixels would take too much memory; scale it down"
+            require(width * height <= MAX_PIXELS, rule, "image", shown, reason)
+            open_image(data, name=shown, at_least=(144, 128))
+    except DataError as error:
+        is_bomb = isinstance(error.__cause__, Image.DecompressionBombError)
+        rule = f"image has at most {MAX_PIXELS} pixels" if is_bomb else "image decodes"
+        reason = f"{error.message}; read are whole files of {', '.join(IMAGE_FORMATS)}: convert it"
         raise BadRow(rule, "image", shown, reason) from None
-    except Exception as error:  # broken images fail in many ways
-        problem = str(error).split(" <_io")[0]  # "cannot identify image file <_io.BytesIO object …"
-        reason = f"the image does not decode as one of {', '.join(IMAGE_FORMATS)}: {problem}"
-        raise BadRow("image decodes", "image", shown, reason) from None
     return {
         "image_id": hashlib.sha256(data).hexdigest(),
         "bytes": data,
-        "format": kind,
+        "format": header.format,
         "width": width,
         "height": height,
     }

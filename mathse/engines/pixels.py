@@ -1,42 +1,16 @@
-"""From image bytes to RGB pictures. Raise `PIXELS_VERSION` with each change of the pixels."""
+"""Pictures as models see them: opened by `mathse.core.open_image`, scaled within limits."""
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
+from mathse.core.open_image import as_shown, open_image, read_header, to_png
 from mathse.core.params import PixelLimits
-
-PIXELS_VERSION = 1
-
-_EXIF_ORIENTATION = 0x0112
-_ON_ITS_SIDE = (5, 6, 7, 8)
-_UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-
-
-def open_image(data: bytes, *, name: str = "") -> Image.Image:
-    """Decode an image to RGB: upright by its EXIF tag, on white where it is transparent.
-
-    Raises:
-        DataError: if the bytes are not an image.
-    """
-    try:
-        image: Image.Image = Image.open(io.BytesIO(data))
-        image.load()
-        image = ImageOps.exif_transpose(image)
-        if "A" in image.getbands() or "transparency" in image.info:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        elif image.mode.startswith("I"):
-            image = image.point(lambda value: value / 257).convert("L")
-        return image.convert("RGB")
-    except _UNREADABLE as error:
-        raise _undecodable(name, error) from error
 
 
 def scaled_size(size: tuple[int, int], limits: PixelLimits) -> tuple[int, int]:
@@ -98,30 +72,22 @@ class Pixels:
         Raises:
             DataError: if it is unknown or no picture.
         """
-        try:
-            with Image.open(io.BytesIO(self._bytes(image_id))) as image:
-                turned = image.getexif().get(_EXIF_ORIENTATION, 1) in _ON_ITS_SIDE
-                size = (image.height, image.width) if turned else image.size
-                return scaled_size(size, self.limits)
-        except _UNREADABLE as error:
-            raise _undecodable(image_id, error) from error
+        return scaled_size(read_header(self._bytes(image_id), name=image_id).size, self.limits)
 
     def encoded(self, image_id: str) -> tuple[str, bytes]:
-        """Return a picture's media type, such as image/png, and its bytes: as stored, or scaled.
+        """Return a picture's media type, such as image/png, and its bytes.
+
+        As stored, where every reader shows that as `image` does; else as a PNG.
 
         Raises:
             DataError: if it is unknown or no picture; whether all of it decodes is not checked.
         """
         data = self._bytes(image_id)
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                if scaled_size(image.size, self.limits) == image.size:
-                    return Image.MIME[image.format or ""], data
-            buffer = io.BytesIO()
-            self.image(image_id).save(buffer, "PNG")
-            return "image/png", buffer.getvalue()
-        except (*_UNREADABLE, KeyError) as error:
-            raise _undecodable(image_id, error) from error
+        size = read_header(data, name=image_id).size
+        if scaled_size(size, self.limits) != size:
+            return "image/png", to_png(self.image(image_id))
+        kind, data = as_shown(data, name=image_id)
+        return Image.MIME[kind], data
 
     def _bytes(self, image_id: str) -> bytes:
         if self.images is None:
@@ -130,14 +96,3 @@ class Pixels:
                 rule="image id is known",
             )
         return self.images.get(image_id)
-
-
-def _undecodable(name: str, error: BaseException) -> DataError:
-    # Pillow names its buffer by its address in memory; this text goes into tables, which are the
-    # same in every run.
-    reason = "no known picture format" if isinstance(error, UnidentifiedImageError) else str(error)
-    return DataError(
-        f"Image {name} cannot be decoded: {reason}",
-        rule="an image decodes",
-        fix="remove the problem that shows it, or bring the image whole",
-    )

@@ -6,6 +6,7 @@ import io
 import random
 from collections.abc import Callable
 
+import numpy as np
 from PIL import Image, ImageDraw
 
 Change = Callable[[bytes], bytes]
@@ -56,6 +57,27 @@ def cropped(share: float, seed: int = 0) -> Change:
     return change
 
 
+def as_16_bit(data: bytes) -> bytes:
+    """The grey values times 257: the same shades in 16 bits."""
+    grey = np.asarray(opened(data).convert("L")).astype(np.uint16) * 257
+    return png(Image.fromarray(grey))
+
+
+def turned(data: bytes) -> bytes:
+    """A photograph on its side, whose EXIF tag says so."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    buffer = io.BytesIO()
+    opened(data).transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", exif=exif, quality=90)
+    return buffer.getvalue()
+
+
+def on_clear_ground(data: bytes) -> bytes:
+    """The ink alone, in white on transparent ground, for dark pages."""
+    ink = 255 - np.asarray(opened(data).convert("L"))
+    return png(Image.fromarray(np.stack([np.full_like(ink, 255)] * 3 + [ink], axis=2)))
+
+
 def after(*changes: Change) -> Change:
     def change(data: bytes) -> bytes:
         for step in changes:
@@ -71,6 +93,8 @@ CHANGES: dict[str, Change] = {
     "JPEG 60": recompressed(60),
     "JPEG 30": recompressed(30),
     "edges cut by up to 4%": cropped(0.04),
+    "16 bits": as_16_bit,
+    "turned by its EXIF tag": turned,
     "cut, rescaled and recompressed": after(cropped(0.03), rescaled(0.7), recompressed(50)),
 }
 

@@ -14,7 +14,7 @@ from mathse.curation.image_signature import (
 )
 from mathse.curation.image_similarity import similarities, similarity
 from tests.closure import ROOT
-from tests.curation.pictures import CHANGES, Change, bars, triangle
+from tests.curation.pictures import CHANGES, Change, as_16_bit, bars, on_clear_ground, triangle
 
 SETTINGS = load_params(ROOT / "params.yaml").decontaminate
 
@@ -42,6 +42,8 @@ def test_a_picture_is_found_again_after(picture: bytes, change: Change) -> None:
         (bars(), bars((40, 90, 60, 110))),
         (bars(), bars((90, 40, 60, 120))),
         (bars(), triangle()),
+        (as_16_bit(triangle()), as_16_bit(triangle(("61°", "75°", "?")))),
+        (on_clear_ground(triangle()), on_clear_ground(triangle(("61°", "75°", "?")))),
     ],
     ids=[
         "another number",
@@ -50,6 +52,8 @@ def test_a_picture_is_found_again_after(picture: bytes, change: Change) -> None:
         "another height",
         "bars exchanged",
         "another kind",
+        "another number in 16 bits",
+        "another number on clear ground",
     ],
 )
 def test_an_unrelated_look_alike_is_rejected(one: bytes, other: bytes) -> None:
