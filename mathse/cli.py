@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from mathse.commands import NAMED_PROJECT, NegativeAnswers, PlainErrors, examples, project_root
+from mathse.commands import NAMED_PROJECT, PlainErrors, examples, project_root
 from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
+from mathse.report import check_command
 
 app = typer.Typer(
     cls=PlainErrors,
@@ -326,73 +327,11 @@ def suspects(
         print_rows(found.columns, found.rows(), sys.stdout)
 
 
-@app.command(
-    cls=NegativeAnswers,
-    epilog=examples(
-        "mathse check 5 -5              exit status 1: they differ",
-        "mathse check 1/2 'The answer is 0.5.' --answer-type number",
-        'mathse check B 15 --choices \'["12", "15"]\'',
-        "mathse check --rows answers.csv --out checked.csv",
-    ),
-)
-def check(
-    gold: Annotated[str | None, typer.Argument(help="The right answer.")] = None,
-    answer: Annotated[str | None, typer.Argument(help="A response or a bare answer.")] = None,
-    rows: Annotated[
-        Path | None, typer.Option("--rows", help="Table with gold and response.")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The checked table.")] = None,
-    answer_type: Annotated[
-        str | None, typer.Option(help="number, choice, expression, text or set.")
-    ] = None,
-    choices: Annotated[str | None, typer.Option(help="Choices as a JSON list.")] = None,
-    unit: Annotated[str | None, typer.Option(help="Unit of the right answer.")] = None,
-    precision: Annotated[
-        int | None, typer.Option(help="Digits after the point that count.")
-    ] = None,
-) -> None:
-    """Compare an answer with gold, or a table of answers.
-
-    The exit status is 1 if the answer does not match. Tables are Parquet, CSV or JSON lines.
-    """
-    from mathse.answers import check_one, check_rows
-    from mathse.core.table_files import read_any, write_any
-
-    if (rows is None) != (out is None) or (rows is None) != (answer is not None):
-        raise typer.BadParameter("give GOLD and ANSWER, or --rows with --out")
-    if rows is not None and out is not None:
-        checked = check_rows(read_any(rows))
-        write_any(checked, out)
-        counts = checked["state"].value_counts().sort("state")
-        typer.echo(", ".join(f"{state}: {n}" for state, n in counts.iter_rows()) or "no rows")
-        return
-    verdict = check_one(
-        str(gold),
-        str(answer),
-        answer_type=answer_type,
-        choices=_read_choices(choices),
-        unit=unit,
-        precision=precision,
-    )
-    typer.echo(printable(verdict.explain))
-    if verdict.state != "match":
-        raise typer.Exit(1)
-
-
-def _read_choices(choices: str | None) -> list[str]:
-    try:
-        listed = json.loads(choices or "[]")
-    except ValueError:
-        listed = None
-    if not isinstance(listed, list):
-        raise typer.BadParameter('--choices takes a JSON list, such as \'["12", "15"]\'')
-    return [str(choice) for choice in listed]
-
-
 def _data(named: Path | None) -> Path:
     return named or project_root() / "data"
 
 
+check_command.register(app)
 dataset_commands.register(app)
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Read the rows of data files one by one: JSON lines, JSON, Parquet, pickles of plain data.
+"""Read the rows of data files one by one: JSON lines, JSON, Parquet, CSV, pickles of plain data.
 
 Text that is not UTF-8, a line that is not JSON and a file that breaks off become rows with an
 error, so that the rest can go on. Only a few rows are in memory, except for pickles, which cannot
@@ -7,6 +7,7 @@ be read in parts.
 
 from __future__ import annotations
 
+import csv
 import json
 import pickle
 import re
@@ -56,6 +57,8 @@ def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
         ".ndjson": _lines,
         ".json": _whole if file.is_one_row else _elements,
         ".parquet": _batches,
+        ".csv": _cells,
+        ".tsv": _cells,
         ".pk": _pickled,
         ".pkl": _pickled,
     }
@@ -120,6 +123,29 @@ def _lines(path: Path) -> Iterator[Any]:
             if line.strip():
                 encoding = "utf-8-sig" if number == 0 else "utf-8"
                 yield _parsed(line.decode(encoding, "surrogateescape").strip(), "line")
+
+
+def _cells(path: Path) -> Iterator[Any]:
+    """Yield the rows of a CSV file with a header, each cell as text, an empty cell as None.
+
+    Cells are parted by the one of comma, semicolon and tab that is most frequent in the header.
+    """
+    csv.field_size_limit(MAX_ROW_CHARS)
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        header = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
+        try:
+            names = next(reader, [])
+            for row in filter(None, reader):
+                if len(row) == len(names):
+                    yield {name: cell or None for name, cell in zip(names, row, strict=True)}
+                else:
+                    reason = f"the row has {len(row)} cells and the header {len(names)}"
+                    yield BadRow("row has a cell for each column", "row", row, reason)
+        except csv.Error as error:
+            reason = f"the quotes are broken here, and nothing after it was read: {error}"
+            yield BadRow("file is whole CSV", "row", f"line {reader.line_num}", reason)
 
 
 def _whole(path: Path) -> Iterator[Any]:

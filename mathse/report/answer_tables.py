@@ -1,0 +1,185 @@
+"""Tables of answers as people have them, read for the answer check."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from mathse.core.errors import DataError
+from mathse.core.tables import read_table
+from mathse.datasets.fields import text
+from mathse.datasets.file_readers import check_encoding, read_rows
+from mathse.datasets.protocol import BadRow, DataFile, Row
+from schemas import LETTERS
+
+EXPECTED = (
+    *("expected", "expected_match", "expected_equal"),
+    *("official_correct", "is_correct", "correct"),
+)
+"""Columns that may hold the table's own verdicts, in this order."""
+_LABELS = dict.fromkeys(("true", "yes", "right", "correct", "match", "1", "1.0"), True)
+_LABELS |= dict.fromkeys(("false", "no", "wrong", "incorrect", "mismatch", "0", "0.0"), False)
+# Two texts of a Python list with only blanks between, as numpy prints them: "['10' '12']"
+_NO_COMMA = re.compile(r"""(["'])\s+["']""")
+
+
+@dataclass(frozen=True)
+class AnswerTable:
+    """A table to check.
+
+    Attributes:
+        rows: all rows that could be read, with the columns of the file; choices are lists.
+        numbers: for each of them its row in the file, from 0.
+        expected: for each of them the table's own verdict, None where it has none.
+        expected_column: the column of these verdicts; None if the table has none.
+        problems: for each row that could not be read, why not.
+    """
+
+    rows: pl.DataFrame
+    numbers: list[int]
+    expected: list[bool | None]
+    expected_column: str | None
+    problems: list[str]
+
+
+def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
+    """Read a table of answers: Parquet, CSV, TSV, JSON or JSON lines, by the end of its name.
+
+    A column that appears late is null before; one with values of several kinds becomes text.
+    Choices may be lists, objects with the keys A, B, …, or either as JSON or Python text.
+
+    Args:
+        file: the file, or a folder of Parquet shards.
+        expected: the column of the table's own verdicts; else the first of `EXPECTED` that is
+            there and holds verdicts.
+
+    Raises:
+        DataError: if the file cannot be read, or has no column of this name.
+    """
+    # The rows of the file: as Parquet has them, or one by one.
+    problems: dict[int, BadRow] = {}
+    if file.is_dir() or file.suffix == ".parquet":
+        table = read_table(file)
+        rows: Iterable[Mapping[str, Any]] = table.iter_rows(named=True)
+    else:
+        read = [_encoded(row) for row in read_rows(DataFile(file))]
+        problems = {index: row for index, row in enumerate(read) if isinstance(row, BadRow)}
+        rows = [{} if isinstance(row, BadRow) else row for row in read]
+        table = to_table(rows)
+    if expected is None:
+        expected = next((name for name in EXPECTED if _holds_labels(table, name)), None)
+    elif expected not in table.columns and table.width:
+        fix = f"name one of its columns: {', '.join(table.columns)}"
+        raise DataError(f"There is no column {expected}.", file=file, fix=fix)
+    # What the check needs of each row.
+    choices: list[list[str] | None] = []
+    labels: list[bool | None] = []
+    for index, row in enumerate(rows):
+        try:
+            for name in ("gold", "response"):
+                text(row, name, default="")
+            listed, label = read_choices(row.get("choices")), _label(row, expected)
+        except BadRow as problem:
+            problems.setdefault(index, problem)
+            listed, label = None, None
+        choices.append(listed)
+        labels.append(label)
+    # Leave out the rows with a problem.
+    numbers = [index for index in range(table.height) if index not in problems]
+    if "choices" in table.columns:
+        table = table.with_columns(pl.Series("choices", choices, dtype=pl.List(pl.String)))
+    return AnswerTable(
+        table[numbers],
+        numbers,
+        [labels[index] for index in numbers],
+        expected,
+        [_shown(file, index, problems[index]) for index in sorted(problems)],
+    )
+
+
+def to_table(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
+    """Return rows as a table with the columns of all; mixed values of a column become text."""
+    rows = list(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = [_column(str(name), [row.get(name) for row in rows]) for name in names]
+    return pl.DataFrame(columns, height=len(rows)) if columns else pl.DataFrame(height=len(rows))
+
+
+def read_choices(value: object) -> list[str] | None:
+    """Return the choices of a row; BadRow if they are none of the forms of `read_answers`."""
+    found = value
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        readers: tuple[Callable[[str], object], ...] = (json.loads, ast.literal_eval)
+        for read in readers if not _NO_COMMA.search(value) else readers[:1]:
+            try:
+                found = read(value.strip())
+                break
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+    if isinstance(found, dict) and tuple(found) == tuple(LETTERS[: len(found)]):
+        found = list(found.values())
+    if found is None:
+        return None
+    passed = isinstance(found, list | tuple) and all(
+        isinstance(c, str | int | float) for c in found
+    )
+    if not passed:
+        reason = 'write a list, such as ["12", "15"], or an object with the keys A, B, …'
+        raise BadRow("choices are a list of texts", "choices", value, reason)
+    return [str(choice) for choice in found]  # type: ignore[attr-defined]
+
+
+def _encoded(row: Row | BadRow) -> Row | BadRow:
+    try:
+        check_encoding(row)
+    except BadRow as problem:
+        return problem
+    return row
+
+
+def _column(name: str, values: list[Any]) -> pl.Series:
+    if len({type(value) for value in values} - {type(None)}) <= 1:
+        try:
+            return pl.Series(name, values, strict=True)
+        except (pl.exceptions.PolarsError, TypeError, OverflowError):
+            pass  # such as a list of numbers and texts, or a number of more than 64 bits
+    return pl.Series(name, [_as_text(value) for value in values], dtype=pl.String)
+
+
+def _as_text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _label(row: Mapping[str, Any], column: str | None) -> bool | None:
+    value = None if column is None else row.get(column)
+    if value is None or value == "":
+        return None
+    label = _LABELS.get(str(value).strip().lower())
+    if label is None:
+        raise BadRow("a verdict is true or false", str(column), value, "write true or false")
+    return label
+
+
+def _holds_labels(table: pl.DataFrame, name: str) -> bool:
+    if name not in table.columns:
+        return False
+    values = [value for value in table[name].to_list() if value not in (None, "")]
+    return bool(values) and all(str(value).strip().lower() in _LABELS for value in values)
+
+
+def _shown(file: Path, index: int, problem: BadRow) -> str:
+    value = "".join(islice(str(problem.value), 60))
+    message = f"Row {index} is not checked: {problem.field} is {value!r}."
+    return str(DataError(message, file=file, row=index, rule=problem.rule, fix=problem.reason))
