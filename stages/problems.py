@@ -6,7 +6,7 @@ import polars as pl
 
 import schemas
 from mathse.core.errors import DataError
-from mathse.core.images import write_images
+from mathse.core.images import image_shards, write_shards
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -21,7 +21,8 @@ def problems(layout: Layout) -> None:
     if settings.problems.source == "figures":
         from mathse.figures.source import build_tables
 
-        rows, images = build_tables(settings.problems.figures, seed=settings.seed)
+        rows, drawn = build_tables(settings.problems.figures, seed=settings.seed)
+        images = drawn.lazy()
         quarantined = empty(schemas.Quarantine)
     else:
         from mathse.datasets.import_records import check_imports
@@ -35,7 +36,8 @@ def problems(layout: Layout) -> None:
         rows = apply_overrides(rows, layout.overrides)
     name = str(layout.problems)
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
-    rows, lost = checks.split_unknown_images(rows, images, file=name)
+    known = images.select("image_id").collect()
+    rows, lost = checks.split_unknown_images(rows, known, file=name)
     quarantined = pl.concat([quarantined, bad, lost])
     if rows.is_empty():
         raise DataError(
@@ -43,12 +45,10 @@ def problems(layout: Layout) -> None:
             file=layout.quarantine,
         )
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
-    used = images.join(
-        rows.select(pl.col("image_ids").explode().alias("image_id")).unique(),
-        on="image_id",
-        how="semi",
-    )
-    write_images(schemas.validate(used, schemas.Image, file=str(layout.images)), layout.images)
+    used = rows["image_ids"].explode(empty_as_null=False).unique()
+    shards = image_shards(images, used)  # not all images at once: they may need more than memory
+    checked = (schemas.validate(rows, schemas.Image, file=str(layout.images)) for rows in shards)
+    write_shards(checked, layout.images)
     order = ["file", "row", "rule", "field"]
     write(quarantined, layout.quarantine, schemas.Quarantine, sort_by=order)
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -27,9 +27,30 @@ def write_images(
     An image that occurs twice is written once. The row groups are small, so that `ImageStore` can
     fetch few images at a time. With no rows, one empty shard keeps the columns.
     """
-    rows = df.unique("image_id", keep="first", maintain_order=True).sort("image_id")
-    starts = range(0, max(rows.height, 1), rows_per_shard)
-    write_shards((rows.slice(start, rows_per_shard) for start in starts), Path(folder))
+    ids = df["image_id"].unique()
+    write_shards(image_shards(df.lazy(), ids, rows_per_shard=rows_per_shard), Path(folder))
+
+
+def image_shards(
+    images: pl.LazyFrame, ids: pl.Series, *, rows_per_shard: int = ROWS_PER_SHARD
+) -> Iterator[pl.DataFrame]:
+    """Yield the images with these ids sorted by id, a shard at a time; at least one frame.
+
+    Args:
+        images: Image rows; an image may be there several times. Little more than a shard is in
+            memory if they are scanned from files that are sorted by id.
+        ids: the images wanted, each once.
+        rows_per_shard: rows in each shard but the last.
+    """
+    image_id = pl.col("image_id")
+    if ids.is_empty():
+        yield images.head(0).collect()
+    for wanted in ids.sort().to_frame("image_id").iter_slices(rows_per_shard):
+        # The bounds let polars skip the row groups of other shards.
+        first, last = (pl.lit(wanted["image_id"][index]) for index in (0, -1))
+        rows = images.filter(image_id.is_between(first, last))
+        rows = rows.filter(image_id.is_in(wanted["image_id"].implode()))
+        yield rows.collect().unique("image_id", keep="first", maintain_order=True).sort("image_id")
 
 
 def write_shards(shards: Iterable[pl.DataFrame], folder: Path) -> None:

@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mathse.core.params import Decontaminate
-from mathse.curation.image_signature import ImageSignature, compute_signatures, hamming_pairs
+from mathse.curation.image_signature import ImageSignature, Signatures, hamming_pairs
 from mathse.curation.image_similarity import similarities
 from mathse.curation.text_similarity import (
     answer_text,
@@ -67,7 +68,7 @@ def find_matches(
     wordings = rows.select("question_id", "question", "numbers").unique().sort("question_id")
     trigrams = [char_trigrams(question) for question in wordings["question"]]
     weights = idf_weights(trigrams)
-    signatures: dict[str, ImageSignature] = {}
+    signatures = Signatures(image)
     found = []
     # Candidates by text or by picture, then the rules.
     for splits, others in ((("train", "orm"), sorted(set(evaluated))), (("orm",), ["orm_test"])):
@@ -75,9 +76,9 @@ def find_matches(
         left = rows.filter(pl.col("split").is_in(splits) & ~in_others).with_row_index("left")
         right = rows.filter(in_others).with_row_index("right")
         names = {name for side in (left, right) for ids in side["image_ids"] for name in ids}
-        signatures |= compute_signatures(names - signatures.keys(), image)
+        signatures.add(names)
         pairs = _text_candidates(left, right, trigrams, wordings["numbers"])
-        near = _picture_candidates(left, right, signatures, settings.hash_bits_max)
+        near = _picture_candidates(left, right, signatures.hashes, settings.hash_bits_max)
         pairs = _with_scores(pl.concat([pairs, near]), left, right, trigrams, weights, settings)
         found += _matches(pairs, left, right, signatures, settings)
     return pl.DataFrame(found, schema=column_types(Match)).sort("problem_id", "other_id")
@@ -123,7 +124,7 @@ def _text_candidates(
 
 
 def _picture_candidates(
-    left: pl.DataFrame, right: pl.DataFrame, signatures: Mapping[str, ImageSignature], bits_max: int
+    left: pl.DataFrame, right: pl.DataFrame, hashes: Mapping[str, NDArray[np.uint64]], bits_max: int
 ) -> pl.DataFrame:
     """Return pairs of rows with the same numbers and near hashes of pictures, in either frame."""
     sides = [
@@ -135,10 +136,8 @@ def _picture_candidates(
     rows, keys = ([side[name].to_numpy() for side in sides] for name in ("index", "numbers_id"))
     found = [pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32, "near": pl.Boolean})]
     for frame in (0, 1):
-        hashes = [
-            np.array([signatures[name][frame].bits for name in side["image_ids"]]) for side in sides
-        ]
-        for i, j in hamming_pairs(hashes[0], hashes[1], bits_max=bits_max):
+        one, other = (np.array([hashes[name][frame] for name in s["image_ids"]]) for s in sides)
+        for i, j in hamming_pairs(one, other, bits_max=bits_max):
             same = keys[0][i] == keys[1][j]
             near = {"left": rows[0][i[same]], "right": rows[1][j[same]]}
             found.append(pl.DataFrame(near).with_columns(near=pl.lit(True)))

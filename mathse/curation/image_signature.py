@@ -8,10 +8,11 @@ but may lose a faint line that sets where the ink begins; a crop of the margin k
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
 from math import ceil, floor
 from typing import TypeVar
 
@@ -32,6 +33,8 @@ INK_THRESHOLD = 40.0
 _HASH_SIDE = 64
 _READ_SIDE = 640
 _PAIRS_PER_BLOCK = 4_000_000
+_KEPT = 1024
+_IN_FLIGHT = 4096
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -108,13 +111,48 @@ def compute_signature(data: bytes) -> ImageSignature:
     return _frame(grey), _frame(grey.crop(_ink_box(np.asarray(grey))))
 
 
-def compute_signatures(
-    names: Iterable[str], image: Callable[[str], bytes]
-) -> dict[str, ImageSignature]:
-    """Return the signature of each named picture, over all cores."""
-    names = sorted(set(names))
-    found = map_threads(lambda name: compute_signature(image(name)), names, "read pictures")
-    return dict(zip(names, found, strict=True))
+class Signatures(Mapping[str, ImageSignature]):
+    """The signatures of named pictures.
+
+    Kept are the hashes of all, and the whole signatures (some 90 KB) that were asked for last: of
+    many pictures, few are compared.
+
+    Args:
+        image: returns the bytes of a picture.
+
+    Attributes:
+        hashes: the hash of both frames by name.
+    """
+
+    def __init__(self, image: Callable[[str], bytes]) -> None:
+        self.hashes: dict[str, NDArray[np.uint64]] = {}
+        self._compute = lru_cache(_KEPT)(lambda name: compute_signature(image(name)))
+        self._image = image
+
+    def add(self, names: Iterable[str]) -> None:
+        """Compute the hashes of pictures, over all cores.
+
+        Raises:
+            DataError: if one does not decode.
+        """
+
+        def hashes(name: str) -> NDArray[np.uint64]:
+            return np.stack([frame.bits for frame in compute_signature(self._image(name))])
+
+        new = sorted(set(names) - self.hashes.keys())
+        self.hashes |= zip(new, map_threads(hashes, new, "read pictures"), strict=True)
+
+    def __getitem__(self, name: str) -> ImageSignature:
+        """Compute a whole signature, or return it again."""
+        return self._compute(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self.hashes)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.hashes)
 
 
 def hamming_pairs(
@@ -139,8 +177,10 @@ def hamming_pairs(
 def map_threads(function: Callable[[T], U], items: Sequence[T], label: str) -> Iterator[U]:
     """Yield the results in order; threads, because decoding and array work release the lock."""
     if items:
+        starts = range(0, len(items), _IN_FLIGHT)
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            yield from track(pool.map(function, items), total=len(items), label=label)
+            parts = (pool.map(function, items[start : start + _IN_FLIGHT]) for start in starts)
+            yield from track(chain.from_iterable(parts), total=len(items), label=label)
 
 
 def _frame(grey: Image.Image) -> FrameSignature:

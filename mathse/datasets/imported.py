@@ -19,7 +19,7 @@ _ORDER = {"eval": 0, "eval_hard": 1, "train": 2}
 
 def load_imports(
     settings: Problems, *, seed: int
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+) -> tuple[pl.DataFrame, pl.LazyFrame, pl.DataFrame]:
     """Put imported tables together.
 
     A row's split becomes what its table is used for. Of the training problems, shares go to the ORM
@@ -31,7 +31,7 @@ def load_imports(
         seed: decides which rows a limit or a share takes.
 
     Returns:
-        Problem rows, the Image rows that they need, and Quarantine rows.
+        Problem rows, the Image rows of all tables, and Quarantine rows.
 
     Raises:
         ParamError: if there are no tables, or a table has no rows of the split.
@@ -63,10 +63,10 @@ def load_imports(
     ]
     problems = _share_out(rows.filter(first), settings, seed)
 
-    # The images that these problems show, each once.
-    wanted = problems["image_ids"].explode(empty_as_null=False).unique()
-    images = pl.concat([_read_images(table, wanted) for table in tables])
-    images = images.unique("image_id", maintain_order=True)
+    files = [file for table in tables for file in table_files(Path(table.path) / "images")]
+    images = pl.scan_parquet([*dict.fromkeys(files)], glob=False).select(
+        column_types(Image).names()
+    )
     return problems.drop("file", "row"), images, pl.concat(quarantined)
 
 
@@ -126,10 +126,3 @@ def _quarantine(rows: pl.DataFrame, rule: str, reason: str) -> pl.DataFrame:
         value="problem_id",
         reason=pl.lit(reason),
     ).cast(QUARANTINE_TYPES)
-
-
-def _read_images(table: Table, wanted: pl.Series) -> pl.DataFrame:
-    types = column_types(Image)
-    files = table_files(Path(table.path) / "images")
-    scan = pl.scan_parquet(files, glob=False).select(types.names())
-    return scan.filter(pl.col("image_id").is_in(wanted.implode())).collect().cast(types)

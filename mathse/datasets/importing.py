@@ -12,7 +12,7 @@ import json
 import shutil
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
-from mathse.core.images import ROWS_PER_SHARD, write_shards
+from mathse.core.images import image_shards, write_shards
 from mathse.core.journal import is_stored, store_chunk
 from mathse.core.progress import Progress
 from mathse.core.tables import read_table, write_table
@@ -147,7 +147,12 @@ def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, An
     )
     problems = _merge_duplicates(everything)
     ids = problems["image_ids"].explode(empty_as_null=False).unique()
-    write_shards(image_shards(files["images"], ids), out / "images")
+    images = (
+        pl.scan_parquet(files["images"], glob=False)
+        if keys
+        else pl.LazyFrame(schema=CHUNK_TABLES["images"])
+    )
+    write_shards(image_shards(images, ids), out / "images")
     write_table(problems, out / "problems.parquet", sort_by=["split", "problem_id"])
     order = ["file", "row", "rule", "field"]
     write_table(quarantined, out / "quarantine.parquet", sort_by=order)
@@ -160,27 +165,6 @@ def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, An
         "splits": dict(sorted(Counter(problems["split"]).items())),
         "rules": dict(sorted(Counter(quarantined["rule"]).items())),
     }
-
-
-def image_shards(
-    files: list[Path], ids: pl.Series, rows_per_shard: int = ROWS_PER_SHARD
-) -> Iterator[pl.DataFrame]:
-    """Yield the images with these ids sorted by id, a shard at a time; at least one frame.
-
-    Args:
-        files: Image rows, each file sorted by id; an image may be in more than one.
-        ids: the images wanted, each once.
-        rows_per_shard: rows in each shard but the last.
-    """
-    image_id = pl.col("image_id")
-    if ids.is_empty():
-        yield pl.DataFrame(schema=CHUNK_TABLES["images"])
-    for wanted in ids.sort().to_frame("image_id").iter_slices(rows_per_shard):
-        # The bounds let polars skip the row groups of other shards.
-        first, last = (pl.lit(wanted["image_id"][index]) for index in (0, -1))
-        rows = pl.scan_parquet(files, glob=False).filter(image_id.is_between(first, last))
-        rows = rows.filter(image_id.is_in(wanted["image_id"].implode()))
-        yield rows.collect().unique("image_id").sort("image_id")
 
 
 def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:

@@ -8,8 +8,8 @@ from mathse.core.params import load_params
 from mathse.curation.image_signature import (
     BITS,
     ImageSignature,
+    Signatures,
     compute_signature,
-    compute_signatures,
     hamming_pairs,
 )
 from mathse.curation.image_similarity import similarities, similarity
@@ -107,8 +107,14 @@ def test_pairs_at_once_give_the_same_values_from_the_bound_on() -> None:
 
 def test_signatures_of_many_pictures_and_the_name_of_a_broken_one() -> None:
     data = {"a": triangle(), "b": bars(), "c": b"no picture"}
-    found = compute_signatures("ab", data.__getitem__)
-    assert list(found) == ["a", "b"]
-    assert (found["b"][1].pixels == compute_signature(bars())[1].pixels).all()
+    read: list[str] = []
+    found = Signatures(lambda name: read.append(name) or data[name])
+    found.add("ab")
+    found.add("b")
+    assert list(found) == ["a", "b"] and sorted(read) == ["a", "b"]
+    exact = compute_signature(bars())
+    assert (found.hashes["b"] == [exact[0].bits, exact[1].bits]).all()
+    assert (found["b"][1].pixels == exact[1].pixels).all() and found["b"] is found["b"]
+    assert sorted(read) == ["a", "b", "b"], "pixels are not kept: those compared are read again"
     with pytest.raises(DataError, match="decode"):
-        compute_signatures("abc", data.__getitem__)
+        found.add("abc")
