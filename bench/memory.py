@@ -30,6 +30,7 @@ from bench.import_memory import make_rows
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.stage_tables import read_problems
+from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 
 GOAL = 340_000
 """Pictures of the issue's largest run."""
@@ -128,10 +129,8 @@ class MockEngine:
         self.images = images
         self.curve: list[tuple[int, float]] = []
 
-    def complete(self, requests: Iterable[Any]) -> Iterator[Any]:
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
         """Yield a completion of some 300 characters for each request."""
-        from mathse.engines.protocol import Completion
-
         for number, request in enumerate(requests, start=1):
             size = sum(len(self.images.get(name)) for name in request.image_ids)
             text = f"1. The picture has {size} bytes, and {request.key} is a name.\n" * 4
@@ -139,9 +138,9 @@ class MockEngine:
             if number % 2500 == 0:
                 self.curve.append((number, round(own_mib(), 1)))
 
-    def units(self, requests: Sequence[Any]) -> list[list[int]]:
-        """Return each request alone."""
-        return [[index] for index in range(len(requests))]
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Return batches of 16."""
+        return batch_units(requests, 16)
 
     def close(self) -> None:
         """Do nothing."""
@@ -150,7 +149,6 @@ class MockEngine:
 def run_engine(rows: int) -> dict[str, Any]:
     """Solve problems through a journal, several times each, until there are so many rows."""
     from mathse.engines.journaled import JournaledEngine
-    from mathse.engines.protocol import SamplingParams
     from mathse.trajectories import solve
 
     pool = read_problems(Layout(), "train")
