@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from mathse.commands import examples, project_root
+from mathse.core.errors import DataError
 from mathse.core.layout import Layout
-from mathse.core.text import printable
+from mathse.core.text import one_line, printable
 
 
 def register(main: typer.Typer) -> None:
@@ -53,18 +54,47 @@ def import_command(
     if path is None:
         raise typer.BadParameter(f"PATH of {name} is missing; see `mathse import list`")
     layout, splits = Layout(project_root()), split or None
-    folder = out or layout.folder / "data" / "import" / name
+    default = layout.folder / "data" / "import"
+    folder = out or default / name
     counts = import_source(name, path, folder, limit=limit, splits=splits, images=images)
-    record_import(layout, folder, path=path, limit=limit, splits=splits, images=images)
     typer.echo(
         f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + "
         f"{counts['quarantined']} quarantined + {counts['duplicates']} duplicates; "
         f"{counts['images']} images"
     )
-    for rule, count in counts["rules"].items():
-        typer.echo(f"  {count} quarantined: {printable(rule)}")
+    for line in describe_quarantine(folder):
+        typer.echo(f"  {line}")
+    if counts["contradicting"]:
+        typer.echo(f"  {counts['contradicting']} problems contradict others: meta.contradicts")
+    look = f"{folder / 'quarantine.parquet'}"
+    if folder.resolve().parent == default.resolve():
+        look = f"""mathse sql "FROM import_quarantine WHERE import = '{folder.name}'\""""
+    if not counts["problems"]:
+        message = "No problem was kept; the import is not recorded."
+        raise DataError(
+            message, file=path, fix=f"see the reasons ({look}) and `mathse import list`"
+        )
+    record_import(layout, folder, path=path, limit=limit, splits=splits, images=images)
     if counts["rules"]:
-        typer.echo(f"  each with file, row, field and reason in {folder / 'quarantine.parquet'}")
+        typer.echo(f"  all of them: {look}")
+
+
+def describe_quarantine(folder: Path) -> list[str]:
+    """Return for each broken rule how many rows break it, and the first of them."""
+    import polars as pl
+
+    from mathse.core.tables import read_table
+    from schemas.validation import shorten
+
+    rows = read_table(folder / "quarantine.parquet")
+    groups = rows.group_by("rule").agg(pl.len().alias("count"), pl.all().first()).sort("rule")
+    return [
+        printable(
+            f"{row['count']} quarantined: {row['rule']} ({row['file']}, row {row['row']}, "
+            f"{row['field']} {shorten(one_line(row['value']), 60)}: {row['reason']})"
+        )
+        for row in groups.iter_rows(named=True)
+    ]
 
 
 def export_command(

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mathse.answers import find_answer
-from mathse.datasets.fields import cut_prompt, integer, optional, pictures, text, texts
+from mathse.datasets.fields import choice_texts, cut_prompt, integer, optional, pictures, text
 from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, require
 from schemas import Problem, column_types
 
@@ -25,13 +25,34 @@ ORIGIN_FIELDS = tuple(
 )
 """What the column `mathse` of an exported row has of its problem, besides meta and response."""
 MAX_BARE_ANSWER_CHARS = 80
+MAX_BARE_ANSWER_WORDS = 3
+"""A response of more words that states no answer is a caption; Chinese words have two letters."""
+Turn = tuple[str, str, list[Picture]]
+"""What the user asks, what the assistant answers, and the images inside the question."""
 
 _IMAGE_COLUMNS = ("images", "image", "decoded_image", "image_url", "image_path", "img")
 _QUESTION_COLUMNS = ("question", "problem", "query", "instruction", "prompt")
 _ANSWER_COLUMNS = ("answer", "final_answer", "ground_truth", "label", "gold")
 _RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale", "explanation")
+_CHOICE_COLUMNS = ("choices", "options")
 _MESSAGE_RULE = "messages have role and content"
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
+# "<|vision_start|><|image_pad|><|vision_end|>", "<|image_1|>", "<start_of_image>", "<ImageHere>"
+_OTHER_IMAGE = re.compile(
+    r"<\|vision_start\|>(?:<\|image_pad\|>)+<\|vision_end\|>|<\|image(?:_\d+|_pad)?\|>"
+    r"|<start_of_image>|<image_placeholder>|<ImageHere>",
+    re.IGNORECASE,
+)
+# "<img>p.png</img>", "<img src='p.png'>", "![a figure](p.png)"
+_NAMED_IMAGE = re.compile(
+    r"<img>(?P<tag>[^<>]+)</img>|<img\b[^<>]*?\bsrc=(?P<quote>['\"])(?P<src>.+?)(?P=quote)[^<>]*>"
+    r"|!\[[^\]]*\]\((?P<link>[^()\s]+)\)",
+    re.IGNORECASE,
+)
+_IMG = re.compile(r"</?img\b", re.IGNORECASE)  # "<img", "</img": what is left of a broken tag
+# "blue", "isosceles"; in "\\text{cm}" only "cm"
+_WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}")
+_CHINESE_CHAR = re.compile(r"[\u4e00-\u9fff]")
 _ENDS = " .。()（）$"
 # "The answer is 4", "\\boxed{4}", "#### 4", "故选：B"
 _STATED = re.compile(
@@ -60,13 +81,13 @@ def any_row(row: Row, file: DataFile) -> RawProblem:
         asked = one_turn([*row["prompt"], *completion])
     elif row.get("instruction") and row.get("output"):
         parts = (text(row, "instruction"), text(row, "input", default=""))
-        asked = "\n".join(filter(None, parts)), text(row, "output")
+        asked = "\n".join(filter(None, parts)), text(row, "output"), []
     else:
         return column_problem(row, file)
     return prompt_problem(asked, row, file)
 
 
-def one_turn(messages: object, tags: Mapping[str, str] | None = None) -> tuple[str, str]:
+def one_turn(messages: object, tags: Mapping[str, str] | None = None) -> Turn:
     """Return what the user asks and what the assistant answers in a conversation of one turn.
 
     Args:
@@ -87,33 +108,36 @@ def one_turn(messages: object, tags: Mapping[str, str] | None = None) -> tuple[s
     if not isinstance(messages, list):
         reason = "a list of messages is expected here"
         raise BadRow("messages are a list", "messages", messages, reason)
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, str, list[Picture]]] = []
     for message in messages:
         if not isinstance(message, dict):
             raise BadRow(_MESSAGE_RULE, "messages", message, "a message is an object")
         name = next((message[key] for key in role_names if key in message), None)
-        role = roles.get(name) if isinstance(name, str) else None
+        role = roles.get(name, roles.get(name.lower())) if isinstance(name, str) else None
         if role is None:
-            reason = "the role is none that is known"
+            reason = "the role is none of user (human), assistant (gpt, bot) and system"
             raise BadRow(_MESSAGE_RULE, "messages", name, reason)
         if role != "system":
             content = next((message[key] for key in content_names if key in message), None)
-            found.append((role, _content(content)))
-    order = [role for role, _ in found]
+            found.append((role, *_content(content)))
+    order = [role for role, _, _ in found]
     count = len(found)
     reason = f"the conversation has {count} messages: one question and one answer are a problem"
     passed = order == ["user", "assistant"]
     require(passed, "one question and one answer", "messages", order, reason)
-    return found[0][1], found[1][1]
+    return found[0][1], found[1][1], found[0][2]
 
 
 def prompt_problem(
-    asked: tuple[str, str], row: Row, file: DataFile, images: list[Picture] | None = None
+    asked: Turn, row: Row, file: DataFile, images: list[Picture] | None = None
 ) -> RawProblem:
-    """Turn a prompt and its response into a problem; without `images`, they are the row's."""
-    prompt, response = asked
-    images = row_images(row) if images is None else images
-    question, choices = _cut(prompt, images)
+    """Turn a prompt and its response into a problem.
+
+    Its images are those given (None: the row's), else those inside the prompt.
+    """
+    prompt, response, inside = asked
+    images = (row_images(row) if images is None else images) or inside
+    question, choices, images = _cut(prompt, images)
     choices = choices or _listed_choices(row)
     answer = stated_answer(response, choices)
     problem = _raw_problem(row, file, question, choices, answer, images)
@@ -130,8 +154,7 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
         listed = ", ".join(_QUESTION_COLUMNS)
         reason = f"no column of a question ({listed}) or of messages; the row has {known}"
         raise BadRow("row has a question", "row", known, reason)
-    images = row_images(row)
-    question, choices = _cut(prompt, images)
+    question, choices, images = _cut(prompt, row_images(row))
     if in_column := _listed_choices(row):
         question, choices = prompt.strip() if choices else question, in_column
 
@@ -139,6 +162,11 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     response = _first_text(row, _RESPONSE_COLUMNS) or ""
     given = next((row[name] for name in _ANSWER_COLUMNS if row.get(name) not in (None, "")), None)
     given = given[0] if isinstance(given, list) and len(given) == 1 else given
+    reason = "several answers are given; write the one that is right"
+    require(not isinstance(given, list), "one answer is given", "answer", given, reason)
+    is_index = choices and isinstance(given, int) and not _has_numbers(row)
+    reason = "an index of a choice may count from 0 or from 1: write the letter or the text"
+    require(not is_index, "choice is named", "answer", given, reason)
     reason = f"no column of an answer: {', '.join(_ANSWER_COLUMNS)}"
     require(given is not None or response, "answer is given", "answer", None, reason)
     if given is None:
@@ -170,9 +198,11 @@ def exported_problem(row: Row) -> RawProblem:
 def stated_answer(response: str, choices: Sequence[str]) -> str:
     """Return the final answer that a response states, or that it is; BadRow if it states none."""
     bare = response.strip()
-    is_stated = bare and (not _is_long(bare) or _STATED.search(bare))
+    is_stated = bare and (not (_is_long(bare) or _is_caption(bare)) or _STATED.search(bare))
     found = find_answer(bare, choices=tuple(choices)) if is_stated else None
     reason = "the response does not state its final answer; gold answers are not guessed"
+    if choices:
+        reason = f"the response states none of the {len(choices)} choices as its answer, or several"
     require(found, "answer is stated", "response", response, reason)
     return str(found)
 
@@ -198,13 +228,29 @@ def _is_long(answer: str) -> bool:
     return "\n" in answer or len(answer) > MAX_BARE_ANSWER_CHARS
 
 
-def _cut(prompt: str, images: Sequence[Picture]) -> tuple[str, list[str]]:
-    """Cut a prompt that has as many `<image>` as images, or none; raise BadRow for another."""
+def _is_caption(response: str) -> bool:
+    words = len(_WORD.findall(_CHINESE_CHAR.sub("", response)))
+    return words + len(_CHINESE_CHAR.findall(response)) / 2 > MAX_BARE_ANSWER_WORDS
+
+
+def _cut(prompt: str, images: list[Picture]) -> tuple[str, list[str], list[Picture]]:
+    """Return the question, the choices and the images of a prompt.
+
+    What other models write for an image becomes `<image>`, and files that the prompt names are its
+    images if the row has none. BadRow unless it has as many `<image>` as images, or none.
+    """
+    named = [match[match.lastgroup or 0] for match in _NAMED_IMAGE.finditer(prompt)]
+    images = images or [picture for path in named for picture in pictures(path.strip())]
+    prompt = _OTHER_IMAGE.sub("<image>", _NAMED_IMAGE.sub("<image>", prompt))
+    reason = "an image tag names no image: write <image> and put the path into the column images"
+    require(not _IMG.search(prompt), "image tags are whole", "messages", prompt, reason)
     count = len(_IMAGE.findall(prompt))
     reason = f"the prompt has {count} times <image>, the row {len(images)} images"
+    if not images:
+        reason += f"; its path or bytes belong into one of {', '.join(_IMAGE_COLUMNS)}"
     fits = count in (0, len(images))
     require(fits, "image placeholders fit the images", "messages", prompt, reason)
-    return cut_prompt(prompt)
+    return *cut_prompt(prompt), images
 
 
 def _raw_problem(
@@ -226,27 +272,36 @@ def _raw_problem(
 
 def _listed_choices(row: Row) -> list[str]:
     """Return the choices of a row from the first column that holds any."""
-    return next((texts(row, name) for name in ("choices", "options") if row.get(name)), [])
+    return next((choice_texts(row, name) for name in _CHOICE_COLUMNS if row.get(name)), [])
+
+
+def _has_numbers(row: Row) -> bool:
+    """Return True if the choices of a row are numbers, not texts."""
+    given = next((row[name] for name in _CHOICE_COLUMNS if row.get(name)), None)
+    return isinstance(given, list) and all(isinstance(choice, int | float) for choice in given)
 
 
 def _first_text(row: Row, names: Sequence[str]) -> str | None:
-    return next((text(row, name) for name in names if isinstance(row.get(name), str)), None)
+    return next((text(row, name) for name in names if isinstance(row.get(name), str | int)), None)
 
 
-def _content(content: object) -> str:
-    """Return the text of a message; an image among its parts is written as `<image>`."""
-    if isinstance(content, str):
-        return content
+def _content(content: object) -> tuple[str, list[Picture]]:
+    """Return text and images of a message; an image among its parts is written as `<image>`."""
+    if isinstance(content, str | int | float):
+        return str(content), []
     if not isinstance(content, list):
-        reason = "the content is neither text nor parts"
+        reason = "the message is empty, or neither text nor parts"
         raise BadRow(_MESSAGE_RULE, "messages", content, reason)
-    parts = []
+    parts, found = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
-        if kind == "image":
+        if kind in ("image", "image_url"):
             parts.append("<image>")
+            found += pictures({name: part[name] for name in part if name not in ("type", "text")})
+        elif isinstance(part, str):
+            parts.append(part)
         elif kind == "text" and isinstance(part.get("text"), str):
             parts.append(part["text"])
         else:
             raise BadRow(_MESSAGE_RULE, "messages", part, "a part is an image or a text")
-    return "\n".join(parts)
+    return "\n".join(parts), found

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+import base64
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mathse.datasets.protocol import BadRow, Picture, Row, require
 from schemas import LETTERS
+from schemas.image import SIGNATURES
+
+MIN_BASE64_CHARS = 64
+"""A shorter text is a path."""
 
 # "12", "-1,204.50", "$3/4", "2e-3", "45°"
 _NUMBER = re.compile(
@@ -58,7 +65,8 @@ def texts(row: Mapping[str, Any], name: str) -> list[str]:
         return []
     is_list = isinstance(value, list | tuple)
     passed = is_list and all(isinstance(item, str | int | float) for item in value)
-    require(passed, f"{name} is a list of texts", name, value, "a list of texts is expected here")
+    reason = "a list of texts without gaps is expected here"
+    require(passed, f"{name} is a list of texts", name, value, reason)
     return [str(item) for item in value]
 
 
@@ -79,25 +87,73 @@ def struct(row: Mapping[str, Any], name: str) -> Row:
 
 
 def pictures(value: object) -> list[Picture]:
-    """Read images as rows hold them: a path, bytes, `{"bytes", "path"}`, or a list of these."""
+    """Read images as rows hold them.
+
+    A path; bytes, also in base64 or as a data URI; an object such as `{"bytes", "path"}` or
+    `{"image_url": {"url"}}`; or a list of these, also as JSON.
+    """
+    reason = "an image is a path, bytes, or an object with either"
+    if isinstance(value, str) and value.startswith("["):
+        value = _parsed_list(value) or value
     if value is None or value == "":
         return []
     if isinstance(value, list | tuple):
         return [picture for item in value for picture in pictures(item)]
     if isinstance(value, str):
-        return [Picture(path=value)]
+        data = _base64(value)
+        reason = "the data URI is not base64"
+        require(data or not value.startswith("data:"), "image decodes", "image", value, reason)
+        return [Picture(data=data) if data else Picture(path=value)]
     if isinstance(value, bytes):
         return [Picture(data=value)]
     if isinstance(value, dict):
-        data, path = value.get("bytes"), value.get("path") or value.get("image") or value.get("url")
-        if isinstance(data, bytes) and data:
-            return [Picture(data=data)]
-        if isinstance(path, str) and path:
-            return [Picture(path=path)]
-        if not any(value.values()):
-            return []
-    reason = "an image is a path, bytes, or an object with either"
+        names = ("bytes", "path", "image", "url", "image_url", "data")
+        inner = next((value[name] for name in names if value.get(name)), None)
+        if inner is not None or not any(value.values()):
+            return pictures(inner)
     raise BadRow("image is a path or bytes", "image", value, reason)
+
+
+def choice_texts(row: Mapping[str, Any], name: str) -> list[str]:
+    """Return a field that holds choices, without their letters.
+
+    A list, also as JSON or as Python writes it; lines such as `A. 5`; or an object
+    `{"A": …, "B": …}` (missing: empty). BadRow for anything else.
+    """
+    value = row.get(name)
+    if isinstance(value, str) and value.strip():
+        value = _parsed_list(value) or _options(value.splitlines()) or value
+    if isinstance(value, dict):
+        given = {str(key).strip().upper(): text for key, text in value.items() if text is not None}
+        reason = "the choices of an object are named A, B, C and so on"
+        in_order = "".join(sorted(given)) == LETTERS[: len(given)]
+        require(in_order, "choices have letters", name, value, reason)
+        value = [given[key] for key in sorted(given)]
+    found = texts({name: value}, name)
+    return _options(found, one_a_line=True) or found
+
+
+def _parsed_list(words: str) -> list[Any] | None:
+    """Return the list that a text writes in JSON or as Python does, or None."""
+    for parse in (json.loads, ast.literal_eval):
+        try:
+            found = parse(words)
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+        return found if isinstance(found, list) else None
+    return None
+
+
+def _base64(words: str) -> bytes | None:
+    """Return the image that a data URI or a text in base64 holds, or None."""
+    body = words.partition(",")[2] if words.startswith("data:") else words
+    if len(body) < MIN_BASE64_CHARS:
+        return None
+    try:
+        data = base64.b64decode("".join(body.split()), validate=True)
+    except ValueError:
+        return None
+    return data if data.startswith(tuple(SIGNATURES.values())) else None
 
 
 def letter(index: int) -> str:
@@ -169,10 +225,10 @@ def _without_outer_images(words: str) -> str:
     return words.strip() if _IMAGE.search(bare) else bare
 
 
-def _options(lines: Sequence[str]) -> list[str] | None:
+def _options(lines: Sequence[str], *, one_a_line: bool = False) -> list[str] | None:
     found: list[str] = []
     filled = [line for line in lines if line.strip()]
-    if len(filled) == 1:
+    if len(filled) == 1 and not one_a_line:
         filled = _NEXT_OPTION.split(filled[0])
     for line in filled:
         match = _OPTION.match(line)

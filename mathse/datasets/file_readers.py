@@ -1,12 +1,15 @@
 """Read the rows of data files one by one: JSON lines, JSON, Parquet, CSV, pickles of plain data.
 
-Text that is not UTF-8, a line that is not JSON and a file that breaks off become rows with an
-error, so that the rest can go on. Only a few rows are in memory, except for pickles, which cannot
-be read in parts.
+A JSON file may hold an array of rows, an object of them (its keys become `_key`), a list under a
+name such as `data`, one row, or several of these one after another (JSON lines). Text that is not
+UTF-8, a line that is not JSON and a file that breaks off become rows with an error, so that the
+rest can go on. Only a few rows are in memory, except for pickles, which cannot be read in parts,
+and lists under a name.
 """
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import pickle
@@ -24,6 +27,11 @@ BLOCK_CHARS = 1 << 20
 MAX_ROW_CHARS = 64 << 20
 ROWS_PER_BATCH = 64
 
+_LIST_NAMES = (
+    *("data", "rows", "examples", "samples", "items", "instances", "records"),
+    *("problems", "questions", "annotations"),
+)
+"""Under which names a JSON object may hold its rows."""
 _BLANK = re.compile(r"[\s,]*")  # ", "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
@@ -37,18 +45,17 @@ _PLAIN = {
 
 def count_rows(file: DataFile) -> int:
     """Count the rows of a file, as many as `read_rows` gives."""
-    if file.path.suffix == ".parquet":
+    suffix = file.path.suffix.lower()
+    if suffix == ".parquet":
         return int(_scan(file.path).select(pl.len()).collect().item())
-    if file.path.suffix in (".jsonl", ".ndjson"):
-        with file.path.open("rb") as lines:
+    if suffix in (".jsonl", ".ndjson"):
+        with _open_text(file.path) as lines:
             return sum(1 for line in lines if line.strip())
     return 1 if file.is_one_row else sum(1 for _ in read_rows(file))
 
 
 def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
     """Yield the rows of a file in order; a row that cannot be read is a `BadRow`.
-
-    A JSON object of objects gives one row for each member, with its key as `_key`.
 
     DataError for a file of an unknown kind, or one that is damaged as a whole.
     """
@@ -118,11 +125,8 @@ def _keyed(key: object, row: Any) -> Any:
 
 
 def _lines(path: Path) -> Iterator[Any]:
-    with path.open("rb") as lines:
-        for number, line in enumerate(lines):
-            if line.strip():
-                encoding = "utf-8-sig" if number == 0 else "utf-8"
-                yield _parsed(line.decode(encoding, "surrogateescape").strip(), "line")
+    with _open_text(path) as lines:
+        yield from (_parsed(line.strip(), "line") for line in lines if line.strip())
 
 
 def _cells(path: Path) -> Iterator[Any]:
@@ -131,7 +135,7 @@ def _cells(path: Path) -> Iterator[Any]:
     Cells are parted by the one of comma, semicolon and tab that is most frequent in the header.
     """
     csv.field_size_limit(MAX_ROW_CHARS)
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+    with _open_text(path, newline="") as file:
         header = file.readline()
         file.seek(0)
         reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
@@ -149,7 +153,16 @@ def _cells(path: Path) -> Iterator[Any]:
 
 
 def _whole(path: Path) -> Iterator[Any]:
-    yield _parsed(path.read_bytes().decode("utf-8-sig", "surrogateescape"), "file")
+    with _open_text(path) as file:
+        yield _parsed(file.read(), "file")
+
+
+def _open_text(path: Path, newline: str = "\n") -> TextIO:
+    """Open a text in UTF-8, or in UTF-16 if it begins as such."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    encoding = "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    return path.open(encoding=encoding, errors="surrogateescape", newline=newline)
 
 
 def _parsed(words: str, what: str) -> Any:
@@ -173,32 +186,52 @@ def _scan(path: Path) -> pl.LazyFrame:
 
 
 def _elements(path: Path) -> Iterator[Any]:
-    """Yield the elements of a JSON array, or the members of an object of objects."""
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+    """Yield the rows of a JSON file; see the module's header."""
+    with _open_text(path) as file:
         window = _Window(file)
-        opening = window.peek()
-        if opening not in ("[", "{"):
-            reason = "the file holds neither an array nor an object"
-            yield BadRow("file is JSON", "row", opening, reason)
+        if not window.peek():
+            yield BadRow("file is JSON", "row", "", "the file is empty; download it again")
+        try:
+            while opening := window.peek():
+                if opening == "[":
+                    yield from window.items()
+                elif opening == "{":
+                    yield from _object_rows(window)
+                else:
+                    raise ValueError("neither an array nor an object")
+        except (ValueError, RecursionError) as error:
+            reason = f"the JSON is broken here, and nothing after it was read: {error}"
+            shown = window.text[window.start : window.start + 100]
+            yield BadRow("file is whole JSON", "row", shown, reason)
+
+
+def _object_rows(window: _Window) -> Iterator[Any]:
+    """Yield the rows of an object: itself, those under a name for lists, or its members.
+
+    Its members are the rows if the first two are objects, or the only one is.
+    """
+    members: dict[str, Any] = {}
+    try:
+        for key, value in window.members():
+            members[key] = value
+            if len(members) == 2:
+                break
+    except ValueError:
+        yield from (_keyed(key, row) for key, row in members.items() if isinstance(row, dict))
+        raise
+    if members and all(isinstance(value, dict) for value in members.values()):
+        yield from (_keyed(key, row) for key, row in members.items())
+        if len(members) == 2:
+            yield from (_keyed(key, row) for key, row in window.members())
+        return
+    if len(members) == 2:
+        members |= window.members()
+    for name in _LIST_NAMES:
+        rows = members.get(name)
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            yield from rows
             return
-        window.start += 1
-        while (char := window.peek()) not in ("]", "}"):
-            try:
-                if not char:
-                    raise ValueError("the file breaks off")
-                key = window.element() if opening == "{" else None
-                if key is not None:
-                    if window.peek() != ":":
-                        raise ValueError("a colon is missing after a key")
-                    window.start += 1
-                    window.peek()
-                row = window.element()
-            except (ValueError, RecursionError) as error:
-                reason = f"the JSON is broken here, and nothing after it was read: {error}"
-                shown = window.text[window.start : window.start + 100]
-                yield BadRow("file is whole JSON", "row", shown, reason)
-                return
-            yield row if key is None else _keyed(key, row)
+    yield members
 
 
 class _Window:
@@ -214,8 +247,29 @@ class _Window:
             if self.start < len(self.text) or not self._more():
                 return self.text[self.start : self.start + 1]
 
+    def items(self) -> Iterator[Any]:
+        """Yield the elements of the array that begins here."""
+        self.start += 1
+        while self.peek() != "]":
+            yield self.element()
+        self.start += 1
+
+    def members(self) -> Iterator[tuple[str, Any]]:
+        """Yield keys and values of the object that begins here, or go on within one."""
+        self.start += self.peek() == "{"
+        while self.peek() != "}":
+            key = self.element()
+            if self.peek() != ":" or not isinstance(key, str):
+                raise ValueError("a key and a colon are missing")
+            self.start += 1
+            self.peek()
+            yield key, self.element()
+        self.start += 1
+
     def element(self) -> Any:
         """Return the value that begins here; ValueError if it is broken, cut off or too long."""
+        if not self.peek():
+            raise ValueError("the file breaks off")
         while True:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.start)
@@ -224,7 +278,10 @@ class _Window:
                     self.start = end
                     return value
             except ValueError:
-                if len(self.text) - self.start > MAX_ROW_CHARS or not self._more():
+                if len(self.text) - self.start > MAX_ROW_CHARS:
+                    limit = f"one value has over {MAX_ROW_CHARS} characters"
+                    raise ValueError(f"{limit}; write the rows as JSON lines") from None
+                if not self._more():
                     raise
 
     def _more(self) -> bool:

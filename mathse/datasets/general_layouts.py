@@ -43,7 +43,9 @@ def row_files(root: Path, suffixes: Sequence[str], *, deep: bool = False) -> lis
     return [
         DataFile(path, split_of(path.stem), image_roots(root, path))
         for path in paths
-        if path.suffix in suffixes and path.name not in _IGNORED and not path.name.startswith(".")
+        if path.suffix.lower() in suffixes
+        and path.name not in _IGNORED
+        and not path.name.startswith(".")
     ]
 
 
@@ -134,7 +136,7 @@ def factory_problem(row: Row, file: DataFile) -> RawProblem:
         prompt = text(row, columns.get("prompt", "instruction"))
         query = text(row, columns.get("query", "input"), default="")
         response = text(row, columns.get("response", "output"))
-        asked = "\n".join(part for part in (prompt, query) if part.strip()), response
+        asked = "\n".join(part for part in (prompt, query) if part.strip()), response, []
     return prompt_problem(asked, row, file, pictures(row.get(columns.get("images", "images"))))
 
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import normalize
+from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
@@ -28,21 +30,25 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
     """Find an image file.
 
     Args:
-        path: as the row names it.
+        path: as the row names it; escapes (`%20`) and composed or decomposed letters may differ.
         roots: folders to look in, in this order.
         inside: the file must lie in one of these, also after links are followed.
 
     Raises:
         BadRow: if the path leads out of all allowed folders, or there is no such file.
     """
-    is_address = path.startswith(("http://", "https://", "data:"))
-    require(not is_address, "image is a local file", "image", path, "download the image first")
+    is_address = path.startswith(("http://", "https://"))
+    reason = "download the image, and write its path here"
+    require(not is_address, "image is a local file", "image", path, reason)
     shown = path.replace("\0", "?")
     require(shown == path, "image is a local file", "image", shown, "the path holds a zero byte")
     is_outside = False
-    for root in roots:
+    plain = path.removeprefix("file://").replace("\\", "/")
+    names = [plain, unquote(plain)]
+    names += [normalize(form, name) for name in names for form in ("NFC", "NFD")]
+    for file in (root / name for root in roots for name in dict.fromkeys(names)):
         try:
-            found = (root / path.replace("\\", "/")).resolve()
+            found = file.resolve()
             if not any(found.is_relative_to(_resolved(folder)) for folder in inside):
                 is_outside = True
             elif found.is_file():
@@ -52,7 +58,7 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
             raise BadRow("image is a local file", "image", path, reason) from None
     reason = "the path leads out of the data set; name the folder of the images with --images"
     require(not is_outside, "image stays inside the data set", "image", path, reason)
-    reason = "there is no such file in the data set's image folders"
+    reason = "there is no such file in the data set's image folders; name its folder with --images"
     raise BadRow("image is there", "image", path, reason)
 
 

@@ -19,12 +19,14 @@ from typing import Any
 
 import polars as pl
 
-from mathse.core.errors import DataError, ParamError
+from mathse.answers import check_one
+from mathse.core.errors import ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import image_shards, write_shards
 from mathse.core.journal import is_stored, store_chunk
 from mathse.core.progress import Progress
 from mathse.core.tables import read_table, write_table
+from mathse.datasets.data_folders import allowed_folders, find_files, find_folder
 from mathse.datasets.file_readers import count_rows
 from mathse.datasets.image_files import read_image
 from mathse.datasets.problem_builder import broken_rules, normalize, with_images
@@ -70,16 +72,14 @@ def import_source(
         ParamError: if the source is unknown, `limit` is not positive, or a split does not exist.
         DataError: if nothing of the expected layout is there.
     """
-    source, root, out = find_source(name), Path(path), Path(out)
+    source, out = find_source(name), Path(out)
     if limit is not None and limit < 1:
         raise ParamError(f"import {name}: limit must be at least 1, not {limit}")
-    files = list(source.files(root)) if root.exists() else []
-    if not files:
-        message, rule = f"Nothing of {source.title} is here.", "the layout is as published"
-        raise DataError(message, file=root, rule=rule, fix=source.expects)
+    root = find_folder(path)
+    files = find_files(source, root)
 
     # Work through the chunks that are not in the journal yet.
-    inside = [root if root.is_dir() else root.parent, *([Path(images)] if images else [])]
+    inside = allowed_folders(root, images)
     journal = out.parent / f".{out.name}.import"
     keys: list[str] = []
     total = min(sum(count_rows(file) for file in files), limit or sys.maxsize)
@@ -145,7 +145,7 @@ def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, An
         pl.concat([pl.DataFrame(schema=CHUNK_TABLES[name]), *map(read_table, files[name])])
         for name in ("problems", "quarantined")
     )
-    problems = _merge_duplicates(everything)
+    problems, n_contradicting = note_contradictions(_merge_duplicates(everything))
     ids = problems["image_ids"].explode(empty_as_null=False).unique()
     images = (
         pl.scan_parquet(files["images"], glob=False)
@@ -161,6 +161,7 @@ def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, An
         "problems": problems.height,
         "quarantined": quarantined.height,
         "duplicates": everything.height - problems.height,
+        "contradicting": n_contradicting,
         "images": ids.len(),
         "splits": dict(sorted(Counter(problems["split"]).items())),
         "rules": dict(sorted(Counter(quarantined["rule"]).items())),
@@ -181,8 +182,34 @@ def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
     kept = problems.filter(first)
     metas = []
     for name, meta in kept.select("problem_id", "meta").iter_rows():
-        if name in others:
-            both = {**json.loads(meta), "also": others[name]}
-            meta = json.dumps(both, ensure_ascii=False, sort_keys=True)
-        metas.append(meta)
+        metas.append(_with_meta(meta, "also", others[name]) if name in others else meta)
     return kept.with_columns(meta=pl.Series(metas, dtype=pl.String))
+
+
+def note_contradictions(problems: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Note in `meta`, as `contradicts`, the other gold answers to the same question and images.
+
+    Returns:
+        The rows in the same order, and how many of them contradict another.
+    """
+    asked = ["question", "choices", "image_ids"]
+    others: dict[str, list[str]] = {}
+    groups = problems.filter(pl.len().over(asked) > 1).partition_by(asked, maintain_order=True)
+    for group in groups:
+        first = group.row(0, named=True)
+        names, answers = group["problem_id"].to_list(), group["answer"].to_list()
+        given = {key: first[key] for key in ("choices", "answer_type", "unit", "precision")}
+        same = [check_one(first["answer"], answer, **given).state == "match" for answer in answers]
+        for name, is_first in zip(names, same, strict=True):
+            pairs = zip(answers, same, strict=True)
+            differ = sorted({answer for answer, as_first in pairs if as_first != is_first})
+            others |= {name: differ} if differ else {}
+    metas = [
+        _with_meta(meta, "contradicts", others[name]) if name in others else meta
+        for name, meta in problems.select("problem_id", "meta").iter_rows()
+    ]
+    return problems.with_columns(meta=pl.Series(metas, dtype=pl.String)), len(others)
+
+
+def _with_meta(meta: str, name: str, value: Any) -> str:
+    return json.dumps({**json.loads(meta), name: value}, ensure_ascii=False, sort_keys=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,12 @@ import schemas
 from mathse.core.ids import content_id
 from mathse.datasets.fields import bare_letter, guess_answer_type, guess_language, short_name
 from mathse.datasets.file_readers import check_encoding
-from mathse.datasets.protocol import BadRow, RawProblem
+from mathse.datasets.protocol import BadRow, RawProblem, require
 from schemas import LETTERS, Problem, column_types
 
 _ANY_IMAGE = "0" * 64
+_LETTER_AND_TEXT = re.compile(r"\s*[(（]?([A-Z])[)）.．、:：]\s*(\S.*)")  # "(B) 7", "B. seven"
+_JOINS = re.compile(r"[\s,;、，()（）&和与]+|\band\b")  # between the letters of "A, B and (C)"
 
 # Reasons of broken rules, where the rule's name is not enough.
 _REASONS = {
@@ -26,7 +29,7 @@ _REASONS = {
     "choices are not empty": "one of the choices is blank",
     "choices differ": "two choices are the same",
     "choice letter exists": "the answer is neither the letter nor the text of one of the {choices} "
-    "choices",
+    "choices (an index is not read)",
     "image placeholders fit the images": "the text has another number of image placeholders than "
     "the row has images: {images}",
     "language is a language code": "use a code such as en or zh",
@@ -79,11 +82,26 @@ def with_images(row: dict[str, Any], image_ids: list[str]) -> dict[str, Any]:
 
 
 def _name_choice(answer: str, choices: Sequence[str]) -> str:
-    """Write an answer as the choice that it names: "(b)" as "B", "SURPLUS" as "surplus"."""
+    """Write an answer as the choice that it names: "(b)" as "B", "SURPLUS" as "surplus".
+
+    BadRow if it names several, or a letter with another choice's text.
+    """
     letter = bare_letter(answer)
     if answer in choices:
         return answer
     if letter is not None and (letter in choices or letter in LETTERS[: len(choices)]):
         return letter
     same = [choice for choice in choices if choice.casefold() == answer.casefold()]
-    return same[0] if len(same) == 1 else answer
+    if len(same) == 1:
+        return same[0]
+    known = dict(zip(LETTERS, choices, strict=False))
+    if match := _LETTER_AND_TEXT.fullmatch(answer):
+        reason = "letter and text name different choices"
+        fits = known.get(match[1], "").casefold() == match[2].casefold()
+        require(fits, "one choice is right", "answer", answer, reason)
+        return match[1]
+    letters = _JOINS.sub("", answer)
+    reason = "several choices are right: write them as problems with one right choice each"
+    is_several = len(letters) > 1 and len(set(letters) & set(known)) == len(letters)
+    require(not is_several, "one choice is right", "answer", answer, reason)
+    return answer

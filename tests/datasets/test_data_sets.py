@@ -524,6 +524,7 @@ def test_mathvl_takes_the_usual_columns(tmp_path: Path, name: str, split: str) -
 
 
 def test_every_source_says_what_it_needs(tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
     for name, source in SOURCES.items():
         assert source.name == name and source.expects and source.home and source.licence
         with pytest.raises(DataError, match="Nothing of"):

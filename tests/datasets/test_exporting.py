@@ -229,13 +229,20 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = run.invoke(app, ["import", "ms-swift", str(tmp_path / "s"), "--out", str(out)])
     assert done.exit_code == 0, done.output
     assert "2 rows read = 1 problems + 1 quarantined + 0 duplicates" in done.stdout
-    assert "1 quarantined: answer is given" in done.stdout
+    assert (
+        "1 quarantined: answer is given (train.jsonl, row 1, answer null: no column" in done.stdout
+    )
     (record,) = json.loads((tmp_path / "imports.json").read_text("utf-8")).items()
     assert record[0] == "out" and record[1]["arguments"] == {"path": str(tmp_path / "s")}
     exported = run.invoke(
         app, ["export", "ms-swift", "--data", str(out), "--out", str(tmp_path / "e")]
     )
     assert exported.exit_code == 0 and "1 rows, 0 images" in exported.stdout
+    put(tmp_path / "none" / "train.jsonl", [{"question": "?"}])
+    none = run.invoke(app, ["import", "ms-swift", str(tmp_path / "none")])
+    assert none.exit_code == 1 and "No problem was kept" in none.output
+    assert "FROM import_quarantine WHERE import = 'ms-swift'" in none.output
+    assert list(json.loads((tmp_path / "imports.json").read_text("utf-8"))) == ["out"]
     assert run.invoke(app, ["import", "tabmwp"]).exit_code == 2
     failed = run.invoke(app, ["import", "tabmwp", str(tmp_path)])
     assert failed.exit_code == 1 and "Nothing of TabMWP is here" in failed.output

@@ -148,6 +148,135 @@ def test_json_files_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.Monkey
         assert not count or isinstance(found[-1], BadRow)
 
 
+ROWS = [{"question": f"{number}?", "answer": str(number)} for number in range(3)]
+ARRAY, LINES = json.dumps(ROWS), "\n".join(json.dumps(one) for one in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    {
+        "two arrays": ("a.json", json.dumps(ROWS[:1]) + json.dumps(ROWS[1:])),
+        "arrays with a comma": ("a.json", json.dumps(ROWS[:2]) + ",\n" + json.dumps(ROWS[2:])),
+        "JSON lines": ("a.json", LINES),
+        "JSON lines that begin with an object": (
+            "a.json",
+            "\n".join(json.dumps({"meta": {"a": 1}} | one) for one in ROWS),
+        ),
+        "a list under a name": ("a.json", json.dumps({"version": "1", "data": ROWS})),
+        "by key": ("a.json", json.dumps({str(at): one for at, one in enumerate(ROWS)})),
+        "UTF-16": ("a.json", ARRAY.encode("utf-16")),
+        "UTF-16 lines": ("a.jsonl", LINES.encode("utf-16")),
+        "BOM": ("a.jsonl", LINES.encode("utf-8-sig")),
+        "capital letters": ("a.JSONL", LINES),
+        "CRLF": ("a.jsonl", LINES.replace("\n", "\r\n")),
+    }.values(),
+)
+def test_no_row_is_lost(tmp_path: Path, name: str, content: str | bytes) -> None:
+    put(tmp_path / "l" / name, content)
+    found = bring("llava", tmp_path / "l", tmp_path)
+    assert found.counts["rows"] == found.counts["problems"] == len(ROWS)
+    file = DataFile(tmp_path / "l" / name)
+    assert count_rows(file) == len(list(read_rows(file))) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    ("content", "kept", "reason"),
+    [
+        (ARRAY + " oh", 3, "neither an array nor an object"),
+        (ARRAY[:-10], 2, "nothing after it was read"),
+        ('{"k1": {"question": "1?", "answer": "1"}, "k2": {"que', 1, "nothing after it was read"),
+        ("", 0, "empty"),
+    ],
+)
+def test_what_cannot_be_read_is_said(tmp_path: Path, content: str, kept: int, reason: str) -> None:
+    put(tmp_path / "l" / "a.json", content)
+    found = bring("llava", tmp_path / "l", tmp_path)
+    assert found.counts["problems"] == kept
+    assert reason in found.quarantined["reason"].item()
+
+
+def test_a_value_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mathse.datasets.file_readers.MAX_ROW_CHARS", 20)
+    monkeypatch.setattr("mathse.datasets.file_readers.BLOCK_CHARS", 7)
+    put(tmp_path / "l" / "a.json", json.dumps({"data": ROWS * 9}))
+    found = bring("llava", tmp_path / "l", tmp_path)
+    assert "write the rows as JSON lines" in found.quarantined["reason"].item()
+
+
+def test_a_snapshot_of_the_hub_is_read_through_its_links(tmp_path: Path) -> None:
+    cache = tmp_path / "datasets--ours--figures"
+    blobs = {
+        "aa": picture(1),
+        "bb": LINES.replace('"0?"', '"0?", "image": "images/p.png"').encode(),
+    }
+    for name, data in blobs.items():
+        put(cache / "blobs" / name, data)
+    put(cache / "refs" / "main", "0123abcd")
+    snapshot = cache / "snapshots" / "0123abcd"
+    (snapshot / "images").mkdir(parents=True)
+    (snapshot / "images" / "p.png").symlink_to("../../../blobs/aa")
+    (snapshot / "train.jsonl").symlink_to("../../blobs/bb")
+    for number, path in enumerate((snapshot, cache)):
+        found = bring("llava", path, tmp_path / str(number))
+        assert (found.counts["problems"], found.counts["images"]) == (3, 1)
+    put(tmp_path / "secret.png", picture(2))
+    (snapshot / "images" / "p.png").unlink()
+    (snapshot / "images" / "p.png").symlink_to(tmp_path / "secret.png")
+    found = bring("llava", snapshot, tmp_path / "bad")
+    assert found.quarantined["rule"].to_list() == ["image stays inside the data set"]
+
+
+@pytest.mark.parametrize(
+    "path", ["AI4Math/MathVista", "https://huggingface.co/datasets/AI4Math/MathVista"]
+)
+def test_an_id_of_the_hub_says_how_to_download_it(tmp_path: Path, path: str) -> None:
+    for given in (path, Path(path)):
+        with pytest.raises(DataError, match="hf download AI4Math/MathVista --repo-type dataset"):
+            import_source("hf-folder", given, tmp_path / "o")
+    with pytest.raises(DataError, match="that was downloaded"):
+        import_source("hf-folder", tmp_path / "none" / "here", tmp_path / "o")
+    put(tmp_path / "d" / "rows.csv", "a,b")
+    with pytest.raises(DataError, match="there are rows.csv"):
+        import_source("hf-folder", tmp_path / "d", tmp_path / "o")
+
+
+@pytest.mark.parametrize(
+    ("named", "stored"),
+    [
+        ("fig%201.png", "fig 1.png"),
+        ("100%.png", "100%.png"),
+        ("cafe\u0301.png", "caf\u00e9.png"),
+        ("caf\u00e9.png", "cafe\u0301.png"),
+        ("caf%C3%A9.png", "cafe\u0301.png"),
+        ("file://p.png", "p.png"),
+    ],
+)
+def test_spellings_of_a_file_name(tmp_path: Path, named: str, stored: str) -> None:
+    put(tmp_path / "l" / "a.jsonl", [{"question": "?", "answer": "1", "image": named}])
+    put(tmp_path / "l" / stored, picture(1))
+    assert bring("llava", tmp_path / "l", tmp_path).counts["images"] == 1
+
+
+def test_contradicting_golds_are_noted(tmp_path: Path) -> None:
+    asked = [("How long?", "7"), ("How long?", "7.0"), ("How long?", "8"), ("How wide?", "8")]
+    rows = [{"question": one, "answer": gold, "image": "p.png"} for one, gold in asked]
+    put(tmp_path / "l" / "a.jsonl", [*rows, {"question": "How long?", "answer": "9"}])
+    put(tmp_path / "l" / "p.png", picture(1))
+    found = bring("llava", tmp_path / "l", tmp_path)
+    notes = {
+        (row["question"], row["answer"], len(row["image_ids"])): row["meta"].get("contradicts")
+        for row in found.rows()
+    }
+    assert notes == {
+        ("How long?", "7", 1): ["8"],
+        ("How long?", "7.0", 1): ["8"],
+        ("How long?", "8", 1): ["7", "7.0"],
+        ("How wide?", "8", 1): None,
+        ("How long?", "9", 0): None,
+    }
+    assert found.counts["contradicting"] == 3
+
+
 def test_limits_splits_and_what_is_not_there(tmp_path: Path) -> None:
     for split in ("train", "test"):
         rows = [{"question": f"{split} {at}?", "answer": str(at)} for at in range(5)]

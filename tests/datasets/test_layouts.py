@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.datasets.made import Imported, bring, hub_image, parquet, picture, pu
 from tests.datasets.test_data_sets import llava
 
 
-def said(*texts: str) -> list[dict[str, str]]:
+def said(*texts: str | None) -> list[dict[str, Any]]:
     return [
         {"role": role, "content": text}
         for role, text in zip(("user", "assistant") * 3, texts, strict=False)
@@ -179,6 +180,29 @@ def test_messages_with_parts(tmp_path: Path) -> None:
         ({"question": "x?", "answer": "A", "choices": "1, 2"}, "choices is a list of texts"),
         ({"question": "see <image2>", "answer": "1"}, "image placeholders fit the images"),
         ({"mathse": "{}"}, "mathse column is whole"),
+        ({"question": "x?", "answer": ["1", "2"]}, "one answer is given"),
+        ({"question": "x?", "answer": True}, "answer is text"),
+        ({"question": "x?", "answer": 1, "choices": ["1", "2"]}, "choice is named"),
+        ({"question": "x?", "answer": "1", "choices": ["5", "7"]}, "choice letter exists"),
+        ({"question": "x?", "answer": "AC", "choices": ["5", "6", "7"]}, "one choice is right"),
+        ({"question": "x?", "answer": "A and (C)", "options": list("xyz")}, "one choice is right"),
+        ({"question": "x?", "answer": "(A) 7", "choices": ["5", "7"]}, "one choice is right"),
+        ({"question": "x?", "answer": "A", "choices": ["5", None]}, "choices is a list of texts"),
+        (
+            {"question": "x?", "answer": "A", "choices": {"A": "5", "C": "7"}},
+            "choices have letters",
+        ),
+        ({"question": "x?", "answer": "1", "image": "data:image/png;base64,AAAA"}, "image decodes"),
+        ({"question": "x <img>?", "answer": "1"}, "image tags are whole"),
+        ({"messages": said("<img>none.png</img>How many?", "4")}, "image is there"),
+        ({"messages": said("Describe it.", "It is a triangle with a label.")}, "answer is stated"),
+        ({"messages": said("描述图形。", "这是一个有底边的三角形")}, "answer is stated"),
+        ({"messages": said("Which?\nA. 1\nB. 2", "The answer is A and B.")}, "answer is stated"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "audio"}]}, *said("", "4")[1:]]},
+            "messages have role and content",
+        ),
+        ({"messages": said("How many?", None)}, "messages have role and content"),
     ],
 )
 def test_a_bad_row_is_named_and_the_rest_goes_on(
@@ -193,6 +217,74 @@ def test_a_bad_row_is_named_and_the_rest_goes_on(
     (bad,) = found.quarantined.to_dicts()
     assert (bad["file"], bad["row"]) == ("train.jsonl", 1) and bad["reason"] and bad["field"]
     assert bad["rule"] == rule
+
+
+URI = f"data:image/png;base64,{base64.b64encode(picture(7)).decode()}"
+PARTS = {"type": "text", "text": "How many?"}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": said("<img>p.png</img>How many?", "4")},
+        {"messages": said("<img src='p.png'/>\nHow many?", "4")},
+        {"messages": said("![the figure](p.png)How many?", "4")},
+        {
+            "messages": said("<|vision_start|><|image_pad|><|vision_end|>How many?", "4"),
+            "images": URI,
+        },
+        {"messages": said("<|image_1|>\nHow many?", "4"), "images": [URI.partition(",")[2]]},
+        {"messages": [{"role": "User", "content": [{"type": "image", "image": "p.png"}, PARTS]}]},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": URI}}, PARTS],
+                }
+            ]
+        },
+        {
+            "messages": [{"role": "user", "content": ["<image>", "How many?"]}],
+            "images": '["p.png"]',
+        },
+        {"question": "How many?", "answer": "4", "image": {"bytes": URI.partition(",")[2]}},
+        {"question": "How many?", "answer": "4", "image": {"image_url": {"url": "p.png"}}},
+        {"question": "<img>p.png</img>How many?", "answer": 4},
+    ],
+)
+def test_images_in_all_their_places(tmp_path: Path, row: dict[str, Any]) -> None:
+    if len(row.get("messages", said("", ""))) == 1:
+        row = {**row, "messages": [*row["messages"], {"role": "Assistant", "content": 4}]}
+    put(tmp_path / "s" / "train.jsonl", [row])
+    put(tmp_path / "s" / "p.png", picture(7))
+    found = bring("ms-swift", tmp_path / "s", tmp_path)
+    assert one(found) == ("How many?", "4", [], 1)
+    assert found.images["bytes"].to_list() == [picture(7)]
+
+
+@pytest.mark.parametrize(
+    ("choices", "answer"),
+    [
+        ({"A": "5", "B": "7", "C": None}, "B"),
+        ('["5", "7"]', "b"),
+        ("['5', '7']", "(B) 7"),
+        ("A. 5\nB. 7", "7"),
+        (["A. 5", "B. 7"], "B. 7"),
+        ([5, 7], 7),
+    ],
+)
+def test_choices_in_all_their_forms(tmp_path: Path, choices: Any, answer: Any) -> None:
+    put(tmp_path / "s" / "a.jsonl", [{"question": "x?", "answer": answer, "choices": choices}])
+    found = bring("ms-swift", tmp_path / "s", tmp_path).row()
+    assert found["choices"] == ["5", "7"] and found["answer"] in ("B", "7")
+
+
+@pytest.mark.parametrize(
+    "answer", ["A circle.", "7", "$x = 5$ or $x = 7$", "三角形", "New York City"]
+)
+def test_a_bare_answer_is_no_caption(tmp_path: Path, answer: str) -> None:
+    put(tmp_path / "s" / "a.jsonl", [{"messages": said("What?", answer)}])
+    assert bring("ms-swift", tmp_path / "s", tmp_path).counts["problems"] == 1
 
 
 def test_prompts_are_cut() -> None:
