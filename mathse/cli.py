@@ -13,6 +13,7 @@ from mathse.commands import NAMED_PROJECT, PlainErrors, examples, project_root
 from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
 from mathse.report import check_command
+from mathse.report import commands as report_commands
 
 app = typer.Typer(
     cls=PlainErrors,
@@ -24,10 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-CODE = Path(__file__).resolve().parents[1]
-DataOption = Annotated[
-    Path | None, typer.Option("--data", help="The data folder; else data/ of the project.")
-]
+DataOption = report_commands.DataOption
 
 
 def _show_version(wanted: bool) -> None:
@@ -44,11 +42,6 @@ def _complete_profile(incomplete: str) -> list[str]:
     return [name for name in list_profiles(project_root()) if name.startswith(incomplete)]
 
 
-def _complete_query(incomplete: str) -> list[str]:
-    names = [file.stem for file in (project_root() / "queries").glob("*.sql")]
-    return [name for name in sorted(names) if name.startswith(incomplete)]
-
-
 @app.callback()
 def main(
     project: Annotated[
@@ -60,50 +53,6 @@ def main(
 ) -> None:
     """Set what holds for all commands."""
     NAMED_PROJECT.set(project)
-
-
-@app.command(
-    epilog=examples(
-        "mathse sql                     list tables and stored queries",
-        "mathse sql rejected            run queries/rejected.sql",
-        'mathse sql "SELECT round, count(*) FROM train GROUP BY ALL" --csv',
-    )
-)
-def sql(
-    query: Annotated[
-        str,
-        typer.Argument(
-            help="SQL, a .sql file, or a query of queries/.", autocompletion=_complete_query
-        ),
-    ] = "",
-    csv: Annotated[bool, typer.Option("--csv", help="Write CSV.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-    data: DataOption = None,
-    queries: Annotated[
-        Path | None, typer.Option("--queries", help="Folder of stored queries.")
-    ] = None,
-) -> None:
-    """Query the tables of all rounds in SQL."""
-    from mathse.report import sql as tables
-    from mathse.report.text_tables import print_rows
-
-    data = _data(data)
-    folder = queries or (data.parent if (data.parent / "queries").is_dir() else CODE) / "queries"
-    if csv and as_json:
-        raise typer.BadParameter("give --csv or --json, not both")
-    if not query:
-        existing = [name for name in tables.VIEWS if tables.files_of(data, name)]
-        typer.echo(f"Tables: {', '.join(existing) or 'none yet'}\nQueries in {folder}:")
-        for name, question in tables.list_queries(folder):
-            typer.echo(f"  {name:<24} {question}")
-        return
-    result = tables.query(data, tables.resolve_query(query, folder))
-    if csv:
-        sys.stdout.write(result.as_csv())  # echo would remove escape sequences
-    elif as_json:
-        typer.echo(result.as_json())
-    elif result.columns:
-        print_rows(result.columns, result.rows, sys.stdout)
 
 
 @app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))
@@ -333,6 +282,7 @@ def _data(named: Path | None) -> Path:
 
 check_command.register(app)
 dataset_commands.register(app)
+report_commands.register(app)
 
 if __name__ == "__main__":
     app()

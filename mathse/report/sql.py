@@ -1,11 +1,10 @@
-"""SQL over the tables of all rounds: views of an in-memory DuckDB on the Parquet files."""
+"""SQL over the tables of all rounds: a DuckDB in memory that reads them, and no other file."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,141 +12,224 @@ from typing import Any
 import duckdb
 
 from mathse.core.errors import DataError
-from mathse.core.layout import Layout
-from mathse.core.text import printable
+from mathse.report.table_reader import READ_ONLY, TableReader
+from mathse.report.views import DERIVED, METRIC_TABLES, VIEWS, metric_rows, quote, select_of
 
-# "…/rounds/r1/train.parquet" gives r1
-_ROUND_OF_FILE = r"regexp_extract(filename, '(?:rounds|eval)/([^/]+)/[^/]+$', 1)"
+MAIN = "main"
 _MISSING_TABLE = re.compile(r"Table with name (\w+) does not exist")  # DuckDB's message
-
-
-@dataclass(frozen=True)
-class View:
-    """One view: the files it reads, each with the columns added to its rows."""
-
-    sources: tuple[tuple[str, str], ...]  # patterns below the data folder, and what to select
-    made_by: str  # the stage that writes the files
-
-
-def _view(made_by: str, *sources: Path | tuple[Path, str]) -> View:
-    pairs = [source if isinstance(source, tuple) else (source, "*") for source in sources]
-    return View(tuple((str(path.relative_to("data")), columns) for path, columns in pairs), made_by)
-
-
-_PROJECT = Layout()
-_ROUND, _EVAL = _PROJECT.round("*"), _PROJECT.eval("*")
-_WITH_ROUND = "*, {round} AS round"  # {round}: the round that the file's folder names
-VIEWS: dict[str, View] = {
-    "problems": _view("problems", _PROJECT.problems),
-    "images": _view("problems", (_PROJECT.images / "*.parquet", "* EXCLUDE (bytes)")),
-    "quarantine": _view("problems", _PROJECT.quarantine),
-    "matches": _view("decontaminate", _PROJECT.matches),
-    "trajectories": _view(
-        "distill, generate or reflect",
-        _PROJECT.distill.trajectories,
-        _ROUND.trajectories,
-        _ROUND.reflections,
-    ),
-    "reflections": _view("reflect", _ROUND.reflections),
-    "mistakes": _view("score", (_ROUND.mistakes, _WITH_ROUND)),
-    "verdicts": _view(
-        "distill, score or reflect",
-        (_PROJECT.distill.verdicts, "*, 'distill' AS stage"),
-        (_ROUND.verdicts, "*, 'score' AS stage"),
-        (_ROUND.reflection_verdicts, "*, 'reflect' AS stage"),
-    ),
-    "train": _view(
-        "distill or merge", (_ROUND.train, "* RENAME (round AS added_in), {round} AS round")
-    ),
-    "ledger": _view("distill or merge", _ROUND.ledger),
-    "dropped": _view("merge", (_ROUND.dropped, _WITH_ROUND)),
-    "orm_rows": _view("orm_data", _PROJECT.orm.rows),
-    "orm_trajectories": _view("orm_data", _PROJECT.orm.trajectories),
-    "orm_judgements": _view("eval_orm", _PROJECT.orm.judgements),
-    "predictions": _view("predict", _EVAL.predictions),
-    "graded": _view("eval", _EVAL.graded),
-    "accuracy": _view("eval", _EVAL.accuracy),
-    "transitions": _view("eval", (_EVAL.transitions, _WITH_ROUND)),
+_REASON = re.compile(r"^(?:[A-Z]\w* )*\w*Error: (.+)", re.MULTILINE)  # "IO Error: No file x"
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "allow_persistent_secrets": False,
+    "temp_directory": "",
 }
-"""All views. In `train`, `round` names the training table that a row is in, `added_in` the round
-that added it. In `verdicts`, `stage` is distill for the teacher's trajectories, score for the
-student's and reflect for reflections."""
+Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a query returned."""
+@dataclass
+class Answer:
+    """What a query returns: its columns, each with a name of its own, and its rows as they come."""
 
     columns: list[str]
-    rows: list[tuple[Any, ...]]
-
-    def as_csv(self) -> str:
-        """Return CSV with a header; lists and mappings are written as JSON, nulls as nothing."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([_plain(cell) for cell in row] for row in self.rows)
-        return out.getvalue()
-
-    def as_json(self) -> str:
-        """Return a JSON list of one object per row; what steers a terminal is escaped."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
-        return printable(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
+    rows: Iterator[tuple[Any, ...]]
+    relation: Any = None  # the DuckDB relation, for those who want types; None: nothing to return
 
 
-def connect(data: str | Path) -> duckdb.DuckDBPyConnection:
-    """Open an in-memory database with a view for each table that has files.
+class Tables(AbstractContextManager["Tables"]):
+    """The tables of one or more runs, to be asked in SQL. To be closed, or used in `with`.
 
-    SQL in it can read the data folder and no other file, and cannot change that.
+    SQL sees the views of `mathse.report.views` and can make tables in memory. It reads no other
+    file and writes none. A damaged file spoils the views that read it, and no other one.
+
+    Args:
+        folders: the data folder of each schema. The names in a query are those of the first one;
+            `a.graded` is a view of the schema `a`.
+        time_zone: the one in which times are shown, such as Europe/Berlin.
 
     Raises:
-        DataError: if there is no such folder, or a table's file is damaged.
+        DataError: if a folder does not exist, or there is no such time zone.
     """
-    root = Path(data).resolve()
-    if not root.is_dir():
-        fix = "run `make repro`, or name it with --data"
-        raise DataError("There is no data folder here.", file=data, fix=fix)
-    connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
-    for name, view in VIEWS.items():
-        if parts := _selects(root, view):
-            try:
-                connection.execute(f'CREATE VIEW "{name}" AS {" UNION ALL BY NAME ".join(parts)}')
-            except duckdb.Error as error:
-                reason = str(error).strip().splitlines()[0]
-                message = f"The view {name} cannot be made: {reason}"
-                rule = "the files of a table are whole and have the same columns"
-                fix = f"run the stage that writes it again: {view.made_by}"
-                raise DataError(message, file=root, rule=rule, fix=fix) from error
-    connection.execute(f"SET allowed_directories=[{_quoted(f'{root.as_posix()}/')}]")
-    connection.execute("SET enable_external_access=false; SET lock_configuration=true")
-    return connection
 
-
-def query(data: str | Path, sql: str) -> Result:
-    """Return the rows of the last of one or more SQL statements.
-
-    Raises:
-        DataError: if the SQL is wrong, or asks for a table that has no files yet.
-    """
-    with connect(data) as connection:
+    def __init__(self, folders: Mapping[str, str | Path], time_zone: str = "UTC") -> None:
+        self.folders = {name: Path(folder).resolve() for name, folder in folders.items()}
+        for folder in self.folders.values():
+            if not folder.is_dir():
+                fix = "run `make repro`, or name it with --data"
+                raise DataError("There is no data folder here.", file=folder, fix=fix)
+        self.damaged: dict[str, str] = {}  # why views could not be made, by name
+        self._connection = duckdb.connect(":memory:", config=_CONFIG)
+        self._make_views()
+        first = quote(f'"{next(iter(self.folders))}"')
+        self._connection.execute(f"SET search_path = {first}")
         try:
-            kinds = {statement.type.name for statement in connection.extract_statements(sql)}
-            if writing := kinds & {"COPY", "COPY_DATABASE", "EXPORT", "ATTACH"}:
-                listed = ", ".join(sorted(writing))
-                message = f"Queries write no files: {listed} is not allowed."
-                raise DataError(message, fix="take the rows from --csv or --json")
-            answer = connection.execute(sql)
-            if answer.description is None:
-                return Result([], [])
-            return Result([column[0] for column in answer.description], answer.fetchall())
+            self._connection.execute(f"SET TimeZone = {quote(time_zone)}")
         except duckdb.Error as error:
-            raise _explain(error, Path(data)) from error
+            self.close()
+            raise DataError(f"{time_zone!r} is no time zone.", fix="name one as UTC") from error
+        # From here on: no file but those of the reader, and no way to change that.
+        self._connection.execute(
+            "SET allowed_directories = ['tables://']; SET enable_external_access = false;"
+            "SET lock_configuration = true"
+        )
+
+    def __exit__(self, *_: object) -> None:
+        """Close the database."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the database."""
+        self._connection.close()
+
+    def ask(self, sql: str, *, limit: int | None = None) -> Answer:
+        """Run one or more SQL statements; return what the last one returns.
+
+        Args:
+            sql: the statements.
+            limit: most rows to compute.
+
+        Raises:
+            DataError: if the SQL is wrong, or asks for a table that has no files yet.
+        """
+        try:
+            statements = self._connection.extract_statements(sql)
+            for statement in statements[:-1]:
+                self._connection.execute(statement).fetchall()
+            text = _strip_end(statements[-1].query) if statements else "SELECT 1 LIMIT 0"
+            relation = self._connection.sql(text)
+            if not statements or relation is None:
+                return Answer([], iter(()))
+            # Each column gets a name of its own; times with a zone become text, in that zone.
+            names = [_name(name) for name in _unique(relation.columns)]
+            types = ["VARCHAR" if "ZONE" in str(kind) else str(kind) for kind in relation.types]
+            has_times = types != [str(kind) for kind in relation.types]
+            if has_times or len({*relation.columns}) < len(names):
+                cast = (f"CAST({n} AS {kind}) AS {n}" for n, kind in zip(names, types, strict=True))
+                listed = f"SELECT {', '.join(cast)} FROM answer AS answer({', '.join(names)})"
+                relation = relation.query("answer", listed) or relation
+            relation = relation if limit is None else relation.limit(limit)
+            return Answer(list(relation.columns), self._fetch(relation), relation)
+        except (duckdb.Error, ValueError) as error:
+            raise self.explain(error) from error
+        except RuntimeError as error:
+            raise KeyboardInterrupt from error  # "Query interrupted"
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of one statement by the names of their columns; `?` stand for values."""
+        try:
+            found = self._connection.execute(sql, list(values))
+            names = [column[0] for column in found.description or []]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        except duckdb.Error as error:
+            raise self.explain(error) from error
+
+    def names(self) -> list[str]:
+        """Return the views that can be asked, as a query writes them."""
+        sql = (
+            "SELECT schema_name, table_name FROM "
+            "(FROM duckdb_tables() SELECT schema_name, table_name UNION ALL "
+            "FROM duckdb_views() SELECT schema_name, view_name WHERE NOT internal)"
+        )
+        order = {name: index for index, name in enumerate([*VIEWS, *DERIVED, *METRIC_TABLES])}
+        found = sorted(
+            self._connection.execute(sql).fetchall(),
+            key=lambda pair: (pair[0], order.get(pair[1], len(order)), pair[1]),
+        )
+        several = len(self.folders) > 1
+        return [f"{_name(schema)}.{table}" if several else table for schema, table in found]
+
+    def columns(self) -> set[str]:
+        """Return the names of all columns."""
+        sql = "SELECT DISTINCT column_name FROM duckdb_columns() WHERE NOT internal"
+        return {name for (name,) in self._connection.execute(sql).fetchall()}
+
+    def explain(self, error: Exception) -> DataError:
+        """Return an error of DuckDB in words for people."""
+        text = self._real_names(str(error).strip())
+        if READ_ONLY in text:
+            return DataError("Queries write no files.", fix="take the rows with --out FILE")
+        missing = _MISSING_TABLE.search(text)
+        name = missing[1].lower() if missing else ""
+        file = next(iter(self.folders.values()))
+        if name in self.damaged:
+            rule = "the files of a table are whole and have the same columns"
+            return DataError(
+                f"The view {name} cannot be made: {self.damaged[name]}",
+                file=file,
+                rule=rule,
+                fix=f"run again what writes it: {VIEWS[name].made_by}",
+            )
+        if name in VIEWS:
+            patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
+            message = f"There are no rows for {name} yet: no file fits {patterns}."
+            return DataError(message, file=file, fix=f"run what writes it: {VIEWS[name].made_by}")
+        if missing:
+            known = ", ".join(self.names())
+            return DataError(
+                f"There is no table {name}.", file=file, fix=f"these are there: {known}"
+            )
+        if "Traceback" in text:
+            text = _REASON.findall(text)[-1]
+        return DataError(f"DuckDB cannot answer this: {text}")
+
+    def _make_views(self) -> None:
+        """Make the views of all schemas; note those that cannot be made."""
+        reader = TableReader({})
+        self._connection.register_filesystem(reader)
+        for schema, folder in self.folders.items():
+            self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_name(schema)}")
+            # Tables on disk.
+            for view, definition in VIEWS.items():
+                sources = []
+                for pattern, columns in definition.sources:
+                    files = sorted(folder.glob(pattern))
+                    named = {
+                        f"{schema}/{file.relative_to(folder).as_posix()}": file for file in files
+                    }
+                    reader.files |= named
+                    if named:
+                        sources.append((columns, [f"tables://{name}" for name in named]))
+                if sources:
+                    self._make(schema, view, select_of(definition, sources))
+            # What follows from them, and from JSON files.
+            for view, derived in DERIVED.items():
+                self._make(schema, view, derived.replace("{schema}", _name(schema)))
+            for table, types in METRIC_TABLES.items():
+                target = f"{_name(schema)}.{table}"
+                self._connection.execute(f"CREATE TABLE {target} ({', '.join(types)})")
+                if rows := metric_rows(folder.parent, table):
+                    unnested = ", ".join("unnest(?)" for _ in types)
+                    values = [list(column) for column in zip(*rows, strict=True)]
+                    self._connection.execute(f"INSERT INTO {target} SELECT {unnested}", values)
+
+    def _make(self, schema: str, view: str, sql: str) -> None:
+        try:
+            self._connection.execute(f"CREATE VIEW {_name(schema)}.{view} AS {sql}")
+        except duckdb.Error as error:
+            text = self._real_names(str(error))
+            if view in VIEWS:
+                self.damaged[view] = (_REASON.findall(text) or [text])[-1].strip()
+
+    def _fetch(self, relation: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of a relation; few of them are in memory at a time."""
+        try:
+            yield from relation.iter_rows(10_000)
+        except duckdb.Error as error:
+            raise self.explain(error) from error
+        except RuntimeError as error:
+            raise KeyboardInterrupt from error
+
+    def _real_names(self, text: str) -> str:
+        for schema, folder in self.folders.items():  # "tables://main/rounds/r1/train.parquet"
+            text = text.replace(f"tables://{schema}/", f"{folder}/")
+        return text
 
 
-def files_of(data: str | Path, name: str) -> list[Path]:
-    """Return the files that a view reads, sorted within each pattern."""
-    root = Path(data)
-    return [file for pattern, _ in VIEWS[name].sources for file in sorted(root.glob(pattern))]
+def query(data: str | Path, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Return columns and rows of the last of one or more SQL statements; see `Tables.ask`."""
+    with Tables({MAIN: data}) as tables:
+        answer = tables.ask(sql)
+        return answer.columns, list(answer.rows)
 
 
 def resolve_query(text: str, folder: str | Path) -> str:
@@ -177,39 +259,28 @@ def list_queries(folder: str | Path) -> list[tuple[str, str]]:
     ]
 
 
-def _selects(root: Path, view: View) -> list[str]:
-    """Return a SELECT for each pattern of a view that has files."""
-    parts = []
-    for pattern, columns in view.sources:
-        if files := sorted(root.glob(pattern)):
-            names = ", ".join(_quoted(file.as_posix()) for file in files)
-            listed = columns.replace("{round}", _ROUND_OF_FILE)
-            if listed != columns:  # DuckDB then adds the column `filename` to *
-                listed = listed.replace("*", "* EXCLUDE (filename)", 1)
-            options = f"union_by_name=true, filename={listed != columns}, hive_partitioning=false"
-            parts.append(f"SELECT {listed} FROM read_parquet([{names}], {options})")
-    return parts
+def _unique(names: Sequence[str]) -> list[str]:
+    """Return names with those that occur again numbered, as DuckDB does it: x, x_1."""
+    found: list[str] = []
+    for name in names:
+        number = 1
+        unique = name
+        while unique in found:
+            unique, number = f"{name}_{number}", number + 1
+        found.append(unique)
+    return found
 
 
-def _explain(error: duckdb.Error, root: Path) -> DataError:
-    missing = _MISSING_TABLE.search(str(error))
-    name = missing[1].lower() if missing else ""
-    if name in VIEWS:
-        patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
-        message = f"There are no rows for {name} yet: no file fits {patterns}."
-        return DataError(
-            message, file=root, fix=f"run the stage that writes it: {VIEWS[name].made_by}"
-        )
-    if missing:
-        made = ", ".join(view for view in VIEWS if files_of(root, view))
-        return DataError(f"There is no table {name}.", file=root, fix=f"these are there: {made}")
-    return DataError(f"DuckDB cannot answer this: {str(error).strip()}")
+def _strip_end(sql: str) -> str:
+    """Return a statement without the semicolon and the comments at its end."""
+    end = len(sql)
+    for start, kind in reversed(duckdb.tokenize(sql)):
+        if kind != duckdb.token_type.comment and sql[start] != ";":
+            break
+        end = start
+    return sql[:end]
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _plain(cell: Any) -> Any:
-    is_nested = isinstance(cell, list | dict)
-    return json.dumps(cell, ensure_ascii=False, default=str) if is_nested else cell
+def _name(name: str) -> str:
+    """Return the name of a schema as SQL writes it: main, "HEAD~1"."""
+    return name if re.fullmatch(r"[a-z_]\w*", name) else '"' + name.replace('"', '""') + '"'

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import duckdb
 
 from mathse.core.errors import DataError
 from mathse.core.text import one_line
 from mathse.prompts import choice_letter
-from mathse.report.sql import connect, files_of
+from mathse.report.sql import MAIN, Row, Tables
 from mathse.report.summary import sort_rounds
 
-Row = dict[str, Any]
 _VIEWS = (
     *("problems", "ledger", "trajectories", "verdicts", "train", "dropped"),
     *("graded", "predictions"),
@@ -33,12 +29,10 @@ def render_trace(data: str | Path, name: str) -> str:
     Raises:
         DataError: if nothing or more than one thing has an id that begins so.
     """
-    with connect(data) as connection:
-        made = [view for view in _VIEWS if files_of(data, view)]
-        problem_id, found_id = _identify(connection, made, Path(data), name)
-        rows = {
-            view: _rows(connection, view, problem_id) if view in made else [] for view in _VIEWS
-        }
+    with Tables({MAIN: data}) as tables:
+        made = tables.names()
+        problem_id, found_id = _identify(tables, made, Path(data), name)
+        rows = {view: _rows(tables, view, problem_id) if view in made else [] for view in _VIEWS}
     trajectories = rows["trajectories"]
     if found_id != problem_id:
         # The trajectory, the one it corrects and those that correct it.
@@ -71,15 +65,13 @@ def render_trace(data: str | Path, name: str) -> str:
     return "".join(f"{one_line(line)}\n" for line in lines)
 
 
-def _identify(
-    connection: duckdb.DuckDBPyConnection, made: Sequence[str], root: Path, name: str
-) -> tuple[str, str]:
+def _identify(tables: Tables, made: Sequence[str], root: Path, name: str) -> tuple[str, str]:
     """Return the problem of an id that begins so, and the id: the problem's or a trajectory's."""
     found: set[tuple[str, str]] = set()
     for view, key in (("problems", "problem_id"), ("trajectories", "trajectory_id")):
         if view in made:
-            sql = f"SELECT problem_id, {key} FROM {view} WHERE starts_with({key}, ?)"
-            found |= set(connection.execute(sql, [name]).fetchall())
+            sql = f"SELECT problem_id, {key} AS id FROM {view} WHERE starts_with({key}, ?)"
+            found |= {(row["problem_id"], row["id"]) for row in tables.rows(sql, [name])}
     if not found:
         message = f"No problem and no trajectory has an id that begins with {name!r}."
         raise DataError(message, file=root, fix="`mathse sql hardest` lists ids")
@@ -161,14 +153,12 @@ def _evaluations(graded: list[Row], predictions: list[Row]) -> list[str]:
     return lines
 
 
-def _rows(connection: duckdb.DuckDBPyConnection, view: str, problem_id: str) -> list[Row]:
+def _rows(tables: Tables, view: str, problem_id: str) -> list[Row]:
     """Return the rows of a view that are of a problem."""
     where = "problem_id = ?"
     if view == "dropped":  # it has no problem_id
         where = f"trajectory_id IN (SELECT trajectory_id FROM trajectories WHERE {where})"
-    answer = connection.execute(f"SELECT * FROM {view} WHERE {where}", [problem_id])
-    names = [entry[0] for entry in answer.description or []]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    return tables.rows(f"SELECT * FROM {view} WHERE {where}", [problem_id])
 
 
 def _indent(text: str, blanks: int = 2) -> list[str]:

@@ -97,7 +97,7 @@ def test_nothing_runs_again(pipeline: Pipeline) -> None:
 
 def test_sql_answers_over_all_rounds(pipeline: Pipeline) -> None:
     sql = "select round, origin, count(*) as n from trajectories group by all order by all"
-    rows = list(csv.DictReader(io.StringIO(pipeline.mathse("sql", sql, "--csv"))))
+    rows = list(csv.DictReader(io.StringIO(pipeline.mathse("sql", sql, "--format", "csv"))))
     found = {(row["round"], row["origin"]): int(row["n"]) for row in rows}
     assert found[("r0", "teacher")] == 16
     assert found[("r1", "student")] == 2 * 20  # two samples of each of the 20 problems of a round

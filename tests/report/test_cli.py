@@ -31,17 +31,17 @@ def call(*arguments: object):
 def test_sql_in_three_forms(data):
     sql = "SELECT round, count(*) AS n FROM train GROUP BY ALL ORDER BY ALL"
     plain = call("sql", sql, "--data", data)
-    assert plain.exit_code == 0 and plain.output.splitlines()[-1].split() == ["r1", "3"]
-    assert call("sql", sql, "--csv", "--data", data).output == "round,n\nr0,1\nr1,3\n"
-    assert json.loads(call("sql", sql, "--json", "--data", data).output) == [
+    assert plain.exit_code == 0 and plain.stdout.splitlines()[-1].split() == ["r1", "3"]
+    assert call("sql", sql, "--format", "csv", "--data", data).stdout == "round,n\nr0,1\nr1,3\n"
+    assert json.loads(call("sql", sql, "--format", "json", "--data", data).stdout) == [
         {"round": "r0", "n": 1},
         {"round": "r1", "n": 3},
     ]
 
 
 def test_a_stored_query_by_name_and_the_list_of_them(data):
-    assert "near_identical" in call("sql", "dropped", "--data", data).output
-    listed = call("sql", "--data", data).output
+    assert "near_identical" in call("sql", "dropped", "--data", data).stdout
+    listed = call("sql", "--data", data).stdout
     assert (
         "ledger" in listed.splitlines()[0]
         and "orm_judgements" not in listed
@@ -51,8 +51,8 @@ def test_a_stored_query_by_name_and_the_list_of_them(data):
 
 def test_long_cells_are_cut_in_tables_but_not_in_csv(data):
     sql = "SELECT repeat('x', 200) AS long"
-    assert "…" in call("sql", sql, "--data", data).output
-    assert "x" * 200 in call("sql", sql, "--csv", "--data", data).output
+    assert "…" in call("sql", sql, "--data", data).stdout
+    assert "x" * 200 in call("sql", sql, "--format", "csv", "--data", data).stdout
 
 
 def test_expected_errors_are_one_message_without_traceback(data, tmp_path):
@@ -193,7 +193,9 @@ def test_the_project_is_found_from_a_subfolder(data, tmp_path, monkeypatch):
     (root / "deep" / "er").mkdir(parents=True)
     for folder, options in ((root / "deep" / "er", []), (tmp_path, ["--project", "project"])):
         monkeypatch.chdir(folder)
-        assert call(*options, "sql", "SELECT count(*) FROM ledger", "--csv").output.endswith("10\n")
+        assert call(
+            *options, "sql", "SELECT count(*) FROM ledger", "--format", "csv"
+        ).output.endswith("10\n")
         assert "smoke" in call(*options, "profile").output
         assert "Question 2?" in call(*options, "trace", problem_id(2)).output
     monkeypatch.chdir(tmp_path)
@@ -250,7 +252,7 @@ def test_hostile_text_is_shown_escaped_everywhere(data, tmp_path):
         table.write_parquet(copy / file)
     shown = [
         call("sql", "SELECT * FROM problems", "--data", copy),
-        call("sql", "SELECT question FROM problems", "--json", "--data", copy),
+        call("sql", "SELECT question FROM problems", "--format", "json", "--data", copy),
         call("trace", problem_id(2), "--data", copy),
         call("show", "--data", copy),
         call("check", HOSTILE, HOSTILE),
@@ -262,8 +264,8 @@ def test_hostile_text_is_shown_escaped_everywhere(data, tmp_path):
         text = done.output + done.stderr
         assert not set(text) & set("\x1b\x07\u202e\x9b\r"), text
     assert "\\u001b[2J" in shown[0].output and "\\u001b]0;owned\\u0007" in shown[2].output
-    csv = call("sql", "SELECT question FROM problems LIMIT 1", "--csv", "--data", copy)
-    assert HOSTILE[:-1] in csv.output
+    csv = call("sql", "SELECT question FROM problems LIMIT 1", "--format", "csv", "--data", copy)
+    assert HOSTILE[:-1] in csv.stdout
     question = json.loads(shown[1].output)[0]["question"]
     assert question.endswith(HOSTILE)
 

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from mathse import cli
+from mathse.report import sql_prompt
+from mathse.report.sql import Tables
+from tests.report.world import build
+
+RUN = CliRunner()
+ODD = (
+    "SELECT 1 AS x, 2 AS x, 'nan'::DOUBLE AS n, [1.5, 'inf'::DOUBLE] AS list, 'a|b' AS t, NULL AS z"
+)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("run") / "data")
+
+
+def sql(data: Path, *words: object):
+    return RUN.invoke(cli.app, ["sql", *map(str, words), "--data", str(data)])
+
+
+def test_json_is_json_and_keeps_every_column(data):
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    done = sql(data, ODD, "--format", "json")
+    (entry,) = json.loads(done.stdout, parse_constant=refuse)
+    assert entry == {"x": 1, "x_1": 2, "n": None, "list": [1.5, None], "t": "a|b", "z": None}
+    assert json.loads(sql(data, "SELECT 1 WHERE false", "--format", "json").stdout) == []
+
+
+def test_csv_has_nested_values_as_json_and_nulls_as_nothing(data):
+    (row,) = csv.DictReader(io.StringIO(sql(data, ODD, "--format", "csv").stdout))
+    assert row == {"x": "1", "x_1": "2", "n": "nan", "list": "[1.5, null]", "t": "a|b", "z": ""}
+
+
+def test_markdown_escapes_what_ends_a_cell(data):
+    header, rule, row = sql(data, ODD, "--format", "md").stdout.splitlines()
+    assert header == "| x | x_1 | n | list | t | z |" and rule.count("---") == 6
+    assert row == "| 1 | 2 | nan | [1.5, null] | a\\|b |  |"
+
+
+def test_parquet_keeps_types(data, tmp_path):
+    out = tmp_path / "answer.parquet"
+    done = sql(data, "SELECT round, attempts, now() AS t FROM ledger", "-o", out)
+    assert done.exit_code == 0 and f"(10 rows in {out})" in done.stderr
+    assert dict(pl.read_parquet_schema(out)) == {
+        "round": pl.String,
+        "attempts": pl.Int64,
+        "t": pl.String,
+    }
+    assert "needs --out" in sql(data, "SELECT 1", "--format", "parquet").stderr
+    assert "xml" in sql(data, "SELECT 1", "--format", "xml").stderr
+
+
+def test_a_file_is_read_and_its_answer_written_by_suffix(data, tmp_path):
+    question, out = tmp_path / "q.sql", tmp_path / "answer.csv"
+    question.write_text("-- How many?\nSELECT count(*) AS n FROM ledger; -- all\n")
+    assert sql(data, "-f", question, "-o", out).exit_code == 0
+    assert out.read_text() == "n\n10\n"
+    assert sql(data, "SELECT 1", "-f", question).exit_code == 2
+
+
+def test_the_screen_gets_so_many_rows_and_the_rest_is_named(data):
+    sql_of = "FROM range(1000)"
+    plain, all_rows = sql(data, sql_of), sql(data, sql_of, "--limit", 0)
+    assert len(plain.stdout.splitlines()) == 202 and "(the first 200 rows;" in plain.stderr
+    assert len(all_rows.stdout.splitlines()) == 1002 and "(1000 rows)" in all_rows.stderr
+    assert len(sql(data, sql_of, "--format", "csv").stdout.splitlines()) == 1001
+    assert len(sql(data, sql_of, "--format", "csv", "--limit", 3).stdout.splitlines()) == 4
+
+
+def test_an_interrupted_query_ends_without_a_traceback(data, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise RuntimeError("Query interrupted")  # as DuckDB does on Ctrl-C
+
+    monkeypatch.setattr("mathse.report.sql._strip_end", interrupted)
+    done = sql(data, "SELECT 1")
+    assert done.exit_code == 130 and "Traceback" not in done.output + done.stderr
+
+
+def test_the_prompt_answers_until_the_input_ends(data, tmp_path, monkeypatch, capsys):
+    lines = iter(["SELECT 6", " * 7 AS n;", KeyboardInterrupt, "FROM nothing;", "SELECT 8 AS m;"])
+
+    def typed(_: str) -> str:
+        line = next(lines, EOFError)
+        if isinstance(line, str):
+            return line
+        raise line
+
+    monkeypatch.setattr("builtins.input", typed)
+    with Tables({"main": data}) as tables:
+        sql_prompt.run_prompt(tables, tmp_path / "state" / "history", None, None)
+        assert sql_prompt.readline.get_completer()("led", 0) == "ledger"
+    out = capsys.readouterr().out
+    assert "42" in out and "(1 row)" in out and "no table nothing" in out and "8" in out
+    assert (tmp_path / "state" / "history").is_file()
