@@ -254,7 +254,7 @@ def suspects(
         float, typer.Option(help="Least share of a problem's trajectories that agree.")
     ] = 0.5,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write the list as CSV, for overrides.csv.")
+        Path | None, typer.Option("--out", help="Write the list as CSV to review.")
     ] = None,
     data: DataOption = None,
 ) -> None:
@@ -262,18 +262,9 @@ def suspects(
 
     Trajectories agree on another answer, and the ORM calls them correct.
     """
-    from mathse.report.suspects import find_suspects, to_review
-    from mathse.report.text_tables import print_rows
+    from mathse.report.suspects import report_suspects
 
-    found = find_suspects(_data(data), min_trajectories=min_trajectories, min_share=min_share)
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        to_review(found).write_csv(out)
-        typer.echo(f"{out} lists {found.height} problems: keep the rows where gold is wrong.")
-    elif found.is_empty():
-        typer.echo("No gold answer is suspicious.")
-    else:
-        print_rows(found.columns, found.rows(), sys.stdout)
+    report_suspects(_data(data), min_trajectories, min_share, out)
 
 
 def _data(named: Path | None) -> Path:

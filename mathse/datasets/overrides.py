@@ -1,8 +1,9 @@
 """Gold answers that a person has reviewed and corrected; they replace those of the problems.
 
-The file is CSV with the columns problem_id, answer and note. `mathse suspects --out FILE` writes
-such a file to review. A corrected problem gets a new id, since its answer is part of what the id is
-made of; `meta` keeps the old one.
+The file is CSV with the columns problem_id, answer, note and, if rows wait for review, keep: `yes`
+where the answer replaces gold, `no` where gold stays. `mathse suspects --out FILE` writes such a
+file, with nothing in keep. A corrected problem gets a new id, since its answer is part of what the
+id is made of; `meta` keeps the old one.
 """
 
 from __future__ import annotations
@@ -18,14 +19,16 @@ from mathse.core.ids import content_id
 from schemas import LETTERS
 
 COLUMNS = ("problem_id", "answer", "note")
+FOR_REVIEW = "REVIEW: "
+"""How the note of a row begins that nobody has reviewed."""
 
 
 def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
-    """Return answer and note by problem_id.
+    """Return answer and note by problem_id, without those of which `keep` says no.
 
     Raises:
-        DataError: if the file is not readable, has other columns, lacks an answer, or gives a
-            problem two answers.
+        DataError: if the file is not readable, has other columns, has rows that nobody has
+            reviewed, lacks an answer, or gives a problem two answers.
     """
     try:
         rows = pl.read_csv(file, infer_schema=False).with_columns(pl.all().fill_null(""))
@@ -33,12 +36,22 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
         message = f"The corrected answers cannot be read: {error}"
         fix = f"correct the file; without corrections it holds the line {','.join(COLUMNS)}"
         raise DataError(message, file=file, fix=fix) from error
-    if sorted(rows.columns) != sorted(COLUMNS):
+    if set(rows.columns) - {"keep"} != set(COLUMNS):
         message = f"The corrected answers have the columns {rows.columns}."
-        raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}")
+        raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}, and keep")
+    if "keep" not in rows.columns:
+        waits = pl.col("note").str.strip_chars().str.starts_with(FOR_REVIEW)
+        rows = rows.with_columns(keep=pl.when(waits).then(pl.lit("")).otherwise(pl.lit("yes")))
     found: dict[str, tuple[str, str]] = {}
-    rows = rows.select(pl.col(COLUMNS).str.strip_chars())
-    for row, (name, given, note) in enumerate(rows.iter_rows()):
+    rows = rows.select(pl.col(*COLUMNS, "keep").str.strip_chars())
+    for row, (name, given, note, keep) in enumerate(rows.iter_rows()):
+        if keep.lower() not in ("yes", "no"):
+            waiting = rows.filter(~pl.col("keep").str.to_lowercase().is_in(["yes", "no"])).height
+            message = f"{waiting} corrected answers are not reviewed, such as that of {name}."
+            fix = "look at each, then write into the column keep: yes, the answer replaces gold; no"
+            raise DataError(message, file=file, row=row, rule="keep is yes or no", fix=fix)
+        if keep.lower() == "no":
+            continue
         if not given:
             message = f"There is no answer for problem {name}."
             raise DataError(message, file=file, row=row, rule="an answer is given")

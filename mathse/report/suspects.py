@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.tables import read_table
+from mathse.datasets.overrides import FOR_REVIEW
+from mathse.report.text_tables import print_rows
 from schemas import Problem, column_types
 
 SUSPECTS = pl.Schema(
     {
-        **column_types(Problem, "problem_id", "split"),
+        **column_types(Problem, "problem_id", "source", "split"),
         "gold": pl.String(),
         **column_types(Problem, "answer"),
         "agree": pl.Int64(),
@@ -23,6 +26,8 @@ SUSPECTS = pl.Schema(
         **column_types(Problem, "question"),
     }
 )
+BUILT_IN = "figures"
+"""The source of the built-in problems."""
 _TABLES = ("verdicts", "reflection_verdicts")
 _USED = ("problem_id", "round", "answer_state", "predicted_answer", "orm_status", "p_correct")
 
@@ -80,7 +85,7 @@ def find_suspects(
         )
     )
     problems = read_table(root / "problems" / "problems.parquet")
-    problems = problems.select("problem_id", "split", "question", gold="answer")
+    problems = problems.select("problem_id", "source", "split", "question", gold="answer")
     rows = best.join(problems, on="problem_id").sort(
         "share", "agree", "p_correct", "problem_id", descending=[True, True, True, False]
     )
@@ -88,8 +93,40 @@ def find_suspects(
 
 
 def to_review(suspects: pl.DataFrame) -> pl.DataFrame:
-    """Return problem_id, answer and note: reviewed by a person, they go into overrides.csv."""
+    """Return rows for overrides.csv that wait for a person's yes or no in `keep`."""
     gold, answer = (pl.col(name).fill_null("?") for name in ("gold", "answer"))
-    text = "REVIEW: gold {}, {} of {} trajectories give {}"
+    text = FOR_REVIEW + "gold {}, {} of {} trajectories give {}"
     note = pl.format(text, gold, "agree", "trajectories", answer)
-    return suspects.select("problem_id", "answer", note=note)
+    return suspects.select("problem_id", "answer", note=note, keep=pl.lit(""))
+
+
+def describe_precision(suspects: pl.DataFrame) -> str | None:
+    """Say how many of those listed are right, where that is known: among the built-in problems.
+
+    Their gold answers are right by construction, so each one listed is a false alarm.
+    """
+    built_in = suspects.filter(source=BUILT_IN).height
+    if not built_in:
+        return None
+    return (
+        f"Precision on the built-in problems: 0 of {built_in}. Their gold answers are right by "
+        f"construction; {suspects.height - built_in} other problems are listed."
+    )
+
+
+def report_suspects(data: Path, min_trajectories: int, min_share: float, out: Path | None) -> None:
+    """Print the list, or write it to a file to review, and print its precision if it is known."""
+    found = find_suspects(data, min_trajectories=min_trajectories, min_share=min_share)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        to_review(found).write_csv(out)
+        print(f"{out} lists {found.height} problems. Look at each, and write into the column keep")
+        print(
+            "yes (the answer replaces gold) or no (gold is right); then add them to overrides.csv."
+        )
+    elif found.is_empty():
+        print("No gold answer is suspicious.")
+    else:
+        print_rows(found.columns, found.rows(), sys.stdout)
+    if precision := describe_precision(found):
+        print(precision)

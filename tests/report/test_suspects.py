@@ -57,7 +57,7 @@ def test_agreement_against_gold_that_the_orm_backs_is_listed_over_all_rounds(
     )
     found = find_suspects(data)
     assert found.schema == SUSPECTS
-    row = found.drop("question", "split", "p_correct").rows()
+    row = found.drop("question", "source", "split", "p_correct").rows()
     assert row == [(problem_id(0), "7", "9", 3, 1, 4, "r1 r2")]
 
 
@@ -87,8 +87,19 @@ def test_the_list_is_a_file_to_review(tmp_path: Path) -> None:
     file = tmp_path / "overrides.csv"
     done = CliRunner().invoke(app, ["suspects", "--data", str(data), "--out", str(file)])
     assert done.exit_code == 0 and "1 problems" in done.output
-    answer, note = read_overrides(file)[problem_id(0)]
-    assert answer == "9" and note == "REVIEW: gold 7, 3 of 3 trajectories give 9"
+    assert file.read_text("utf-8").splitlines()[0] == "problem_id,answer,note,keep"
+    with pytest.raises(DataError, match="1 corrected answers are not reviewed"):
+        read_overrides(file)
+    note = "REVIEW: gold 7, 3 of 3 trajectories give 9"
+    for keep, kept in (("yes", {problem_id(0): ("9", note)}), ("No", {})):
+        pl.read_csv(file, infer_schema=False).with_columns(keep=pl.lit(keep)).write_csv(file)
+        assert read_overrides(file) == kept
+    pl.read_csv(file, infer_schema=False).with_columns(keep=pl.lit("maybe")).write_csv(file)
+    with pytest.raises(DataError, match="not reviewed"):
+        read_overrides(file)
+    pl.read_csv(file, infer_schema=False).drop("keep").write_csv(file)
+    with pytest.raises(DataError, match="not reviewed"):
+        read_overrides(file)
     shown = CliRunner().invoke(app, ["suspects", "--data", str(data)])
     assert problem_id(0) in shown.output
     assert (
@@ -97,6 +108,19 @@ def test_the_list_is_a_file_to_review(tmp_path: Path) -> None:
         .invoke(app, ["suspects", "--data", str(data), "--min-trajectories", "4"])
         .output
     )
+
+
+def test_the_precision_on_built_in_problems_is_reported(tmp_path: Path) -> None:
+    data = world(tmp_path / "data", {"r1": [*judged(0, 3, "9"), *judged(1, 3, "8")]})
+    file = data / "problems/problems.parquet"
+    sources = {problem_id(0): "figures", problem_id(1): "tabmwp"}
+    rows = pl.read_parquet(file)
+    named = pl.col("problem_id").replace_strict(sources, default="tabmwp", return_dtype=pl.String)
+    write_table(rows.with_columns(source=named), file, sort_by=["problem_id"])
+    shown = CliRunner().invoke(app, ["suspects", "--data", str(data)]).output
+    assert "Precision on the built-in problems: 0 of 1." in shown and "; 1 other problems" in shown
+    write_table(rows.with_columns(source=pl.lit("tabmwp")), file, sort_by=["problem_id"])
+    assert "Precision" not in CliRunner().invoke(app, ["suspects", "--data", str(data)]).output
 
 
 def test_wrong_input_is_named(tmp_path: Path) -> None:
