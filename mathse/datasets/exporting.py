@@ -1,15 +1,17 @@
 """Training rows for other trainers: LLaMA-Factory, ms-swift and TRL.
 
-Prompts are those of the pipeline itself. Besides what the trainer reads, each row carries its
-problem in the column `mathse`, so that an import gives the same problems, solutions and images
-back; the trainers ignore that column.
+Prompts are those of the pipeline itself, pictures those that the student saw: one that other
+readers show otherwise (16-bit, turned by EXIF, transparent, CMYK) becomes a PNG. A row with a draft
+gives two examples, to solve and to reflect. Besides what the trainer reads, each row carries its
+problem in the column `mathse`, so that an import gives the same problems and solutions back, with
+the same images but for those PNG; the trainers ignore that column.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +23,16 @@ from mathse.core.open_image import as_shown
 from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
-from mathse.prompts import solve_messages
+from mathse.prompts import reflect_messages, solve_messages
+from mathse.prompts.text import clean_text
+from schemas import TrainRow, optional_types
 
 DATASET_NAME = "mathse"
 ROWS_PER_SHARD = 500
+
+_IMAGE_TAG = re.compile(r"<(?:image[ _]?\d*|/?img)>", re.IGNORECASE)  # <image>, <image 2>, </img>
+# what LLaMA-Factory and ms-swift count besides: <video>, <ref-object>
+_OTHER_TAG = re.compile(r"<(video|audio|bbox|ref-object|cot-process|start-image)>")
 
 _TRL_CARD = """---
 configs: [{config_name: default, data_files: [{split: train, path: data/train-*}]}]
@@ -74,11 +82,14 @@ def export_rows(
     out.mkdir(parents=True, exist_ok=True)
     FORMATS[form](rows, images, out)
     n_images = rows["image_ids"].explode(empty_as_null=False).n_unique()
-    return {"rows": rows.height, "images": n_images}
+    n_drafts = rows.get_column("draft", default=pl.Series([None])).drop_nulls().len()
+    return {"rows": rows.height + n_drafts, "images": n_images}
 
 
 def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFrame, ImageStore]:
     """Return problems with a column `response` in a fixed order, and their images.
+
+    Training rows with drafts keep what a reflection starts from.
 
     Raises:
         ParamError: if there is no such round.
@@ -100,7 +111,8 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
     last = max(tables, key=lambda name: re.sub(r"\d+", lambda digits: digits[0].zfill(9), name))
     train = read_table(tables[round_name or last])
     problems = read_table(data / "problems" / "problems.parquet").drop("solution")
-    rows = train.select("row_id", "problem_id", "response").join(problems, on="problem_id")
+    drafts = [name for name in optional_types(TrainRow) if name in train.columns]
+    rows = train.select("row_id", "problem_id", "response", *drafts).join(problems, on="problem_id")
     return rows.sort("row_id"), ImageStore(data / "problems" / "images")
 
 
@@ -131,13 +143,13 @@ def _write_lines(
                     name, data = _picture(image_id, images)
                     written[image_id] = f"images/{name}"
                     (out / written[image_id]).write_bytes(data)
-            prompt, completion, origin = _parts(row, "<image>" * len(row["image_ids"]))
-            line = {
-                "messages": [prompt, completion],
-                "images": [written[image_id] for image_id in row["image_ids"]],
-                ORIGIN_COLUMN: origin,
-            }
-            lines.write(json.dumps(line, ensure_ascii=False) + "\n")
+            for prompt, completion, origin in _parts(row, "<image>" * len(row["image_ids"])):
+                line = {
+                    "messages": [prompt, completion],
+                    "images": [written[image_id] for image_id in row["image_ids"]],
+                    ORIGIN_COLUMN: origin,
+                }
+                lines.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
@@ -147,10 +159,9 @@ def _write_trl(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:
     for number, chunk in enumerate(track(chunks, total=count, label="export", unit="shards")):
         shard = []
         for row in chunk.iter_rows(named=True):
-            prompt, completion, origin = _parts(row)
             found = [_picture(image_id, images) for image_id in row["image_ids"]]
             files = [{"bytes": data, "path": name} for name, data in found]
-            shard.append(([prompt], [completion], files, origin))
+            shard += [([asked], [given], files, origin) for asked, given, origin in _parts(row)]
         file = out / "data" / f"train-{number:05d}.parquet"
         write_parquet(pl.DataFrame(shard, schema=_TRL_TYPES, orient="row"), file)
     (out / "README.md").write_text(_TRL_CARD, encoding="utf-8")
@@ -164,13 +175,29 @@ FORMATS: dict[str, Callable[[pl.DataFrame, ImageStore, Path], None]] = {
 """The export formats and the functions that write them. TRL's folder is imported as `hf-folder`."""
 
 
-def _parts(row: dict[str, Any], images: str = "") -> tuple[dict[str, str], dict[str, str], str]:
-    """Return the messages of the user and the assistant, and the problem for `ORIGIN_COLUMN`."""
-    message = solve_messages(row["question"], row["choices"], len(row["image_ids"]))[0]
-    prompt = {"role": "user", "content": images + str(message["content"][-1]["text"])}
+def _parts(
+    row: dict[str, Any], images: str = ""
+) -> Iterator[tuple[dict[str, str], dict[str, str], str]]:
+    """Yield the messages of the user and the assistant, and the problem for `ORIGIN_COLUMN`."""
+    count = len(row["image_ids"])
+    problem = row["question"], row["choices"], count
     origin = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
     text = json.dumps(origin, ensure_ascii=False, sort_keys=True)
-    return prompt, {"role": "assistant", "content": row["response"]}, text
+    prompts = [solve_messages(*problem)]
+    if row.get("draft"):
+        feedback = row["draft"], row["error_step"], row["error_analysis"]
+        prompts.append(reflect_messages(*problem, *feedback))
+    for (message,) in prompts:
+        asked = _without_tags(str(message["content"][-1]["text"]), count)
+        prompt = {"role": "user", "content": images + asked}
+        yield prompt, {"role": "assistant", "content": _without_tags(row["response"], count)}, text
+
+
+def _without_tags(text: str, n_images: int) -> str:
+    """Write tags as words: trainers count them, and there are as many as pictures already."""
+    if _IMAGE_TAG.search(text):
+        text = clean_text(text, n_images, keep_mentions=True)
+    return _OTHER_TAG.sub(r"\1", text)
 
 
 def _picture(image_id: str, images: ImageStore) -> tuple[str, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mathse.core.params import Problems
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.exporting import FORMATS, export_rows, training_rows
 from mathse.datasets.imported import load_imports
-from mathse.prompts import solve_messages
+from mathse.prompts import reflect_messages, solve_messages
 from tests.datasets.made import Imported, bring, picture, put
 
 BACK = {"llama-factory": "llama-factory", "ms-swift": "ms-swift", "trl": "hf-folder"}
@@ -130,6 +131,69 @@ def test_what_the_trainers_read(tmp_path: Path) -> None:
     )
     card = yaml.safe_load((tmp_path / "trl" / "README.md").read_text("utf-8").split("---")[1])
     assert [one["name"] for one in card["dataset_info"]["features"]] == shard.columns
+
+
+def pipeline(folder: Path, first: Imported, responses: list[str], **drafts: Any) -> Path:
+    """A data folder whose training rows answer the first problem that has a picture."""
+    problem = first.problems.filter(pl.col("image_ids").list.len() > 0).row(0, named=True)
+    names = [f"{number:016x}" for number in range(len(responses))]
+    rows = [
+        {"row_id": name, "problem_id": problem["problem_id"], "trajectory_id": name, "round": "r1"}
+        | {"origin": "reflection", "response": response, **drafts}
+        for name, response in zip(names, responses, strict=True)
+    ]
+    write_table(pl.DataFrame(rows), folder / "rounds/r1/train.parquet", sort_by=["row_id"])
+    file = folder / "problems/problems.parquet"
+    write_table(first.problems, file, sort_by=["split", "problem_id"])
+    write_images(first.images, folder / "problems/images")
+    return folder
+
+
+def exported_rows(folder: Path, form: str) -> list[tuple[str, str, int]]:
+    """What a trainer reads: prompt, response, number of images."""
+    if form == "trl":
+        table = read_table(folder / "data" / "train-00000.parquet").to_dicts()
+        return [
+            (r["prompt"][0]["content"], r["completion"][0]["content"], len(r["images"]))
+            for r in table
+        ]
+    file = folder / ("mathse.jsonl" if form == "llama-factory" else "train.jsonl")
+    lines = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    talks = [([one["content"] for one in line["messages"]], line["images"]) for line in lines]
+    return [(asked, given, len(images)) for (asked, given), images in talks]
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_there_are_as_many_tags_as_pictures(tmp_path: Path, form: str) -> None:
+    responses = [
+        "In <image> we count.",
+        "<IMAGE 2>\nSee <image1>.",
+        "<video>, <audio> <img>x</img>",
+    ]
+    data = pipeline(tmp_path / "data", imported(tmp_path), responses)
+    export_rows(form, data, tmp_path / form)
+    for asked, given, count in exported_rows(tmp_path / form, form):
+        own = 0 if form == "trl" else count
+        assert asked.count("<image>") == own and asked.startswith("<image>" * own)
+        assert not re.search(r"<image|<video|<audio|<img", given, re.IGNORECASE)
+    assert "In image 1 we count." in [given for _, given, _ in exported_rows(tmp_path / form, form)]
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_a_row_with_a_draft_teaches_to_reflect_too(tmp_path: Path, form: str) -> None:
+    first = imported(tmp_path)
+    feedback = {"draft": "1. Guess <image>.", "error_step": 1, "error_analysis": "no reason"}
+    data = pipeline(tmp_path / "data", first, ["It is so."], **feedback)
+    assert export_rows(form, data, tmp_path / form)["rows"] == 2
+    problem = first.problems.filter(pl.col("image_ids").list.len() > 0).row(0, named=True)
+    given = problem["question"], problem["choices"], 2
+    prompts = [solve_messages(*given), reflect_messages(*given, *feedback.values())]
+    tags = "" if form == "trl" else "<image><image>"
+    assert exported_rows(tmp_path / form, form) == [
+        (tags + prompt[0]["content"][-1]["text"], "It is so.", 2) for prompt in prompts
+    ]
+    back = bring(BACK[form], tmp_path / form, tmp_path / "back")
+    assert back.row()["problem_id"] == problem["problem_id"] and back.counts["duplicates"] == 1
 
 
 def test_an_export_without_its_own_column_still_imports(tmp_path: Path) -> None:
