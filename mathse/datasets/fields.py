@@ -38,6 +38,8 @@ _NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 _QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
+# texts that Python would join: "['10' '12']", as numpy prints them
+_NO_COMMA = re.compile(r"""(["'])\s+["']""")
 _IMAGE = re.compile(r"<image>", re.IGNORECASE)
 _LAST_IMAGE = re.compile(r"<image>$", re.IGNORECASE)
 
@@ -94,7 +96,7 @@ def pictures(value: object) -> list[Picture]:
     """
     reason = "an image is a path, bytes, or an object with either"
     if isinstance(value, str) and value.startswith("["):
-        value = _parsed_list(value) or value
+        value = _parsed(value) or value
     if value is None or value == "":
         return []
     if isinstance(value, list | tuple):
@@ -117,12 +119,12 @@ def pictures(value: object) -> list[Picture]:
 def choice_texts(row: Mapping[str, Any], name: str) -> list[str]:
     """Return a field that holds choices, without their letters.
 
-    A list, also as JSON or as Python writes it; lines such as `A. 5`; or an object
-    `{"A": …, "B": …}` (missing: empty). BadRow for anything else.
+    A list or an object `{"A": …, "B": …}`, also as JSON or as Python writes it; or lines such as
+    `A. 5` (missing: empty). BadRow for anything else.
     """
     value = row.get(name)
     if isinstance(value, str) and value.strip():
-        value = _parsed_list(value) or _options(value.splitlines()) or value
+        value = _parsed(value) or _options(value.splitlines()) or value
     if isinstance(value, dict):
         given = {str(key).strip().upper(): text for key, text in value.items() if text is not None}
         reason = "the choices of an object are named A, B, C and so on"
@@ -133,14 +135,14 @@ def choice_texts(row: Mapping[str, Any], name: str) -> list[str]:
     return _options(found, one_a_line=True) or found
 
 
-def _parsed_list(words: str) -> list[Any] | None:
-    """Return the list that a text writes in JSON or as Python does, or None."""
-    for parse in (json.loads, ast.literal_eval):
+def _parsed(words: str) -> Any:
+    """Return the list or object that a text writes in JSON or as Python does, or None."""
+    for parse in (json.loads,) if _NO_COMMA.search(words) else (json.loads, ast.literal_eval):
         try:
             found = parse(words)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             continue
-        return found if isinstance(found, list) else None
+        return found if isinstance(found, list | dict) else None
     return None
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,10 +13,9 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.tables import read_table
-from mathse.datasets.fields import text
+from mathse.datasets.fields import choice_texts, text
 from mathse.datasets.file_readers import check_encoding, read_rows
 from mathse.datasets.protocol import BadRow, DataFile, Row
-from schemas import LETTERS
 
 EXPECTED = (
     *("expected", "expected_match", "expected_equal"),
@@ -27,8 +24,6 @@ EXPECTED = (
 """Columns that may hold the table's own verdicts, in this order."""
 _LABELS = dict.fromkeys(("true", "yes", "right", "correct", "match", "1", "1.0"), True)
 _LABELS |= dict.fromkeys(("false", "no", "wrong", "incorrect", "mismatch", "0", "0.0"), False)
-# Two texts of a Python list with only blanks between, as numpy prints them: "['10' '12']"
-_NO_COMMA = re.compile(r"""(["'])\s+["']""")
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
     """Read a table of answers: Parquet, CSV, TSV, JSON or JSON lines, by the end of its name.
 
     A column that appears late is null before; one with values of several kinds becomes text.
-    Choices may be lists, objects with the keys A, B, …, or either as JSON or Python text.
+    Choices are read in the forms of `choice_texts`.
 
     Args:
         file: the file, or a folder of Parquet shards.
@@ -66,7 +61,7 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
     """
     # The rows of the file: as Parquet has them, or one by one.
     problems: dict[int, BadRow] = {}
-    if file.is_dir() or file.suffix == ".parquet":
+    if file.is_dir() or file.suffix.lower() == ".parquet":
         table = read_table(file)
         rows: Iterable[Mapping[str, Any]] = table.iter_rows(named=True)
     else:
@@ -80,16 +75,16 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
         fix = f"name one of its columns: {', '.join(table.columns)}"
         raise DataError(f"There is no column {expected}.", file=file, fix=fix)
     # What the check needs of each row.
-    choices: list[list[str] | None] = []
+    choices: list[list[str]] = []
     labels: list[bool | None] = []
     for index, row in enumerate(rows):
         try:
             for name in ("gold", "response"):
                 text(row, name, default="")
-            listed, label = read_choices(row.get("choices")), _label(row, expected)
+            listed, label = choice_texts(row, "choices"), _label(row, expected)
         except BadRow as problem:
             problems.setdefault(index, problem)
-            listed, label = None, None
+            listed, label = [], None
         choices.append(listed)
         labels.append(label)
     # Leave out the rows with a problem.
@@ -111,32 +106,6 @@ def to_table(rows: Iterable[Mapping[str, Any]]) -> pl.DataFrame:
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = [_column(str(name), [row.get(name) for row in rows]) for name in names]
     return pl.DataFrame(columns, height=len(rows)) if columns else pl.DataFrame(height=len(rows))
-
-
-def read_choices(value: object) -> list[str] | None:
-    """Return the choices of a row; BadRow if they are none of the forms of `read_answers`."""
-    found = value
-    if isinstance(value, str):
-        if not value.strip():
-            return None
-        readers: tuple[Callable[[str], object], ...] = (json.loads, ast.literal_eval)
-        for read in readers if not _NO_COMMA.search(value) else readers[:1]:
-            try:
-                found = read(value.strip())
-                break
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
-    if isinstance(found, dict) and tuple(found) == tuple(LETTERS[: len(found)]):
-        found = list(found.values())
-    if found is None:
-        return None
-    passed = isinstance(found, list | tuple) and all(
-        isinstance(c, str | int | float) for c in found
-    )
-    if not passed:
-        reason = 'write a list, such as ["12", "15"], or an object with the keys A, B, …'
-        raise BadRow("choices are a list of texts", "choices", value, reason)
-    return [str(choice) for choice in found]  # type: ignore[attr-defined]
 
 
 def _encoded(row: Row | BadRow) -> Row | BadRow:
