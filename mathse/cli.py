@@ -60,6 +60,7 @@ def show(data: DataOption = None) -> None:
     """Show accuracy by round, problems by state, benchmarks, what teachers cost."""
     from mathse.core.params import load_params
     from mathse.report.benchmark_tables import render_benchmarks
+    from mathse.report.canary_table import render_canary
     from mathse.report.summary import render, summarize
     from mathse.report.usage import render_usage
 
@@ -69,6 +70,7 @@ def show(data: DataOption = None) -> None:
     rounds = [*settings.rounds, *settings.controls] if settings else None
     render(summarize(data, rounds), sys.stdout)
     render_benchmarks(data, sys.stdout, rounds)
+    render_canary(data, sys.stdout, rounds)
     render_usage(data.parent / "metrics", sys.stdout)
 
 

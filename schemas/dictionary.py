@@ -51,6 +51,9 @@ OTHERS = {
     "accuracy": "by round, split, source, by and group (`by` names what is grouped by; all: the "
     "source as a whole): n, correct, accuracy with its 95% interval (low, high), found (share of "
     "responses with an answer)",
+    "canary": "what a model still can of the general skills that the base model has: skill "
+    "(descriptions or sums), question, answer, response, correct",
+    "gate": "JSON: why no round is built on this one, or null",
     "transitions": "problems of a split by right or wrong in the round before and in this one: n "
     "and share",
 }

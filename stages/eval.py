@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import schemas
 from mathse.answers.check_problems import check_answers
 from mathse.core.layout import Layout
@@ -11,12 +13,13 @@ from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import grade
 from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
+from mathse.evaluation.gate import explain_worse, worse_splits, write_gate
 from mathse.evaluation.paired import transitions
 from mathse.evaluation.round_metrics import round_metrics
 
 
 def evaluate(layout: Layout, round_name: str) -> None:
-    """Write graded.parquet, accuracy.parquet and, after the base, transitions.parquet."""
+    """Write graded.parquet and accuracy.parquet; after the base also transitions and the gate."""
     params = load_params(layout.params)
     files, previous_round = layout.eval(round_name), params.previous_round(round_name)
     problems = read_problems(layout, *params.eval.splits)
@@ -31,6 +34,12 @@ def evaluate(layout: Layout, round_name: str) -> None:
         previous = read(layout.eval(previous_round).graded, schemas.Graded)
         moved = transitions(previous, graded)
         write_table(moved, files.transitions, sort_by=["split", *moved.columns[:2]])
+        if round_name not in params.controls:
+            worse = worse_splits(previous, graded, seed=params.seed)
+            warning = explain_worse(round_name, previous_round, worse) if worse else None
+            write_gate(files.gate, warning if params.eval.gate == "stop" else None)
+            if warning:
+                print(f"\n{'!' * 70}\n{warning}\n{'!' * 70}", file=sys.stderr)
     shown, details = round_metrics(graded, previous, benchmarks, problems, seed=params.seed)
     write_metrics(layout.metrics("eval", round_name), shown, details)
 

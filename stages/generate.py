@@ -9,6 +9,7 @@ from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write
 from mathse.curation.plan import plan_round
 from mathse.engines.loading import load_journaled
+from mathse.evaluation.gate import pass_gate
 from mathse.trajectories import check_failures, sampling_params, solve
 from schemas import checks
 
@@ -16,7 +17,9 @@ from schemas import checks
 def generate(layout: Layout, round_name: str) -> None:
     """Write the round's trajectories."""
     params = load_params(layout.params)
-    previous = layout.round(params.previous_round(round_name) or "r0")
+    previous_round = params.previous_round(round_name) or "r0"
+    pass_gate(layout.eval(previous_round).gate)
+    previous = layout.round(previous_round)
     problems = read_problems(layout, "train")
     ledger = read(previous.ledger, schemas.LedgerRow)
     checks.known_problem_ids(ledger, problems, file=str(previous.ledger))

@@ -51,6 +51,8 @@ class EvalLayout(_Folder):
     graded = _Path("graded.parquet")
     accuracy = _Path("accuracy.parquet")
     transitions = _Path("transitions.parquet")
+    gate = _Path("gate.json")
+    canary = _Path("canary.parquet")
 
 
 class OrmLayout(_Folder):

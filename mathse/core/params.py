@@ -249,6 +249,14 @@ class Evaluate(SamplingSection):
 
     splits: list[str]
     limit: int | None = Field(default=None, ge=1)
+    gate: Literal["warn", "stop"] = "warn"  # what a round does that is worse than the one before
+
+
+class Canary(Section):
+    """General skills that each model is asked for; see `mathse.figures.canary`."""
+
+    problems: int = Field(ge=0)
+    max_new_tokens: int = Field(ge=1)
 
 
 class Round(Section):
@@ -281,6 +289,7 @@ class Params(Section):
     merge: Merge
     finetune: Finetune
     eval: Evaluate
+    canary: Canary
     rounds: dict[str, Round]
     controls: list[Literal["control", "control_teacher"]]
 

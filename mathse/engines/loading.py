@@ -16,11 +16,20 @@ from mathse.engines.protocol import Engine
 
 
 def load_journaled(
-    layout: Layout, params: Params, name: RoleName, model: str | Path, label: str
+    layout: Layout,
+    params: Params,
+    name: RoleName,
+    model: str | Path,
+    label: str,
+    images: Path | None = None,
 ) -> JournaledEngine:
-    """Load a model for a role as an engine whose finished work survives a kill."""
+    """Load a model for a role as an engine whose finished work survives a kill.
+
+    It sees the images of the problems, or those of another folder.
+    """
     role, machine = params.roles[name], load_machine(layout.machine)
-    engine = load_engine(model, role, ImageStore(layout.images, role.pixels), machine, name)
+    store = ImageStore(images or layout.images, role.pixels)
+    engine = load_engine(model, role, store, machine, name)
     return JournaledEngine(engine, layout.journal(label), label)
 
 

@@ -257,3 +257,5 @@ def list_work(
     for name in ("base", "r0", *params.rounds):
         limit = params.eval.max_new_tokens
         yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)
+        canary = params.canary
+        yield write(f"canary {name}", "student", canary.problems, prompt, canary.max_new_tokens)

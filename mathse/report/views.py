@@ -62,6 +62,7 @@ VIEWS: dict[str, View] = {
     "graded": _view("eval", _EVAL.graded),
     "accuracy": _view("eval", _EVAL.accuracy),
     "transitions": _view("eval", (_EVAL.transitions, _WITH_ROUND)),
+    "canary": _view("canary", _EVAL.canary),
     "curves": _view("finetune or train_orm", (_PROJECT.curve("*"), "*, {curve} AS round")),
     "imports": _view("mathse import", (_IMPORT / "problems.parquet", "*, {folder} AS import")),
     "import_quarantine": _view(

@@ -21,19 +21,12 @@ from mathse.core.images import ImageStore, write_images
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.evaluation.accuracy import share_with_interval
+from mathse.figures.canary import DESCRIBE, SUMS, SUMS_AT_ONCE, random_sum
 from mathse.figures.catalogue import FAMILIES, draw_figure, stream
 from mathse.figures.source import image_row, rows_of
 from mathse.prompts import Message, solve_messages
-from recipes.tiny_base.tasks import (
-    DESCRIBE,
-    LONG_LISTS,
-    SUMS,
-    check_sample,
-    lookup_sample,
-    random_sum,
-)
+from recipes.tiny_base.tasks import LONG_LISTS, check_sample, lookup_sample
 
-SUMS_AT_ONCE = 5
 GREEDY = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=160, seed=0)
 
 

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mathse.core.steps import render_step_diff
+from mathse.figures.canary import DESCRIBE, SUMS, random_sum
 from mathse.figures.canvas import PALETTE, Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
-from mathse.figures.chance import simplest
 
 READING_STEPS = 1500
 """Before this step scattered numbers to read are frequent: who cannot read digits learns little."""
@@ -38,7 +38,6 @@ HARD_TO_SEE = (
 )
 """Families to draw more often, as many more times as they stand here."""
 
-DESCRIBE = "Describe the figure."
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
 CHECK = "Is every line true?\n{lines}"
@@ -46,7 +45,6 @@ COMPARE = "Compare.\n{lines}\nwith\n{given}"
 LOOK_UP = "Look up: {asked}.\n{entries}"
 SORT = "{first} first.\n{entries}"
 READ = "Read it."
-SUMS = "Calculate.\n{text}"
 
 
 NAMES = (
@@ -137,41 +135,6 @@ def check_sample(figure: Figure, rng: random.Random) -> Sample:
     return Sample(
         CHECK.format(lines=shown), f"{figure.description} {found}", figure.png, figure.glyphs
     )
-
-
-def random_sum(rng: random.Random) -> tuple[str, str]:
-    """Return a short sum and its result, as text."""
-    form = rng.random()
-    if form < 0.3:
-        high = rng.choice((10, 30, 100))
-        a, b = rng.randint(0, high), rng.randint(0, high)
-        return f"{a}+{b}", str(a + b)
-    if form < 0.62:
-        high = rng.choice((12, 40, 120))
-        a, b = rng.randint(1, high), rng.randint(1, high)
-        if a < b and rng.random() < 0.85:
-            a, b = b, a
-        if rng.random() < 0.3:
-            a, b = rng.choice((180, 90, 50, 200)), rng.randint(1, 90)
-        return f"{a}-{b}", str(a - b)
-    if form < 0.84:
-        a, b = rng.randint(1, 12), rng.randint(1, 12)
-        if rng.random() < 0.35:
-            a, b = 2, rng.randint(2, 60)
-        elif rng.random() < 0.3:
-            b = rng.randint(10, 30)
-            a = rng.randint(2, 5)
-        return f"{a}*{b}", str(a * b)
-    if form < 0.92:
-        whole = rng.randint(2, 14)
-        part = rng.randint(1, whole)
-        return f"{part}/{whole}", simplest(part, whole)
-    letter = rng.choice("xyabnk")
-    if rng.random() < 0.5:
-        count = rng.randint(2, 4)
-        return "+".join([letter] * count), f"{count}{letter}"
-    count = rng.randint(2, 12)
-    return f"{letter}*{count}", f"{count}{letter}"
 
 
 def running_total(rng: random.Random) -> tuple[str, str]:

@@ -1,0 +1,91 @@
+"""The canary: skills that the embedded base model has before any round, to see what it forgets.
+
+Half of it asks for descriptions of figures, half for sums, in the words of the pre-training
+(`recipes/tiny_base/tasks.py`). No training row has such a question.
+"""
+
+from __future__ import annotations
+
+import random
+
+import polars as pl
+
+from mathse.core.ids import content_id
+from mathse.figures.catalogue import FAMILIES, draw_figure
+from mathse.figures.chance import simplest
+from mathse.figures.source import image_row
+
+DESCRIBE = "Describe the figure."
+SUMS = "Calculate.\n{text}"
+SUMS_AT_ONCE = 5
+
+
+def build_canary(count: int, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Draw so many questions: problem_id, skill, question, choices, image_ids, answer; and images.
+
+    Figures are of families in turn, from the side of the content split that nothing learns from.
+    The draws have a seed of their own: they change no problem of any split.
+    """
+    rng = random.Random(f"{seed}/canary")
+    names = [*FAMILIES]
+    rows, images = [], []
+    for index in range(count):
+        skill, image_ids = "sums", []
+        if index % 2 == 0:
+            figure = draw_figure(
+                rng, names[index // 2 % len(names)], rng.choice((1, 2)), wanted_side="eval"
+            )
+            images.append(image_row(figure.png))
+            image_ids = [images[-1]["image_id"]]
+            skill, question, answer = "descriptions", DESCRIBE, figure.description
+        else:
+            sums = [random_sum(rng) for _ in range(SUMS_AT_ONCE)]
+            question = SUMS.format(text=" ".join(f"{asked}=?" for asked, _ in sums))
+            answer = " ".join(f"{asked}={result}" for asked, result in sums)
+        rows.append(
+            {
+                "problem_id": content_id("canary", index, question, answer, image_ids),
+                "skill": skill,
+                "question": question,
+                "choices": [],
+                "image_ids": image_ids,
+                "answer": answer,
+            }
+        )
+    listed = {"choices": pl.List(pl.String), "image_ids": pl.List(pl.String)}
+    return pl.DataFrame(rows, schema_overrides=listed), pl.DataFrame(images)
+
+
+def random_sum(rng: random.Random) -> tuple[str, str]:
+    """Return a short sum and its result, as text."""
+    form = rng.random()
+    if form < 0.3:
+        high = rng.choice((10, 30, 100))
+        a, b = rng.randint(0, high), rng.randint(0, high)
+        return f"{a}+{b}", str(a + b)
+    if form < 0.62:
+        high = rng.choice((12, 40, 120))
+        a, b = rng.randint(1, high), rng.randint(1, high)
+        if a < b and rng.random() < 0.85:
+            a, b = b, a
+        if rng.random() < 0.3:
+            a, b = rng.choice((180, 90, 50, 200)), rng.randint(1, 90)
+        return f"{a}-{b}", str(a - b)
+    if form < 0.84:
+        a, b = rng.randint(1, 12), rng.randint(1, 12)
+        if rng.random() < 0.35:
+            a, b = 2, rng.randint(2, 60)
+        elif rng.random() < 0.3:
+            b = rng.randint(10, 30)
+            a = rng.randint(2, 5)
+        return f"{a}*{b}", str(a * b)
+    if form < 0.92:
+        whole = rng.randint(2, 14)
+        part = rng.randint(1, whole)
+        return f"{part}/{whole}", simplest(part, whole)
+    letter = rng.choice("xyabnk")
+    if rng.random() < 0.5:
+        count = rng.randint(2, 4)
+        return "+".join([letter] * count), f"{count}{letter}"
+    count = rng.randint(2, 12)
+    return f"{letter}*{count}", f"{count}{letter}"
