@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from multiprocessing.connection import Connection
 from typing import Any
 
 import polars as pl
@@ -48,14 +50,30 @@ def test_edit_distance() -> None:
     assert edit_distance("", "abc") == 3 and edit_distance("abc", "abc") == 0
 
 
-def test_math_verify_goes_on_after_a_row_that_overruns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(published_rules, "LIMIT_S", 8.0)
+def test_math_verify() -> None:
     rows = [
         {"gold": "1/2", "response": "The answer is $0.5$."},
-        {"gold": "7", "response": "$9^{9^{9^{9}}}$"},
         {"gold": "7", "response": "The answer is $8$."},
+        {"gold": "7", "response": None},
     ]
-    start = time.monotonic()
-    found = score_rows(pl.DataFrame(rows), "math-verify")
-    assert found[0] is True and found[1] is not True and found[2] is False
-    assert time.monotonic() - start < 200
+    assert score_rows(pl.DataFrame(rows), "math-verify") == [True, False, False]
+
+
+def serve_badly(connection: Connection) -> None:
+    """Stands for Math-Verify: hangs on one gold and dies on another."""
+    connection.send(None)
+    while True:
+        gold, response = connection.recv()
+        if gold == "hang":
+            time.sleep(600)
+        if gold == "die":
+            os._exit(1)
+        connection.send(gold == response)
+
+
+def test_a_row_that_hangs_or_kills_has_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published_rules, "LIMIT_S", 3.0)
+    monkeypatch.setattr(published_rules, "_serve_math_verify", serve_badly)
+    rows = [(gold, "1") for gold in ("1", "hang", "1", "die", "2", "1")]
+    table = pl.DataFrame(rows, schema=["gold", "response"], orient="row")
+    assert score_rows(table, "math-verify") == [True, None, True, None, False, True]
