@@ -1,0 +1,220 @@
+"""Write the report of a run, or of two revisions, as one HTML file."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from mathse.core.tables import open_durably
+from mathse.core.text import printable
+from mathse.evaluation.paired import Comparison
+from mathse.report.page import plots, sections
+from mathse.report.page.browser import BrowserData, browser_data
+from mathse.report.page.orm_trust import orm_trust
+from mathse.report.page.run_tables import RunTables
+from mathse.report.page.sections import Paired, Row
+from mathse.report.usage import USAGE_COLUMNS, read_usage
+from schemas import DROP_REASONS, REJECT_REASONS
+
+MAX_MB = 5
+RESERVE = 2_000  # bytes for the table of what was left out
+SCRIPTS = ("word_diff.js", "browser.js")
+FILTERS = (
+    ("round", "Round or model"),
+    ("role", "Written by"),
+    ("change", "Change"),
+    ("against", "Change against"),
+    ("orm", "ORM against answer"),
+    ("answer", "Answer check"),
+    ("outcome", "Outcome"),
+    ("split", "Split"),
+    ("family", "Family"),
+)
+
+
+def write_report(runs: Sequence[RunTables], out: Path) -> None:
+    """Write the report of one run, or of the second of two compared with the first."""
+    text = render_report(runs)
+    with open_durably(out) as file:
+        file.write(text.encode())
+
+
+def render_report(runs: Sequence[RunTables], max_mb: float = MAX_MB) -> str:
+    """Return the report as HTML of at most `max_mb` million bytes."""
+    style, script = _asset("page.css"), "".join(_asset(name) for name in SCRIPTS)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_finalize
+    )
+    environment.filters["commas"] = "{:,}".format
+    environment.globals |= {
+        "percent": lambda value: f"{100 * value:.1f}",
+        "number": lambda value: "–" if value is None else f"{value:.3f}",
+        "filter": lambda **filters: "#" + urlencode(filters),
+        "sentence": _sentence,
+        "points": _points,
+        "p_value": _p_value,
+    }
+    content = _content(runs) | {
+        "style": Markup(style),
+        "script": Markup(script),
+        "policy": _policy(style, script),
+        "filters": FILTERS,
+        "max_mb": f"{max_mb:g}",
+    }
+    template = environment.from_string(_asset("page.html.jinja"))
+    # Once without trajectories, to know how much is left for them.
+    empty = BrowserData("", "", (0, 0), (0, 0), [])
+    size = len(template.render(content, browser=empty, left_out=True).encode()) + RESERVE
+    browser = browser_data(runs, int(max_mb * 1e6) - size)
+    left_out = browser.problems[0] < browser.problems[1]
+    return template.render(content, browser=browser, left_out=left_out) + "\n"
+
+
+def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
+    """Return what the template writes, but for the trajectories."""
+    run = runs[-1]
+    accuracies, funnel, orm = sections.accuracies(run), sections.funnel(run), orm_trust(run)
+    changes, kinds = sections.changes(run), sections.error_kinds(run)
+    states, flows = sections.ledger_states(run), sections.ledger_flows(run)
+    lengths, settings = sections.lengths(run), sections.settings(run)
+    usage = read_usage(run.layout.metrics("usage").parent)
+    last = funnel[-1]["round"] if funnel else ""
+    pairs = list(dict.fromkeys(pair for counts in flows.values() for pair in counts))
+    splits = list(accuracies)
+    return {
+        "title": f"MathSE: {' and '.join(one.label for one in runs)}"
+        if run.label
+        else "MathSE report",
+        "subtitle": _subtitle(run),
+        "models": run.models,
+        "controls": run.params.controls,
+        "accuracies": accuracies,
+        "comparisons": sections.comparisons(run),
+        "compared": _compared(runs, settings) if len(runs) > 1 else None,
+        "last_round": last,
+        "train_rows": run.train.height if last else 0,
+        "written": sum(row["written"] for row in funnel),
+        "funnel": funnel,
+        "reasons": _reasons(funnel),
+        "flows": flows,
+        "moves": [(pair, [n.get(pair, 0) for n in flows.values()]) for pair in pairs],
+        "changes": changes,
+        "kinds": kinds,
+        "orm": orm,
+        "groups": sections.groups(run),
+        "lengths": lengths,
+        "failures": sections.failures(run),
+        "usage": {"columns": ["stage", "role", *USAGE_COLUMNS], "rows": usage} if usage else None,
+        "settings": settings,
+        "hashes": sections.hashes(run),
+        "plots": {
+            "accuracy": [plots.plot_accuracy(split, rows) for split, rows in accuracies.items()],
+            "funnel": plots.plot_funnel(funnel) if funnel else "",
+            "ledger": plots.plot_ledger(states, flows) if flows else "",
+            "transitions": [
+                plots.plot_transitions(split, found)
+                for split in splits
+                if (found := [pair for pair in changes if pair.split == split])
+            ],
+            "kinds": plots.plot_kinds(kinds) if kinds else "",
+            "roc": plots.plot_roc(orm["judged"]) if orm["judged"] else "",
+            "calibration": plots.plot_calibration(orm["judged"]) if orm["judged"] else "",
+            "lengths": plots.plot_lengths(lengths, run.models),
+            "curves": plots.plot_curves(run.curves) if run.curves else "",
+        },
+    }
+
+
+def _subtitle(run: RunTables) -> str:
+    params = run.params
+    rounds = f"{len(params.rounds)} rounds" if len(params.rounds) != 1 else "one round"
+    model = sections.scrub(params.student.model or "")
+    counts = run.problems["split"].value_counts().sort("split").iter_rows()
+    listed = ", ".join(f"{n:,} {split}" for split, n in counts)
+    return f"{rounds} from {model}, seed {params.seed}. Problems: {listed}."
+
+
+def _compared(runs: Sequence[RunTables], settings: Sequence[tuple[str, str]]) -> Row:
+    """Compare two runs model by model: those that both have."""
+    first, second = runs
+    models = [name for name in second.models if name in first.models and name != "base"]
+    old, new = dict(sections.settings(first)), dict(settings)
+    keys = list(dict.fromkeys([*old, *new]))
+    return {
+        "labels": [first.label, second.label],
+        "pairs": [
+            pair
+            for name in reversed(models)
+            for pair in sections.compare_models(first, name, second, name)
+        ],
+        "params": [
+            (key, old.get(key, "–"), new.get(key, "–"))
+            for key in keys
+            if old.get(key) != new.get(key)
+        ],
+    }
+
+
+def _reasons(funnel: Sequence[Row]) -> Row:
+    """Return a row for each reason that occurs, with a count for each round and origin."""
+    rows = []
+    for kind, names in (("rejected", REJECT_REASONS), ("dropped", DROP_REASONS)):
+        known = dict.fromkeys([*names, *(name for row in funnel for name in row[kind])])
+        for name in known:
+            cells = [((row["round"], row["origin"]), row[kind].get(name, 0)) for row in funnel]
+            if any(count for _, count in cells):
+                rows.append((kind, name, name.replace("_", " "), cells))
+    return {"columns": [f"{row['round']} {row['origin']}" for row in funnel], "rows": rows}
+
+
+def _sentence(pair: Paired) -> str:
+    found = pair.found
+    verb = {
+        "better": "is better than",
+        "worse": "is worse than",
+        "cannot tell": "cannot be told from",
+    }[pair.outcome]
+    return (
+        f"{pair.after} {verb} {pair.before} on {pair.split}: {_points(found)} points, "
+        f"n = {found.n:,}, p {_p_value(found)}. {found.gained} newly solved, {found.lost} broken."
+    )
+
+
+def _points(found: Comparison) -> str:
+    low, high = 100 * found.low, 100 * found.high
+    return f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def _p_value(found: Comparison) -> str:
+    return "< 0.001" if found.p_value < 0.001 else f"= {found.p_value:.3f}"
+
+
+def _finalize(value: Any) -> Any:
+    """Make text visible that hides or steers: escape sequences, direction marks."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _policy(style: str, script: str) -> str:
+    """Return a content security policy: this style, this script, pictures in the page, no more."""
+    digests = [
+        base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        for text in (style, script)
+    ]
+    return (
+        f"default-src 'none'; style-src 'sha256-{digests[0]}'; script-src 'sha256-{digests[1]}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _asset(name: str) -> str:
+    text = files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    assert name.endswith(".jinja") or "</" not in text.replace("</ ", ""), name
+    return text

@@ -1,0 +1,168 @@
+"""The tables of a run as the report reads them: what is not there yet has no rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+
+import polars as pl
+
+import schemas
+from mathse.core.errors import DataError
+from mathse.core.layout import Layout
+from mathse.core.params import load_params
+from mathse.report.summary import BASE, FIRST_ROUND, sort_rounds
+
+# The origin of evaluation answers, and of the trajectories that the ORM is tested on.
+EVALUATION, ORM_TEST = "evaluation", "ORM test"
+
+
+class RunTables:
+    """The tables of one run.
+
+    Attributes:
+        label: the revision; empty where there is one run alone.
+        loop: r0 and the rounds of `params.yaml`, in order.
+        models: base, the rounds and the controls that were evaluated, in order.
+    """
+
+    def __init__(self, layout: Layout, label: str = "") -> None:
+        self.layout, self.label = layout, label
+        self.params = load_params(layout.params)
+        self.loop = [FIRST_ROUND, *self.params.rounds]
+        known = [BASE, *self.loop, *self.params.controls]
+        evaluated = [name for name in known if layout.eval(name).graded.is_file()]
+        self.models = sort_rounds(evaluated, self.loop)
+        if not self.models:
+            message = "No round was evaluated yet: no file fits data/eval/*/graded.parquet."
+            raise DataError(message, file=layout.evaluations, fix="run `make repro`")
+
+    def previous(self, model: str) -> str | None:
+        """Return the model that one is compared with: that of the round before, if evaluated."""
+        previous = self.params.previous_round(model)
+        return previous if previous in self.models else None
+
+    @cached_property
+    def problems(self) -> pl.DataFrame:
+        """Return the `Problem` rows."""
+        return collect(scan([self.layout.problems], schemas.Problem))
+
+    @cached_property
+    def trajectories(self) -> pl.LazyFrame:
+        """Return the `Trajectory` rows of the teacher, the student and the reflections."""
+        rounds = [self.layout.round(name) for name in self.loop[1:]]
+        files = [self.layout.distill.trajectories, *(files.trajectories for files in rounds)]
+        return scan([*files, *(files.reflections for files in rounds)], schemas.Trajectory)
+
+    @cached_property
+    def verdicts(self) -> pl.DataFrame:
+        """Return the `Verdict` rows of the rounds, with the origin of their trajectories."""
+        rounds = [self.layout.round(name) for name in self.loop[1:]]
+        origins = {
+            "student": [files.verdicts for files in rounds],
+            "reflection": [files.reflection_verdicts for files in rounds],
+            "teacher": [self.layout.distill.verdicts],
+        }
+        tables = [
+            scan(files, schemas.Verdict).with_columns(origin=pl.lit(origin))
+            for origin, files in origins.items()
+        ]
+        return collect(pl.concat(tables))
+
+    @cached_property
+    def ledgers(self) -> dict[str, pl.DataFrame]:
+        """Return the `LedgerRow` rows of each round."""
+        files = {name: self.layout.round(name).ledger for name in self.loop}
+        found = {name: collect(scan([file], schemas.LedgerRow)) for name, file in files.items()}
+        return {name: rows for name, rows in found.items() if rows.height}
+
+    @cached_property
+    def train(self) -> pl.DataFrame:
+        """Return trajectory_id, round and origin of each training row, by the round that added it.
+
+        Limits on rows of a problem may drop a row again: it is listed nevertheless.
+        """
+        files = [self.layout.round(name).train for name in self.loop]
+        rows = scan(files, schemas.TrainRow).select("trajectory_id", "round", "origin")
+        return collect(rows.unique("trajectory_id", maintain_order=True))
+
+    @cached_property
+    def dropped(self) -> pl.DataFrame:
+        """Return trajectory_id, reason and round of accepted trajectories without a row."""
+        empty = pl.LazyFrame(
+            schema=schemas.column_types(schemas.Verdict, "trajectory_id", "reason")
+        )
+        tables = [
+            (pl.scan_parquet(file) if file.is_file() else empty).with_columns(round=pl.lit(name))
+            for name in self.loop[1:]
+            if (file := self.layout.round(name).dropped)
+        ]
+        return collect(pl.concat(tables)) if tables else empty.collect()
+
+    @cached_property
+    def graded(self) -> pl.DataFrame:
+        """Return the `Graded` rows of all models."""
+        files = [self.layout.eval(name).graded for name in self.models]
+        return collect(scan(files, schemas.Graded))
+
+    @cached_property
+    def predictions(self) -> pl.LazyFrame:
+        """Return the `Prediction` rows of all models."""
+        files = [self.layout.eval(name).predictions for name in self.models]
+        return scan(files, schemas.Prediction)
+
+    @cached_property
+    def accuracy(self) -> pl.DataFrame:
+        """Return round, split, source, by, group, n, correct, accuracy, low, high of all models."""
+        files = [self.layout.eval(name).accuracy for name in self.models]
+        found = [pl.scan_parquet(file) for file in files if file.is_file()]
+        return collect(pl.concat(found)) if found else pl.DataFrame()
+
+    @cached_property
+    def orm_rows(self) -> pl.DataFrame:
+        """Return the `OrmRow` rows that the ORM is tested on."""
+        return collect(scan([self.layout.orm.rows], schemas.OrmRow).filter(part="test"))
+
+    @cached_property
+    def judgements(self) -> pl.DataFrame:
+        """Return the ORM's judgements of these rows."""
+        names = ("trajectory_id", "orm_status", "p_correct", "error_step", "error_analysis")
+        file = self.layout.orm.judgements
+        types = schemas.column_types(schemas.Verdict, *names)
+        return collect(pl.scan_parquet(file).select(names)) if file.is_file() else _empty(types)
+
+    @cached_property
+    def curves(self) -> dict[str, pl.DataFrame]:
+        """Return step and loss of each training."""
+        names = [*self.loop, *self.params.controls, "orm"]
+        files = {name: self.layout.curve(name) for name in names}
+        return {
+            name: pl.read_csv(file, separator="\t", columns=["step", "loss"])
+            for name, file in files.items()
+            if file.is_file()
+        }
+
+
+def scan(files: Iterable[Path], table: type[schemas.Table]) -> pl.LazyFrame:
+    """Return the rows of those files that are there, with the columns that the table must have."""
+    types = schemas.column_types(table)
+    tables = [pl.scan_parquet(file).select(*types) for file in files if file.is_file()]
+    return pl.concat(tables) if tables else _empty(types).lazy()
+
+
+def collect(rows: pl.LazyFrame) -> pl.DataFrame:
+    """Read the rows.
+
+    Raises:
+        DataError: if a file is damaged or lacks a column.
+    """
+    try:
+        return rows.collect()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        message = f"A table of the report cannot be read: {str(error).splitlines()[0]}"
+        raise DataError(message, fix="run the stage that writes it: `dvc repro`") from error
+
+
+def _empty(types: pl.Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=types)
