@@ -93,7 +93,6 @@ results: $(READY)  ## write results/default-*.json from the run, and every table
 	python -m recipes.documents.blocks
 
 pictures: $(READY)  ## draw docs/images from the run and from results/
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[pictures]'
 	python -m recipes.documents.pictures
 
 clean:  ## remove what tests and copies leave behind

@@ -14,6 +14,7 @@ from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
 from mathse.report import check_command
 from mathse.report import commands as report_commands
+from mathse.report.page import command as page_command
 
 app = typer.Typer(
     cls=PlainErrors,
@@ -276,6 +277,7 @@ def _data(named: Path | None) -> Path:
 check_command.register(app)
 dataset_commands.register(app)
 report_commands.register(app)
+page_command.register(app)
 
 if __name__ == "__main__":
     app()

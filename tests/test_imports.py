@@ -24,7 +24,8 @@ MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "peft", "ray", "vllm"}
 LOADED_BY_VLLM = {"mathse/engines/vllm_forced.py"}
 MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
 PILLOW_ROOMS = tuple(
-    f"mathse/{room}/" for room in ("figures", "datasets", "engines", "training", "curation")
+    f"mathse/{room}/"
+    for room in ("figures", "datasets", "engines", "training", "curation", "report")
 )
 
 

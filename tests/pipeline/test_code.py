@@ -90,7 +90,7 @@ def test_a_constant_of_merge_runs_merge_again_and_not_generate(
     finished: Path, again: Callable[..., set[str]]
 ) -> None:
     changed = again((CURATION, lambda text: text + "\nCHANGED = True\n"))
-    assert changed == {"distill", "merge@r1", "merge@r2"}
+    assert changed == {"distill", "merge@r1", "merge@r2", "report"}
     said = run(finished, "mathse", "code", "--why", "merge@r1", PYTHONPATH=str(finished))
     assert "mathse.curation.training_rows has changed" in said and said.count("changed") == 1
 
@@ -106,13 +106,14 @@ def test_answer_rules_score_again_and_train_nothing(again: Callable[..., set[str
         "eval_base",
         "eval_r0",
         "eval",
+        "report",
     }
 
 
-def test_rules_of_benchmarks_score_again_and_nothing_else(again: Callable[..., set[str]]) -> None:
+def test_rules_of_benchmarks_score_again_and_train_nothing(again: Callable[..., set[str]]) -> None:
     rules = "mathse/evaluation/benchmark_rules.py"
     changed = again((rules, lambda text: text + "\nCHANGED = True\n"))
-    assert changed == {"eval_base", "eval_r0", "eval@r1", "eval@r2"}
+    assert changed == {"eval_base", "eval_r0", "eval@r1", "eval@r2", "report"}
 
 
 def test_an_accepted_change_runs_nothing(finished: Path, again: Callable[..., set[str]]) -> None:

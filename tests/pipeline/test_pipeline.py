@@ -115,5 +115,5 @@ def test_one_more_round_runs_alone(pipeline: Pipeline) -> None:
     output = pipeline.dvc("repro")
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
     stages = ("generate", "score", "reflect", "merge", "finetune", "predict", "eval")
-    # `code` checks the names of the rounds; `summarize` writes the plots of all rounds.
-    assert ran == {*(f"{stage}@r3" for stage in stages), "code", "summarize"}
+    # `code` checks the names of the rounds; `summarize` and `report` are about all rounds.
+    assert ran == {*(f"{stage}@r3" for stage in stages), "code", "summarize", "report"}

@@ -198,8 +198,10 @@ def _pack(
 ) -> tuple[str, str]:
     """Return the blocks: columns of the trajectories and of their problems, and the pictures."""
     run = runs[-1]
-    rows = rows.drop("response_chars").join(
-        responses, on="trajectory_id", how="left", maintain_order="left"
+    rows = (
+        rows.drop("response_chars")
+        .sort("problem_id", "round", "trajectory_id")
+        .join(responses, on="trajectory_id", how="left", maintain_order="left")
     )
     problems = run.problems.join(rows, on="problem_id", how="semi").sort("problem_id")
     index = {problem_id: number for number, problem_id in enumerate(problems["problem_id"])}

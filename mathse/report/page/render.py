@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.sections import Paired, Row
 from mathse.report.usage import USAGE_COLUMNS, read_usage
-from schemas import DROP_REASONS, REJECT_REASONS
+from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 
 MAX_MB = 5
 RESERVE = 2_000  # bytes for the table of what was left out
@@ -87,7 +88,8 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
     lengths, settings = sections.lengths(run), sections.settings(run)
     usage = read_usage(run.layout.metrics("usage").parent)
     last = funnel[-1]["round"] if funnel else ""
-    pairs = list(dict.fromkeys(pair for counts in flows.values() for pair in counts))
+    moved = {pair for counts in flows.values() for pair in counts}
+    pairs = [pair for pair in product(LEDGER_STATES, LEDGER_STATES) if pair in moved]
     splits = list(accuracies)
     return {
         "title": f"MathSE: {' and '.join(one.label for one in runs)}"

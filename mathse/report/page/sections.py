@@ -165,8 +165,8 @@ def error_kinds(tables: RunTables) -> dict[str, dict[str, int]]:
     """
     kind = pl.col("error_kind")
     for name, pattern in _KIND_OF_ANALYSIS.items():
-        known = kind.is_null() & pl.col("error_analysis").str.contains(pattern)
-        kind = pl.when(known).then(pl.lit(name)).otherwise(kind)
+        is_kind = kind.is_null() & pl.col("error_analysis").str.contains(pattern)
+        kind = pl.when(is_kind).then(pl.lit(name)).otherwise(kind)
     wrong = tables.verdicts.filter(origin="student", orm_status="wrong")
     wrong = wrong.with_columns(kind.fill_null("not named").alias("kind"))
     known = tables.orm_rows.filter(status="wrong").select(kind="error_kind")

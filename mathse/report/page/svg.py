@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -21,7 +22,7 @@ COLOURS = {
 }
 """Names of the style sheet's colours, each with the one that stands for it in a figure."""
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "mathse",
     "text.parse_math": False,

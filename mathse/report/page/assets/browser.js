@@ -210,7 +210,11 @@ function title(item) {
 function movedText(item, moved) {
   const previous = before(item, byId("f-against").value);
   const verb = moved === "newly solved" ? "Newly solved" : "Newly broken";
-  if (item.origin === "evaluation") return `${verb}: ${previous[0].round} was ${previous[0].right ? "right" : `wrong (${previous[0].predicted_answer ?? "no answer"})`} on this problem.`;
+  if (item.origin === "evaluation") {
+    const step = item.steps.findIndex((text, number) => text !== previous[0].steps[number]);
+    const differs = step < 0 ? "" : ` They differ from step ${step + 1} on.`;
+    return `${verb}: ${previous[0].round} was ${previous[0].right ? "right" : `wrong (${previous[0].predicted_answer ?? "no answer"})`} on this problem.${differs}`;
+  }
   const count = previous.filter((other) => other.right).length;
   return `${verb}: in ${previous[0].round}, ${count} of ${previous.length} answers of the student were right.`;
 }
@@ -228,7 +232,7 @@ function facts(item) {
     ["gold", item.problem.answer],
     ["found", item.predicted_answer ?? "nothing"],
     ["answer check", `${plain(item.answer_state)}${item.rule ? `, by the rule: ${plain(item.rule)}` : ""}`],
-    ["ORM", item.orm_status === null ? "not asked" : item.orm_status === "skipped" ? "not asked"
+    ["ORM", item.origin === "evaluation" ? "not asked: gold alone counts here" : item.orm_status === null ? "not asked" : item.orm_status === "skipped" ? "not asked"
       : `${item.orm_status}${item.p_correct === null ? "" : `, P(correct) ${item.p_correct}`}${item.error_kind ? `, ${item.error_kind}` : ""}`],
     ["outcome", plain(outcome(item)) || (item.origin === "evaluation" || item.origin === "ORM test" ? "measured only" : "")],
     ["ended", `${{ stop: "by itself", length: "cut off", error: "failed" }[item.finish_reason] ?? ""}${item.response_tokens ? `, ${item.response_tokens} tokens` : ""}`],
@@ -371,7 +375,7 @@ function follow() {
   const wanted = byKey.get(state.get("t"));
   const names = [...FILTERS, "against", "q"];
   if (names.some((name) => state.has(name)) || (wanted && !shown.includes(wanted))) {
-    for (const name of names) byId(`f-${name}`).value = state.get(name) ?? "";
+    for (const name of names) setFilter(name, state.get(name) ?? "");
     applyFilters();
   }
   const missing = state.get("t") && !wanted;
@@ -382,6 +386,13 @@ function follow() {
     show(item);
   } else byId("detail").replaceChildren(make("p", { class: "note" }, "No trajectory of this page passes these filters."));
   byId("trajectories").scrollIntoView();
+}
+
+// A value that no trajectory of this page has is kept: then nothing is listed.
+function setFilter(name, value) {
+  const field = byId(`f-${name}`);
+  field.value = value;
+  if (field.value !== value) field.append(make("option", { value, selected: "" }, `${plain(value)} (0)`));
 }
 
 function listen() {

@@ -1,0 +1,243 @@
+"""The page: its figures add up, its texts are harmless, it fits."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from typer.testing import CliRunner
+
+from mathse.cli import app
+from mathse.core.errors import DataError
+from mathse.core.layout import Layout
+from mathse.report.page import sections
+from mathse.report.page.browser import browser_data
+from mathse.report.page.formulas import to_mathml
+from mathse.report.page.orm_trust import orm_trust
+from mathse.report.page.pictures import MAX_SIDE, shrink
+from mathse.report.page.render import render_report
+from mathse.report.page.run_tables import RunTables
+from mathse.report.page.svg import COLOURS, STYLE, to_svg
+from tests.judge.trajectories import problem_id
+from tests.report.page_world import ATTACKS, HOSTILE, KEY, build_page_world
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    return build_page_world(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture(scope="module")
+def run(layout: Layout) -> RunTables:
+    return RunTables(layout)
+
+
+@pytest.fixture(scope="module")
+def page(run: RunTables) -> str:
+    return render_report([run])
+
+
+class Tags(HTMLParser):
+    """All elements of a page, the text of the scripts and that of the rest."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.styles: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("script", "style"):
+            (self.scripts if tag == "script" else self.styles).append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.cdata_elem is None:
+            self.text += data
+        else:
+            (self.scripts if self.cdata_elem == "script" else self.styles)[-1] += data
+
+
+def blocks(page: str) -> tuple[dict[str, Any], list[str]]:
+    data, pictures, _ = Tags(page).scripts
+    return json.loads(gzip.decompress(base64.b64decode(data))), json.loads(pictures)
+
+
+def test_every_loss_of_the_funnel_has_a_reason(run: RunTables) -> None:
+    rows, dropped = sections.funnel(run), run.dropped.height
+    assert [(row["round"], row["origin"]) for row in rows] == [
+        ("r1", "student"),
+        ("r1", "reflection"),
+    ]
+    for row in rows:
+        assert row["written"] == row["accepted"] + sum(row["rejected"].values())
+        assert row["accepted"] == row["rows"] + sum(row["dropped"].values())
+    assert rows[0]["rejected"]["cut_off"] == 1 and sum(rows[0]["dropped"].values()) == dropped
+
+
+def test_each_problem_flows_from_one_state_to_one(run: RunTables) -> None:
+    states, flows = sections.ledger_states(run), sections.ledger_flows(run)
+    assert {sum(counts.values()) for counts in states.values()} == {5}
+    assert flows == {"r1": {("distilled", "distilled"): 1, ("remaining", "accepted"): 1,
+                            ("remaining", "reflected"): 1, ("remaining", "hard"): 1,
+                            ("remaining", "remaining"): 1}}  # fmt: skip
+
+
+def test_comparisons_are_better_worse_or_not_known(run: RunTables) -> None:
+    pairs = [*sections.comparisons(run), *sections.changes(run)]
+    found = {(pair.before, pair.after, pair.split): pair for pair in pairs}
+    assert found["r0", "r1", "eval"].outcome == "better"
+    assert found["base", "r0", "eval_hard"].outcome == "cannot tell"
+    assert found["control", "r1", "eval"].found.gained == 18
+    backwards = sections.compare_models(run, "r1", run, "r0")
+    assert {pair.outcome for pair in backwards} == {"worse"}
+
+
+def test_the_orm_is_compared_with_the_answers_that_it_judged(run: RunTables) -> None:
+    student = next(row for row in orm_trust(run)["judged"] if row["title"] == "r1 student")
+    assert student["counts"][True, "correct"] == 2 and student["n"] == sum(
+        student["counts"].values()
+    )
+
+
+def test_the_page_is_the_same_each_time(run: RunTables, layout: Layout, page: str) -> None:
+    assert render_report([RunTables(layout)]) == page
+
+
+def test_hostile_texts_are_shown_and_do_nothing(page: str) -> None:
+    tags = Tags(page)
+    scripts = [attributes for tag, attributes in tags.elements if tag == "script"]
+    assert [one.get("id") for one in scripts] == ["data", "pictures", None]
+    assert not [
+        a for _, a in tags.elements for name in a if name.startswith("on") or name == "style"
+    ]
+    assert not [a for _, a in tags.elements if "src" in a or "srcset" in a]
+    assert all((a.get("href") or "#").startswith(("#", "data:,")) for _, a in tags.elements)
+    assert "window.hacked" not in tags.scripts[2] and "1337" not in tags.text
+    for name in ("script", "end of the block", "attribute", "comment", "template"):
+        assert ATTACKS[name] in tags.text, name  # a family's name is in tables
+    # Nothing in the file, nor in its data, hides or steers.
+    data, _ = blocks(page)
+    for text in (page, json.dumps(data, ensure_ascii=False)):
+        assert text.replace("\n", "").isprintable()
+    texts = [step for steps in data["items"]["steps"] for step in steps]
+    assert any("\\u202e" in step for step in texts) and any("\\u001b[31m" in step for step in texts)
+    assert ATTACKS["script"] in "\n".join(texts)
+
+
+def test_the_policy_allows_this_script_and_this_style_alone(page: str) -> None:
+    tags = Tags(page)
+    policy = next(a["content"] for tag, a in tags.elements if a.get("http-equiv")) or ""
+    for text, kind in ((tags.scripts[2], "script"), (tags.styles[0], "style")):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}';" in policy
+    assert policy.startswith("default-src 'none';") and "unsafe" not in policy
+
+
+def test_no_path_and_no_key_is_in_the_page(page: str) -> None:
+    data, _ = blocks(page)
+    for text in (page, json.dumps(data)):
+        assert KEY not in text and "/home" not in text and "somebody" not in text
+    assert "[key]" in page and "…/qwen" in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/home/me/models/qwen", "…/qwen"),
+        ("~/models/qwen", "…/qwen"),
+        (r"C:\models\qwen", "…/qwen"),
+        ("models/tiny-base", "models/tiny-base"),
+        ("Qwen/Qwen2-VL", "Qwen/Qwen2-VL"),
+        ("1/2 and 3/4", "1/2 and 3/4"),
+        (f"Authorization: Bearer {KEY}", "Authorization: [key]"),
+        ("hf_aBcDeFgHiJkLmNoPqRsT", "[key]"),
+    ],
+)
+def test_paths_and_keys_are_taken_out(text: str, shown: str) -> None:
+    assert sections.scrub(text) == shown
+
+
+def test_a_page_that_would_be_too_large_says_what_it_leaves_out(run: RunTables, page: str) -> None:
+    assert "What was left out" not in page
+    most = len(page.encode()) / 1e6 - 0.002
+    small = render_report([run], most)
+    assert len(small.encode()) <= most * 1e6 and "What was left out" in small
+    part = browser_data([run], 8_000)
+    assert len(part.text) + len(part.pictures) <= 8_000 and 0 < part.problems[0] < 60
+    everything = browser_data([run], 10_000_000)
+    assert everything.problems == (60, 60)
+
+
+def test_problems_of_disagreement_come_before_others(run: RunTables) -> None:
+    few = browser_data([run], 1_500)
+    ranks = [(here, of) for _, here, of in few.classes]
+    assert ranks[0][0] > 0 and [here for here, _ in ranks[1:]] == [0] * (len(ranks) - 1)
+
+
+def test_two_runs_are_compared_by_problem(layout: Layout) -> None:
+    runs = [RunTables(layout, "old"), RunTables(layout, "new")]
+    page = render_report(runs)
+    assert "new against old" in page and "Their parameters are the same." in page
+    data, _ = blocks(page)
+    assert {"old:r1", "new:r1"} <= set(data["items"]["round"])
+    assert f"new:r1.{problem_id(0)}" in data["items"]["trajectory_id"]
+
+
+def test_a_run_without_evaluation_is_refused(tmp_path: Path, layout: Layout) -> None:
+    (tmp_path / "params.yaml").write_text(layout.params.read_text())
+    with pytest.raises(DataError, match="No round was evaluated"):
+        RunTables(Layout(tmp_path))
+
+
+def test_the_command_writes_the_file(layout: Layout, tmp_path: Path) -> None:
+    out = tmp_path / "run.html"
+    done = CliRunner().invoke(app, ["--project", str(layout.folder), "report", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    assert out.read_text().startswith("<!doctype html>") and "open it" in done.output
+
+
+def test_figures_take_their_colours_from_the_style_sheet() -> None:
+    with rc_context(STYLE):
+        figure = Figure()
+        figure.subplots().plot([0, 1], color=COLOURS["s1"], label="a < b & $x^2$")
+        figure.legend()
+    svg = to_svg(figure, 'A "plot" <b>')
+    root = ElementTree.fromstring(svg)
+    assert root.attrib["aria-label"] == 'A "plot" <b>' and root[0].text == 'A "plot" <b>'
+    assert not [e for e in root.iter() if "style" in e.attrib or e.tag == "style"]
+    assert "a &lt; b &amp; $x^2$" in svg and "s-s1" in svg
+    assert not re.search(r'(?:fill|stroke)="#(?!000000|ffffff)', svg)
+
+
+def test_formulas_become_mathml() -> None:
+    texts = [HOSTILE, "It costs $5 and $6.", r"\(x^2\) and \[ \sqrt{3} \]", r"$\bad{$ {"]
+    found = to_mathml(texts)
+    assert "<mfrac>" in found[r"$\frac{1}{2}$"] and "<msup>" in found[r"\(x^2\)"]
+    assert 'display="block"' in found[r"\[ \sqrt{3} \]"]
+    assert not [formula for formula in found if "5" in formula]
+
+
+def test_pictures_are_made_small(tmp_path: Path) -> None:
+    from PIL import Image
+
+    file = tmp_path / "large.png"
+    Image.effect_noise((900, 600), 80).save(file)
+    kind, small = shrink(file.read_bytes())
+    assert kind == "webp" and len(small) < file.stat().st_size / 4
+    (tmp_path / "small.webp").write_bytes(small)
+    with Image.open(tmp_path / "small.webp") as picture:
+        assert picture.size == (MAX_SIDE, MAX_SIDE * 2 // 3)
+    assert shrink(b"no picture")[0] == "webp"

@@ -1,0 +1,159 @@
+"""The page in headless Chromium: filters, links and keys work, nothing is logged or fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mathse.report.page.render import write_report
+from mathse.report.page.run_tables import RunTables
+from tests.judge.trajectories import problem_id
+from tests.report.chromium import CHROMIUM, Page, browser_page
+from tests.report.page_world import ATTACKS, build_page_world
+from tests.report.world import CORRECTION, MISTAKE
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: apt-get install chromium"
+)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("browser")
+    out = folder / "report.html"
+    write_report([RunTables(build_page_world(folder))], out)
+    return out.as_uri()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Page]:
+    with browser_page() as page:
+        yield page
+
+
+@pytest.fixture
+def page(chromium: Page, url: str) -> Iterator[Page]:
+    chromium.messages.clear()
+    chromium.requests.clear()
+    chromium.open(url)
+    yield chromium
+    assert chromium.messages == []
+    assert {one.partition(":")[0] for one in chromium.requests} <= {"file", "data", "about"}
+    assert len([one for one in chromium.requests if one.startswith("file")]) == 1
+    assert chromium.run("typeof window.hacked") == "undefined"
+
+
+def choose(page: Page, name: str, value: str) -> int:
+    """Choose a value of a filter and return how many trajectories are listed."""
+    page.run(
+        f"f = document.getElementById('f-{name}'); f.value = {value!r}; "
+        "f.dispatchEvent(new Event('change'))"
+    )
+    return int(page.run("document.querySelectorAll('#list li').length"))
+
+
+def detail(page: Page) -> str:
+    return str(page.run("document.getElementById('detail').innerText"))
+
+
+def test_filters_select_what_they_name(page: Page) -> None:
+    assert choose(page, "role", "reflection") == 1
+    assert choose(page, "role", "") == 150  # the rest follows on "More"
+    page.run("document.getElementById('more').click()")
+    assert int(page.run("document.querySelectorAll('#list li').length")) > 150
+    choose(page, "role", "evaluation")
+    choose(page, "round", "r1")
+    assert choose(page, "split", "train") == 60
+    assert choose(page, "change", "newly solved") == 30  # 20 of eval and 10 of eval_hard
+    assert choose(page, "change", "newly broken") == 0
+    choose(page, "against", "control")
+    assert choose(page, "change", "newly solved") == 27
+    assert "change=newly+solved" in page.run("location.hash")
+    page.run("document.getElementById('clear').click()")
+    assert choose(page, "orm", "agree") == 4
+    page.run("location.hash = '#orm=refused+a+right+one'")
+    page.wait("document.getElementById('count').innerText.startsWith('0 trajectories')")
+
+
+def test_a_link_opens_its_trajectory_beside_its_parent(page: Page) -> None:
+    page.run(f"location.hash = '#t={CORRECTION['trajectory_id']}'")
+    page.wait("document.getElementById('detail').innerText.includes('reflection')")
+    sides = "[...document.querySelectorAll('.side')]"
+    assert page.run(f"{sides}.length") == 2
+    assert "r1 · student" in page.run(f"{sides}[0].innerText")
+    assert page.run(f"[...{sides}[1].querySelectorAll('ins')].map((e) => e.textContent)")[:1] == [
+        "3"
+    ]
+    assert MISTAKE["trajectory_id"] in page.run("document.querySelector('#partner').value")
+    assert page.run("document.querySelectorAll('.side li.named .analysis').length") == 1
+    page.run("location.hash = '#t=unknown'")
+    page.wait("document.getElementById('detail').innerText.includes('is not among')")
+
+
+def test_hostile_texts_are_read_as_text(page: Page) -> None:
+    page.run(f"location.hash = '#t={MISTAKE['trajectory_id']}'")
+    page.wait("document.querySelector('#detail .question').innerText.includes('hacked')")
+    text = detail(page)
+    for name in ("script", "end of the block", "template"):
+        assert ATTACKS[name] in text, name
+    assert "\\u202e" in text and "\\u001b[31m" in text
+    assert page.run("document.querySelectorAll('#detail script, #detail [onerror]').length") == 0
+    assert page.run("document.querySelectorAll('#detail math mfrac').length") >= 1
+    assert page.run("document.querySelectorAll('math [href], math a').length") == 0
+
+
+def test_keys_go_through_the_list(page: Page) -> None:
+    choose(page, "role", "evaluation")
+    current = "document.querySelector('#list a.current').dataset.id"
+    first = page.run(current)
+    page.press("j")
+    second = page.run(current)
+    assert first != second and second in page.run("decodeURIComponent(location.hash)")
+    page.press("k")
+    assert page.run(current) == first
+    page.press("/")
+    assert page.run("document.activeElement.id") == "f-q"
+    page.press("j")  # now a letter of the search
+    assert page.run(current) == first
+
+
+def test_a_search_finds_ids_and_words(page: Page) -> None:
+    search = (
+        "q = document.getElementById('f-q'); q.value = {!r}; q.dispatchEvent(new Event('input'))"
+    )
+    page.run(search.format(problem_id(0)))
+    page.wait("document.getElementById('count').innerText.includes('of 1 problems')")
+    page.run(search.format("not in any text"))
+    page.wait("document.getElementById('count').innerText.startsWith('0 trajectories')")
+
+
+def test_words_are_compared(page: Page) -> None:
+    def diff(left: str, right: str) -> object:
+        return page.run(f"wordDiff({left!r}, {right!r})")
+
+    assert diff("a b", "a b") == [["same", "a b"]]
+    assert diff("2+4=6.", "3+4=7.") == [
+        ["left", "2"],
+        ["right", "3"],
+        ["same", "+4="],
+        ["left", "6"],
+        ["right", "7"],
+        ["same", "."],
+    ]
+    assert diff("", "new") == [["right", "new"]]
+    long = "'x y z '.repeat(3000)", "'x z y\\n'.repeat(3000)"
+    for index, side in enumerate(("left", "right")):
+        parts = f"wordDiff({', '.join(long)}).filter(([kind]) => ['same', {side!r}].includes(kind))"
+        assert page.run(f"{parts}.map(([, text]) => text).join('') === {long[index]}")
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
+def test_the_page_fits_the_window(chromium: Page, url: str, width: int, dark: bool) -> None:
+    chromium.messages.clear()
+    chromium.open(url, width=width, dark=dark)
+    assert chromium.run("document.documentElement.scrollWidth") <= width
+    assert chromium.messages == []
+    named = "e.alt || e.labels?.length || e.getAttribute('aria-label')"
+    controls = "[...document.querySelectorAll('img, select, input, svg')]"
+    assert chromium.run(f"{controls}.filter((e) => !({named})).length") == 0
