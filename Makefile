@@ -7,13 +7,14 @@ READY := $(VENV)/.ready
 VLLM_CPU ?= $(wildcard ../shared/vllm-cpu)
 VLLM_VENV := .venv-vllm
 VLLM_READY := $(VLLM_VENV)/.ready
+TRAINERS := .venv-trainers
 # Published data sets for `make real`, bench and some tests; MATHSE_DATA names another folder.
 DATA ?= $(or $(MATHSE_DATA),$(wildcard ../shared/data))
 export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test test-vllm check quick smoke real tiny-base bench-answers bench-curate results pictures clean
+.PHONY: help repro show control test test-vllm test-trainers check quick smoke real tiny-base bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -52,6 +53,17 @@ $(VLLM_READY): pyproject.toml constraints-vllm.txt
 test-vllm: $(VLLM_READY)
 	PATH="$(abspath $(VLLM_VENV)/bin):$$PATH" $(VLLM_VENV)/bin/python -m pytest -q tests/vllm tests/engines/test_ray_pool.py
 endif
+
+# torchaudio, which LLaMA-Factory imports for sound, is an empty module here.
+$(TRAINERS)/.ready: $(READY) tests/trainers/requirements.txt
+	$(BIN)/python -m venv $(TRAINERS)
+	$(TRAINERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tests/trainers/requirements.txt
+	site=$$($(TRAINERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > $$site/mathse.pth && : > $$site/torchaudio.py
+	touch $@
+
+test-trainers: $(TRAINERS)/.ready  ## read exports with the loaders of LLaMA-Factory, ms-swift and TRL
+	MATHSE_TRAINERS=$(abspath $(TRAINERS))/bin/python pytest -q tests/trainers
 
 check: $(READY)  ## lint and types
 	ruff check .
