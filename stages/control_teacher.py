@@ -34,6 +34,7 @@ def control_teacher(layout: Layout) -> None:
     sampling = sampling_params(params.teacher, params.seed)
     ask = load_prompts(layout, params).solve
     train, tried, limits = empty(schemas.TrainRow), 0, Merge(max_per_problem=1)
+    asked = empty(schemas.Trajectory)
     # Solutions that are not right are replaced by those of further problems.
     while tried < len(names) and train.height < wanted:
         chosen = names[tried : tried + wanted - train.height]
@@ -42,7 +43,10 @@ def control_teacher(layout: Layout) -> None:
         as_teacher = {"round_name": NAME, "origin": "teacher"}
         use_journal(teacher, layout, f"{NAME} {tried}")
         rows = solve(teacher, problems, plan, sampling=sampling, messages=ask, **as_teacher)
-        check_failures(rows, max_share=params.errors_max_share, label=NAME)
+        asked = asked.vstack(
+            rows
+        )  # of the few that are asked last, one that fails is no large share
+        check_failures(asked, max_share=params.errors_max_share, label=NAME)
         verdicts = judge_by_answer(rows, problems)
         train, _ = merge_rows(train, rows, verdicts, round_name=NAME, limits=limits)
     write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])
