@@ -87,7 +87,11 @@ def train(
         except BrokenProcessPool as error:
             if stop.exists():
                 raise Stopped("Stopped as asked, before the first step.") from error
-            raise
+            raise MathseError(
+                "A process of this training has ended, killed or for want of memory.\n"
+                "  fix: if memory is short, lower micro_batch_size or processes; the next run goes "
+                "on from the last checkpoint"
+            ) from error
         finally:
             shutil.rmtree(folder)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mathse.core.errors import DataError
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import (
     Completion,
@@ -130,6 +134,25 @@ def test_the_key_covers_the_engine_and_not_the_callers_name(tmp_path: Path, name
     assert len(other.batches) == 1
 
 
+def test_after_a_full_disk_the_same_batches_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(handle: int) -> None:
+        is_file = stat.S_ISREG(os.fstat(handle).st_mode)
+        if is_file and len(list(tmp_path.glob("*.sha256"))) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    whole, cut, rest = Echo(), Echo(), Echo()
+    wanted = complete_all(whole, requests())
+    with monkeypatch.context() as full, pytest.raises(DataError, match="No space left") as error:
+        full.setattr(os, "fsync", fsync)
+        complete_all(JournaledEngine(cut, tmp_path, "t"), requests())
+    assert "free disk space" in str(error.value) and str(tmp_path) in str(error.value)
+    assert cut.batches == whole.batches[:3] and not list(tmp_path.glob(".*.tmp"))
+    assert complete_all(JournaledEngine(rest, tmp_path, "t"), requests()) == wanted
+    assert rest.batches == whole.batches[2:], "the one that could not be stored is computed again"
+
+
 def test_a_retryable_failure_is_tried_again(tmp_path: Path) -> None:
     failing, again = Echo(failing="k3"), Echo()
     done = complete_all(JournaledEngine(failing, tmp_path, "t"), requests())
@@ -167,6 +190,7 @@ def test_seeds_follow_from_all_that_names_a_sample() -> None:
 CHILD = """
 import os, signal, sys
 from pathlib import Path
+from mathse.core.errors import DataError
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import complete_all
 from tests.engines.test_journaled import Echo, requests

@@ -267,6 +267,26 @@ def test_a_server_that_is_down_stops_the_stage() -> None:
     assert "servers.default" in str(error.value)
 
 
+def test_after_a_server_died_another_one_is_asked_for_the_rest(tmp_path: Path) -> None:
+    names = [f"p{n}" for n in range(60)]
+    died = threading.Event()
+
+    def answer(body: Body) -> Reply:
+        if len(server.received) > 25 and not died.is_set():
+            died.set()
+            threading.Thread(target=server.__exit__).start()
+        return replace(echo(body), closes=died.is_set())
+
+    with ChatServer(answer) as server, pytest.raises(ServerError, match="in a row failed"):
+        complete_all(JournaledEngine(engine(server, tries=1), tmp_path, "t"), requests(*names))
+    stored = len(list(tmp_path.glob("*.sha256")))
+    assert 15 < stored <= 25
+    with ChatServer() as other:
+        done = complete_all(JournaledEngine(engine(other), tmp_path, "t"), requests(*names))
+    assert [one.text for one in done] == [f"p{n} {n}" for n in range(60)]
+    assert len(other.received) == 60 - stored
+
+
 def test_the_key_is_in_no_file_and_no_message(tmp_path: Path) -> None:
     scripts = {
         "echoed": [Reply(f"bad header Bearer {KEY}", status=400)],

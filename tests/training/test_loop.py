@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from transformers import Idefics3ForConditionalGeneration
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
@@ -261,6 +263,7 @@ def weights_equal(one: Path, other: Path) -> bool:
 
 RUN = """
 import sys
+import threading
 from pathlib import Path
 import torch
 from mathse.core.images import ImageStore
@@ -323,6 +326,28 @@ def test_errors_in_a_process_are_raised(tiny: Path, store: ImageStore, tmp_path:
     with pytest.raises(DataError, match="loss of step"):
         train(examples(), config=changed(processes=2, learning_rate=1e30), **given)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_process_that_is_killed_is_an_error_for_people(
+    tiny: Path, store: ImageStore, tmp_path: Path
+) -> None:
+    def kill() -> None:
+        while not (workers := multiprocessing.active_children()):
+            time.sleep(0.01)
+        os.kill(workers[0].pid or 0, signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(MathseError, match=r"for want of memory(.|\n)*micro_batch_size"):
+        train(
+            examples(),
+            config=changed(processes=2),
+            init=tiny,
+            images=store,
+            seed=0,
+            checkpoints=tmp_path / "kept",
+            out=tmp_path / "out",
+            machine=Machine(device="cpu"),
+        )
 
 
 @pytest.mark.slow
