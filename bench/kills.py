@@ -25,7 +25,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -284,7 +283,7 @@ def disturb(
             done[-1].ended_s, done[-1].left = run.end()
             run, hurt = Run(command, folder, units), False
             continue
-        while waiting and order.index(waiting[0].stage) <= order.index(stage):
+        if waiting and order.index(waiting[0].stage) <= order.index(stage):
             kill = waiting.pop(0)
             killed = _kill(run, kill, seconds[kill.stage], units)
             if killed.victim == "worker":
@@ -295,10 +294,8 @@ def disturb(
                 run, hurt = Run(command, folder, units), False
             done.append(killed)
             report(killed)
-            if not hurt or run.process.poll() is not None:
-                break
-    lines, ends = units.lines(), [killed.line for killed in done[1:]]
-    for killed, end in zip(done, [*ends, None], strict=True):
+    lines, ends = units.lines(), [killed.line for killed in done]
+    for killed, end in zip(done, [*ends[1:], None], strict=False):
         before = set(lines[: killed.line])
         killed.repeated = sum(line in before for line in lines[killed.line : end])
     return done
@@ -358,6 +355,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "kills")
+    parser.add_argument("--again", action="store_true", help="keep the undisturbed run of before")
     args = parser.parse_args()
     random.seed(args.seed)
     data = need("tabmwp")
@@ -375,11 +373,15 @@ def main() -> None:
     importing = ["mathse", "import", "tabmwp", str(data)]
     running = ["dvc", "repro"]
     with ChatServer(answer) as server:
-        prepare(whole, server.url)
+        calm = args.folder / "calm.json"
+        if not (args.again and calm.is_file()):
+            prepare(whole, server.url)
+            seconds = watch(whole, units, importing) | watch(whole, units, running)
+            calm.write_text(json.dumps({"seconds": seconds, "units": units.lines()}))
+        seconds, once = json.loads(calm.read_text()).values()
+        print(f"{len(once)} units, {len(set(once))} different; {sum(seconds.values()):.0f} s")
         prepare(killed, server.url)
-        seconds = watch(whole, units, importing) | watch(whole, units, running)
         planned = plan_kills(list(seconds), args.kills, args.seed)
-        once = Counter(units.lines())
         units = Units(args.folder / "units.log")
 
         def report(one: Killed) -> None:
@@ -399,7 +401,7 @@ def main() -> None:
         "workers": WORKERS,
         "hashes": len(one),
         "different": different,
-        "units": sum(once.values()),
+        "units": len(once),
         "repeated_max": max(killed.repeated for killed in done),
         "repeated": sum(killed.repeated for killed in done),
         "left": sum(killed.left for killed in done),

@@ -1,8 +1,9 @@
-"""After SIGKILL in the middle of a stage, `dvc repro` ends in the same bytes."""
+"""Kills in the middle of stages: `dvc repro` ends in the same bytes; `bench.kills` in small."""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
+from bench.kills import WORKERS, Kill, Units, disturb
 from mathse.copies import copy_pipeline
 from tests.closure import ROOT
-from tests.pipeline.conftest import Pipeline, environment, run
+from tests.pipeline.conftest import Pipeline, environment
 
 pytestmark = pytest.mark.slow
 
@@ -45,9 +47,9 @@ def outputs(lock: str) -> dict[str, Any]:
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage["outs"]}
 
 
-def test_a_run_killed_twice_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "killed", "smoke")
-    (folder / "machine.yaml").write_text("save_every_steps: 2\n")
+    (folder / "machine.yaml").write_text("{save_every_steps: 1, inference_processes: 2}\n")
     kill_in_the_middle(
         folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model"
     )
@@ -56,7 +58,16 @@ def test_a_run_killed_twice_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path:
         folder, "generate@r1", journal, folder / "data/rounds/r1/trajectories.parquet"
     )
     assert any(journal.iterdir())
-    run(folder, "dvc", "repro")
+    stages = dict.fromkeys(re.findall(r"Running stage '(.+)':", pipeline.output), 5.0)
+    kills = [
+        Kill("score@r1", "worker", "SIGKILL", 0.5),
+        Kill("finetune@r1", "stage", "SIGTERM", 1.0),
+        Kill("predict@r2", "dvc", "SIGKILL", 1.0),
+    ]
+    units = Units(tmp_path / "units.log")
+    for done in disturb(folder, units, ["dvc", "repro"], kills, stages):
+        assert done.repeated <= WORKERS and not done.left, done
+    assert len(set(units.lines())) > 20
     killed = outputs((folder / "dvc.lock").read_text())
     whole = outputs(pipeline.first_lock)
     assert len(killed) > 40
