@@ -34,7 +34,7 @@ from mathse.engines.protocol import Completion, Request, SamplingParams, batch_u
 
 GOAL = 340_000
 """Pictures of the issue's largest run."""
-SIDE = 64
+SIDE = 136
 EVERY_S = 0.02
 
 

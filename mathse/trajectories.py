@@ -26,6 +26,7 @@ from mathse.prompts import Message, solve_messages
 from schemas import Trajectory, column_types
 
 TRAJECTORY = column_types(Trajectory)
+ROWS_PER_FRAME = 4096
 Plan = Sequence[tuple[str, int]]
 """Problem id and sample index of each trajectory to write."""
 
@@ -106,7 +107,8 @@ def write_trajectories(
         `Trajectory` rows in the order of the requests; where the engine failed, one with an error.
     """
     parents = parent_ids or [None] * len(requests)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    frames = [pl.DataFrame(schema=TRAJECTORY)]
     for request, completion, sample_idx, parent_id in zip(
         requests, complete_all(engine, requests), samples, parents, strict=True
     ):
@@ -137,7 +139,10 @@ def write_trajectories(
                 "response_tokens": completion.response_tokens,
             }
         )
-    return pl.DataFrame(rows, schema=TRAJECTORY)
+        if len(rows) == ROWS_PER_FRAME:  # half the memory of dictionaries
+            frames.append(pl.DataFrame(rows, schema=TRAJECTORY))
+            rows.clear()
+    return pl.concat([*frames, pl.DataFrame(rows, schema=TRAJECTORY)], rechunk=True)
 
 
 def problems_by_id(problems: pl.DataFrame, wanted: Collection[str]) -> dict[str, dict[str, Any]]:
