@@ -107,7 +107,9 @@ def count_rows(rows: pl.DataFrame, dropped: pl.DataFrame) -> dict[str, Any]:
     kinds = rows.filter(pl.col("status") == "wrong").group_by("error_kind").len()
     return {
         **{part: rows.filter(pl.col("part") == part).height for part in ORM_PARTS},
-        "wrong_by_kind": {str(kind): count for kind, count in kinds.sort("error_kind").iter_rows()},
+        "wrong_by_kind": {
+            kind or "not named": count for kind, count in kinds.sort("error_kind").iter_rows()
+        },
         "dropped": count_dropped(dropped),
     }
 
