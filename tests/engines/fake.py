@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +38,13 @@ class FakeEngine:
                 continue
             before = list(self.folder.glob(f"{request.key} *"))
             (self.folder / f"{request.key} {os.getpid()} {len(before)}").touch()
+            while request.task.startswith("meet") and not self._met(int(request.task[5:])):
+                time.sleep(0.05)
             if request.task == "die" or (request.task == "die once" and not before):
                 os.kill(os.getpid(), signal.SIGKILL)
+            if request.task == "no memory once" and not before:
+                resource.setrlimit(resource.RLIMIT_AS, (0, resource.RLIM_INFINITY))
+                bytearray(2**26)
             if request.task == "data error":
                 raise DataError("This request stops all.", rule="no such request")
             if request.task == "bug":
@@ -49,6 +56,10 @@ class FakeEngine:
 
     def close(self) -> None:
         pass
+
+    def _met(self, processes: int) -> bool:
+        """Return True if so many processes have begun something."""
+        return len({process for _, process in begun(self.folder)}) >= processes
 
 
 def fake_requests(tasks: dict[int, str], count: int = 12) -> list[Request]:

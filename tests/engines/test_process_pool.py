@@ -74,10 +74,13 @@ def fake_pool(folder: Path, *, streams: bool, processes: int = 2) -> ProcessPool
     return ProcessPoolEngine(load, environments=environments, batch_size=2, streams=streams)
 
 
+@pytest.mark.parametrize("task", ["die once", "no memory once"])
 @pytest.mark.parametrize("streams", [False, True])
-def test_the_units_of_a_process_that_dies_go_to_another(tmp_path: Path, streams: bool) -> None:
+def test_the_units_of_a_process_that_dies_go_to_another(
+    tmp_path: Path, streams: bool, task: str
+) -> None:
     engine = fake_pool(tmp_path, streams=streams)
-    done = complete_all(engine, fake_requests({3: "die once"}))
+    done = complete_all(engine, fake_requests({3: task}))
     assert [(one.text, one.error) for one in done] == [(f"K{n}", None) for n in range(12)]
     processes = dict(begun(tmp_path))
     assert len(set(processes.values())) > 1

@@ -32,14 +32,15 @@ def role(engine: str, **values: Any) -> Role:
 
 @pytest.fixture(scope="session")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> tuple[pl.DataFrame, ImageStore]:
-    """Return 100 drawn problems and their images, two of them no pictures."""
+    """Return 100 drawn problems and their images, a photo, and two that are no pictures."""
     folder = tmp_path_factory.mktemp("images")
     rows, images = build_tables({"eval": 100}, seed=7)
-    bad = images.head(2).with_columns(
-        image_id=pl.Series(["broken", "noise"]),
-        bytes=pl.Series([draw_png(1)[:60], b"not a picture"]),
+    photo = draw_png(1, size=(6000, 4000))
+    others = images.head(3).with_columns(
+        image_id=pl.Series(["broken", "noise", "photo"]),
+        bytes=pl.Series([draw_png(1)[:60], b"not a picture", photo]),
     )
-    write_images(pl.concat([images, bad]), folder)
+    write_images(pl.concat([images, others]), folder)
     return rows, ImageStore(folder)
 
 

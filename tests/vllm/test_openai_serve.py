@@ -22,7 +22,7 @@ from mathse.engines.openai_engine import OpenAIEngine
 from mathse.engines.protocol import Engine, SamplingParams, complete_all
 from tests.vllm import needs_vllm
 from tests.vllm.conftest import BASE
-from tests.vllm.test_vllm_engine import Problems, judge_requests, solve_requests
+from tests.vllm.test_vllm_engine import Problems, describe_requests, judge_requests
 
 pytestmark = [pytest.mark.slow, needs_vllm]
 START_S = 600
@@ -69,7 +69,7 @@ def test_texts_and_verdicts_are_those_of_the_engine_vllm(
     server: Server, engines: dict[str, Engine], problems: Problems
 ) -> None:
     engine = OpenAIEngine("student", server, images=problems[1])
-    given = solve_requests(problems)
+    given = describe_requests(problems)
     ours, theirs = complete_all(engine, given), complete_all(engines["vllm"], given)
     assert sum(a.text == b.text for a, b in zip(ours, theirs, strict=True)) >= 99
     assert all(a.prompt_tokens == b.prompt_tokens for a, b in zip(ours, theirs, strict=True))
