@@ -19,7 +19,7 @@ from mathse.engines.roles import load_role
 from mathse.prompts import Message, reflect_messages
 from mathse.prompts.roles import load_prompts
 from mathse.trajectories import problems_by_id, write_trajectories
-from schemas import Trajectory, Verdict, column_types
+from schemas import UNDECIDED_STATES, Trajectory, Verdict, column_types
 
 MISTAKES = pl.Schema(
     {
@@ -93,7 +93,8 @@ def select_mistakes(
         raise ParamError("reflect: per_problem_max and samples_per_mistake must be at least 1")
     # Problems without an accepted trajectory.
     solved = verdicts.filter("accepted")["problem_id"].unique()
-    wrong = verdicts.filter(~pl.col("problem_id").is_in(solved.to_list()))
+    unsure = pl.col("answer_state").is_in(UNDECIDED_STATES) & (pl.col("orm_status") != "wrong")
+    wrong = verdicts.filter(~pl.col("problem_id").is_in(solved.to_list()) & ~unsure)
     texts = trajectories.select("trajectory_id", "response", "steps", "finish_reason")
     rows = wrong.join(texts, on="trajectory_id", how="left", validate="1:1")
     if lost := rows["response"].null_count():

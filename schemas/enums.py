@@ -12,7 +12,10 @@ IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 ORIGINS = ("teacher", "student", "reflection")
 FINISH_REASONS = get_args(FinishReason)
 FAILURE_KINDS = get_args(FailureKind)
-ANSWER_STATES = ("match", "mismatch", "no_answer", "timeout", "error")
+UNDECIDED_STATES = ("unknown", "unreadable")
+"""An answer that was found, of which the check says neither right nor wrong."""
+
+ANSWER_STATES = ("match", "mismatch", "no_answer", *UNDECIDED_STATES, "timeout", "error")
 ORM_STATUSES = ("correct", "wrong", "unparseable", "skipped")
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
 ORM_PARTS = ("train", "test")
@@ -31,6 +34,7 @@ REJECT_REASONS = (
     "empty",
     "cut_off",
     "no_answer",
+    "answer_unknown",
     "answer_timeout",
     "answer_error",
     "answer_mismatch",

@@ -1,18 +1,20 @@
 """Decide whether two expression trees have the same value.
 
-Polynomials with rational coefficients (π counts as a letter) are compared exactly. Everything else
-is evaluated at fixed points: different values prove that two expressions differ, and agreement to
-eleven digits at every point is taken as equality. Otherwise the result is None: SymPy decides.
+Rational functions with rational coefficients (π counts as a letter, i² is -1) are compared
+exactly. Everything else is evaluated at fixed points: different values prove that two expressions
+differ, and agreement to eleven digits at every point is taken as equality. Otherwise the result is
+None.
 """
 
 from __future__ import annotations
 
 import cmath
 import math
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 
-from mathse.answers.expression_parser import Tree
+from mathse.answers.expressions import Tree
 
 Polynomial = dict[tuple[tuple[str, int], ...], Fraction]
 """Coefficients by monomial; a monomial is its sorted (letter, exponent) pairs."""
@@ -26,6 +28,7 @@ MAX_CONSTANT_BITS = 32_000
 """Of a number that stands alone, such as `3^{2014}`."""
 
 RELATIVE_TOLERANCE = 1e-11
+_ONE: Polynomial = {(): Fraction(1)}
 
 _POINTS = [
     [float(value) for value in line.split()]
@@ -42,7 +45,7 @@ _POINTS = [
 ]
 
 
-class _NotPolynomial(Exception):
+class _NotRational(Exception):
     pass
 
 
@@ -57,51 +60,81 @@ def rational(tree: Tree) -> Fraction | None:
     return terms[()] if len(terms) == 1 and () in terms else None
 
 
-@lru_cache(maxsize=8192)
 def polynomial(tree: Tree) -> Polynomial | None:
     """Expand a tree to a polynomial with rational coefficients; None if impossible or too large."""
-    try:
-        return _expand(tree)
-    except (_NotPolynomial, ZeroDivisionError, OverflowError, RecursionError):
+    both = fraction(tree)
+    if both is None or set(both[1]) != {()}:
         return None
+    return {monomial: value / both[1][()] for monomial, value in both[0].items()}
 
 
-def _expand(tree: Tree) -> Polynomial:
+@lru_cache(maxsize=8192)
+def fraction(tree: Tree) -> tuple[Polynomial, Polynomial] | None:
+    """Expand a tree to a quotient of polynomials; None if impossible or too large."""
+    try:
+        above, below = _expand(tree)
+    except (_NotRational, ZeroDivisionError, OverflowError, RecursionError):
+        return None
+    return (above, below) if below else None
+
+
+def _expand(tree: Tree) -> tuple[Polynomial, Polynomial]:
     kind = tree[0]
     if kind == "n":
         value = tree[1]
         assert isinstance(value, Fraction)
-        return {(): value} if value else {}
+        return ({(): value} if value else {}), _ONE
     if kind == "v":
-        if tree[1] == "e":
-            raise _NotPolynomial
-        return {((str(tree[1]), 1),): Fraction(1)}
+        if tree[1] in ("e", "infty"):
+            raise _NotRational
+        return {((str(tree[1]), 1),): Fraction(1)}, _ONE
+    if kind in ("abs", "!", "floor", "ceil", "binom"):
+        value = _whole_number(kind, [rational(child(tree, n)) for n in range(1, len(tree))])
+        return ({(): value} if value else {}), _ONE
+    if kind not in ("-", "+", "*", "/", "^"):
+        raise _NotRational
+    above, below = _expand(child(tree, 1))
     if kind == "-":
-        return {monomial: -value for monomial, value in _expand(_child(tree, 1)).items()}
-    if kind == "+":
-        return _add(_expand(_child(tree, 1)), _expand(_child(tree, 2)))
-    if kind == "*":
-        return _multiply(_expand(_child(tree, 1)), _expand(_child(tree, 2)))
-    if kind == "/":
-        below = _expand(_child(tree, 2))
-        if set(below) != {()}:
-            raise _NotPolynomial
-        return {monomial: value / below[()] for monomial, value in _expand(_child(tree, 1)).items()}
+        return {monomial: -value for monomial, value in above.items()}, below
     if kind == "^":
-        return _to_power(_expand(_child(tree, 1)), _expand(_child(tree, 2)))
-    if kind in ("abs", "!"):
-        inner = rational(_child(tree, 1))
-        if inner is not None and kind == "abs":
-            return {(): abs(inner)} if inner else {}
-        if inner is not None and inner.denominator == 1 and 0 <= inner <= 200:
-            return {(): Fraction(math.factorial(int(inner)))}
-    raise _NotPolynomial
+        return _to_power(above, below, rational(child(tree, 2)))
+    top, bottom = _expand(child(tree, 2))
+    if kind == "+":
+        if below == bottom:
+            return _add(above, top), below
+        return _add(_multiply(above, bottom), _multiply(top, below)), _multiply(below, bottom)
+    if kind == "*":
+        return _multiply(above, top), _multiply(below, bottom)
+    if not top:
+        raise ZeroDivisionError
+    above, below = _multiply(above, bottom), _multiply(below, top)
+    if set(below) == {()}:
+        return {monomial: value / below[()] for monomial, value in above.items()}, _ONE
+    return above, below
 
 
-def _child(tree: Tree, index: int) -> Tree:
-    child = tree[index]
-    assert isinstance(child, tuple)
-    return child
+def _whole_number(kind: str, inner: list[Fraction | None]) -> Fraction:
+    if None in inner:
+        raise _NotRational
+    value, *rest = [number for number in inner if number is not None]
+    if kind == "abs":
+        return abs(value)
+    if kind in ("floor", "ceil"):
+        return Fraction(math.floor(value) if kind == "floor" else math.ceil(value))
+    if value.denominator != 1 or not 0 <= value <= 1000 or (kind == "!" and value > 200):
+        raise _NotRational
+    if kind == "!":
+        return Fraction(math.factorial(int(value)))
+    if rest[0].denominator != 1 or rest[0] < 0:
+        raise _NotRational
+    return Fraction(math.comb(int(value), int(rest[0])))
+
+
+def child(tree: Tree, index: int) -> Tree:
+    """Return an operand of a tree."""
+    operand = tree[index]
+    assert isinstance(operand, tuple)
+    return operand
 
 
 def _add(left: Polynomial, right: Polynomial) -> Polynomial:
@@ -112,57 +145,64 @@ def _add(left: Polynomial, right: Polynomial) -> Polynomial:
 
 
 def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
+    if right is _ONE or left is _ONE:
+        return left if right is _ONE else right
     if len(left) * len(right) > MAX_TERMS * 4:
-        raise _NotPolynomial
+        raise _NotRational
     total: Polynomial = {}
     for first, a in left.items():
         for second, b in right.items():
             exponents = dict(first)
             for name, exponent in second:
                 exponents[name] = exponents.get(name, 0) + exponent
-            monomial = tuple(sorted(exponents.items()))
-            total[monomial] = total.get(monomial, Fraction(0)) + a * b
+            value = a * b
+            if exponents.get("i", 0) > 1:
+                value *= -1 if exponents["i"] % 4 > 1 else 1
+                exponents["i"] %= 2
+            monomial = tuple(sorted(pair for pair in exponents.items() if pair[1]))
+            total[monomial] = total.get(monomial, Fraction(0)) + value
     return _bounded(total)
 
 
-def _to_power(base: Polynomial, power: Polynomial) -> Polynomial:
-    if not power:
-        return {(): Fraction(1)}
-    if set(power) != {()} or power[()].denominator != 1:
-        return _exact_root(base, power)
-    exponent = int(power[()])
-    if abs(exponent) > MAX_EXPONENT:
-        constant = base.get(()) if set(base) == {()} else None
-        if constant is None or abs(exponent) * _bits(constant) > MAX_CONSTANT_BITS:
-            raise _NotPolynomial
-    if exponent < 0:
-        if set(base) != {()}:
-            raise _NotPolynomial
-        base, exponent = {(): 1 / base[()]}, -exponent
-    if set(base) == {()}:
-        if exponent * _bits(base[()]) > MAX_CONSTANT_BITS:
-            raise _NotPolynomial
-        return {(): base[()] ** exponent}
-    result: Polynomial = {(): Fraction(1)}
+def _to_power(
+    above: Polynomial, below: Polynomial, power: Fraction | None
+) -> tuple[Polynomial, Polynomial]:
+    if power is None:
+        raise _NotRational
+    if power < 0:
+        if not above:
+            raise ZeroDivisionError
+        above, below, power = below, above, -power
+    if power.denominator == 2 and power <= 4.5:
+        above, below, power = _root(above), _root(below), power * 2
+    if power.denominator != 1:
+        raise _NotRational
+    exponent = int(power)
+    constant = {*above, *below} <= {()}
+    bits = max(_bits(value) for value in [*above.values(), *below.values(), Fraction(1)])
+    if exponent * bits > MAX_CONSTANT_BITS if constant else exponent > MAX_EXPONENT:
+        raise _NotRational
+    if constant:
+        return {(): above.get((), Fraction(0)) ** exponent} if above or not exponent else {}, {
+            (): below[()] ** exponent
+        }
+    powers = [dict(_ONE), dict(_ONE)]
     for _ in range(exponent):
-        result = _multiply(result, base)
-    return result
+        powers = [_multiply(powers[0], above), _multiply(powers[1], below)]
+    return powers[0], powers[1]
 
 
-def _exact_root(base: Polynomial, power: Polynomial) -> Polynomial:
+def _root(base: Polynomial) -> Polynomial:
     r"""Take a root that comes out rational, as in `\sqrt{4}`."""
-    if set(power) != {()} or (base and set(base) != {()}):
-        raise _NotPolynomial
-    exponent, value = power[()], base.get((), Fraction(0))
-    if exponent.denominator != 2 or abs(exponent.numerator) > 9:
-        raise _NotPolynomial
-    if value < 0 or (not value and exponent < 0):
-        raise _NotPolynomial
+    if base and set(base) != {()}:
+        raise _NotRational
+    value = base.get((), Fraction(0))
+    if value < 0:
+        raise _NotRational
     above, below = math.isqrt(value.numerator), math.isqrt(value.denominator)
     if above * above != value.numerator or below * below != value.denominator:
-        raise _NotPolynomial
-    root = Fraction(above, below) ** exponent.numerator
-    return {(): root} if root else {}
+        raise _NotRational
+    return {(): Fraction(above, below)} if above else {}
 
 
 def _bits(value: Fraction) -> int:
@@ -174,64 +214,69 @@ def _bounded(terms: Polynomial) -> Polynomial:
     terms = {monomial: value for monomial, value in terms.items() if value}
     most = MAX_CONSTANT_BITS if set(terms) == {()} else MAX_BITS
     if len(terms) > MAX_TERMS or any(_bits(value) > most for value in terms.values()):
-        raise _NotPolynomial
+        raise _NotRational
     return terms
 
 
 @lru_cache(maxsize=8192)
 def letters(tree: Tree) -> frozenset[str]:
-    """Return the letters of a tree that stand for unknowns (not π, e)."""
+    """Return the letters of a tree that stand for unknowns (not π, e, i, ∞)."""
     if tree[0] == "v":
-        return frozenset() if tree[1] in ("pi", "e") else frozenset([str(tree[1])])
-    return frozenset().union(*(letters(child) for child in tree[1:] if isinstance(child, tuple)))
+        constant = tree[1] in ("pi", "e", "i", "infty")
+        return frozenset() if constant else frozenset([str(tree[1])])
+    return frozenset().union(*(letters(part) for part in tree[1:] if isinstance(part, tuple)))
 
 
-def number(tree: Tree) -> float | None:
-    """Return the real value of a tree without unknowns, or None."""
-    if letters(tree):
-        return None
+def number(tree: Tree, point: Mapping[str, float] | None = None) -> float | None:
+    """Return the real value of a tree, given those of its unknowns; None if it has none."""
     try:
-        value = _evaluate(tree, {})
-    except (ArithmeticError, ValueError, RecursionError):
+        value = evaluate(tree, point or {})
+    except (ArithmeticError, ValueError, RecursionError, KeyError):
         return None
-    if not math.isfinite(value.real) or abs(value.imag) > 1e-12 * max(1.0, abs(value.real)):
+    if cmath.isnan(value) or abs(value.imag) > 1e-12 * max(1.0, abs(value.real)):
         return None
     return value.real
 
 
-def _evaluate(tree: Tree, point: dict[str, float]) -> complex:
+_CONSTANTS = {"pi": math.pi, "e": math.e, "i": 1j, "infty": math.inf}
+
+
+def evaluate(tree: Tree, point: Mapping[str, complex]) -> complex:
+    """Return the value of a tree at a point; any arithmetic error is raised."""
     kind = tree[0]
     if kind == "n":
         return complex(float(tree[1]))  # type: ignore[arg-type]
     if kind == "v":
         name = str(tree[1])
-        if name in ("pi", "e"):
-            return complex(math.pi if name == "pi" else math.e)
-        return complex(point[name])
-    first = _evaluate(_child(tree, 1), point)
+        return complex(point[name] if name in point else _CONSTANTS[name])
+    first = evaluate(child(tree, 1), point)
     if kind == "-":
         return -first
+    if kind in _FUNCTIONS:
+        return _FUNCTIONS[kind](first)
+    second = evaluate(child(tree, 2), point)
     if kind == "+":
-        return first + _evaluate(_child(tree, 2), point)
+        return first + second
     if kind == "*":
-        return first * _evaluate(_child(tree, 2), point)
+        return first * second
     if kind == "/":
-        return first / _evaluate(_child(tree, 2), point)
-    if kind == "^":
-        power = _evaluate(_child(tree, 2), point)
-        if first.imag == 0 and power.imag == 0 and first.real >= 0:
-            return complex(first.real**power.real)
-        return complex(first**power)
-    if kind == "abs":
-        return complex(abs(first))
-    if kind == "!":
-        if first.imag or first.real < 0 or first.real != int(first.real) or first.real > 170:
-            raise ValueError("factorial")
-        return complex(math.factorial(int(first.real)))
-    return _FUNCTIONS[kind](first)
+        return first / second
+    if kind == "binom":
+        return complex(math.comb(_natural(first), _natural(second)))
+    if kind != "^":
+        raise ValueError(kind)
+    if first.imag == 0 and second.imag == 0 and first.real >= 0:
+        return complex(first.real**second.real)
+    return complex(first**second)
 
 
-_FUNCTIONS = {
+def _natural(value: complex) -> int:
+    if value.imag or value.real != int(value.real) or not 0 <= value.real <= 170:
+        raise ValueError("not a natural number")
+    return int(value.real)
+
+
+_FUNCTIONS: dict[str, Callable[[complex], complex]] = {
     "sin": cmath.sin,
     "cos": cmath.cos,
     "tan": cmath.tan,
@@ -243,6 +288,12 @@ _FUNCTIONS = {
     "arcsin": cmath.asin,
     "arccos": cmath.acos,
     "arctan": cmath.atan,
+    "arccot": lambda value: math.pi / 2 - cmath.atan(value),
+    "deg": lambda value: value * math.pi / 180,
+    "abs": lambda value: complex(abs(value)),
+    "floor": lambda value: complex(math.floor(value.real)),
+    "ceil": lambda value: complex(math.ceil(value.real)),
+    "!": lambda value: complex(math.factorial(_natural(value))),
 }
 
 
@@ -250,37 +301,53 @@ def equal(left: Tree, right: Tree) -> bool | None:
     """Return whether two expressions are equal for all values of their letters, None if unsure."""
     if left == right:
         return True
-    first, second = polynomial(left), polynomial(right)
+    first, second = fraction(left), fraction(right)
     if first is not None and second is not None:
-        return first == second
-    names = sorted(letters(left) | letters(right))
-    if len(names) > len(_POINTS[0]):
-        return None
-    # Neither is a polynomial: compare values at fixed points, skipping those where one has none.
-    agreed = 0
-    for values in _POINTS:
-        point = dict(zip(names, values, strict=False))
         try:
-            a, b = _evaluate(left, point), _evaluate(right, point)
-        except (ArithmeticError, ValueError, RecursionError, KeyError):
-            continue
-        if not (cmath.isfinite(a) and cmath.isfinite(b)):
-            continue
+            return _multiply(first[0], second[1]) == _multiply(second[0], first[1])
+        except _NotRational:
+            pass
+    agreed = 0
+    for a, b in _values(left, right):
         if abs(a - b) > RELATIVE_TOLERANCE * max(abs(a), abs(b)) and abs(a - b) > 1e-13:
             return False
         agreed += 1
-        if not names:
-            break
-    return True if agreed >= (1 if not names else 3) else None
+    return True if agreed >= (3 if letters(left) | letters(right) else 1) else None
+
+
+def _values(left: Tree, right: Tree) -> list[tuple[complex, complex]]:
+    """Return the values of two trees at the fixed points where both have one."""
+    names = sorted(letters(left) | letters(right))
+    if len(names) > len(_POINTS[0]):
+        return []
+    values = []
+    for numbers in _POINTS[: None if names else 1]:
+        point = dict(zip(names, numbers, strict=False))
+        try:
+            a, b = evaluate(left, point), evaluate(right, point)
+        except (ArithmeticError, ValueError, RecursionError, KeyError):
+            continue
+        if cmath.isfinite(a) and cmath.isfinite(b):
+            values.append((a, b))
+    return values
 
 
 def proportional(left: Tree, right: Tree) -> bool | None:
-    """Return whether two polynomials differ by a constant factor only; None for anything else."""
-    first, second = polynomial(left), polynomial(right)
-    if first is None or second is None:
+    """Return whether two terms vanish together: the numerators differ by a constant factor only.
+
+    None if that cannot be told. Denominators are taken not to vanish.
+    """
+    first, second = fraction(left), fraction(right)
+    if first is not None and second is not None:
+        a, b = first[0], second[0]
+        if not a or not b or set(a) != set(b):
+            return not a and not b
+        key = min(a)
+        factor = a[key] / b[key]
+        return all(value == factor * b[monomial] for monomial, value in a.items())
+    values = _values(left, right)
+    if len(values) < 3 or any(abs(b) < 1e-9 for _, b in values):
         return None
-    if not first or not second or set(first) != set(second):
-        return not first and not second
-    key = min(first)
-    factor = first[key] / second[key]
-    return all(value == factor * second[monomial] for monomial, value in first.items())
+    factors = [a / b for a, b in values]
+    same = all(abs(one - factors[0]) <= 1e-10 * abs(factors[0]) for one in factors)
+    return True if same and abs(factors[0]) > 1e-9 else None

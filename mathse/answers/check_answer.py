@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mathse.answers.compare import compare
-from mathse.answers.find_choice import find_option, option_of
+from mathse.answers.find_choice import find_option, find_options, listed_labels, option_of
 from mathse.answers.find_freeform import find_free_form
 from mathse.answers.markers import last_boxed
-from mathse.answers.normalize import clean_response, plain_math, split_response
 from mathse.answers.options import Options, read_options
-from mathse.answers.quantities import read_quantity
+from mathse.answers.plain import ROW, plain_math, split_response
+from mathse.answers.read import read_number
 from mathse.answers.sandbox import Question, Reply, Sandbox
 
-STATES = ("match", "mismatch", "no_answer", "timeout", "error")
+STATES = ("match", "mismatch", "no_answer", "unknown", "unreadable", "timeout", "error")
 MAX_SYMPY_CHARS = 3_000
 _NUMBER_KINDS = {"number", "integer", "float"}
 _STATED = ("marker", "boxed", "conclusion")
@@ -149,6 +149,9 @@ def _judge(task: Task) -> Verdict | Pending:
         return Verdict("error", None, "gold_empty")
     # Multiple choice: by the options, or by a bare letter as gold.
     options = _options(task.choices, task.question_type, task.answer_type)
+    several = None if options is None else listed_labels(task.gold, options)
+    if options is not None and several is not None and task.gold.strip() not in options.texts:
+        return _judge_several(task, options, several)
     if options is not None:
         wanted = _gold_options(task.gold, options)
         if wanted:
@@ -159,25 +162,30 @@ def _judge(task: Task) -> Verdict | Pending:
         letters = read_options(tuple(_LETTERS))
         return _judge_choice(task, letters, frozenset([option_of(gold, letters) or 0]))
     # Free form: the declared kind counts only if gold is of that kind.
-    wants_number = kind in _NUMBER_KINDS or (kind is None and read_quantity(gold) is not None)
-    if kind in _NUMBER_KINDS and read_quantity(gold) is None:
+    wants_number = kind in _NUMBER_KINDS or (kind is None and read_number(gold) is not None)
+    if kind in _NUMBER_KINDS and read_number(gold) is None:
         wants_number, kind = False, None
     found, where = _find(task.response, None, "number" if wants_number else kind)
     if found is None:
         return Verdict("no_answer", None, where or "no_answer_found")
     # Compare by rules; what they leave open goes to SymPy.
     outcome = compare(gold, found, kind=kind, unit=task.unit, precision=task.precision)
-    if outcome.equal is None:
+    if outcome.equal is None and outcome.reason == "unread":
         if len(found) > MAX_SYMPY_CHARS:
             return Verdict("error", found[:MAX_SYMPY_CHARS], "answer_too_long", where)
         digits = task.precision if task.precision is not None else 6
-        return Pending(found, Question(plain_math(gold), plain_math(found), digits), where)
-    return Verdict("match" if outcome.equal else "mismatch", found, outcome.reason, where)
+        return Pending(found, Question(_latex(gold), _latex(found), digits), where)
+    state = {True: "match", False: "mismatch", None: "unknown"}[outcome.equal]
+    return Verdict(state, found, outcome.reason, where)
+
+
+def _latex(text: str) -> str:
+    return plain_math(text).replace(ROW, "\\\\")
 
 
 def gold_value(gold: str) -> str:
     """Return the answer that gold states: its box, or the answer of a whole solution."""
-    text = clean_response(gold)
+    text = split_response(gold)[0]
     box = last_boxed(text) if "boxed" in text else None
     if box is not None:
         return box.text
@@ -193,7 +201,7 @@ def _is_letter(gold: str) -> bool:
 
 def _gold_options(gold: str, options: Options) -> frozenset[int]:
     """Return the options that gold names: by its words first, then by letter."""
-    gold = clean_response(gold)
+    gold = split_response(gold)[0]
     same = [index for index, text in enumerate(options.texts) if text == gold.strip()]
     if not same:
         index = option_of(gold, options)
@@ -209,6 +217,17 @@ def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdi
     if options.labels.index(found) in wanted:
         return Verdict("match", found, "same_option", where)
     return Verdict("mismatch", found, "different_option", where)
+
+
+def _judge_several(task: Task, options: Options, wanted: frozenset[str]) -> Verdict:
+    """Judge a problem with several right options: all of them, and no other."""
+    text = split_response(task.response)[0]
+    span = find_options(text, options) or find_option(text, options)
+    if span is None:
+        return Verdict("no_answer", None, "no_option_named")
+    if wanted == set(span.text):
+        return Verdict("match", span.text, "same_options", span.rule)
+    return Verdict("mismatch", span.text, "different_options", span.rule)
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:

@@ -1,44 +1,40 @@
-"""Compare a found answer with gold by its kind. What these rules cannot decide is for SymPy."""
+"""Compare two answers by their types. A named rule decides; `None` says that no rule can."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from fractions import Fraction
 
 from mathse.answers import algebra
-from mathse.answers.expression_parser import read_expression
-from mathse.answers.lists import Collection, read_collection
-from mathse.answers.normalize import plain_math
-from mathse.answers.options import plain_text
-from mathse.answers.quantities import Quantity, read_quantity
+from mathse.answers.compare_numbers import EXACT, UNDECIDED, Asked, Outcome, compare_terms
+from mathse.answers.expressions import Tree
+from mathse.answers.families import compare_families, matched, substituted
+from mathse.answers.number_words import NUMBER_WORD
+from mathse.answers.plain import plain_math, plain_text
+from mathse.answers.read import ratio_as_number, read_value
+from mathse.answers.real_sets import as_reals, same_reals
 from mathse.answers.units import read_unit
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Whether two answers are equal (None: undecided), and by which rule."""
-
-    equal: bool | None
-    reason: str
-
-
-UNDECIDED = Outcome(None, "undecided")
-# `4:30`, `4:30 p.m.`, `4:30 o'clock`
-_CLOCK = re.compile(
-    r"^(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*\d{2})?\s*(?:o'clock)?\s*([ap])?\.?\s*(?:m\.?)?$", re.I
+from mathse.answers.values import (
+    Clock,
+    Date,
+    Group,
+    Marks,
+    Matrix,
+    Named,
+    Ratio,
+    Reals,
+    Relation,
+    Term,
+    Value,
+    Words,
 )
-_RATIO = re.compile(r"^([^:]+):([^:]+)$")
-# `x_1=`, `f(x) =`, `AB=`, `\angle ABC =`, `(x,y)=`, `area of the square: `, `x\in`
-_NAME = re.compile(
-    r"^\s*(?:\\?[a-zA-Z]+?(?:_(?:\w|\{[^{}]*\}))?'*\s*(?:\([^()=<>]{1,20}\))?|[A-Z]{2,4}"
-    r"|\|[A-Z]{2}\||(?:\\angle|\\triangle|\\overline|\\vec|S_|V_|m\s*\\angle)"
-    r"\s*\{?\s*[A-Za-z]{1,4}\s*\}?|S_\{[^{}]*\}\s*:\s*S|\\frac\s*\{[A-Z]{1,2}\}\s*\{[A-Z]{1,2}\}"
-    r"|[A-Z]\s*:\s*[A-Z]|\([a-z](?:\s*,\s*[a-z])+\)|[a-zA-Z][a-zA-Z ]{2,40})"
-    r"\s*(?:=(?!=)|\\in(?![a-zA-Z])|:\s*(?=[-\d\\]))\s*"
-)
-# `the left one`
-_ONLY_WORDS = re.compile(r"^[^\W\d_][^\d\\=+*/^<>]*$")
+
+__all__ = ["EXACT", "Asked", "Outcome", "compare", "same_value"]
+
+_BOX = re.compile(r"^\\boxed\s*\{(.*)\}$", re.S)
+_SPACED_DIGITS = re.compile(r"\d\s+\d")
+"""Here a space counts: 2 1/3 is not 21/3."""
 
 
 def compare(
@@ -54,292 +50,391 @@ def compare(
     Args:
         gold: the right answer.
         found: the answer found in a response.
-        kind: `integer`, `float`, `number`, `expression`, `set`, `list`, `text`, or None if unknown.
+        kind: the type of gold, where the problem declares it; only `text` changes the rules.
         unit: the unit the problem asks for.
-        precision: digits after the point to which a float counts.
+        precision: digits after the point to which a number counts.
 
     Returns:
-        The outcome; `equal` is None if only SymPy can decide.
+        The outcome. `equal` is None if the rules cannot decide: for the reason `unread` because
+        one of the two was not read.
     """
-    # The same text, clock times, and declared text.
-    left, right = _tidy(gold), _tidy(found)
+    gold, found = (_BOX.sub(r"\1", text.strip().rstrip(" .")) for text in (gold, found))
+    left, right = (plain_math(text).lstrip(" ;,:*").rstrip(" .;,:*") for text in (gold, found))
     if not right:
         return Outcome(False, "empty")
     joined = left.replace(" ", "") == right.replace(" ", "")
     if left == right or (joined and not _SPACED_DIGITS.search(left + "|" + right)):
         return Outcome(True, "same_text")
-    clock = _compare_clock(left, right)
-    if clock is not None:
-        return clock
-    if kind == "text":
-        return _compare_text(left, right)
-    # Relations, then single numbers.
-    named_left, named_right = _value_of(left), _value_of(right)
-    if named_left is None or named_right is None:
-        return _compare_relations(left, right, unit, precision)
-    (first_name, left), (second_name, right) = named_left, named_right
-    a, b = _quantity_or_ratio(left), _quantity_or_ratio(right)
-    if a is not None and b is not None:
-        if len(first_name) == 1 and second_name and first_name != second_name:
-            return Outcome(False, "different_name")
-        return _compare_quantities(a, b, unit, precision)
-    # Lists; `3,14` may be a decimal number instead.
-    first, second = read_collection(left), read_collection(right)
-    both_math = _may_be_math(left) and _may_be_math(right)
-    if first is not None or second is not None:
-        comma = _decimal_comma(a, b, left, right)
-        if comma is not None:
-            return comma
-        if first is not None and second is not None:
-            return _compare_collections(first, second, kind, unit, precision)
-        if (first is not None and b is not None) or (second is not None and a is not None):
-            return Outcome(False, "different_count")
-        return UNDECIDED if both_math else Outcome(False, "different")
-    # A number against anything else, words, expressions.
-    if (a is not None and _no_single_number(right)) or (b is not None and _no_single_number(left)):
-        return Outcome(False, "different")
-    if _ONLY_WORDS.match(left) or _ONLY_WORDS.match(right):
-        words = _compare_text(left, right)
-        if words.equal or not both_math:
-            return words
-    return _compare_expressions(left, right)
-
-
-_SPACED_DIGITS = re.compile(r"\d\s+\d")
-"""Here a space counts: 2 1/3 is not 21/3."""
-
-
-def _tidy(text: str) -> str:
-    text = plain_math(text).strip().rstrip(" .")
-    text = re.sub(r"^\\boxed\s*\{(.*)\}$", r"\1", text)
-    return text.strip().lstrip(" ;,:").rstrip(" .;,:")
-
-
-def _value_of(text: str) -> tuple[str, str] | None:
-    """Split `x = 5` into its name and value. A relation that is no such definition gives None."""
-    exact = text.split("\\approx")[0]
-    text, name = exact if "=" in exact else text.lstrip().removeprefix("\\approx"), ""
-    match = _NAME.match(text)
-    if match is not None and match.end() < len(text):
-        name = text[: match.end()].strip().rstrip("=:").strip().removesuffix("\\in").strip()
-        text = text[match.end() :]
-    if "=" in text and not re.search(r"[,;]|\band\b|\bor\b", text):
-        sides = [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
-        if len(sides) < 2 or read_quantity(sides[-1]) is None:
-            return None
-        if not name and read_quantity(sides[0]) is None:
-            return None
-        text = sides[-1]
-    if re.search(r"[<>]|\\(?:le|ge|ne|equiv|sim|mid|subset|cong|perp|parallel)(?![a-zA-Z])", text):
-        return None
-    return name, text.strip()
-
-
-def _compare_clock(left: str, right: str) -> Outcome | None:
-    first, second = _CLOCK.match(left), _CLOCK.match(right)
+    if kind == "text" and _same_words(left, right):
+        return Outcome(True, "same_words")
+    first, second = read_value(gold), read_value(found)
+    if kind == "text" and (first is None or second is None):
+        return Outcome(False, "different_words")
     if first is None or second is None:
+        if isinstance(first, Term) and second is None and _states_others(right, first):
+            return Outcome(False, "states_other_numbers")
+        return Outcome(None, "unread")
+    asked = Asked(read_unit(unit) if unit else None, precision)
+    outcome = same_value(first, second, asked)
+    if outcome.equal is None and kind == "text":
+        return Outcome(False, "different_words")
+    if not outcome.equal and (decimal := _decimal_comma(left, right, asked)):
+        return decimal
+    return outcome
+
+
+# words and signs of arithmetic: what they state is to be computed
+_ARITHMETIC = re.compile(
+    r"[\\^_=]|\b(?:times|plus|minus|over|divided|squared|cubed|power|root|half|dozen|hundred|thousand)\b"
+)
+
+
+def _states_others(text: str, gold: Term) -> bool:
+    """Return whether a sentence holds numbers, and none of them is gold."""
+    if not gold.is_number or _ARITHMETIC.search(text) or not re.search(r"[^\W\d_]{3}", text):
+        return False
+    numbers = [read_value(number) for number in re.findall(r"\d[\d.,]*(?:/\d+)?", text)]
+    values = [number.value for number in numbers if isinstance(number, Term)]
+    return len(values) == len(numbers) > 0 and gold.value not in values
+
+
+def _decimal_comma(left: str, right: str, asked: Asked) -> Outcome | None:
+    """Read `3,14` as a decimal number where the other side is one."""
+    pointed = [
+        text.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", text) else text
+        for text in (left, right)
+    ]
+    values = [read_value(text) for text in pointed]
+    if [pointed[0] != left, pointed[1] != right].count(True) != 1:
         return None
-    same_minutes = first.group(2) == second.group(2)
-    hours = [int(first.group(1)), int(second.group(1))]
-    halves = [(match.group(3) or "").lower() for match in (first, second)]
+    if not all(isinstance(value, Term) for value in values):
+        return None
+    outcome = same_value(values[0], values[1], Asked(asked.unit, None))  # type: ignore[arg-type]
+    return Outcome(True, "decimal_comma") if outcome.reason == "same_number" else None
+
+
+def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
+    """Compare two values that were read."""
+    for view in (compare_families, _names, _reals, _matrices, _statements, _ratios):
+        outcome = view(gold, found, asked)
+        if outcome is not None:
+            return outcome
+    rule = _RULES.get((type(gold), type(found)))
+    if rule is not None:
+        return rule(gold, found, asked)
+    if isinstance(gold, Relation) or isinstance(found, Relation):
+        return _solved(gold, found)
+    if isinstance(gold, Words) or isinstance(found, Words):
+        return _words_and_value(gold, found)
+    return Outcome(False, f"{_noun(gold)}_and_{_noun(found)}")
+
+
+def _noun(value: Value) -> str:
+    return type(value).__name__.lower()
+
+
+# Views: what one value is in the other's type.
+
+
+# `f(x)`: a function's name and its argument
+_FUNCTION = re.compile(r"([a-zA-Z]\w*)\(([a-zA-Z])\)")
+
+
+def _names(gold: Value, found: Value, asked: Asked) -> Outcome | None:
+    """Compare by names: `x = 5` is 5 but not `y = 5`; `f(x) = 2x` is `f(t) = 2t`."""
+    left, right = (value.name if isinstance(value, Named) else None for value in (gold, found))
+    if left is None and right is None:
+        return None
+    a = gold.value if isinstance(gold, Named) else gold
+    b = found.value if isinstance(found, Named) else found
+    if isinstance(found, Relation) and isinstance(gold, Named) and isinstance(a, Term):
+        return same_value(Relation(("=",), (("v", gold.name), a.tree)), found, asked)
+    if isinstance(gold, Relation) and isinstance(found, Named) and isinstance(b, Term):
+        return same_value(gold, Relation(("=",), (("v", found.name), b.tree)), asked)
+    if left and right and left != right:
+        functions = [_FUNCTION.fullmatch(name) for name in (left, right)]
+        if all(functions) and functions[0][1] == functions[1][1]:  # type: ignore[index]
+            if isinstance(a, Term) and isinstance(b, Term):
+                a = Term(substituted(a.tree, functions[0][2], ("v", functions[1][2])))  # type: ignore[index]
+        elif not _may_be_one_name(left, right, functions):
+            known = len(left) <= 2 and len(right) <= 2 and left.islower() and right.islower()
+            if same_value(a, b, asked).equal is False:
+                return Outcome(False, "different_value")
+            return Outcome(False if known or "(" in left + right else None, "different_name")
+    return same_value(a, b, asked)
+
+
+def _may_be_one_name(left: str, right: str, functions: list[re.Match[str] | None]) -> bool:
+    """Return whether two names can stand for one thing: `y` and `f(x)`, `x` and `x_1`."""
+    if "y" in (left, right) and any(functions):
+        return True
+    bases = [re.sub(r"[_'|].*|\\mathrm", "", name.strip("|")) for name in (left, right)]
+    return bases[0] == bases[1] and ("_" not in left or "_" not in right)
+
+
+def _reals(gold: Value, found: Value, asked: Asked) -> Outcome | None:
+    """Compare sets of reals: intervals, inequalities, unions."""
+    if not isinstance(gold, Reals) and not isinstance(found, Reals):
+        return None
+    left, right = as_reals(gold), as_reals(found)
+    if left is None or right is None:
+        return _words_and_value(gold, found) if Words in (type(gold), type(found)) else UNDECIDED
+    if left.name and right.name and left.name != right.name and len(left.name + right.name) == 2:
+        return Outcome(False, "different_name")
+    same = same_reals(left, right)
+    return Outcome(same, "same_set" if same else "different_set")
+
+
+def _matrices(gold: Value, found: Value, asked: Asked) -> Outcome | None:
+    """Compare a column or row with a tuple."""
+    for one, other, swapped in ((gold, found, False), (found, gold, True)):
+        if not isinstance(one, Matrix) or not isinstance(other, Group) or not other.ordered:
+            continue
+        if len(one.rows) == 1 or all(len(row) == 1 for row in one.rows):
+            vector = Group(tuple(cell for row in one.rows for cell in row), other.brackets)
+            return same_value(*((other, vector) if swapped else (vector, other)), asked)
+    return None
+
+
+def _statements(gold: Value, found: Value, asked: Asked) -> Outcome | None:
+    """Compare numbered statements with their numbers: `②③` and `2, 3`."""
+    for one, other in ((gold, found), (found, gold)):
+        if isinstance(one, Marks) and isinstance(other, Group | Term):
+            items = other.items if isinstance(other, Group) else (other,)
+            numbers = [item.exact if isinstance(item, Term) else None for item in items]
+            same = len(numbers) == len(one.numbers) and set(numbers) == set(one.numbers)
+            return Outcome(same, "same_statements" if same else "different_statements")
+    return None
+
+
+def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
+    """Compare a ratio with a number: `20:3` is 20/3. A clock time may be a ratio: `3:20`."""
+    sides = [
+        Ratio((_term(v.hour), _term(v.minute)))
+        if isinstance(v, Clock) and not v.half and not v.second
+        else v
+        for v in (gold, found)
+    ]
+    if {type(gold), type(found)} == {Clock, Ratio} and all(isinstance(v, Ratio) for v in sides):
+        return same_value(sides[0], sides[1], asked)
+    for one, other in ((sides[0], sides[1]), (sides[1], sides[0])):
+        if isinstance(one, Ratio) and isinstance(other, Term):
+            number = ratio_as_number(one)
+            if number is None:
+                return Outcome(False, "ratio_and_number")
+            return compare_terms(*((number, other) if one is sides[0] else (other, number)), asked)
+    return None
+
+
+def _term(number: int) -> Term:
+    return Term(("n", Fraction(number)))
+
+
+# Rules by type.
+
+
+def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
+    """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
+    names = [
+        [item.name if isinstance(item, Named) else "" for item in side.items]
+        for side in (gold, found)
+    ]
+    systems = [len(set(side)) == len(side) and all(side) for side in names]
+    if all(systems):
+        return _systems(gold, found, asked)
+    if len(gold.items) != len(found.items):
+        return Outcome(False, "different_count")
+    both = gold.ordered and found.ordered
+    if both and gold.brackets != found.brackets and "<>" not in (gold.brackets, found.brackets):
+        return Outcome(False, "different_brackets")
+    ordered = gold.ordered or found.ordered
+    return _items(gold.items, found.items, ordered, asked)
+
+
+def _items(
+    gold: tuple[Value, ...], found: tuple[Value, ...], ordered: bool, asked: Asked
+) -> Outcome:
+    outcomes: list[Outcome] = []
+
+    def same(a: Value, b: Value) -> bool:
+        outcomes.append(same_value(a, b, asked))
+        return bool(outcomes[-1].equal)
+
+    if ordered:
+        paired = all([same(a, b) for a, b in zip(gold, found, strict=True)])
+        known = any(outcome.equal is False for outcome in outcomes)
+    else:
+        paired = matched(list(gold), list(found), same)
+        known = all(outcome.equal is not None for outcome in outcomes)
+    if paired:
+        return Outcome(True, "same_items")
+    return Outcome(False, "different_items") if known else UNDECIDED
+
+
+def _systems(gold: Group, found: Group, asked: Asked) -> Outcome:
+    """Compare `x = 1, y = 2` with `y = 2, x = 1`: each name has its value."""
+    left, right = (
+        {item.name: item.value for item in side.items if isinstance(item, Named)}
+        for side in (gold, found)
+    )
+    if set(left) != set(right):
+        aligned = (
+            sorted(left)
+            if {n.strip("xyzabc_0123456789") for n in (*left, *right)} == {""}
+            else None
+        )
+        if len(left) != len(right):
+            return Outcome(False, "different_names")
+        return (
+            Outcome(None, "different_names")
+            if aligned is None
+            else Outcome(False, "different_names")
+        )
+    names = sorted(left)
+    return _items(tuple(left[n] for n in names), tuple(right[n] for n in names), True, asked)
+
+
+def _relations(gold: Relation, found: Relation, asked: Asked) -> Outcome:
+    if gold == found:
+        return Outcome(True, "same_relation")
+    for one in (found, Relation(found.signs[::-1], found.sides[::-1])):
+        flipped = one is not found
+        signs = tuple(
+            {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}.get(s, s) if flipped else s
+            for s in one.signs
+        )
+        if "\\in" in signs and flipped:
+            continue
+        if signs != gold.signs or len(one.sides) != len(gold.sides):
+            continue
+        if all(algebra.equal(a, b) for a, b in zip(gold.sides, one.sides, strict=True)):
+            return Outcome(True, "same_relation")
+    if gold.signs == found.signs == ("=",):
+        first, second = (("+", side.sides[0], ("-", side.sides[1])) for side in (gold, found))
+        same = algebra.proportional(first, second)
+        if same is not None:
+            return Outcome(same, "same_equation" if same else "different_equation")
+    return UNDECIDED
+
+
+def _solved(gold: Value, found: Value) -> Outcome:
+    """Compare an equation with the value of the one letter that it is solved for."""
+    relation, other = (gold, found) if isinstance(gold, Relation) else (found, gold)
+    if not isinstance(relation, Relation) or not isinstance(other, Term):
+        return UNDECIDED
+    if set(relation.signs) != {"="}:
+        return UNDECIDED
+    unknowns = frozenset().union(*map(algebra.letters, relation.sides)) - {"pi"}
+    if algebra.letters(other.tree) >= unknowns or len(unknowns) > 1 > len(
+        algebra.letters(other.tree)
+    ):
+        equal = [algebra.equal(side, other.tree) for side in relation.sides]
+        same = True if all(equal) else None if None in equal or any(equal) else False
+        return Outcome(same, "same_sides" if same else "different_sides")
+    if len(relation.signs) > 1:
+        return UNDECIDED
+    difference: Tree = ("+", relation.sides[0], ("-", relation.sides[1]))
+    unknowns -= algebra.letters(other.tree)
+    if len(unknowns) != 1:
+        return Outcome(None, "equation_and_value")
+    # It is linear in that letter, and the value makes both sides equal.
+    [letter] = unknowns
+    zero = ("n", Fraction(0))
+    at = [substituted(difference, letter, ("n", Fraction(number))) for number in (0, 1, 2)]
+    bend: Tree = ("+", ("+", at[0], at[2]), ("-", ("*", ("n", Fraction(2)), at[1])))
+    solved = substituted(difference, letter, other.tree)
+    same = algebra.equal(bend, zero) and algebra.equal(solved, zero)
+    return Outcome(True, "solves_equation") if same else Outcome(None, "equation_and_value")
+
+
+def _matrix_rule(gold: Matrix, found: Matrix, asked: Asked) -> Outcome:
+    if [len(row) for row in gold.rows] != [len(row) for row in found.rows]:
+        return Outcome(False, "different_shape")
+    cells = [tuple(cell for row in side.rows for cell in row) for side in (gold, found)]
+    return _items(cells[0], cells[1], True, asked)
+
+
+def _ratio_rule(gold: Ratio, found: Ratio, asked: Asked) -> Outcome:
+    if len(gold.terms) != len(found.terms):
+        return Outcome(False, "different_count")
+    first = [(a.tree, b.tree) for a, b in zip(gold.terms, found.terms, strict=True)]
+    (a, b), *rest = first
+    for c, d in rest:  # a : c = b : d
+        equal = algebra.equal(("*", a, d), ("*", b, c))
+        if not equal:
+            return Outcome(equal, "different_ratio")
+    return Outcome(True, "same_ratio")
+
+
+def _clocks(gold: Clock, found: Clock, asked: Asked) -> Outcome:
+    """Compare times of day; a time without a.m. or p.m. may be either."""
+    hours = [gold.hour, found.hour]
+    halves = [gold.half, found.half]
     if all(halves) and halves[0] != halves[1]:
         return Outcome(False, "different_time")
     for index, half in enumerate(halves):
         if half and (hours[1 - index] > 12 or hours[1 - index] == 0):
             hours[index] = hours[index] % 12 + (12 if half == "p" else 0)
-    equal = same_minutes and hours[0] == hours[1]
-    return Outcome(equal, "same_time" if equal else "different_time")
+    same = (hours[0], gold.minute, gold.second) == (hours[1], found.minute, found.second)
+    return Outcome(same, "same_time" if same else "different_time")
 
 
-def _quantity_or_ratio(text: str) -> Quantity | None:
-    """Read a quantity, or `7:32` as the fraction 7/32."""
-    quantity, match = read_quantity(text), _RATIO.match(text)
-    if quantity is not None or match is None:
-        return quantity
-    above, below = read_quantity(match.group(1)), read_quantity(match.group(2))
-    if above is None or below is None or not below.value:
-        return None
-    exact = above.exact / below.exact if above.exact is not None and below.exact else None
-    return Quantity(exact, above.value / below.value, ("/", above.tree, below.tree), None)
+def _dates(gold: Date, found: Date, asked: Asked) -> Outcome:
+    same = (gold.month, gold.day) == (found.month, found.day)
+    same = same and (gold.year == found.year or 0 in (gold.year, found.year))
+    return Outcome(same, "same_date" if same else "different_date")
 
 
-def _compare_quantities(
-    gold: Quantity, found: Quantity, unit: str | None, precision: int | None
-) -> Outcome:
-    wanted = gold.unit or (read_unit(unit) if unit else None)
-    scale = Fraction(1)
-    percents = [part is not None and part.dimension == "percent" for part in (wanted, found.unit)]
-    if wanted is not None and found.unit is not None and not any(percents):
-        if wanted.dimension != found.unit.dimension:
-            return Outcome(False, "unit_contradicts")
-        scale = found.unit.size / wanted.size
-    outcome = _compare_values(gold, found, scale, precision)
-    if not outcome.equal and percents[0] != percents[1]:
-        scale = Fraction(1, 100) if percents[1] else Fraction(100)
-        if _compare_values(gold, found, scale, precision).equal:
-            return Outcome(True, "same_percent")
-    return outcome
+def _marks(gold: Marks, found: Marks, asked: Asked) -> Outcome:
+    same = gold == found
+    return Outcome(same, "same_statements" if same else "different_statements")
 
 
-def _compare_values(
-    gold: Quantity, found: Quantity, scale: Fraction, precision: int | None
-) -> Outcome:
-    # The same value, exactly or to eleven digits.
-    exact = None if found.exact is None else found.exact * scale
-    if gold.exact is not None and exact is not None:
-        if gold.exact == exact:
-            return Outcome(True, "same_number")
-        distance = abs(gold.exact - exact)
-        difference = float(distance) if distance < 10**300 else float("inf")
-    else:
-        value = found.value * float(scale)
-        difference = abs(gold.value - value)
-        if difference <= algebra.RELATIVE_TOLERANCE * max(abs(gold.value), abs(value)):
-            return Outcome(True, "same_value")
-    if precision is not None:
-        same = difference <= _half_unit(precision)
-        return Outcome(same, "same_rounded" if same else "different_number")
-    # One is the other, rounded to two digits or more.
-    wanted, given = gold.decimals, found.decimals
-    longer = wanted is not None and wanted >= 2 and (given is None or given > wanted)
-    if longer and difference <= _half_unit(wanted or 0):
-        return Outcome(True, "rounds_to_gold")
-    endless = wanted is None and not _terminates(gold.exact)
-    if endless and given is not None and given >= 2 and difference <= _half_unit(given) * scale:
-        return Outcome(True, "gold_rounds_to_it")
-    return Outcome(False, "different_number")
+MAX_NAME_WORDS = 3
+"""Longer texts may say the same in other words: that they differ is not known."""
 
 
-def _half_unit(decimals: int) -> float:
-    """Return half a unit of the last decimal, and a little more for the rounding of floats."""
-    return 0.5 * 10.0**-decimals * (1 + 1e-9)
+def _words(gold: Words, found: Words, asked: Asked) -> Outcome:
+    if _same_words(gold.text, found.text):
+        return Outcome(True, "same_words")
+    short = max(len(side.text.split()) for side in (gold, found)) <= MAX_NAME_WORDS
+    return Outcome(False if short else None, "different_words")
 
 
-def _terminates(value: Fraction | None) -> bool:
-    if value is None:
-        return False
-    below = value.denominator
-    for prime in (2, 5):
-        while below % prime == 0:
-            below //= prime
-    return below == 1
-
-
-def _decimal_comma(a: Quantity | None, b: Quantity | None, left: str, right: str) -> Outcome | None:
-    """Read `3,14` as a decimal number where the other side is one."""
-    for quantity, text in ((a, right), (b, left)):
-        if quantity is not None and re.fullmatch(r"[-+]?\d+,\d+", text):
-            other = read_quantity(text.replace(",", "."))
-            if other is not None and other.exact == quantity.exact:
-                return Outcome(True, "decimal_comma")
-    return None
-
-
-def _compare_collections(
-    gold: Collection, found: Collection, kind: str | None, unit: str | None, precision: int | None
-) -> Outcome:
-    """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
-    if len(gold.items) != len(found.items):
-        return Outcome(False, "different_count")
-    both = gold.brackets and found.brackets and "{" not in gold.brackets + found.brackets
-    if kind not in ("list", "set") and both and gold.brackets != found.brackets:
-        return Outcome(False, "different_brackets")
-    undecided = False
-    remaining = list(found.items)
-    for item in gold.items:
-        for candidate in remaining[:1] if gold.ordered or found.ordered else remaining:
-            outcome = compare(item, candidate, unit=unit, precision=precision)
-            if outcome.equal:
-                remaining.remove(candidate)
-                break
-            undecided = undecided or outcome.equal is None
-        else:
-            return UNDECIDED if undecided else Outcome(False, "different_items")
-    return Outcome(True, "same_items")
-
-
-def _compare_text(left: str, right: str) -> Outcome:
-    first, second = (re.sub("[ -]", "", plain_text(text)) for text in (left, right))
-    same = first == second
-    if not same:
-        a, b = read_quantity(left), read_quantity(right)
-        same = a is not None and b is not None and a.exact is not None and a.exact == b.exact
-    return Outcome(same, "same_text" if same else "different_text")
-
-
-def _may_be_math(text: str) -> bool:
-    return (
-        re.search(r"\d|\\[a-zA-Z]|[=<>^_|+*/]|(?<![^\W\d_])[a-zA-Z](?![^\W\d_])", text) is not None
-    )
-
-
-_NO_NUMBER = re.compile(r"^[-+]?\s*\\(?:infty|emptyset|varnothing)$")
-_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
-_MATH_NAMES = (
-    "sqrt frac sin cos tan cot sec csc log exp abs arcsin arccos arctan pow mod gcd lcm max min"
-    " times plus minus over divided squared cubed root power"
-)
-_MATH_WORDS = set(_MATH_NAMES.split())
-
-
-def _no_single_number(text: str) -> bool:
-    """Return True for infinity, and for words around no number or several, as in `from 13 to 20`.
-
-    SymPy would take the last number that it sees. Words beside one number (`1/2 of the pizza`), and
-    words of arithmetic leave the question open.
-    """
-    if _NO_NUMBER.match(text):
-        return True
-    parts, start = [], 0
-    for word in _WORD.finditer(text):
-        name = word.group().lower()
-        if name not in _MATH_WORDS and read_unit(name) is None:
-            parts.append(text[start : word.start()])
-            start = word.end()
-    numbers = sum(re.search(r"\d", part) is not None for part in [*parts, text[start:]])
-    return bool(parts) and (numbers > 1 or (numbers == 0 and "\\" not in text))
-
-
-def _compare_expressions(left: str, right: str) -> Outcome:
-    first, second = read_expression(left), read_expression(right)
-    if first is not None and second is not None:
-        return _outcome(algebra.equal(first, second), "expression")
-    if not (_may_be_math(left) and _may_be_math(right)):
-        return Outcome(False, "different")
-    return UNDECIDED
-
-
-def _outcome(equal: bool | None, noun: str) -> Outcome:
-    if equal is None:
-        return UNDECIDED
-    return Outcome(equal, f"same_{noun}" if equal else f"different_{noun}")
-
-
-def _compare_relations(left: str, right: str, unit: str | None, precision: int | None) -> Outcome:
-    """Compare an equation with another, or with a number; other relations are left to SymPy."""
-    both = left + right
-    sides = [
-        [side.strip() for side in re.split(r"(?<![<>!])=", text) if side.strip()]
+def _same_words(left: str, right: str) -> bool:
+    first, second = (
+        sorted(re.sub("[ -]", "", part) for part in re.split(r",|、|\band\b|和", plain_text(text)))
         for text in (left, right)
-    ]
-    a, b = read_quantity(left), read_quantity(right)
-    # A number differs from an equation of which no side is that number.
-    if not re.search(r"[<>,;]|\\(?:le|ge|ne|pm|in)(?![a-zA-Z])|\b(?:and|or)\b", both):
-        number = a if len(sides[0]) == 1 else b
-        if number is not None and sorted(len(part) > 1 for part in sides) == [False, True]:
-            pairs = [(read_quantity(x), read_quantity(y)) for x in sides[0] for y in sides[1]]
-            if not any(
-                x and y and _compare_quantities(x, y, unit, precision).equal for x, y in pairs
-            ):
-                return Outcome(False, "different")
-    # Two equations with polynomials on all sides.
-    if not re.search(r"[<>]|\\(?:le|ge|ne)(?![a-zA-Z])", both) and len(sides[0] + sides[1]) == 4:
-        trees = [[read_expression(side) for side in part] for part in sides]
-        if all(len(pair) == 2 and None not in pair for pair in trees):
-            differences = [("+", pair[0], ("-", pair[1])) for pair in trees]
-            same = algebra.proportional(differences[0], differences[1])  # type: ignore[arg-type]
-            if same is not None:
-                return _outcome(same, "equation")
-    if (a is not None or b is not None) and not (_may_be_math(left) and _may_be_math(right)):
-        return Outcome(False, "different")
-    return UNDECIDED
+    )
+    return first == second and any(first)
+
+
+_NUMBER_WORDS = re.compile(
+    rf"\b(?:{NUMBER_WORD}|half|third|quarter|none|no)|[零一二两三四五六七八九十百半]"
+)
+
+
+def _words_and_value(gold: Value, found: Value) -> Outcome:
+    """A number is no bare word; sentences may hold the number in words."""
+    words = gold if isinstance(gold, Words) else found
+    number = isinstance(found, Words) and isinstance(gold, Term) and gold.is_number
+    if number and _NUMBER_WORDS.search(plain_text(found.text)) is None:  # type: ignore[union-attr]
+        return Outcome(False, "states_no_number")
+    other = found if words is gold else gold
+    if isinstance(words, Words) and isinstance(other, Marks | Named):
+        return UNDECIDED
+    short = isinstance(words, Words) and len(words.text.split()) <= MAX_NAME_WORDS
+    return Outcome(False if short else None, "words_and_value")
+
+
+_RULES: dict[tuple[type, type], Callable[..., Outcome]] = {
+    (Term, Term): compare_terms,
+    (Group, Group): _groups,
+    (Relation, Relation): _relations,
+    (Matrix, Matrix): _matrix_rule,
+    (Ratio, Ratio): _ratio_rule,
+    (Clock, Clock): _clocks,
+    (Date, Date): _dates,
+    (Marks, Marks): _marks,
+    (Words, Words): _words,
+}

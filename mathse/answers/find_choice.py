@@ -8,8 +8,8 @@ from functools import lru_cache
 from mathse.answers import markers
 from mathse.answers.markers import Span
 from mathse.answers.mentions import by_polarity, by_value, labels_in, mentioned, yes_or_no
-from mathse.answers.normalize import plain_math
 from mathse.answers.options import Options, option_by_text
+from mathse.answers.plain import plain_math
 
 MAX_LOOSE_SENTENCES = 3
 """In a longer text, an option mentioned somewhere is no answer."""
@@ -94,6 +94,43 @@ def find_option(text: str, options: Options) -> Span | None:
         if whole is not None:
             return Span(0, options.labels[whole], "whole")
     return _stated(text, options) or _concluded(text, options)
+
+
+# `AC`, `options A and C`, `(A), (C)`
+_LISTED = re.compile(
+    r"(?:options?|answers?|选项?)?\s*((?:\(?[A-Z]\)?[\s,、&;]*(?:and\b|和|及|与)?\s*){2,})(?![a-zA-Z])"
+)
+_STATES_SEVERAL = re.compile(r"(?:\b(?:options|answers|choices|ones)\s+are\b|选)\s*:?\s*", re.I)
+
+
+def listed_labels(text: str, options: Options) -> frozenset[str] | None:
+    """Return the labels that a short text lists, as in `AC`, `A and C`; None if not two."""
+    match = _LISTED.match(_bare(text))
+    labels = [] if match is None else re.findall("[A-Z]", match[1])
+    known = len(set(labels)) == len(labels) > 1 and set(labels) <= set(options.labels)
+    return frozenset(labels) if known else None
+
+
+def find_options(text: str, options: Options) -> Span | None:
+    """Return a span whose text is the labels of several options that a response states, or None."""
+    spans = [
+        *(
+            Span(found.start(), text[found.end() : found.end() + 80], "marker")
+            for found in _STATES_SEVERAL.finditer(text)
+        ),
+        *markers.markers(text),
+    ]
+    spans.sort(key=lambda span: span.start)
+    if "box" in text and (box := markers.last_boxed(text)) is not None:
+        spans.append(box)
+    if len(text) <= 80 and "\n" not in text:
+        spans.insert(0, Span(0, text, "whole"))
+    for span in reversed(spans):
+        if (labels := listed_labels(span.text, options)) is not None:
+            return Span(span.start, "".join(sorted(labels)), span.rule)
+        if option_of(span.text, options) is not None:
+            return None
+    return None
 
 
 def _only_lists_options(text: str) -> bool:

@@ -7,9 +7,11 @@ import re
 from mathse.answers import markers
 from mathse.answers.compare import compare
 from mathse.answers.markers import Span
-from mathse.answers.normalize import plain_math
-from mathse.answers.quantities import NUMBER_WORD, read_quantity
+from mathse.answers.number_words import NUMBER_WORD
+from mathse.answers.plain import plain_math
+from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
+from mathse.answers.values import Named, Term, Words
 
 _DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -100,18 +102,64 @@ def find_free_form(text: str, *, wants_number: bool) -> Span | None:
 def _short(text: str, wants_number: bool) -> Span | None:
     if "boxed" in text or any(marker.rule == "marker" for marker in markers.markers(text)):
         return None
-    if read_quantity(text) is not None or re.fullmatch(r"[-+]?\d+,\d+\.?", text):
-        return Span(0, text.strip(" *").rstrip("."), "whole")
+    if _reads(text, wants_number):
+        return Span(0, _without_name(text.strip(" *").rstrip("."), wants_number), "whole")
     if wants_number:
         return None
     if _FORMULA.search(text) and re.search(r"[a-zA-Z]{2}", _FORMULA.sub("", text)):
         return Span(0, _stated_value(text), "whole")
+    if _reads(value := _stated_value(_affirmed(text)), wants_number):
+        return Span(0, value, "whole")
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
     return None if sentence else Span(0, text.strip(), "whole")
 
 
+def _without_name(text: str, wants_number: bool) -> str:
+    """Return the 5 of `x = 5`, where a number is asked for."""
+    value = read_value(text) if wants_number and "=" in text else None
+    if isinstance(value, Named) and isinstance(value.value, Term):
+        return text.rpartition("=")[2].strip(" $")
+    return text
+
+
+_GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此", re.I)
+
+
+def _reads(text: str, wants_number: bool) -> bool:
+    """Return whether a whole text is a value: no mere words, no bare letter for a number."""
+    value = None if _GOES_ON.search(text) else read_value(text)
+    if value is None or isinstance(value, Words):
+        return False
+    return not wants_number or read_number(text) is not None or re.search(r"\d", text) is not None
+
+
+# `A: 18`, `#### 35`, `[answer]: 2` as the last line
+_LAST_LINE = re.compile(r"(?:^|\n)[ \t]*(?:A:|Ans:|#{2,4}|答:|\[答案\]:?)\s*([^\n]+)\s*$")
+# `not 6 but 8`, `definitely not 6, it is 8`, `不是6,而是8`
+_CORRECTED = re.compile(
+    r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$", re.S
+)
+_DENIED = re.compile(
+    r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
+    r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]|不是"
+    r"|\b(?:is|was|are) (?:wrong|incorrect|impossible|not right)\b",
+    re.I,
+)
+
+
+def _affirmed(sentence: str) -> str:
+    """Return what a sentence affirms: all of it, what follows "not 6 but", or nothing."""
+    while (corrected := _CORRECTED.search(sentence)) is not None:
+        sentence = corrected[1] or corrected[2]
+    return "" if _DENIED.search(sentence) else sentence
+
+
 def _stated(text: str, wants_number: bool) -> Span | None:
     """Return the last box or the last "answer is", whichever comes later and has an answer."""
+    final = _LAST_LINE.search(text)
+    if final is not None and "boxed" not in final[1]:
+        answer = _from_snippet(final[1], wants_number)
+        return Span(final.start(), answer or "", "marker")
     box = markers.last_boxed(text) if "box" in text else None
     for marker in reversed(markers.markers(text)):
         if marker.rule == "option":
@@ -126,7 +174,7 @@ def _stated(text: str, wants_number: bool) -> Span | None:
     if box is None:
         return None
     content = box.text.strip()
-    if wants_number and read_quantity(content) is None:
+    if wants_number and not _reads(content, wants_number):
         number = number_in(content, last=True)
         terms = r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]"
         if number is not None and not re.search(terms, plain_math(content)):
@@ -142,7 +190,7 @@ def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
     start = text.find(box.text, box.start)
     if start < 0 or not _BESIDE.fullmatch(text, start + len(box.text), marker.start):
         return False
-    if read_quantity(box.text) is None or read_quantity(answer) is None:
+    if read_number(box.text) is None or read_number(answer) is None:
         return False
     return compare(box.text, answer).equal is False
 
@@ -151,9 +199,10 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
     snippet = snippet.strip().strip("*_").strip()
     if REFUSAL.search(snippet):
         return None
+    snippet = _affirmed(snippet)
+    if _reads(snippet, wants_number):
+        return _without_name(snippet.strip().rstrip(" ."), wants_number)
     if wants_number:
-        if read_quantity(snippet) is not None:
-            return snippet
         return number_in(snippet, last=False)
     formula = re.match(
         r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet
@@ -178,7 +227,7 @@ def _concluded(text: str, wants_number: bool) -> Span | None:
     if not wants_number:
         readable = [part for part in parts if re.search(r"[\w\\]", part.text)]
         last = (readable or parts)[-1]
-        return Span(last.start, _stated_value(last.text), "last")
+        return Span(last.start, _stated_value(_affirmed(last.text)), "last")
     # A number: the only bold one, then none in a text that breaks off or only lists.
     bold = {match.group(1): match.start() for match in _BOLD.finditer(text)}
     if len(bold) == 1 and not conclusions:
@@ -229,9 +278,12 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     Returns:
         The number with its unit, or None.
     """
-    text = plain_math(sentence.replace("**", "").replace("__", ""))
+    text = plain_math(_affirmed(sentence.replace("**", "").replace("__", "")))
     if "\\approx" in text:
         text = text.split("\\approx")[0] if "=" in text.split("\\approx")[0] else text
+    hedged = _HEDGED.search(text)
+    if hedged is not None:
+        return hedged[0]
     # The last right side with a number, or what its own clause states, as in `x=5, so y is 3`.
     for side in reversed(re.split(r"(?<![<>!])=", text)[1:]):
         found = _runs(side)
@@ -263,12 +315,26 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     return runs[-1 if last else 0]
 
 
+# `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
+_HEDGED = re.compile(
+    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\bor\b|或)\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
+)
+
+
+# `三分之二`, `共有十二个`
+_CHINESE_NUMBER = re.compile(
+    "([零一二两三四五六七八九十百千万]{1,9}分之[零一二两三四五六七八九十百千万]{1,9})"
+    "|(?<=[是为有共])[零一二两三四五六七八九十百千万]{1,9}(?=[个只条元种人]?(?:[。,]|$))"
+)
+
+
 def _words(text: str) -> list[str]:
     """Return the number words that a sentence states: after a verb, or alone."""
     stated = re.compile(
         r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,|^)$", re.I
     )
-    return [
+    chinese = [match[0] for match in _CHINESE_NUMBER.finditer(text)]
+    return chinese or [
         match.group(0)
         for match in _WORD_RUN.finditer(text)
         if stated.search(text[: match.start()].rstrip(" *:"))
@@ -277,19 +343,37 @@ def _words(text: str) -> list[str]:
 
 def _runs(text: str) -> list[str]:
     """Return all numbers of a text, each with its unit if it has one."""
-    found = []
+    found: list[str] = []
+    ends: list[int] = []
     for match in _RUN.finditer(text):
         run = match.group(0).strip()
+        if _GLUED_BEFORE.search(text, max(0, match.start() - 12), match.start()):
+            continue
         spaced = r"[\w)}]\s*$" if run[1:2].isspace() else r"[\w)}]$"
         if run[0] in "+-" and re.search(spaced, text[: match.start()]):
             continue  # the sign joins two terms
         tail = match.group("tail").strip()
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
-        if "\\frac" in run and read_quantity(run) is None:
+        end = text.index(run, match.start()) + len(run)
+        if _GLUED_AFTER.match(text, end) or ("\\frac" in run and read_number(run) is None):
             continue
+        # `3 hours 30 minutes` is one number.
+        if found and not text[ends[-1] : match.start()].strip(" and"):
+            joined = text[ends[-1] - len(found[-1]) : end]
+            if read_number(joined) is not None:
+                found[-1], ends[-1] = joined, end
+                continue
         found.append(run.strip(" ,"))
+        ends.append(end)
     return found
+
+
+# what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`, `\overline{3}`
+_GLUED_AFTER = re.compile(
+    r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
+)
+_GLUED_BEFORE = re.compile(r"[\^_]\s*\{?\s*$|\d[,.']$|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$")
 
 
 def _is_unit(tail: str, after: str) -> bool:
@@ -299,7 +383,7 @@ def _is_unit(tail: str, after: str) -> bool:
         return True
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
-    return read_quantity("1 " + tail) is not None and (
+    return read_number("1 " + tail) is not None and (
         read_unit(word) is not None or word.lower() in _SCALE_WORDS
     )
 

@@ -34,7 +34,7 @@ _MARKER = re.compile(
     re.I | re.M,
 )
 _MARKER_CHINESE = re.compile(
-    r"(?:答案|选项|答)(?P<middle>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
+    r"\[答案\]\s*:?\s*|(?:答案|选项|答)(?P<middle>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
     r"|选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
 )
 _CONCLUSION = re.compile(
@@ -45,7 +45,7 @@ _CONCLUSION = re.compile(
 )
 # the points of `It is 3.5. So` but the one inside the number; `!` after a word; a line's end
 _SENTENCE_END = re.compile(
-    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$\\])"
+    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$]|\\(?!overline|dot|bar))"
     r"|(?<=[a-z\s])!(?=\s|$)|[?。！？]|\n"
 )
 # `e.g`, `sq`, a letter, a number that opens the text
@@ -150,6 +150,8 @@ def markers(text: str) -> tuple[Span, ...]:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
         # Leave out what states no answer: denials, other options, whole solutions.
+        if (match.group("middle") or "").endswith("不"):
+            sentence = sentence.partition("而是")[2]
         if _EMPTY.match(sentence) or _DENIED.match(sentence):
             continue
         if _LABEL_INSIDE.search(match.group("middle") or ""):

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from mathse.answers.find_freeform import REFUSAL, number_in
 from mathse.answers.markers import Span
-from mathse.answers.normalize import plain_math
-from mathse.answers.options import Options, option_by_text, plain_text
-from mathse.answers.quantities import read_quantity
+from mathse.answers.options import Options, option_by_text
+from mathse.answers.plain import plain_math, plain_text
+from mathse.answers.read import read_number
 
 # `Yes, it is`, `- false`
 _YES_NO = re.compile(r"^\W*(yes|no|true|false|是的?|不是|否|对|错)\b", re.I)
@@ -150,7 +150,7 @@ def mentioned(text: str, options: Options) -> int | None:
 
 def by_value(sentence: str, options: Options) -> int | None:
     """Return the option whose value a sentence states, if the options are numbers."""
-    if sum(read_quantity(option) is not None for option in options.texts) < 2:
+    if sum(read_number(option) is not None for option in options.texts) < 2:
         return None
     number = number_in(sentence, last=True)
     return None if number is None else option_by_text(number, options)

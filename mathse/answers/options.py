@@ -7,10 +7,10 @@ import string
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mathse.answers import algebra
-from mathse.answers.expression_parser import read_expression
-from mathse.answers.normalize import plain_characters, plain_math
-from mathse.answers.quantities import read_quantity
+from mathse.answers.compare import EXACT, same_value
+from mathse.answers.plain import plain_characters, plain_text
+from mathse.answers.read import read_value
+from mathse.answers.values import Words
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,6 @@ def read_options(choices: tuple[str, ...]) -> Options:
     return Options(tuple(string.ascii_uppercase[: len(texts)]), texts)
 
 
-@lru_cache(maxsize=16384)
-def plain_text(text: str) -> str:
-    """Reduce words for a comparison: lower case, no articles, no punctuation at the edges."""
-    text = plain_math(text).lower().replace("_", " ")
-    text = re.sub(r"^(?:the|an|a)\s+", "", text.strip(" .;:,!?\"'*()"))
-    return re.sub(r"[\s\"'`*]+", " ", text).strip(" .;:,!?")
-
-
 def option_by_text(text: str, options: Options) -> int | None:
     """Return the option whose words or value a short answer gives, or None."""
     plain = plain_text(text)
@@ -61,14 +53,7 @@ def option_by_text(text: str, options: Options) -> int | None:
 
 @lru_cache(maxsize=16384)
 def _same_value(text: str, option: str) -> bool:
-    left, right = read_quantity(text), read_quantity(option)
-    if left is not None and right is not None:
-        if left.unit and right.unit and left.unit.dimension != right.unit.dimension:
-            return False
-        if left.exact is not None and right.exact is not None:
-            return left.exact == right.exact
-        return abs(left.value - right.value) <= 1e-9 * max(1.0, abs(right.value))
-    if left is not None or right is not None:
+    left, right = read_value(text), read_value(option)
+    if left is None or right is None or Words in (type(left), type(right)):
         return False
-    first, second = read_expression(plain_math(text)), read_expression(plain_math(option))
-    return first is not None and second is not None and algebra.equal(first, second) is True
+    return same_value(left, right, EXACT).equal is True

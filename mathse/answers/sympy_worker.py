@@ -46,17 +46,15 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
     """Compare two answers (LaTeX without delimiters) with Math-Verify, floats rounded to `digits`.
 
     Returns:
-        `state` (match, mismatch or error) and `reason`.
+        `state` (match, unknown or unreadable) and `reason`.
     """
-    from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify
+    from math_verify import LatexExtractionConfig, parse, verify
 
-    kinds = [LatexExtractionConfig(), ExprExtractionConfig()]
+    kinds = [LatexExtractionConfig()]
     left = parse(f"${gold}$", kinds, parsing_timeout=None)
     right = parse(f"${found}$", kinds, parsing_timeout=None)
-    if not any(not isinstance(value, str) for value in left):
-        return {"state": "error", "reason": "gold_unreadable"}
-    if not any(not isinstance(value, str) for value in right):
-        return {"state": "mismatch", "reason": "answer_unreadable"}
+    if not all(any(not isinstance(value, str) for value in side) for side in (left, right)):
+        return {"state": "unreadable", "reason": "answer_unreadable" if left else "gold_unreadable"}
     equal = verify(
         left,
         right,
@@ -67,7 +65,7 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
     )
     if equal:
         return {"state": "match", "reason": "sympy_equal"}
-    return {"state": "mismatch", "reason": "sympy_different"}
+    return {"state": "unknown", "reason": "sympy_different"}
 
 
 def _reply(stream: Any, message: dict[str, Any]) -> None:

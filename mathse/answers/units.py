@@ -1,4 +1,4 @@
-"""Units: which words are units, what they measure, and how many base units they are."""
+"""Units: which words are units, what they measure, how many base units each is."""
 
 from __future__ import annotations
 
@@ -7,119 +7,133 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+Dimension = tuple[tuple[str, int], ...]
+"""Base quantities with their powers: a speed is `(("length", 1), ("time", -1))`."""
+
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: its dimension (`length2` is an area), and its size in that dimension's base unit."""
+    """A unit: what it measures, and its size in that dimension's base unit."""
 
-    dimension: str
-    size: Fraction
+    dimension: Dimension
+    size: Fraction = Fraction(1)
 
 
-_TABLE: dict[str, tuple[str, str]] = {
-    # name(s): (dimension, size in the base unit)
-    "mm millimeter millimetre 毫米": ("length", "1/1000"),
-    "cm centimeter centimetre 厘米 公分": ("length", "1/100"),
-    "dm decimeter decimetre 分米": ("length", "1/10"),
-    "m meter metre 米": ("length", "1"),
-    "km kilometer kilometre 千米 公里": ("length", "1000"),
-    "in inch inche inches": ("length", "0.0254"),
-    "ft foot feet": ("length", "0.3048"),
-    "yd yard": ("length", "0.9144"),
-    "mi mile": ("length", "1609.344"),
-    "mg milligram 毫克": ("mass", "1/1000"),
-    "g gram 克": ("mass", "1"),
-    "kg kilogram kilo 千克 公斤": ("mass", "1000"),
-    "ton tonne 吨": ("mass", "1000000"),
-    "oz ounce": ("mass", "28.349523125"),
-    "lb lbs pound": ("mass", "453.59237"),
-    "ms millisecond 毫秒": ("time", "1/1000"),
-    "s sec second 秒": ("time", "1"),
-    "min minute 分钟": ("time", "60"),
-    "h hr hrs hour 小时 时": ("time", "3600"),
-    "day 天 日": ("time", "86400"),
-    "week 周 星期": ("time", "604800"),
-    "month 个月 月": ("months", "1"),
-    "year yr yrs 年 岁": ("months", "12"),
-    "ml milliliter millilitre 毫升": ("length3", "1/1000000"),
-    "l liter litre 升": ("length3", "1/1000"),
-    "hectare ha 公顷": ("length2", "10000"),
-    "cent 分": ("money", "1/100"),
-    "dollar usd $": ("money", "1"),
-    "yuan rmb cny ¥ 元 块": ("yuan", "1"),
-    "角": ("yuan", "1/10"),
-    "euro eur €": ("euro", "1"),
-    "gbp £": ("pound", "1"),
-    "degree deg ° 度": ("angle", "1"),
-    "radian rad 弧度": ("radian", "1"),
-    "°c celsius 摄氏度": ("celsius", "1"),
-    "°f fahrenheit": ("fahrenheit", "1"),
-    "% percent percentage pct": ("percent", "1"),
-    "newton n": ("force", "1"),
-    "joule j": ("energy", "1"),
-    "kj": ("energy", "1000"),
-    "watt w": ("power", "1"),
-    "kw": ("power", "1000"),
-    "volt v": ("voltage", "1"),
-    "ampere amp a": ("current", "1"),
-    "ohm ω": ("resistance", "1"),
-    "hz hertz": ("frequency", "1"),
-    "k kelvin": ("kelvin", "1"),
-    "mph": ("length/time", "0.44704"),
-    "平方毫米": ("length2", "1/1000000"),
-    "平方厘米": ("length2", "1/10000"),
-    "平方分米": ("length2", "1/100"),
-    "平方米": ("length2", "1"),
-    "平方千米 平方公里": ("length2", "1000000"),
-    "立方厘米": ("length3", "1/1000000"),
-    "立方分米": ("length3", "1/1000"),
-    "立方米": ("length3", "1"),
-}
-_UNITS = {
-    name: Unit(dimension, Fraction(size))
-    for names, (dimension, size) in _TABLE.items()
-    for name in names.split()
-}
-_POWER_WORDS = {"square": 2, "sq": 2, "cubic": 3, "cu": 3, "squared": 2, "cubed": 3}
-_JOINED_POWER = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
-"""`squareinches`: LaTeX drops the space in mathematics."""
-# `cm^2`, `°C`
+def _base(name: str, size: str = "1", power: int = 1) -> Unit:
+    return Unit(((name, power),), Fraction(size))
+
+
+_TABLE = """
+length      m meter metre 米 1; in inch inche 英寸 0.0254; ft foot feet 英尺 0.3048; yd yard 0.9144
+length      mi mile 英里 1609.344; 厘米 公分 1/100; 毫米 1/1000; 分米 1/10; 千米 公里 1000
+mass        g gram 克 1; kilo 千克 公斤 1000; 毫克 1/1000; ton tonne 吨 1000000
+mass        oz ounce 28.349523125; lb lbs pound 453.59237
+time        s sec second 秒 1; min minute 分钟 60; h hr hrs hour 小时 时 3600; day 天 日 86400
+time        week 周 星期 604800; 毫秒 1/1000
+months      month 个月 月 1; year yr yrs 年 岁 12
+length^3    l liter litre 升 1/1000; 毫升 1/1000000
+length^2    hectare ha 公顷 10000
+money       cent ¢ 1/100; dollar usd $ 1
+yuan        yuan rmb cny ¥ 元 块 1; 角 1/10; 分 1/100
+euro        euro eur € 1
+sterling    gbp £ 1
+angle       degree deg ° 度 1; ' 1/60; '' 1/3600
+radian      radian rad 弧度 1
+celsius     °C celsius 摄氏度 1
+fahrenheit  °F fahrenheit 1
+percent     % percent percentage pct 1
+force       N newton 1
+energy      J joule 1
+power       W watt 1
+voltage     V volt 1
+current     A ampere amp 1
+resistance  Ω ohm \\Omega 1
+frequency   Hz hertz 1
+kelvin      K kelvin 1
+pressure    Pa pascal 1
+"""
+_UNITS: dict[str, Unit] = {}
+for _line in _TABLE.strip().split("\n"):
+    _name, _, _entries = _line.partition(" ")
+    _kind, _, _power = _name.partition("^")
+    for _entry in _entries.split(";"):
+        *_words, _size = _entry.split()
+        _UNITS |= {word: _base(_kind, _size, int(_power or 1)) for word in _words}
+_PREFIXES = {"k": "1000", "m": "1/1000", "c": "1/100", "d": "1/10", "M": "1000000"}
+_PREFIXES |= {"kilo": "1000", "milli": "1/1000", "centi": "1/100", "deci": "1/10"}
+_PREFIXED = "m g s l L N J W V A Hz Pa meter metre gram second liter litre"
+for _prefix, _size in _PREFIXES.items():
+    for _word in _PREFIXED.split():
+        _known = _UNITS.get(_word) or _UNITS[_word.lower()]
+        _UNITS.setdefault(_prefix + _word, Unit(_known.dimension, _known.size * Fraction(_size)))
+_UNITS["mph"] = Unit((("length", 1), ("time", -1)), Fraction("0.44704"))
+_POWER_WORDS = {"square": 2, "sq": 2, "平方": 2, "cubic": 3, "cu": 3, "立方": 3}
+_POWER_AFTER = {"squared": 2, "cubed": 3}
+DEGREE, PERCENT = _UNITS["°"], _UNITS["%"]
+MINUTES = _UNITS["min"]
+
+# `square`, `cm`, `^{2}`, `/`, `°C`, `''`
 _PART = re.compile(
-    r"^(?P<name>[^\W\d_]+|°[CFcf]?|[%$€£¥])\s*(?:\^?\s*\{?\s*(?P<power>[23])\s*\}?)?$"
+    r"\s*(?:(?P<power>\^\s*\{?\s*-?\d\s*\}?)|(?P<over>/|per\b|每)|(?P<times>[*·.])"
+    r"|(?P<word>平方|立方|°\s*[CF](?![a-z])|''|[%$€£¥°'¢]|\\Omega|[a-zA-ZΩμ]+|[\u4e00-\u9fff]+))"
 )
+_JOINED = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
+"""`squareinches`: LaTeX drops the space in mathematics."""
 
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """Read a unit such as `cm`, `square inches`, `cm^2`, `km/h`, `米`; None for other words."""
-    text = text.strip().rstrip(".").replace("{", "").replace("}", "").strip()
-    if not text or len(text) > 40:
+    """Read a unit such as `cm`, `square inches`, `cm^2`, `km/h`, `平方米`; None for other words."""
+    if len(text) > 40:
         return None
-    parts = re.split(r"\s*/\s*|\s+per\s+|\s+an?\s+hour$", text)
-    if len(parts) == 2:
-        above, below = (read_unit(part) for part in parts)
-        if above is None or below is None:
+    text = _JOINED.sub(r"\1 ", text.strip().strip("{}").rstrip("."))
+    powers: dict[str, int] = {}
+    size, sign, next_power, last = Fraction(1), 1, 1, None
+    position = 0
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None:
             return None
-        return Unit(f"{above.dimension}/{below.dimension}", above.size / below.size)
-    power = 1
-    words = _JOINED_POWER.sub(r"\1 ", text.replace(".", " ")).split()
-    if len(words) > 1 and words[0].lower() in _POWER_WORDS:
-        power = _POWER_WORDS[words.pop(0).lower()]
-    elif len(words) > 1 and words[-1].lower() in _POWER_WORDS:
-        power = _POWER_WORDS[words.pop().lower()]
-    match = _PART.match(" ".join(words))
-    if match is None:
-        return None
-    if match.group("power"):
-        power = int(match.group("power"))
-    unit = _lookup(match.group("name"))
-    if unit is None or power == 1:
-        return unit
-    return Unit(f"{unit.dimension}{power}", unit.size**power)
+        position, word = match.end(), match["word"]
+        if match["over"] and last is not None:
+            sign = -1
+        elif match["power"] and last is not None:
+            extra = int(re.sub(r"[\s^{}]", "", match["power"])) - 1
+            powers, size = _times(powers, size, last, sign * extra)
+        elif word and word.lower() in _POWER_WORDS:
+            next_power = _POWER_WORDS[word.lower()]
+        elif word and word.lower() in _POWER_AFTER and last is not None:
+            powers, size = _times(powers, size, last, sign * (_POWER_AFTER[word.lower()] - 1))
+        elif word and (unit := _named(word)) is not None:
+            powers, size = _times(powers, size, unit, sign * next_power)
+            last, next_power = unit, 1
+        elif word == "an" or word == "a" or match["times"]:
+            continue
+        else:
+            return None
+    return _unit(powers, size) if last is not None else None
 
 
-def _lookup(name: str) -> Unit | None:
-    lowered = name.lower()
-    if lowered in _UNITS:
-        return _UNITS[lowered]
-    return _UNITS.get(lowered[:-1]) if len(lowered) > 3 and lowered.endswith("s") else None
+def _times(
+    powers: dict[str, int], size: Fraction, unit: Unit, power: int
+) -> tuple[dict[str, int], Fraction]:
+    powers = dict(powers)
+    for name, exponent in unit.dimension:
+        powers[name] = powers.get(name, 0) + exponent * power
+    return powers, size * unit.size**power
+
+
+def _unit(powers: dict[str, int], size: Fraction) -> Unit:
+    return Unit(tuple(sorted((name, power) for name, power in powers.items() if power)), size)
+
+
+def _named(word: str) -> Unit | None:
+    word = word.replace(" ", "")
+    for name in (
+        word,
+        word.lower(),
+        word[:-1].lower() if len(word) > 3 and word[-1] in "sS" else "",
+    ):
+        if name in _UNITS:
+            return _UNITS[name]
+    return None

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
-from schemas import REJECT_REASONS, Verdict, column_types
+from schemas import REJECT_REASONS, UNDECIDED_STATES, Verdict, column_types
 
 Accept = Literal["answer", "orm", "both"]
 VERDICT = column_types(Verdict)
@@ -74,6 +74,7 @@ def _first_reason(accept: Accept, min_p_correct: float) -> pl.Expr:
         state = pl.col("answer_state").fill_null("error")
         asked += [
             ("no_answer", state == "no_answer"),
+            ("answer_unknown", state.is_in(UNDECIDED_STATES)),
             ("answer_timeout", state == "timeout"),
             ("answer_error", ~state.is_in(("match", "mismatch"))),
             ("answer_mismatch", state == "mismatch"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mathse.answers.check_answer import Task, Verdict, gold_value, judge
-from mathse.answers.quantities import read_quantity
+from mathse.answers.read import read_number
 
 _STATED = ("marker", "boxed", "conclusion")
 """Where the answer check finds an answer that is stated as such, and not a last number."""
@@ -37,7 +37,7 @@ def reveals_answer(text: str, problem: Mapping[str, Any], response: str) -> bool
     if len(gold) == 1 and gold.isalpha() and ord(gold) - ord("A") < len(choices):
         gold = choices[ord(gold) - ord("A")]
     shown = f"{problem['question']}\n{response}"
-    number = read_quantity(gold)
+    number = read_number(gold)
     if number is not None and number.value in _values(gold):
         return number.value in _values(_STEP.sub("", text)) - _values(shown)
     short, found_in, known_in = (_plain(part) for part in (gold, text, shown))
@@ -46,8 +46,8 @@ def reveals_answer(text: str, problem: Mapping[str, Any], response: str) -> bool
 
 def _values(text: str) -> set[float]:
     """Return the numbers of a text."""
-    found = map(read_quantity, _NUMBER.findall(text))
-    return {number.value for number in found if number is not None}
+    found = map(read_number, _NUMBER.findall(text))
+    return {number.value for number in found if number and number.value is not None}
 
 
 def _plain(text: str) -> str:

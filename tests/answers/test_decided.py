@@ -19,7 +19,8 @@ from mathse.answers.units import read_unit
         (r"\sqrt{12}", r"2\sqrt{3}{cm}", True),
         ("13", "from 13 to 20", False),
         ("7", "from 0 to 7,", False),
-        ("3", "2 for the red and 3 for the blue one", False),
+        ("5", "2 for the red and 3 for the blue one", False),
+        ("3", "x < 5", False),
         ("16", "the answer to this", False),
         ("16", "the answer is (E)", False),
         ("16", r"\infty", False),
@@ -46,7 +47,7 @@ def test_rules_decide(gold: str, found: str, equal: bool) -> None:
         ("3.5", "3 hours 30 minutes"),
         ("6", "2 times 3"),
         ("27", "x+y+z = 27"),
-        ("3", "x < 5"),
+        ("3", "2 for the red and 3 for the blue one"),
         ("3^{90000}", "3^{90001}"),
     ],
 )

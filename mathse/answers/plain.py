@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 MAX_RESPONSE_CHARS = 20_000
@@ -13,28 +14,31 @@ _TABLE.update(dict.fromkeys([*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20),
 _TABLE.update(dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F)], None))
 _TABLE.update(dict.fromkeys([0xA0, 0x2002, 0x2003, 0x2009, 0x200A, 0x202F, 0x205F, 0x3000], " "))
 _TABLE.update(
-    str.maketrans("−–‐‑﹣＝：，；（）【】．％∶⁄∕’‘“”′″\rº", "-----=:,;()[].%://''\"\"'\"\n°")
+    str.maketrans("−–‐‑﹣＝：，；（）【】．％∶⁄∕’‘“”′\rº٫٬", "-----=:,;()[].%://''\"\"'\n°.,")
 )
-_TABLE.update({ord(char): f"^{power}" for power, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")})
+_TABLE.update({ord("″"): "''", ord("℃"): "°C", ord("㎝"): "cm", ord("㎡"): "m^2"})
+# decimal digits of Arabic, Persian, Devanagari
+for _zero in (0x660, 0x6F0, 0x966):
+    _TABLE.update({_zero + digit: str(digit) for digit in range(10)})
 _FRACTIONS = "½1/2 ⅓1/3 ⅔2/3 ¼1/4 ¾3/4 ⅕1/5 ⅖2/5 ⅗3/5 ⅘4/5 ⅙1/6 ⅚5/6 ⅛1/8 ⅜3/8 ⅝5/8 ⅞7/8"
 _TABLE.update({ord(item[0]): " " + item[1:] for item in _FRACTIONS.split()})
-_TABLE.update({ord("℃"): "°C"})
 
 _NEEDS_TABLE = re.compile(r"[^\t\n\x20-\x7e]")
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+_LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
-# `</s>`, `<|im_end|>`
-_END_TOKEN = re.compile(r"</s>|<\|im_(?:start|end)\|>|<\|end(?:oftext|_of_text)?\|>|<\|eot_id\|>")
+# `</s>`, `<|im_end|>`, `<eoa>`
+_END_TOKEN = re.compile(
+    r"</s>|<\|im_(?:start|end)\|>|<\|end(?:oftext|_of_text)?\|>|<\|eot_id\|>|<eoa>"
+)
+# `<<3*4=12>>` of GSM8K, `<eoe>`
+_CALCULATION = re.compile(r"<<[^<>\n]*>>|<eoe>")
 # `\n### Next question:`
 _NEXT_PROBLEM = re.compile(
     r"\n[\s#*]*(?:next )?(?:question|problem|hint|human|user|solution to problem)\b[^\n]{0,12}:",
     re.I,
 )
 _SPACES = re.compile(r"[ \t]+")
-
-
-def clean_response(text: str) -> str:
-    """Return the first part of `split_response`."""
-    return split_response(text)[0]
 
 
 def split_response(text: str) -> tuple[str, str]:
@@ -51,7 +55,7 @@ def split_response(text: str) -> tuple[str, str]:
         text = text[:head] + "\n" + text[head - MAX_RESPONSE_CHARS :]
     text = plain_characters(text)
     if "<" in text:
-        text = _THINKING.sub(" ", text)
+        text = _CALCULATION.sub("", _THINKING.sub(" ", text))
         end = _END_TOKEN.search(text)
         if end is not None and text[: end.start()].strip():
             text = text[: end.start()]
@@ -67,7 +71,13 @@ def plain_characters(text: str) -> str:
     """Map full-width, typographic and control characters to their ASCII counterparts."""
     if _NEEDS_TABLE.search(text) is None:
         return text
+    for pattern, sign in ((_RAISED, "^"), (_LOWERED, "_")):
+        text = pattern.sub(lambda match: sign + "{" + _ordinary(match[0]) + "}", text)  # noqa: B023
     return text.translate(_TABLE)
+
+
+def _ordinary(script: str) -> str:
+    return unicodedata.normalize("NFKC", script).replace("−", "-")
 
 
 # `\text{cm}`, `\mathrm {kg}`
@@ -87,29 +97,42 @@ _THIN = re.compile(
     r"\\[,;:! ]|~|\\q?quad(?![a-zA-Z])|\\(?:hspace|vspace|phantom|hfill)\*?(?:\{[^{}]*\})?"
 )
 # `^\circ`, `^{\circ}`, `\degree`
-_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])|\{\s*\\circ\s*\}|\^\{?°\}?")
+_DEGREE = re.compile(
+    r"\^\s*\{?\s*\\circ\s*\}?|\\degrees?(?![a-zA-Z])|\{\s*\\circ\s*\}|\^\{?°\}?|\\textdegree"
+)
 # `\\frac` with its backslash escaped twice
 _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(\[])")
+# the end of a row, `\\`, inside an environment
+_ROW = re.compile(r"\\\\(?:\[[^\]]*\])?")
+ROW = "\x1e"
+"""Stands for the end of a matrix's row."""
 _SIMPLE = [
     (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
     (re.compile(r"\\(?:times|cdot|ast)(?![a-zA-Z])|[×·∗⋅]"), "*"),
     (re.compile(r"\\div(?![a-zA-Z])|÷"), "/"),
-    (re.compile(r"√|\\surd(?![a-zA-Z])"), r"\\sqrt"),
+    (re.compile(r"√|\\surd(?![a-zA-Z])|根号"), r"\\sqrt"),
     (re.compile(r"π"), r"\\pi "),
-    (re.compile(r"∞"), r"\\infty "),
-    (re.compile(r"≤|\\leqslant(?![a-zA-Z])|\\leq(?![a-zA-Z])|<="), r"\\le "),
-    (re.compile(r"≥|\\geqslant(?![a-zA-Z])|\\geq(?![a-zA-Z])|>="), r"\\ge "),
-    (re.compile(r"≠|\\neq(?![a-zA-Z])|!="), r"\\ne "),
+    (re.compile(r"∞|无穷大"), r"\\infty "),
+    (re.compile(r"≤|⩽|≦|\\leqslant(?![a-zA-Z])|\\leq(?![a-zA-Z])|<="), r"\\le "),
+    (re.compile(r"≥|⩾|≧|\\geqslant(?![a-zA-Z])|\\geq(?![a-zA-Z])|>="), r"\\ge "),
+    (re.compile(r"≠|\\neq(?![a-zA-Z])|!=|\\not\s*="), r"\\ne "),
     (re.compile(r"≈|\\approx(?![a-zA-Z])|\\simeq(?![a-zA-Z])|≒"), r"\\approx "),
     (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
     (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
-    (re.compile(r"∪"), r"\\cup "),
+    (re.compile(r"∪|\\cupdot(?![a-zA-Z])|\\bigcup(?![a-zA-Z])"), r"\\cup "),
     (re.compile(r"∈"), r"\\in "),
     (re.compile(r"±"), r"\\pm "),
     (re.compile(r"∠"), r"\\angle "),
     (re.compile(r"△"), r"\\triangle "),
+    (re.compile(r"∥"), r"\\parallel "),
+    (re.compile(r"⊥"), r"\\perp "),
+    (re.compile(r"∅|\\varnothing(?![a-zA-Z])"), r"\\emptyset "),
+    (re.compile(r"ℝ"), r"\\mathbb{R}"),
+    (re.compile(r"ℤ"), r"\\mathbb{Z}"),
     (re.compile(r"\*\s*°"), "°"),
     (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
+    (re.compile(r"\\prime(?![a-zA-Z])"), "'"),
+    (re.compile(r"\^\s*\{\s*('+)\s*\}|\^\s*('+)"), r"\1\2"),
 ]
 # the separator in `1{,}234` and `1,\!234`
 _THOUSANDS_GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s*)(?=\d{3})")
@@ -124,15 +147,17 @@ def plain_math(text: str) -> str:
     r"""Bring a short piece of LaTeX or plain mathematics to one spelling.
 
     `$\dfrac { 20 } { 3 }\,\text{cm}$` becomes `\frac { 20 } { 3 }cm`; spacing commands, delimiters
-    and text wrappers go, `\times` becomes `*`, degrees become `°`.
+    and text wrappers go, `\times` becomes `*`, degrees become `°`, the end of a row becomes `ROW`.
     """
     text = plain_characters(text).strip()
     if _SPECIAL.search(text) is None:
         return _SPACES.sub(" ", text)
     if "\\" in text:
         text = _THOUSANDS_GROUP.sub("", text)
-        if "\\begin" not in text:
-            text = _DOUBLED.sub(r"\\", text)
+        if "\\\\begin" in text:
+            text = text.replace("\\\\", "\\")
+        rows = "\\begin" in text
+        text = _ROW.sub(ROW, text) if rows else _DOUBLED.sub(r"\\", text)
         for char in "%${}_":
             text = text.replace("\\" + char, "" if char == "$" else char)
         text = _DELIMITERS.sub(" ", text)
@@ -143,6 +168,7 @@ def plain_math(text: str) -> str:
             text, changed = _WRAPPED.subn(r" \1 ", text)
             if not changed:
                 break
+        text = text.rstrip("\\")
     elif "{,}" in text:
         text = _THOUSANDS_GROUP.sub("", text)
     power = "^" if re.search(r"\w\*\*\d", text) else ""  # `x**2`, but not `**bold**`
@@ -151,3 +177,11 @@ def plain_math(text: str) -> str:
     for pattern, replacement in _SIMPLE:
         text = pattern.sub(replacement, text)
     return _SPACES.sub(" ", text.replace("\n", " ")).strip()
+
+
+@lru_cache(maxsize=16384)
+def plain_text(text: str) -> str:
+    """Reduce words for a comparison: lower case, no articles, no punctuation at the edges."""
+    text = plain_math(text).lower().replace("_", " ")
+    text = re.sub(r"^(?:the|an|a)\s+", "", text.strip(" .;:,!?\"'*()"))
+    return re.sub(r"[\s\"'`*]+", " ", text).strip(" .;:,!?")

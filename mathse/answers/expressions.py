@@ -1,0 +1,434 @@
+r"""Read one mathematical expression, LaTeX or plain, into a tree.
+
+The grammar: numbers in any spelling, letters, the four operations, powers, roots, fractions,
+factorials, binomials, absolute values, floors, elementary functions, degrees. It is read by
+recursive descent, not by a table-driven parser: three of its rules depend on what stands around a
+token: products without a sign, arguments of one digit (`\frac12`), mixed numbers (`2 1/3`).
+Reading is linear in the length of the text and bounded in depth.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from functools import lru_cache
+from typing import NamedTuple, Union
+
+Tree = Union[  # noqa: UP007  (a recursive alias cannot be written with | at run time)
+    tuple[str, Fraction], tuple[str, str], tuple[str, "Tree"], tuple[str, "Tree", "Tree"]
+]
+"""`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)` (or `*`, `/`, `^`), `("sin", a)`."""
+
+MAX_CHARS = 2_000
+MAX_DEPTH = 40
+
+
+class Token(NamedTuple):
+    """A piece of text: its kind (number, letter, word, command or sign), and where it stands."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    spaced: bool
+
+
+class Unreadable(ValueError):
+    """The text is not of this grammar."""
+
+
+_TOKEN = re.compile(
+    r"(?P<space>\s*)(?:"
+    # `0.1\overline{6}`, `0.\dot{3}`, `0.\dot{1}4\dot{2}`
+    r"(?P<periodic>\d+\.\d*\\(?:overline|bar|dot)\s*\{?\d+\}?(?:\d*\\dot\s*\{?\d\}?)?)"
+    # `1.234,5`, `1,234,567.8`, `1 234`, `12'345`, `1,00,000`
+    r"|(?P<european>\d{1,3}(?:\.\d{3})+,\d+(?![\d,]))"
+    r"|(?P<grouped>[1-9]\d{0,2}(?:(?:,\d{3})+(?![\d,])|(?: \d{3})+(?! ?\d)|(?:'\d{3})+(?![\d'])"
+    r"|(?:,\d{2})+,\d{3}(?![\d,]))(?:\.\d+)?)"
+    # `12`, `3.5`, `.5`, `3e-8`
+    r"|(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE]\s?[-+]?\d+(?![\w.]))?)"
+    r"|(?P<command>\\[a-zA-Z]+|\\[|])|(?P<word>[a-zA-Z]{2,})|(?P<letter>[a-zA-Z])"
+    r"|(?P<cjk>[\u4e00-\u9fff]+)|(?P<sign>\*\*|''|[^\s\\]))"
+)
+_KINDS = {"periodic": "number", "european": "number", "grouped": "number", "cjk": "word"}
+
+
+@lru_cache(maxsize=8192)
+def tokens_of(text: str) -> tuple[Token, ...]:
+    """Cut a text in `plain_math` form into tokens.
+
+    Raises:
+        Unreadable: if it is too long or a character fits no token.
+    """
+    if len(text) > MAX_CHARS:
+        raise Unreadable("length")
+    tokens: list[Token] = []
+    index, depth, text = 0, 0, text.rstrip()
+    while index < len(text):
+        match = _TOKEN.match(text, index)
+        if match is None:
+            raise Unreadable(text[index:])
+        kind = match.lastgroup or ""
+        piece, start = match[kind], match.start(kind)
+        # Inside brackets and lists a comma separates: (312,123), 19, 1,234.
+        if kind in ("grouped", "european") and "," in piece and (depth or ", " in text):
+            match = re.compile(r"\d+(?:\.\d+)?").match(text, start)
+            assert match is not None
+            piece, kind = match[0], "number"
+        depth += (piece in "([") - (piece in ")]") if len(piece) == 1 else 0
+        spaced = start > index or not index
+        index = match.end()
+        if piece == "." and tokens and tokens[-1].kind == "word":
+            continue  # an abbreviation, as in `sq. in.`
+        tokens.append(Token(_KINDS.get(kind, kind), piece, start, index, spaced))
+    return tuple(tokens)
+
+
+_PERIODIC = re.compile(
+    r"(\d+\.)(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?"
+)
+
+
+def number_of(token: str) -> tuple[Fraction, int | None]:
+    """Return the exact value of a number token, and its digits after the point if it has an end."""
+    periodic = _PERIODIC.match(token)
+    if periodic is not None:
+        whole, before, period = (
+            periodic[1],
+            periodic[2],
+            "".join(filter(None, periodic.group(3, 4, 5))),
+        )
+        start = Fraction(whole + before + "0")
+        return start + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before)), None
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+", token):
+        token = token.replace(".", "").replace(",", ".")
+    token = re.sub(r"[ ,']", "", token)
+    digits, _, power = token.lower().partition("e")
+    if len(digits) > 1000 or len(power) > 4 or abs(int(power or 0)) > 1000:
+        raise Unreadable(token)
+    places = len(digits.partition(".")[2]) - int(power or 0)
+    return Fraction(token), places
+
+
+_FUNCTION_NAMES = "sin cos tan cot sec csc ln log lg exp arcsin arccos arctan arccot"
+_FUNCTIONS = set(_FUNCTION_NAMES.split())
+_INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho"
+    " sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
+    " ell hbar infty emptyset odot"
+)
+GREEK = set(_GREEK_NAMES.split())
+# names of points, lines and vectors: `\angle ABC`, `\overrightarrow{AB}`
+_DECORATIONS = "angle triangle overline vec overrightarrow widehat bar hat odot mathbb"
+_DECORATED = set(_DECORATIONS.split())
+_CLOSERS = {"(": ")", "[": "]", "{": "}", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
+_BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
+
+
+def read_expression(tokens: tuple[Token, ...]) -> Tree | None:
+    """Return the tree of an expression, or None outside the grammar."""
+    try:
+        return _Reader(tokens).whole()
+    except (Unreadable, RecursionError):
+        return None
+
+
+_PROSE_WORDS = (
+    "yes no not is are was be has had the and but or of in on at to it we so if do for all any its"
+    " by as can see you one two six ten sum top end area side red put odd how cut dot box line"
+)
+_PROSE = set(_PROSE_WORDS.split())
+"""Short words that are no products of letters."""
+
+
+def _split_word(word: str) -> list[str]:
+    """Split a word into variables of one letter, unless it spells a function, pi or sqrt."""
+    if word in _FUNCTIONS or word in ("pi", "sqrt"):
+        return ["\\" + word]
+    if word.lower() in _PROSE:
+        raise Unreadable(word)
+    if len(word) <= 3 or (len(word) == 4 and word.isupper()):
+        return list(word)
+    for name in ("sqrt", "sin", "cos", "tan", "log", "pi"):
+        if word.endswith(name) and len(word) - len(name) <= 2:
+            return [*word[: -len(name)], "\\" + name]
+    raise Unreadable(word)
+
+
+class _Reader:
+    """Recursive descent over tokens."""
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens: list[str] = []
+        self.kinds: list[str] = []
+        self.spaced: list[bool] = []
+        for token in tokens:
+            parts = [token.text]
+            if token.kind == "word" and token.text.isascii():
+                parts = _split_word(token.text)
+            for number, part in enumerate(parts):
+                self.tokens.append("^" if part == "**" else part)
+                self.kinds.append("command" if part[0] == "\\" else token.kind)
+                self.spaced.append(token.spaced and not number)
+        self.index = 0
+        self.depth = 0
+
+    def whole(self) -> Tree:
+        tree = self.sum()
+        if self.index != len(self.tokens):
+            raise Unreadable(self.tokens[self.index])
+        return tree
+
+    def peek(self, ahead: int = 0) -> str:
+        index = self.index + ahead
+        return self.tokens[index] if index < len(self.tokens) else ""
+
+    def kind(self, ahead: int = 0) -> str:
+        index = self.index + ahead
+        return self.kinds[index] if index < len(self.tokens) else ""
+
+    def take(self) -> str:
+        token = self.peek()
+        if not token:
+            raise Unreadable("end")
+        self.index += 1
+        return token
+
+    def expect(self, token: str) -> None:
+        if self.take() != token:
+            raise Unreadable(token)
+
+    def deeper(self) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise Unreadable("depth")
+
+    def sum(self) -> Tree:
+        self.deeper()
+        tree = self.product()
+        while (sign := self.peek()) in ("+", "-", *_BOTH_SIGNS):
+            right = self.product() if sign in _BOTH_SIGNS else (self.take(), self.product())[1]
+            tree = ("+", tree, ("-", right) if sign == "-" else right)
+        self.depth -= 1
+        return tree
+
+    def starts_atom(self) -> bool:
+        token, kind = self.peek(), self.kind()
+        if kind == "command":
+            return token[1:] in _STARTERS
+        return kind in ("number", "letter", "word") or token in ("(", "{")
+
+    def product(self) -> Tree:
+        tree = self.signed()
+        while True:
+            token = self.peek()
+            times_ten = token in ("x", "X") and self.peek(1) == "10" and self.peek(2) == "^"
+            if token in ("*", "/") or times_ten:
+                self.take()
+                tree = ("/" if token == "/" else "*", tree, self.signed())
+            elif self.starts_atom():
+                if (
+                    self.kind() == "number"
+                    and self.index
+                    and self.kinds[self.index - 1] == "number"
+                ):
+                    raise Unreadable("two numbers in a row")
+                tree = ("*", tree, self.power())
+            else:
+                return tree
+
+    def signed(self) -> Tree:
+        if self.peek() in _BOTH_SIGNS:
+            return ("±", ("n", Fraction(_BOTH_SIGNS[self.take()])), self.product())
+        signs = 0
+        while self.peek() in ("+", "-"):
+            signs += self.take() == "-"
+            if signs > MAX_DEPTH:
+                raise Unreadable("signs")
+        tree = self.power()
+        return ("-", tree) if signs % 2 else tree
+
+    def power(self) -> Tree:
+        base = self.atom()
+        while True:
+            token = self.peek()
+            if token == "^":
+                self.take()
+                base = ("^", base, self.exponent())
+            elif token == "!" and self.peek(1) != "!":
+                self.take()
+                base = ("!", base)
+            elif token == "%":
+                self.take()
+                base = ("/", base, ("n", Fraction(100)))
+            elif token == "°":
+                self.take()
+                base = ("deg", base)
+            else:
+                return base
+
+    def exponent(self) -> Tree:
+        """Read what follows a caret, perhaps with a sign; powers associate to the right."""
+        if self.peek() in ("-", "+"):
+            minus = self.take() == "-"
+            tree = self.exponent()
+            return ("-", tree) if minus else tree
+        base = self.atom(argument=True)
+        if self.peek() == "^":
+            self.take()
+            self.deeper()
+            return ("^", base, self.exponent())
+        return base
+
+    def argument(self) -> Tree:
+        r"""Read an argument of a LaTeX command: a group, or one character (`\frac12` is 1/2)."""
+        token = self.peek()
+        if self.kind() == "number":
+            if len(token) > 1:
+                if not token.isdigit():
+                    raise Unreadable(token)
+                self.tokens[self.index] = token[1:]
+                return ("n", Fraction(token[0]))
+            self.take()
+            return ("n", Fraction(token))
+        return self.atom(argument=True)
+
+    def atom(self, *, argument: bool = False) -> Tree:
+        kind = self.kind()
+        token = self.take()
+        if kind == "number":
+            return self.number(token, argument)
+        if kind == "command":
+            return self.command(token[1:])
+        if token in _CLOSERS:
+            tree = self.sum()
+            self.expect(_CLOSERS[token])
+            return tree
+        if token == "|":
+            tree = self.sum()
+            self.expect("|")
+            return ("abs", tree)
+        if kind == "letter" or (kind == "word" and token.isascii()):
+            name = token + self.subscript()
+            if token in ("f", "g", "h") and self.peek() == "(" and not self.spaced[self.index]:
+                name += self.raw("(")
+            return ("v", name)
+        raise Unreadable(token)
+
+    def number(self, token: str, argument: bool) -> Tree:
+        value, places = number_of(token)
+        if self.peek() == "_" and not argument:
+            return ("n", self.in_base(token))
+        if argument or places != 0 or not token.isdigit():
+            return ("n", value)
+        # A mixed number: `2 1/3`, `2 and 1/3`, `1又1/2`, `2\frac{1}{3}`.
+        start = self.index
+        if self.peek() in ("又", "and"):
+            self.take()
+        if self.peek() == "\\frac":
+            self.take()
+            part = (self.argument(), self.argument())
+        elif self.kind() == "number" and self.peek(1) == "/" and self.kind(2) == "number":
+            part = (("n", Fraction(self.take())), ("n", Fraction((self.take(), self.take())[1])))
+        else:
+            self.index = start
+            return ("n", value)
+        above, below = part
+        if (above[0], below[0]) == ("n", "n") and 0 < above[1] < below[1]:  # type: ignore[operator]
+            return ("+", ("n", value), ("/", above, below))
+        if start < self.index and self.tokens[start] == "\\frac":
+            return ("*", ("n", value), ("/", above, below))
+        raise Unreadable("mixed number")
+
+    def in_base(self, digits: str) -> Fraction:
+        self.take()
+        grouped = self.peek() == "{"
+        name = (self.take(), self.take())[1] if grouped else self.take()
+        if grouped:
+            self.expect("}")
+        base = int(name) if name.isdigit() else _BASES.get(name, 0)
+        if not 2 <= base <= 36 or not digits.isdigit() or max(map(int, digits)) >= base:
+            raise Unreadable("base")
+        return Fraction(int(digits, base))
+
+    def command(self, name: str) -> Tree:
+        if name == "frac":
+            above = self.argument()
+            return ("/", above, self.argument())
+        if name in ("binom", "dbinom", "tbinom"):
+            above = self.argument()
+            return ("binom", above, self.argument())
+        if name in ("lfloor", "lceil"):
+            tree = self.sum()
+            self.expect(_CLOSERS["\\" + name])
+            return ("floor" if name == "lfloor" else "ceil", tree)
+        if name == "lvert":
+            tree = self.sum()
+            self.expect("\\rvert")
+            return ("abs", tree)
+        if name == "sqrt":
+            degree: Tree = ("n", Fraction(2))
+            if self.peek() == "[":
+                self.take()
+                degree = self.sum()
+                self.expect("]")
+            return ("^", self.atom(argument=True), ("/", ("n", Fraction(1)), degree))
+        if name == "pi":
+            return ("v", "pi")
+        if name in _FUNCTIONS:
+            return self.function(name)
+        if name in _DECORATED and self.peek():
+            content = self.raw("{") if self.peek() == "{" else self.take()
+            return ("v", f"{name} {content.strip('{}')}")
+        if name in GREEK:
+            return ("v", name + self.subscript())
+        raise Unreadable(name)
+
+    def function(self, name: str) -> Tree:
+        # Powers and bases before the argument, as in `\\sin^2 x` and `\\log_2 x`.
+        base: Tree | None = None
+        outer: Tree | None = None
+        while self.peek() in ("^", "_"):
+            if self.take() == "^":
+                outer = self.exponent()
+            else:
+                base = self.argument() if self.kind() != "number" else self.atom(argument=True)
+        if outer in (("-", ("n", Fraction(1))),) and name in _INVERSE:
+            name, outer = _INVERSE[name], None
+        if name == "lg":
+            name, base = "log", ("n", Fraction(10))
+        if name == "log" and base is None:
+            raise Unreadable("log without a base")
+        # The argument goes on, as in `\\sin 2x`, up to a bracket or another function.
+        inner = self.signed() if self.peek() in ("-", "+") else self.power()
+        while self.starts_atom() and self.peek() not in ("(", "{"):
+            if self.peek()[1:] in _FUNCTIONS and self.kind() == "command":
+                break
+            inner = ("*", inner, self.power())
+        tree: Tree = (name, inner) if base is None else ("/", ("ln", inner), ("ln", base))
+        return tree if outer is None else ("^", tree, outer)
+
+    def subscript(self) -> str:
+        name = ""
+        while self.peek() in ("_", "'", "''"):
+            sign = self.take()
+            if sign == "_":
+                name += "_" + (self.raw("{") if self.peek() == "{" else self.take()).strip("{}")
+            else:
+                name += sign
+        return name
+
+    def raw(self, opener: str) -> str:
+        """Take a bracketed group as it is written."""
+        parts, depth = [], 0
+        while True:
+            parts.append(self.take())
+            depth += (parts[-1] == opener) - (parts[-1] == _CLOSERS[opener])
+            if not depth:
+                return "".join(parts)
+
+
+_BOTH_SIGNS = {"\\pm": 1, "\\mp": -1}
+_STARTERS = _FUNCTIONS | GREEK | _DECORATED
+_STARTERS |= {"frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lfloor", "lceil", "lvert"}

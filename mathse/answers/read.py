@@ -1,0 +1,487 @@
+"""Read a whole answer into a typed value, with nothing left over."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from fractions import Fraction
+from functools import lru_cache
+
+from mathse.answers import algebra
+from mathse.answers.expressions import Tree, Unreadable, read_expression, tokens_of
+from mathse.answers.plain import ROW, plain_math
+from mathse.answers.quantities import read_compound, read_term
+from mathse.answers.real_sets import (
+    all_reals,
+    as_reals,
+    chain,
+    half_line,
+    interval,
+    is_empty,
+    of_absolute,
+    points,
+)
+from mathse.answers.structure import (
+    CLOSERS,
+    JOINERS,
+    OPENERS,
+    Tokens,
+    closes_at_end,
+    read_name,
+    read_names,
+    split_at,
+    without_condition,
+)
+from mathse.answers.units import read_unit
+from mathse.answers.values import (
+    Clock,
+    Date,
+    Family,
+    Group,
+    Marks,
+    Matrix,
+    Named,
+    Ratio,
+    Reals,
+    Relation,
+    Term,
+    Value,
+    Words,
+)
+
+MAX_ITEMS = 64
+
+# `4:30`, `4:30 p.m.`, `4:30 o'clock`
+_CLOCK = re.compile(
+    r"(\d{1,2})\s*:\s*(\d{2})(?:\s*:\s*(\d{2}))?\s*(?:o'clock)?\s*(?:([ap])\.?\s*m\.?)?", re.I
+)
+_MONTH_NAMES = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = _MONTH_NAMES.split()
+# `May 3rd, 2024`, `3 May`
+_DATE = re.compile(
+    r"(?:(?P<month>[a-z]{3,9})\.? (?P<day>\d{1,2})(?:st|nd|rd|th)?"
+    r"|(?P<day2>\d{1,2})(?:st|nd|rd|th)? (?:of )?(?P<month2>[a-z]{3,9}))(?:,? (?P<year>\d{4}))?",
+    re.I,
+)
+_MARKS = re.compile(r"[①-⑳](?:[\s,、和及与]|and)*(?:[①-⑳](?:[\s,、和及与]|and)*)*")
+# `about 5`, `≈5`, `only x = 0`
+_ADVERB_WORDS = (
+    "about approximately around roughly nearly exactly only just approx all either so thus hence"
+    " therefore then 约 约为 大约 共 共有 为 是"
+)
+_ADVERBS = set(_ADVERB_WORDS.split())
+_SIGN_NAMES = "le ge ne in notin parallel perp sim cong equiv subset subseteq to mapsto"
+_SIGNS = {"=", "<", ">", *("\\" + name for name in _SIGN_NAMES.split())}
+_FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
+_ORDER = ("<", ">", "\\le", "\\ge")
+
+
+@lru_cache(maxsize=16384)
+def read_value(text: str) -> Value | None:
+    """Read an answer in LaTeX or plain text; `Words` if it is words, None if it is neither.
+
+    Nothing of the text is left over: what is not understood as a whole has no value.
+    """
+    body = plain_math(text).strip().lstrip(' ;,:*"').rstrip(' .;,:*"。')
+    if not body or len(body) > 2000:
+        return None
+    special = _special(body)
+    if special is not None:
+        return special
+    try:
+        value = _Reader(body).value(tokens_of(body))
+    except (Unreadable, RecursionError, ArithmeticError, LookupError):
+        value = None
+    if value is not None and len(signed := _both_signs(value)) > 1:
+        value = Group(tuple(signed))
+    if isinstance(value, Term) and value.unit is None and _is_dollars(text):
+        value = Term(value.tree, read_unit("$"), value.places, value.digits)
+    if value is None and _is_words(body):
+        return Words(body)
+    return value
+
+
+def read_number(text: str) -> Term | None:
+    """Read one real constant with its unit; None for anything else."""
+    value = read_value(text)
+    if isinstance(value, Ratio) and len(value.terms) == 2:
+        return ratio_as_number(value)
+    return value if isinstance(value, Term) and value.is_number else None
+
+
+def ratio_as_number(ratio: Ratio) -> Term | None:
+    """Return `7:32` as the fraction 7/32."""
+    term = Term(("/", ratio.terms[0].tree, ratio.terms[1].tree))
+    return term if len(ratio.terms) == 2 and term.is_number else None
+
+
+def _is_dollars(text: str) -> bool:
+    stripped = text.lstrip(" -*")
+    return stripped[:2] == "\\$" or (stripped[:1] == "$" and text.count("$") % 2 == 1)
+
+
+def _special(body: str) -> Value | None:
+    """Read times, dates and numbered statements."""
+    clock = _CLOCK.fullmatch(body)
+    if clock is not None and int(clock[2]) < 60 and int(clock[1]) < 25:
+        return Clock(int(clock[1]), int(clock[2]), int(clock[3] or 0), (clock[4] or "").lower())
+    date = _DATE.fullmatch(body)
+    if date is not None:
+        month = (date["month"] or date["month2"])[:3].lower()
+        if month in _MONTHS:
+            day = int(date["day"] or date["day2"])
+            return Date(_MONTHS.index(month) + 1, day, int(date["year"] or 0))
+    if _MARKS.fullmatch(body):
+        return Marks(frozenset(ord(char) - 0x245F for char in body if "①" <= char <= "⑳"))
+    return None
+
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+
+
+def _is_words(body: str) -> bool:
+    """Return whether a text is words (and perhaps single letters), without formulas."""
+    return _WORD.search(body) is not None and not re.search(r"[\d\\=+*/^<>_{}|°%]", body)
+
+
+def _real_line(tokens: Tokens) -> bool:
+    return [token.text for token in tokens] in (
+        ["\\mathbb", "{", "R", "}"],
+        ["R"],
+        ["all", "real", "numbers"],
+        ["全体实数"],
+    )
+
+
+class _Reader:
+    """Recursive descent over the tokens of one answer."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def value(self, tokens: Tokens) -> Value:
+        """Read a value of any type.
+
+        Raises:
+            Unreadable: if the tokens are no value.
+        """
+        while tokens and (
+            tokens[0].text.lower() in _ADVERBS or tokens[0].text in ("\\approx", "~")
+        ):
+            tokens = tokens[1:]
+        tokens, letter = without_condition(tokens)
+        parts, signs = split_at(tokens, {"to"})
+        if tokens and tokens[0].text == "from" and len(signs) == 1:
+            ends = [read_term(self.text, part) for part in (parts[0][1:], parts[1]) if part]
+            reals = as_reals(Group(tuple(end for end in ends if end is not None), "[]"))
+            if reals is not None:
+                return reals
+        if not tokens:
+            raise Unreadable("empty")
+        value = self.joined(tokens)
+        return Family(value, letter) if letter else value
+
+    def joined(self, tokens: Tokens) -> Value:
+        if _real_line(tokens):
+            return interval(float("-inf"), float("inf"), "()")
+        if [token.text for token in tokens] in (["\\emptyset"], ["no", "solution"], ["无解"]):
+            return points(())
+        for readers in (self.listed, self.related, self.single):
+            value = readers(tokens)
+            if value is not None:
+                return value
+        raise Unreadable("no value")
+
+    # Several values.
+
+    def listed(self, tokens: Tokens) -> Value | None:
+        """Read items joined by commas, "and", "or", or a union of sets."""
+        parts, signs = split_at(tokens, {"\\cup", "\\setminus"})
+        if signs and not split_at(tokens, _SIGNS)[1]:
+            sets = all_reals([self.joined(part) for part in parts])
+            if sets is None:
+                raise Unreadable("union")
+            return chain(sets, ["or" if sign == "\\cup" else "minus" for sign in signs])
+        for separators in ({";"}, set(JOINERS)):
+            parts, signs = split_at(tokens, separators)
+            if signs:
+                break
+        joiners = [JOINERS[sign] for sign in signs]
+        if not joiners:
+            return None
+        # `1, 2, and 3`: two joiners in a row are one.
+        for index in range(len(parts) - 2, 0, -1):
+            if not parts[index]:
+                del parts[index]
+                del joiners[index - 1]
+        if not all(parts) or len(parts) > MAX_ITEMS:
+            raise Unreadable("empty item")
+        if len(parts) == 1:
+            return self.joined(parts[0])
+        whole = self.mixed(tokens) or read_compound(self.text, tokens)
+        if whole is not None:
+            return whole
+        items: list[Value] = []
+        for part in parts:
+            value = self.value(part)
+            items += _both_signs(value)
+        sets = all_reals(items) if any(isinstance(item, Reals) for item in items) else None
+        if sets is not None and len({one.name for one in sets if one.name}) <= 1:
+            joined = chain(sets, ["or" if sign == "or" else "and" for sign in joiners])
+            unsure = is_empty(joined) and "or" not in joiners
+            return chain(sets, ["or"] * len(joiners)) if unsure else joined
+        first = items[0]
+        names = {item.name for item in items if isinstance(item, Named)}
+        if isinstance(first, Named) and len(names) == 1:
+            # `x = 1, 2` and `x = 1 or x = 2` give several values of one name.
+            values = [item.value if isinstance(item, Named) else item for item in items]
+            return Named(first.name, Group(tuple(values)))
+        return Group(tuple(items))
+
+    def mixed(self, tokens: Tokens) -> Term | None:
+        """Read `2 and 1/3`."""
+        words = [token.text for token in tokens]
+        if len(words) == 5 and words[1] == "and" and words[3] == "/":
+            tree = read_expression(tokens)
+            return None if tree is None else Term(tree)
+        return None
+
+    # Relations.
+
+    def related(self, tokens: Tokens) -> Value | None:
+        """Read equations, definitions, inequalities and memberships."""
+        exact, approximations = split_at(tokens, {"\\approx"})
+        if approximations:
+            if exact[0] and (len(exact[0]) > 1 or exact[0][0].kind == "number"):
+                tokens = exact[0]
+            elif len(exact) == 2 and (name := read_name(exact[0])) is not None:
+                return Named(name, self.value(exact[1]))
+            else:
+                raise Unreadable("approximation")
+        sides, signs = split_at(tokens, _SIGNS)
+        if not signs:
+            return self.single(tokens) if approximations else None
+        if not all(sides):
+            if signs[0] == "=" and not sides[0] and len(sides) == 2:
+                return self.value(sides[1])
+            raise Unreadable("side")
+        name = read_name(sides[0])
+        if set(signs) == {"="}:
+            return self.defined(name, sides)
+        if signs == ["\\in"] and name is not None:
+            reals = as_reals(self.value(sides[1]))
+            if reals is None:
+                raise Unreadable("set")
+            return Reals(reals.holds, reals.bounds, name)
+        if all(sign in (*_ORDER, "\\ne") for sign in signs):
+            reals = self.inequality(sides, signs)
+            if reals is not None:
+                return reals
+        trees = tuple(read_expression(side) or ("v", self.source(side)) for side in sides)
+        if any(sign in (*_ORDER, "\\ne") for sign in signs) and any(
+            read_expression(side) is None for side in sides
+        ):
+            raise Unreadable("inequality")
+        return Relation(tuple(signs), trees)
+
+    def defined(self, name: str | None, sides: list[Tokens]) -> Value:
+        """Read `x = 5`, `(x, y) = (1, 2)`, `1 + 1 = 2`, or an equation."""
+        names = read_names(sides[0])
+        if names and len(sides) == 2:
+            value = self.value(sides[1])
+            group = value.items[0] if isinstance(value, Group) and not value.brackets else value
+            if isinstance(group, Group) and len(group.items) == len(names):
+                return value
+            raise Unreadable("tuple")
+        left = read_expression(sides[0])
+        constant = left is not None and not algebra.letters(left) and not name
+        if name is not None or constant:
+            value = self.value(sides[-1])
+            own = re.match(r"\\?[a-zA-Z]+", name or "")
+            if (
+                isinstance(value, Term)
+                and own
+                and own[0].strip("\\") in algebra.letters(value.tree)
+            ):
+                value = self.equation(sides)
+                return value
+            return value if constant or name is None else Named(name, value)
+        return self.equation(sides)
+
+    def equation(self, sides: list[Tokens]) -> Relation:
+        trees = [read_expression(side) for side in sides]
+        if None in trees or len(sides) > 3:
+            raise Unreadable("equation")
+        return Relation(
+            ("=",) * (len(sides) - 1), tuple(tree for tree in trees if tree is not None)
+        )
+
+    def inequality(self, sides: list[Tokens], signs: list[str]) -> Reals | None:
+        """Read `x < 3`, `5 >= x`, `-1 < x <= 4`; None if it is not about one name and numbers."""
+        numbers: list[float | None] = []
+        for side in sides:
+            tree = read_expression(side)
+            named = tree is None or algebra.letters(tree)
+            numbers.append(None if named or tree is None else algebra.number(tree))
+        if len(sides) == 2 and numbers[0] is not None:
+            sides, numbers, signs = sides[::-1], numbers[::-1], [_FLIPPED.get(signs[0], signs[0])]
+        middle = 0 if len(sides) == 2 else 1
+        name = read_name(sides[middle]) if [n is None for n in numbers].count(True) == 1 else None
+        if name is None or numbers[middle] is not None or len(sides) > 3:
+            return None
+        if len(sides) == 2:
+            return of_absolute(half_line(signs[0], numbers[1] or 0.0, name))
+        if (signs[0] in ("<", "\\le")) != (signs[1] in ("<", "\\le")) or "\\ne" in signs:
+            return None
+        low, high = (numbers[0] or 0.0), (numbers[2] or 0.0)
+        ends = signs
+        if signs[0] in (">", "\\ge"):
+            low, high, ends = high, low, signs[::-1]
+        brackets = "".join(
+            mark[sign in ("\\le", "\\ge")] for mark, sign in zip(("([", ")]"), ends, strict=True)
+        )
+        return of_absolute(interval(low, high, brackets, name))
+
+    def source(self, tokens: Tokens) -> str:
+        return re.sub(r"[\s{}]", "", self.text[tokens[0].start : tokens[-1].end])
+
+    # One value.
+
+    def single(self, tokens: Tokens) -> Value | None:
+        if tokens[0].text == "\\begin":
+            return self.environment(tokens)
+        opener, closer = tokens[0].text, tokens[-1].text
+        if (
+            len(tokens) > 2
+            and opener == "{"
+            and tokens[1].text == "\\begin"
+            and not closes_at_end(tokens)
+        ):
+            return self.environment(tokens[1:])
+        if opener == "]" and closer in ("[", "]") or (opener in ("[", "(") and closer == "["):
+            return self.interval_of(
+                tokens, {"]": "(", "[": "[", "(": "("}[opener] + ")]"[closer == "]"]
+            )
+        if opener in OPENERS and closer in CLOSERS and closes_at_end(tokens):
+            value = self.bracketed(tokens)
+            if value is not None:
+                return value
+        point = tokens[0].kind == "letter" and tokens[0].text.isupper() and len(tokens) > 4
+        if point and tokens[1].text == "(" and closes_at_end(tokens[1:]):
+            inner = self.bracketed(tokens[1:])
+            if isinstance(inner, Group) and len(inner.items) > 1:
+                return Named(tokens[0].text, inner)
+        return (
+            self.ratio(tokens) or read_compound(self.text, tokens) or read_term(self.text, tokens)
+        )
+
+    def interval_of(self, tokens: Tokens, brackets: str) -> Reals:
+        parts, _ = split_at(tokens[1:-1], {",", ";"})
+        ends = [read_term(self.text, part) for part in parts if part]
+        values = [end.value for end in ends if end is not None]
+        if len(values) != 2 or None in values:
+            raise Unreadable("interval")
+        return interval(values[0] or 0.0, values[1] or 0.0, brackets)
+
+    def bracketed(self, tokens: Tokens) -> Value | None:
+        """Read a tuple, an interval, a set or a set-builder; None for brackets around one term."""
+        inner = tokens[1:-1]
+        brackets = tokens[0].text + tokens[-1].text
+        brackets = "<>" if "\\langle" in brackets else brackets
+        if not inner:
+            return points(()) if brackets == "{}" else None
+        if brackets == "{}":
+            parts, signs = split_at(inner, {"|", "\\mid", ":"})
+            if len(signs) == 1 and read_name(parts[0][:1]) and split_at(parts[1], _SIGNS)[1]:
+                return self.value(parts[1])
+            if inner[0].text == "\\begin":
+                return self.environment(inner)
+        parts, signs = split_at(inner, {";"})
+        if not signs:
+            parts, signs = split_at(inner, {",", "、"})
+        if not signs and brackets != "{}":
+            return self.related(inner) if split_at(inner, _SIGNS)[1] else None
+        if not all(parts) or len(parts) > MAX_ITEMS:
+            raise Unreadable("empty item")
+        items = [self.value(part) for part in parts]
+        if brackets == "{}":
+            listed = [signed for item in items for signed in _both_signs(item)]
+            return Group(tuple(listed), "{}")
+        choices = list(itertools.product(*map(_both_signs, items)))
+        if len(choices) > MAX_ITEMS:
+            raise Unreadable("too many signs")
+        groups = [Group(choice, brackets) for choice in choices]
+        return groups[0] if len(groups) == 1 else Group(tuple(groups))
+
+    def environment(self, tokens: Tokens) -> Value:
+        r"""Read a matrix, a determinant or a system of equations between \begin and \end."""
+        match = re.fullmatch(
+            r"\\begin\s*\{\s*([a-z]+)\*?\s*\}(?:\s*\{[lcr|\s]*\})?(.*)\\end\s*\{\s*\1\*?\s*\}",
+            self.text[tokens[0].start : tokens[-1].end].strip(),
+            re.S,
+        )
+        if match is None:
+            raise Unreadable("environment")
+        rows = [row.strip(" ,;") for row in match[2].split(ROW)]
+        rows = [row for row in rows if row]
+        if match[1] in ("cases", "array", "aligned") and all("&" not in row for row in rows):
+            value = read_value(" ; ".join(rows))
+            if value is None or isinstance(value, Words):
+                raise Unreadable("system")
+            return value
+        cells = [[read_value(cell) for cell in row.split("&")] for row in rows]
+        if not cells or any(cell is None for row in cells for cell in row):
+            raise Unreadable("cell")
+        matrix = Matrix(tuple(tuple(cell for cell in row if cell is not None) for row in cells))
+        if match[1] == "vmatrix":
+            return _determinant(matrix)
+        return matrix
+
+    def ratio(self, tokens: Tokens) -> Ratio | None:
+        """Read `2:3`, `2 to 3`, `2比3`."""
+        parts, signs = split_at(tokens, {":", "to", "比"})
+        if not signs or len(set(signs)) > 1:
+            return None
+        terms = [read_term(self.text, part) for part in parts if part]
+        if len(terms) != len(parts) or any(term is None for term in terms):
+            raise Unreadable("ratio")
+        return Ratio(tuple(term for term in terms if term is not None))
+
+
+def _determinant(matrix: Matrix) -> Term:
+    trees = [[cell.tree for cell in row if isinstance(cell, Term)] for row in matrix.rows]
+    if len({len(trees), *map(len, trees)}) != 1 or len(trees) > 3:
+        raise Unreadable("determinant")
+    return Term(_expanded(trees))
+
+
+def _expanded(rows: list[list[Tree]]) -> Tree:
+    if len(rows) == 1:
+        return rows[0][0]
+    total: Tree = ("n", Fraction(0))
+    for column, cell in enumerate(rows[0]):
+        minor = _expanded([row[:column] + row[column + 1 :] for row in rows[1:]])
+        part: Tree = ("*", cell, minor)
+        total = ("+", total, ("-", part) if column % 2 else part)
+    return total
+
+
+def _both_signs(value: Value) -> list[Value]:
+    """Return both values of `1 ± √2`."""
+    if isinstance(value, Term) and _has_sign(value.tree):
+        return [Term(_with_sign(value.tree, sign), value.unit) for sign in (1, -1)]
+    if isinstance(value, Named):
+        return [Named(value.name, one) for one in _both_signs(value.value)]
+    return [value]
+
+
+def _has_sign(tree: Tree) -> bool:
+    return tree[0] == "±" or any(isinstance(part, tuple) and _has_sign(part) for part in tree[1:])
+
+
+def _with_sign(tree: Tree, sign: int) -> Tree:
+    parts = [_with_sign(part, sign) if isinstance(part, tuple) else part for part in tree[1:]]
+    if tree[0] == "±":
+        factor = sign if parts[0] == ("n", Fraction(1)) else -sign
+        return ("*", ("n", Fraction(factor)), parts[1])  # type: ignore[return-value]
+    return (tree[0], *parts)  # type: ignore[return-value]

@@ -1,0 +1,113 @@
+"""The structure of an answer's tokens: brackets, separators, names, conditions."""
+
+from __future__ import annotations
+
+import re
+
+from mathse.answers.expressions import Token
+
+Tokens = tuple[Token, ...]
+JOINERS = {",": ",", ";": ";", "and": "and", "or": "or", "&": "and", "、": ","}
+JOINERS |= dict.fromkeys(["且", "和", "及", "与", "并且"], "and") | dict.fromkeys(
+    ["或", "或者"], "or"
+)
+OPENERS, CLOSERS = {"(", "[", "{", "\\langle"}, {")", "]", "}", "\\rangle"}
+
+
+def split_at(tokens: Tokens, separators: set[str]) -> tuple[list[Tokens], list[str]]:
+    """Split at separators outside brackets; an empty list of signs if there are none."""
+    parts: list[Tokens] = []
+    signs: list[str] = []
+    depth, start = 0, 0
+    for index, token in enumerate(tokens):
+        text = token.text
+        if depth == 0 and text in separators:
+            parts.append(tokens[start:index])
+            signs.append(text)
+            start = index + 1
+        elif text in OPENERS or text == "\\begin":
+            depth += 1
+        elif text in CLOSERS or text == "\\end":
+            depth -= 1
+    return [*parts, tokens[start:]], signs
+
+
+def closes_at_end(tokens: Tokens) -> bool:
+    """Return whether the bracket that opens the tokens is closed by the last one."""
+    depth = 0
+    for index, token in enumerate(tokens):
+        depth += (token.text in OPENERS) - (token.text in CLOSERS)
+        if depth == 0:
+            return index == len(tokens) - 1
+    return False
+
+
+_INTEGERS = ("Z", "N", "N_+", "Z_+")
+
+
+def without_condition(tokens: Tokens) -> tuple[Tokens, str]:
+    r"""Cut off `k \in Z`, `for some integer t`, `for all x`, and return the letter of integers."""
+    for index, token in enumerate(tokens):
+        if (
+            token.text != "for"
+            and tokens[index + 1 : index + 2][:1] != ()
+            and tokens[index + 1].text != "\\in"
+        ):
+            continue
+        rest = [part.text for part in tokens[index:] if part.text not in "{}()"]
+        before = tokens[:index]
+        while before and before[-1].text in (",", "(", ";", "where", "with", "for"):
+            before = before[:-1]
+        opened = index and tokens[index - 1].text in (",", "(", ";", "where", "with", "for")
+        letter = token.text if token.kind == "letter" else ""
+        if opened and before and letter and rest[1:2] == ["\\in"]:
+            ring = "".join(rest[2:]).replace("\\mathbb", "").replace("^", "_").replace("*", "+")
+            if ring in _INTEGERS:
+                return before, letter
+        if token.text == "for" and rest[1:2] and rest[1] in ("all", "any", "every", "each", "some"):
+            if rest[2:3] and rest[2] in ("integer", "integers") and len(rest) == 4:
+                return before, rest[3]
+            return before, ""
+    return tokens, ""
+
+
+# `x_1`, `f(x)`, `\theta`, `AB`, `|AB|`, `\angleABC`, `\fracNOBO`, `\cos(x)`
+_NAME = re.compile(
+    r"\\?[a-zA-Z]+(?:_(?:\\?\w+|△\w+))?'*(?:\([^()=<>]{1,30}\))?|\|[a-zA-Z]{1,2}\||[A-Z]{1,3}:[A-Z]{1,3}"
+    r"|[SV]_\w+:[SV](?:_\w+)?|\\(?:cos|sin|tan|angle|overline|vec|triangle|frac|cos\\angle)[\\a-zA-Z]{1,12}"
+)
+_NO_NAMES = {"frac", "sqrt", "pi", "e", "i", "infty"}
+
+
+def read_name(tokens: Tokens) -> str | None:
+    """Return the name that the left side of a definition is, without spaces and braces."""
+    if not tokens:
+        return None
+    texts = [token.text for token in tokens]
+    if all(
+        token.kind == "word" and len(token.text) > 2 or token.text in ("of", "a", "is")
+        for token in tokens
+    ):
+        return "" if texts[0] not in ("sin", "cos", "tan") else None
+    if len(texts) == 1 and texts[0].strip("\\") in _NO_NAMES:
+        return None
+    spaced = any(token.spaced and token.kind in ("word", "letter") for token in tokens[1:])
+    if spaced and tokens[0].kind != "command" and not "".join(texts).isupper():
+        return None
+    name = "".join(texts).replace("{", "").replace("}", "").replace("\\mathrm", "")
+    if (
+        tokens[0].kind == "word"
+        and not texts[0].isupper()
+        and len(tokens) == 1
+        and len(texts[0]) < 3
+    ):
+        return None
+    return name if _NAME.fullmatch(name) else None
+
+
+def read_names(tokens: Tokens) -> list[str]:
+    """Return the names of `(x, y)`, or none."""
+    if tokens[0].text != "(" or not closes_at_end(tokens):
+        return []
+    names = [read_name(part) for part in split_at(tokens[1:-1], {","})[0]]
+    return [name for name in names if name] if len(names) > 1 and all(names) else []
