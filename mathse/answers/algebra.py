@@ -335,7 +335,7 @@ def _values(left: Tree, right: Tree) -> list[tuple[complex, complex]]:
 def proportional(left: Tree, right: Tree) -> bool | None:
     """Return whether two terms vanish together: the numerators differ by a constant factor only.
 
-    None if that cannot be told. Denominators are taken not to vanish.
+    None if that is not known. Denominators are taken not to vanish.
     """
     first, second = fraction(left), fraction(right)
     if first is not None and second is not None:

@@ -85,7 +85,7 @@ def compare(
 
 # words and signs of arithmetic: what they state is to be computed
 _ARITHMETIC = re.compile(
-    r"[\\^_=]|\b(?:times|plus|minus|over|divided|squared|cubed|power|root|half|dozen|hundred|thousand)\b"
+    r"[\\^_=]|\b(?:times|plus|minus|over|divided|squared|cubed|power|root|half|dozen|hundred)\b"
 )
 
 
@@ -153,9 +153,10 @@ def _names(gold: Value, found: Value, asked: Asked) -> Outcome | None:
         return same_value(gold, Relation(("=",), (("v", found.name), b.tree)), asked)
     if left and right and left != right:
         functions = [_FUNCTION.fullmatch(name) for name in (left, right)]
-        if all(functions) and functions[0][1] == functions[1][1]:  # type: ignore[index]
+        one, two = (match.groups() if match else ("", "") for match in functions)
+        if one[0] and one[0] == two[0]:
             if isinstance(a, Term) and isinstance(b, Term):
-                a = Term(substituted(a.tree, functions[0][2], ("v", functions[1][2])))  # type: ignore[index]
+                a = Term(substituted(a.tree, one[1], ("v", two[1])))
         elif not _may_be_one_name(left, right, functions):
             known = len(left) <= 2 and len(right) <= 2 and left.islower() and right.islower()
             if same_value(a, b, asked).equal is False:

@@ -20,7 +20,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Asked:
-    """What the problem says of the answer: its unit, and the places to which it counts."""
+    """What the problem says of the answer: its unit, and the decimals to which it counts."""
 
     unit: Unit | None = None
     precision: int | None = None
@@ -87,19 +87,19 @@ def _numbers(gold: Term, found: Term, scale: Fraction, asked: Asked) -> Outcome:
         same = difference <= _half_unit(precision)
         return Outcome(same, "same_rounded" if same else "different_number")
     # One is the other, rounded.
-    if _is_rounded(gold, found) and difference <= _half_unit(gold.places or 0):
+    if _is_rounded(gold, found) and difference <= _half_unit(gold.decimals or 0):
         return Outcome(True, "rounds_to_gold")
     if (
         _is_endless(gold)
         and _is_precise(found)
-        and difference <= _half_unit(found.places or 0) * scale
+        and difference <= _half_unit(found.decimals or 0) * scale
     ):
         return Outcome(True, "gold_rounds_to_it")
     # Gold was cut off after its last place.
-    cut = gold.digits >= 4 and (gold.places or 0) >= 2 and _is_endless(found)
+    cut = gold.digits >= 4 and (gold.decimals or 0) >= 2 and _is_endless(found)
     if (
         cut
-        and difference < 2 * _half_unit(gold.places or 0)
+        and difference < 2 * _half_unit(gold.decimals or 0)
         and abs(found.value or 0) > abs(gold.value or 0)
     ):
         return Outcome(True, "cut_off_to_gold")
@@ -107,20 +107,20 @@ def _numbers(gold: Term, found: Term, scale: Fraction, asked: Asked) -> Outcome:
 
 
 def _is_precise(term: Term) -> bool:
-    """Return whether a decimal is given to two places, or to three digits and one place."""
-    return (term.places or 0) >= 2 or ((term.places or 0) >= 1 and term.digits >= 3)
+    """Return whether a decimal is given to two decimals, or to three digits and one place."""
+    return (term.decimals or 0) >= 2 or ((term.decimals or 0) >= 1 and term.digits >= 3)
 
 
 def _is_rounded(gold: Term, found: Term) -> bool:
-    longer = found.places is None or found.places > (gold.places or 0)
-    if found.places is None and _is_endless(found):
+    longer = found.decimals is None or found.decimals > (gold.decimals or 0)
+    if found.decimals is None and _is_endless(found):
         return _is_precise(gold)
-    return longer and (gold.places or 0) >= 2
+    return longer and (gold.decimals or 0) >= 2
 
 
 def _is_endless(term: Term) -> bool:
     """Return whether a number has no finite decimal: 1/3, √2, π."""
-    return term.places is None and not _terminates(term.exact)
+    return term.decimals is None and not _terminates(term.exact)
 
 
 def _half_unit(decimals: int) -> float:

@@ -106,8 +106,8 @@ def number_of(token: str) -> tuple[Fraction, int | None]:
     digits, _, power = token.lower().partition("e")
     if len(digits) > 1000 or len(power) > 4 or abs(int(power or 0)) > 1000:
         raise Unreadable(token)
-    places = len(digits.partition(".")[2]) - int(power or 0)
-    return Fraction(token), places
+    decimals = len(digits.partition(".")[2]) - int(power or 0)
+    return Fraction(token), decimals
 
 
 _FUNCTION_NAMES = "sin cos tan cot sec csc ln log lg exp arcsin arccos arctan arccot"
@@ -317,10 +317,10 @@ class _Reader:
         raise Unreadable(token)
 
     def number(self, token: str, argument: bool) -> Tree:
-        value, places = number_of(token)
+        value, decimals = number_of(token)
         if self.peek() == "_" and not argument:
             return ("n", self.in_base(token))
-        if argument or places != 0 or not token.isdigit():
+        if argument or decimals != 0 or not token.isdigit():
             return ("n", value)
         # A mixed number: `2 1/3`, `2 and 1/3`, `1又1/2`, `2\frac{1}{3}`.
         start = self.index

@@ -62,7 +62,7 @@ def read_term(text: str, tokens: Tokens) -> Term | None:
         unit = read_unit(head.text.replace("US", "USD") if head.text == "US" else head.text)
         rest = read_term(text, tokens[: int(signed)] + tokens[1 + signed :])
         return (
-            None if rest is None else Term(rest.tree, rest.unit or unit, rest.places, rest.digits)
+            None if rest is None else Term(rest.tree, rest.unit or unit, rest.decimals, rest.digits)
         )
     for index in range(1, len(tokens)):
         token = tokens[index]
@@ -82,8 +82,8 @@ def _plain_term(tokens: Tokens) -> Term | None:
     if tree is None:
         return None
     stripped, degrees = _without_degrees(tree)
-    places, digits = _written(tokens)
-    return Term(stripped, DEGREE if degrees else None, places, digits)
+    decimals, digits = _written(tokens)
+    return Term(stripped, DEGREE if degrees else None, decimals, digits)
 
 
 def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
@@ -103,8 +103,8 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
         if rest is None or term is None or term.unit is not None:
             return None
         tree: Tree = ("*", term.tree, ("n", Fraction(scale)))
-        places = None if term.places is None else term.places - len(str(scale)) + 1
-        return Term(tree, rest.unit, places, term.digits)
+        decimals = None if term.decimals is None else term.decimals - len(str(scale)) + 1
+        return Term(tree, rest.unit, decimals, term.digits)
     after = tokens[index:]
     if len(after) > MAX_UNIT_TOKENS:
         return None
@@ -123,8 +123,8 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
         if tree_before is not None and (
             not algebra.letters(tree_before) or after[0].kind != "letter"
         ):
-            places, digits = _written(tokens[:index])
-            return Term(_without_degrees(tree_before)[0], unit, places, digits)
+            decimals, digits = _written(tokens[:index])
+            return Term(_without_degrees(tree_before)[0], unit, decimals, digits)
     if all(map(_is_noun, after)):
         before = _plain_term(tokens[:index])
         return before if before is not None and before.is_number else None
@@ -148,7 +148,7 @@ def _is_noun(token: Token) -> bool:
 
 
 def _without_degrees(tree: Tree) -> tuple[Tree, bool]:
-    """Take the degree signs off what is no argument of a function; say whether there were any."""
+    """Take the degree signs off what is no argument of a function; with True if there were any."""
     if tree[0] == "deg":
         return algebra.child(tree, 1), True
     if tree[0] in ("+", "-", "*", "/"):
@@ -163,9 +163,9 @@ def _written(tokens: Tokens) -> tuple[int | None, int]:
     if tokens[0].kind != "number":
         return None, 0
     digits = len(re.sub(r"e.*|\D", "", tokens[0].text.lower()).lstrip("0"))
-    places = number_of(tokens[0].text)[1]
+    decimals = number_of(tokens[0].text)[1]
     rest = "".join(token.text for token in tokens[1:])
     if not rest:
-        return places, digits
+        return decimals, digits
     power = re.fullmatch(r"[*xX]10\^\{?(-?\d{1,3})\}?", rest)
-    return (None, 0) if power is None or places is None else (places - int(power[1]), digits)
+    return (None, 0) if power is None or decimals is None else (decimals - int(power[1]), digits)

@@ -95,7 +95,7 @@ def read_value(text: str) -> Value | None:
     if value is not None and len(signed := _both_signs(value)) > 1:
         value = Group(tuple(signed))
     if isinstance(value, Term) and value.unit is None and _is_dollars(text):
-        value = Term(value.tree, read_unit("$"), value.places, value.digits)
+        value = Term(value.tree, read_unit("$"), value.decimals, value.digits)
     if value is None and _is_words(body):
         return Words(body)
     return value

@@ -48,11 +48,8 @@ _INTEGERS = ("Z", "N", "N_+", "Z_+")
 def without_condition(tokens: Tokens) -> tuple[Tokens, str]:
     r"""Cut off `k \in Z`, `for some integer t`, `for all x`, and return the letter of integers."""
     for index, token in enumerate(tokens):
-        if (
-            token.text != "for"
-            and tokens[index + 1 : index + 2][:1] != ()
-            and tokens[index + 1].text != "\\in"
-        ):
+        following = tokens[index + 1].text if index + 1 < len(tokens) else ""
+        if token.text != "for" and following != "\\in":
             continue
         rest = [part.text for part in tokens[index:] if part.text not in "{}()"]
         before = tokens[:index]

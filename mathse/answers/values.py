@@ -20,13 +20,13 @@ class Term:
     Attributes:
         tree: the expression.
         unit: the unit, if one is named.
-        places: digits after the point if it is written as one decimal number, else None.
+        decimals: digits after the point if it is written as one decimal number, else None.
         digits: significant digits of that decimal number.
     """
 
     tree: Tree
     unit: Unit | None = None
-    places: int | None = None
+    decimals: int | None = None
     digits: int = 0
 
     @cached_property

@@ -64,7 +64,7 @@ def test_runaway_is_killed_in_time_and_the_next_is_right() -> None:
         assert sandbox.decide([Question(MATRIX, MATRIX)])[0].state == "match"
         start = time.monotonic()
         states = [reply.state for reply in sandbox.decide([runaway, Question(MATRIX, MATRIX)])]
-        assert states[0] in ("timeout", "error", "mismatch")
+        assert states[0] in ("timeout", "error", "unknown", "unreadable")
         assert states[1] == "match"
         assert time.monotonic() - start < 60
 

@@ -228,7 +228,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Verdict", "round is a short name", {"round": ""}),
     (
         "Verdict",
-        "answer_state is one of match, mismatch, no_answer, timeout, error",
+        "answer_state is one of match, mismatch, no_answer, unknown, unreadable, timeout, error",
         {"answer_state": "pass"},
     ),
     ("Verdict", "a compared answer is given", {"predicted_answer": None}),
@@ -317,7 +317,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Graded", "split is a short name", {"split": ""}),
     (
         "Graded",
-        "answer_state is one of match, mismatch, no_answer, timeout, error",
+        "answer_state is one of match, mismatch, no_answer, unknown, unreadable, timeout, error",
         {"answer_state": "right", "correct": False},
     ),
     ("Graded", "a compared answer is given", {"predicted_answer": None}),
