@@ -45,7 +45,8 @@ _CONCLUSION = re.compile(
 )
 # the points of `It is 3.5. So` but the one inside the number; `!` after a word; a line's end
 _SENTENCE_END = re.compile(
-    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$]|\\(?!overline|dot|bar))"
+    r"(?<!\d)[.](?=\s|$|[*\"'<)$\\])"
+    r"|(?<=\d)[.](?=\s+[A-Z*\\(]|\s*$|[*\"'<)$]|\\(?!overline|dot|bar))"
     r"|(?<=[a-z\s])!(?=\s|$)|[?。！？]|\n"
 )
 # `e.g`, `sq`, a letter, a number that opens the text

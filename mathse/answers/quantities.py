@@ -153,7 +153,8 @@ def _without_degrees(tree: Tree) -> tuple[Tree, bool]:
         return algebra.child(tree, 1), True
     if tree[0] in ("+", "-", "*", "/"):
         parts = [_without_degrees(part) for part in tree[1:] if isinstance(part, tuple)]
-        return (tree[0], *(part for part, _ in parts)), any(has for _, has in parts)  # type: ignore[return-value]
+        plain = (tree[0], *(part for part, _ in parts))
+        return plain, any(has for _, has in parts)  # type: ignore[return-value]
     return tree, False
 
 

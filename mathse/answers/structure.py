@@ -70,8 +70,9 @@ def without_condition(tokens: Tokens) -> tuple[Tokens, str]:
 
 # `x_1`, `f(x)`, `\theta`, `AB`, `|AB|`, `\angleABC`, `\fracNOBO`, `\cos(x)`
 _NAME = re.compile(
-    r"\\?[a-zA-Z]+(?:_(?:\\?\w+|△\w+))?'*(?:\([^()=<>]{1,30}\))?|\|[a-zA-Z]{1,2}\||[A-Z]{1,3}:[A-Z]{1,3}"
-    r"|[SV]_\w+:[SV](?:_\w+)?|\\(?:cos|sin|tan|angle|overline|vec|triangle|frac|cos\\angle)[\\a-zA-Z]{1,12}"
+    r"\\?[a-zA-Z]+(?:_(?:\\?\w+|△\w+))?'*(?:\([^()=<>]{1,30}\))?|\|[a-zA-Z]{1,2}\|"
+    r"|[A-Z]{1,3}:[A-Z]{1,3}|[SV]_\w+:[SV](?:_\w+)?"
+    r"|\\(?:cos|sin|tan|angle|overline|vec|triangle|frac|cos\\angle)[\\a-zA-Z]{1,12}"
 )
 _NO_NAMES = {"frac", "sqrt", "pi", "e", "i", "infty"}
 
