@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from mathse.core.params import Merge
-from mathse.core.tables import write_table
+from mathse.core.tables import read_table, write_table
 from mathse.curation.ledger import initial_ledger, next_ledger
 from mathse.curation.training_rows import merge_rows
 from mathse.evaluation.accuracy import GRADED
@@ -105,3 +105,31 @@ def graded(name: str) -> pl.DataFrame:
         for index in range(N_EVAL if split == "eval" else N_EVAL // 2)
     ]
     return pl.DataFrame(rows, schema=GRADED)
+
+
+def complete(data: Path) -> Path:
+    """Add the other tables, a problem that only r0 solves, a right answer that the ORM refuses."""
+    all_graded = [read_table(file) for file in sorted(data.glob("eval/*/graded.parquet"))]
+    pool = read_table(data / "problems/problems.parquet")
+    more = pool.head(1).select(pl.exclude("problem_id", "split"))
+    ids = pl.concat(all_graded).select("problem_id", "split").unique()
+    ids = ids.join(pool, on="problem_id", how="anti").join(more, how="cross").select(pool.columns)
+    write_table(pl.concat([pool, ids]), data / "problems/problems.parquet", sort_by=["problem_id"])
+    lost = pl.col("problem_id") == problem_id(1000)
+    r1 = read_table(data / "eval/r1/graded.parquet").with_columns(
+        answer_state=pl.when(lost).then(pl.lit("mismatch")).otherwise("answer_state"),
+        correct=pl.col("correct") & ~lost,
+    )
+    write_table(r1, data / "eval/r1/graded.parquet", sort_by=["problem_id"])
+    empty = {"split": "train", "other_split": "eval", "rule": "text", "text": 1.0, "picture": 0.5}
+    canary = {"skill": ["sums"] * 2, "round": ["base"] * 2, "correct": [True, False]}
+    is_same = pl.col("trajectory_id") == SAME["trajectory_id"]
+    refused = read_table(data / "rounds/r1/verdicts.parquet").with_columns(
+        orm_status=pl.when(is_same).then(pl.lit("wrong")).otherwise("orm_status")
+    )
+    write_table(refused, data / "rounds/r1/verdicts.parquet", sort_by=["trajectory_id"])
+    write_table(pl.DataFrame([empty]), data / "decontaminate/matches.parquet", sort_by=["split"])
+    write_table(pl.DataFrame(canary), data / "eval/base/canary.parquet", sort_by=["skill"])
+    (data / "curves").mkdir()
+    (data / "curves/r1.tsv").write_text("step\tloss\tlearning_rate\n10\t2.0\t0.1\n20\t1.0\t0.1\n")
+    return data
