@@ -10,7 +10,7 @@ import polars as pl
 
 from mathse.core.tables import read_table
 from mathse.evaluation.benchmark_rules import ALL, GROUPED, has_breakdown, in_headline, title_of
-from mathse.report.summary import accuracy_cell, is_current, sort_rounds
+from mathse.report.summary import WIDTH, accuracy_cell, is_current, sort_rounds
 from mathse.report.text_tables import print_table
 
 
@@ -48,7 +48,7 @@ def render_benchmarks(data: str | Path, out: TextIO, rounds: Sequence[str] | Non
                     lines.append(_line(f"  {group}", rows, (by, group), names))
     if lines:
         out.write("\n")
-        print_table(["benchmark", "n", *names], lines, out)
+        print_table(["benchmark", "n", *names], lines, out, width=WIDTH)
 
 
 def _line(title: str, rows: pl.DataFrame, group: tuple[str, str], rounds: list[str]) -> list[str]:

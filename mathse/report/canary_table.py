@@ -9,7 +9,7 @@ from typing import TextIO
 import polars as pl
 
 from mathse.core.tables import read_table
-from mathse.report.summary import accuracy_cell, is_current, sort_rounds
+from mathse.report.summary import WIDTH, accuracy_cell, is_current, sort_rounds
 from mathse.report.text_tables import print_table
 
 
@@ -28,4 +28,4 @@ def render_canary(data: str | Path, out: TextIO, rounds: Sequence[str] | None = 
         for skill in sorted(rows["skill"].unique())
     ]
     out.write("\n")
-    print_table(["general skills", *names], lines, out)
+    print_table(["general skills", *names], lines, out, width=WIDTH)

@@ -41,9 +41,14 @@ def register(main: typer.Typer) -> None:
         "mathse sql -f question.sql -o answer.parquet",
         'mathse sql --rev a=HEAD~1 --rev b=HEAD "from a.graded join b.graded using (problem_id)"',
     )
+    diff = examples(
+        "mathse diff r1 r2              two rounds of this run",
+        "mathse diff HEAD~1 workspace   two runs: commits, experiments, what is here",
+    )
     ask = examples("mathse ask                     list the questions", "mathse ask rejected")
     main.command("sql", epilog=sql)(sql_command)
     main.command("ask", epilog=ask)(ask_command)
+    main.command("diff", epilog=diff)(diff_command)
 
 
 def _complete_question(incomplete: str) -> list[str]:
@@ -103,6 +108,17 @@ def ask_command(
         return
     with Tables(_folders(data, rev)) as tables:
         _answer(tables, resolve_query(name, folder), format, out, limit)
+
+
+def diff_command(
+    before: Annotated[str, typer.Argument(help="A round, or a commit or experiment.")],
+    after: Annotated[str, typer.Argument(help="Another one; workspace: what is here.")],
+    limit: Annotated[int, typer.Option(min=0, help="Most problems to list.")] = 20,
+) -> None:
+    """Show what differs: problems newly solved and broken, verdicts, training rows."""
+    from mathse.report.diff import render_diff
+
+    render_diff(project_root(), before, after, sys.stdout, limit=limit)
 
 
 def _answer(

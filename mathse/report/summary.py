@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from mathse.report.text_tables import print_table
 FIRST_ROUND = "r0"
 BASE, CONTROL = "base", "control"
 MAIN_SPLIT = "eval"
+WIDTH = 80
 _STATES = {
     "accepted": "by student",
     "reflected": "by reflection",
@@ -147,8 +149,9 @@ def to_table(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
 def render(summary: Summary, out: TextIO) -> None:
     """Write the summary: a table and the lines below it."""
     header, lines, notes = to_table(summary)
-    print_table(header, lines, out)
-    out.write("".join(f"{one_line(note)}\n" for note in notes))
+    print_table(header, lines, out, width=WIDTH)
+    out.write("\n")
+    out.writelines(f"{textwrap.fill(one_line(note), WIDTH)}\n" for note in notes)
 
 
 def accuracy_cell(counts: tuple[int, int] | None, *, show_n: bool) -> str:

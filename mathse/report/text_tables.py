@@ -38,9 +38,20 @@ def print_rows(columns: list[str], rows: Iterable[Sequence[object]], out: TextIO
     print_table(columns, [[cell(value) for value in row] for row in rows], out)
 
 
-def print_table(header: list[str], lines: list[list[str]], out: TextIO) -> None:
-    """Write a table; characters that steer a terminal are shown as escapes."""
+def print_table(
+    header: list[str], lines: list[list[str]], out: TextIO, *, width: int | None = None
+) -> None:
+    """Write a table; characters that steer a terminal are shown as escapes.
+
+    What is wider than `width` becomes several tables, each with the first column.
+    """
     header, *lines = [[one_line(value) for value in row] for row in [header, *lines]]
+    groups = _column_groups([header, *lines], width)
+    if len(groups) > 1:
+        for number, group in enumerate(groups):
+            out.write("\n" if number else "")
+            print_table(*_select([header, *lines], group), out)
+        return
     if not out.isatty():
         out.write(plain_table(header, lines))
         return
@@ -54,6 +65,23 @@ def print_table(header: list[str], lines: list[list[str]], out: TextIO) -> None:
     for line in lines:
         table.add_row(*(Text(value) for value in line))
     Console(file=out).print(table)
+
+
+def _column_groups(rows: list[list[str]], width: int | None) -> list[list[int]]:
+    """Divide columns into tables that are not too wide; the first column is in each."""
+    widths = [max(map(len, column)) + 3 for column in zip(*rows, strict=True)]  # with borders
+    groups = [[0]]
+    for index in range(1, len(widths)):
+        used = sum(widths[column] for column in [*groups[-1], index]) + 1
+        if width is not None and used > width and len(groups[-1]) > 1:
+            groups.append([0])
+        groups[-1].append(index)
+    return groups
+
+
+def _select(rows: list[list[str]], columns: list[int]) -> tuple[list[str], list[list[str]]]:
+    header, *lines = [[row[column] for column in columns] for row in rows]
+    return header, lines
 
 
 def _is_numeric(lines: list[list[str]], index: int) -> bool:

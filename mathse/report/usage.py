@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import TextIO
 
-from mathse.report.text_tables import print_rows
+from mathse.report.summary import WIDTH
+from mathse.report.text_tables import cell, print_table
 
 USAGE_COLUMNS = (
     *("requests", "failed", "prompt_tokens", "cached_tokens", "response_tokens", "cost"),
@@ -30,4 +31,5 @@ def render_usage(metrics: str | Path, out: TextIO) -> None:
     if rows := read_usage(metrics):
         out.write("\n")
         names = [name.replace("_", " ") for name in USAGE_COLUMNS]
-        print_rows(["stage", "role", *names], rows, out)
+        cells = [[f"{stage} {role}", *map(cell, used)] for stage, role, *used in rows]
+        print_table(["stage, role", *names], cells, out, width=WIDTH)
