@@ -236,20 +236,6 @@ def accept(
         typer.echo(line)
 
 
-@app.command(epilog=examples("mathse trace 3f2a", "mathse sql hardest   lists problem ids"))
-def trace(
-    name: Annotated[str, typer.Argument(metavar="ID", help="A problem_id or trajectory_id.")],
-    data: DataOption = None,
-) -> None:
-    """Show all about one problem or trajectory.
-
-    The first characters of an id are enough.
-    """
-    from mathse.report.trace import render_trace
-
-    typer.echo(render_trace(_data(data), name), nl=False)
-
-
 @app.command(epilog=examples("mathse suspects", "mathse suspects --out review.csv"))
 def suspects(
     min_trajectories: Annotated[int, typer.Option(help="Fewest trajectories that agree.")] = 3,

@@ -1,7 +1,8 @@
-"""`mathse sql`, `mathse ask` and `mathse trace`: what the tables say."""
+"""`mathse sql`, `ask`, `trace` and `diff`: what the tables say."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,7 @@ def register(main: typer.Typer) -> None:
         "mathse sql -f question.sql -o answer.parquet",
         'mathse sql --rev a=HEAD~1 --rev b=HEAD "from a.graded join b.graded using (problem_id)"',
     )
+    trace = examples("mathse trace 3f2a", "mathse ask hardest   lists problem ids")
     diff = examples(
         "mathse diff r1 r2              two rounds of this run",
         "mathse diff HEAD~1 workspace   two runs: commits, experiments, what is here",
@@ -48,6 +50,7 @@ def register(main: typer.Typer) -> None:
     ask = examples("mathse ask                     list the questions", "mathse ask rejected")
     main.command("sql", epilog=sql)(sql_command)
     main.command("ask", epilog=ask)(ask_command)
+    main.command("trace", epilog=trace)(trace_command)
     main.command("diff", epilog=diff)(diff_command)
 
 
@@ -108,6 +111,25 @@ def ask_command(
         return
     with Tables(_folders(data, rev)) as tables:
         _answer(tables, resolve_query(name, folder), format, out, limit)
+
+
+def trace_command(
+    name: Annotated[str, typer.Argument(metavar="ID", help="Of a problem, trajectory or row.")],
+    rev: Annotated[str | None, typer.Option(help="A commit or experiment.")] = None,
+    data: DataOption = None,
+) -> None:
+    """Show all about one problem, trajectory or training row, the picture where that can be.
+
+    The first characters of an id are enough.
+    """
+    from mathse.report.terminal_picture import protocol_of, show_pictures
+    from mathse.report.trace import render_trace
+
+    (folder,) = _folders(data, [rev] if rev else None).values()
+    text, image_ids = render_trace(folder, name)
+    if sys.stdout.isatty() and (protocol := protocol_of(os.environ)):
+        sys.stdout.writelines(show_pictures(folder / "problems" / "images", image_ids, protocol))
+    typer.echo(text, nl=False)
 
 
 def diff_command(

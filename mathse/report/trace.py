@@ -17,14 +17,14 @@ _VIEWS = (
 )
 
 
-def render_trace(data: str | Path, name: str) -> str:
-    """Return what the tables contain about a problem, or about the problem of a trajectory.
+def render_trace(data: str | Path, name: str) -> tuple[str, list[str]]:
+    """Return what the tables contain about a problem or trajectory, and the problem's image ids.
 
     Args:
         data: the data folder.
-        name: a problem_id or trajectory_id, or the first characters of one. A trajectory's id shows
-            that trajectory, the one it corrects and the ones that correct it; a problem's id shows
-            all its trajectories.
+        name: a problem_id, trajectory_id or row_id of a training row, or the first characters of
+            one. A trajectory's id shows that trajectory, the one it corrects and the ones that
+            correct it, as does a row's id; a problem's id shows all its trajectories.
 
     Raises:
         DataError: if nothing or more than one thing has an id that begins so.
@@ -36,11 +36,11 @@ def render_trace(data: str | Path, name: str) -> str:
     trajectories = rows["trajectories"]
     if found_id != problem_id:
         # The trajectory, the one it corrects and those that correct it.
-        parent = next(row["parent_id"] for row in trajectories if row["trajectory_id"] == found_id)
+        parents = {row["parent_id"] for row in trajectories if row["trajectory_id"] == found_id}
         trajectories = [
             row
             for row in trajectories
-            if row["trajectory_id"] in (found_id, parent) or row["parent_id"] == found_id
+            if row["trajectory_id"] in {found_id, *parents} or row["parent_id"] == found_id
         ]
 
     # Trajectories in the order in which they were written, reflections after samples.
@@ -62,19 +62,22 @@ def render_trace(data: str | Path, name: str) -> str:
     if not trajectories:
         lines.append("No trajectory was written for it.")
     lines += _evaluations(rows["graded"], rows["predictions"])
-    return "".join(f"{one_line(line)}\n" for line in lines)
+    images = rows["problems"][0]["image_ids"] if rows["problems"] else []
+    return "".join(f"{one_line(line)}\n" for line in lines), images
 
 
 def _identify(tables: Tables, made: Sequence[str], root: Path, name: str) -> tuple[str, str]:
     """Return the problem of an id that begins so, and the id: the problem's or a trajectory's."""
     found: set[tuple[str, str]] = set()
-    for view, key in (("problems", "problem_id"), ("trajectories", "trajectory_id")):
+    ids = {"problems": "problem_id", "trajectories": "trajectory_id", "train": "row_id"}
+    for view, key in ids.items():
         if view in made:
-            sql = f"SELECT problem_id, {key} AS id FROM {view} WHERE starts_with({key}, ?)"
+            shown = "trajectory_id" if view == "train" else key
+            sql = f"SELECT problem_id, {shown} AS id FROM {view} WHERE starts_with({key}, ?)"
             found |= {(row["problem_id"], row["id"]) for row in tables.rows(sql, [name])}
     if not found:
-        message = f"No problem and no trajectory has an id that begins with {name!r}."
-        raise DataError(message, file=root, fix="`mathse sql hardest` lists ids")
+        message = f"No problem, trajectory or training row has an id that begins with {name!r}."
+        raise DataError(message, file=root, fix="`mathse ask hardest` lists ids")
     if len(found) > 1:
         ids = sorted(found_id for _, found_id in found)
         shown = ", ".join(ids[:5]) + (", …" if len(ids) > 5 else "")

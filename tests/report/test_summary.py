@@ -208,7 +208,16 @@ def test_what_models_took_is_shown_by_stage_and_role(tmp_path: Path) -> None:
     (tmp_path / "distill.json").write_text(json.dumps({"distill": {"rows": 3}, "details": []}))
     render_usage(tmp_path, out)
     lines = out.getvalue().split("\n")
-    assert lines[1].split() == "stage, role requests failed prompt tokens cached tokens".split()
+    assert lines[1].split() == [
+        "stage,",
+        "role",
+        "requests",
+        "failed",
+        "prompt",
+        "tokens",
+        "cached",
+        "tokens",
+    ]
     assert lines[3].split() == ["reflect", "r1", "reflector", "12", "1", "900", "0"]
     assert lines[7].split() == ["reflect", "r1", "reflector", "80", "0.25"]
     assert max(map(len, lines)) <= 80
