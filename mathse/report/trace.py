@@ -69,8 +69,8 @@ def render_trace(data: str | Path, name: str) -> tuple[str, list[str]]:
 def _identify(tables: Tables, made: Sequence[str], root: Path, name: str) -> tuple[str, str]:
     """Return the problem of an id that begins so, and the id: the problem's or a trajectory's."""
     found: set[tuple[str, str]] = set()
-    ids = {"problems": "problem_id", "trajectories": "trajectory_id", "train": "row_id"}
-    for view, key in ids.items():
+    keys = {"problems": "problem_id", "trajectories": "trajectory_id", "train": "row_id"}
+    for view, key in keys.items():
         if view in made:
             shown = "trajectory_id" if view == "train" else key
             sql = f"SELECT problem_id, {shown} AS id FROM {view} WHERE starts_with({key}, ?)"
