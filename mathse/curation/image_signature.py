@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mathse.core.open_image import open_image
 from mathse.core.progress import track
+from mathse.engines.open_image import open_image
 
 BITS = 256
 SIDE = 192

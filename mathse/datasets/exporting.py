@@ -19,10 +19,10 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
-from mathse.core.open_image import as_shown
 from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
+from mathse.engines.open_image import as_shown
 from mathse.prompts import reflect_messages, solve_messages
 from mathse.prompts.text import clean_text
 from schemas import TrainRow, optional_types

@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 
 from mathse.core.errors import DataError
-from mathse.core.open_image import open_image, read_header
 from mathse.datasets.protocol import BadRow, Picture, require
+from mathse.engines.open_image import open_image, read_header
 from schemas import IMAGE_FORMATS
 
 MAX_PIXELS = 40_000_000

@@ -9,8 +9,8 @@ from typing import Any
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.open_image import PIXELS_VERSION
 from mathse.core.params import PixelLimits
+from mathse.engines.open_image import PIXELS_VERSION
 from mathse.prompts import PROMPTS_VERSION
 
 RECORD = "mathse.json"

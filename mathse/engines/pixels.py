@@ -1,4 +1,4 @@
-"""Pictures as models see them: opened by `mathse.core.open_image`, scaled within limits."""
+"""Pictures as models see them: opened by `mathse.engines.open_image`, scaled within limits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from PIL import Image
 
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
-from mathse.core.open_image import as_shown, open_image, read_header, to_png
 from mathse.core.params import PixelLimits
+from mathse.engines.open_image import as_shown, open_image, read_header, to_png
 
 
 def scaled_size(size: tuple[int, int], limits: PixelLimits) -> tuple[int, int]:

@@ -14,11 +14,11 @@ from PIL import Image
 import mathse.engines.input_fingerprint as fingerprint
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
-from mathse.core.open_image import open_image
 from mathse.core.params import ModelRole, PixelLimits
 from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
 from mathse.engines.inputs import InputBuilder, append_tokens
 from mathse.engines.model_files import load_files, model_digest
+from mathse.engines.open_image import open_image
 from mathse.engines.pixels import limit_processor, scaled_size
 from tests.tiny import ask, build_processor, write_store
 

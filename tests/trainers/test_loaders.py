@@ -17,15 +17,15 @@ import polars as pl
 import pytest
 
 from mathse.core.images import ImageStore
-from mathse.core.open_image import open_image
 from mathse.core.tables import read_table
 from mathse.datasets.exporting import FORMATS, export_rows
 from mathse.engines.inputs import InputBuilder
+from mathse.engines.open_image import open_image
 from mathse.prompts import reflect_messages, solve_messages
 from tests.closure import ROOT
-from tests.core.test_open_image import ODD, turned
 from tests.datasets.made import bring, picture, put
 from tests.datasets.test_exporting import pipeline
+from tests.engines.test_open_image import ODD, turned
 
 PYTHON = os.environ.get("MATHSE_TRAINERS")
 MODEL = str(ROOT / "models" / "tiny-base")

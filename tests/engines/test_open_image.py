@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from mathse.core.errors import DataError
-from mathse.core.open_image import as_shown, open_image, read_header
+from mathse.engines.open_image import as_shown, open_image, read_header
 
 
 def saved(image: Image.Image, kind: str = "PNG", **extra: Any) -> bytes:
