@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import yaml
+from PIL import Image
 from typer.testing import CliRunner
 
 from mathse.cli import app
@@ -19,8 +22,10 @@ from mathse.core.params import Problems
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.exporting import FORMATS, export_rows, training_rows
 from mathse.datasets.imported import load_imports
+from mathse.engines.open_image import open_image
 from mathse.prompts import reflect_messages, solve_messages
 from tests.datasets.made import Imported, bring, picture, put
+from tests.engines.test_open_image import ODD, turned
 
 BACK = {"llama-factory": "llama-factory", "ms-swift": "ms-swift", "trl": "hf-folder"}
 
@@ -177,6 +182,28 @@ def test_there_are_as_many_tags_as_pictures(tmp_path: Path, form: str) -> None:
         assert asked.count("<image>") == own and asked.startswith("<image>" * own)
         assert not re.search(r"<image|<video|<audio|<img", given, re.IGNORECASE)
     assert "In image 1 we count." in [given for _, given, _ in exported_rows(tmp_path / form, form)]
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_pictures_are_what_the_student_saw(tmp_path: Path, form: str) -> None:
+    odd = {f"{number}.img": data for number, (data, _) in enumerate(ODD.values())}
+    odd |= {"turned.img": turned(6), "plain.png": picture(1)}
+    rows = [{"question": f"{name}?", "answer": "7", "image": name} for name in odd]
+    for name, data in odd.items():
+        put(tmp_path / "from" / name, data)
+    put(tmp_path / "from" / "a.jsonl", [row | {"solution": "It is 7, as shown."} for row in rows])
+    first = bring("ms-swift", tmp_path / "from", tmp_path)
+    export_rows(form, first.out, tmp_path / form)
+    written = {file.stem: file.read_bytes() for file in (tmp_path / form).rglob("images/*")}
+    for shard in (tmp_path / form).rglob("*.parquet"):
+        images = read_table(shard)["images"].explode().struct.unnest()
+        written |= {Path(path).stem: data for data, path in images.iter_rows()}
+    store = ImageStore(first.out / "images")
+    assert set(written) == set(first.images["image_id"]) and len(written) == len(odd)
+    for name, data in written.items():
+        read = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        assert (read == np.asarray(open_image(store.get(name)))).all()
+    assert picture(1) in written.values(), "a plain picture keeps its bytes"
 
 
 @pytest.mark.parametrize("form", list(FORMATS))

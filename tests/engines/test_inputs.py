@@ -19,7 +19,7 @@ from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_recor
 from mathse.engines.inputs import InputBuilder, append_tokens
 from mathse.engines.model_files import load_files, model_digest
 from mathse.engines.open_image import open_image
-from mathse.engines.pixels import limit_processor, scaled_size
+from mathse.engines.pixels import Pixels, limit_processor, scaled_size
 from tests.tiny import ask, build_processor, write_store
 
 
@@ -211,6 +211,14 @@ def test_transparent_pixels_are_white() -> None:
 def test_16_bit_grey_keeps_its_shades() -> None:
     grey = Image.new("I;16", (1, 1), 32896)
     assert open_image(encoded(grey)).getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_an_api_gets_what_the_student_sees(tiny: Path, tmp_path: Path) -> None:
+    grey, plain = Image.new("I;16", (30, 20), 32896), encoded(Image.new("RGB", (30, 20)), "JPEG")
+    pixels = Pixels(write_store(tmp_path, {"a": encoded(grey), "b": plain}))
+    kind, data = pixels.encoded("a")
+    assert kind == "image/png" and Image.open(io.BytesIO(data)).convert("RGB") == pixels.image("a")
+    assert pixels.encoded("b") == ("image/jpeg", plain)
 
 
 def test_a_turned_photograph_is_upright(tmp_path: Path, tiny: Path) -> None:
