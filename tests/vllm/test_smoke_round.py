@@ -1,4 +1,4 @@
-"""One round with `engine: vllm`, every stage."""
+"""One round with `engine: vllm`, every stage; then both engines side by side."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.closure import ROOT
 from tests.pipeline.conftest import run
 from tests.vllm import needs_vllm
 
-pytestmark = [pytest.mark.slow, needs_vllm, pytest.mark.timeout(2400)]
+pytestmark = [pytest.mark.slow, needs_vllm, pytest.mark.timeout(3000)]
 
 
-def test_a_smoke_round(tmp_path: Path) -> None:
+def test_a_smoke_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "copy", "smoke")
     run(folder, "mathse", "profile", "vllm")
     params = yaml.safe_load((folder / "params.yaml").read_text())
@@ -25,7 +25,7 @@ def test_a_smoke_round(tmp_path: Path) -> None:
     params["controls"] = []
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     (folder / "machine.yaml").write_text("{device: cpu, inference_processes: 1}\n")
-    run(folder, "dvc", "repro", timeout=2300)
+    run(folder, "dvc", "repro", timeout=2900)
     trajectories = pl.read_parquet(folder / "data/rounds/r1/trajectories.parquet")
     verdicts = pl.read_parquet(folder / "data/rounds/r1/verdicts.parquet")
     assert trajectories.height == verdicts.height > 20
@@ -33,3 +33,8 @@ def test_a_smoke_round(tmp_path: Path) -> None:
     assert trajectories["response"].n_unique() > 10
     assert verdicts["p_correct"].is_not_null().any()
     assert "r1" in run(folder, "mathse", "show")
+    # The same by both engines: token ids, pixels, lengths, texts.
+    sides = [f"{engine}:data/rounds/r1/model" for engine in ("transformers", "vllm")]
+    table = run(folder, "mathse", "doctor", "--parity", *sides, "-n", "40")
+    with capsys.disabled():
+        print(f"\n{table[table.index('what ') :]}")
