@@ -198,6 +198,8 @@ def exported_problem(row: Row) -> RawProblem:
 def stated_answer(response: str, choices: Sequence[str]) -> str:
     """Return the final answer that a response states, or that it is; BadRow if it states none."""
     bare = response.strip()
+    if bare.strip(_ENDS) in choices:
+        return bare.strip(_ENDS)
     is_stated = bare and (not (_is_long(bare) or _is_caption(bare)) or _STATED.search(bare))
     found = find_answer(bare, choices=tuple(choices)) if is_stated else None
     reason = "the response does not state its final answer; gold answers are not guessed"

@@ -287,6 +287,13 @@ def test_a_bare_answer_is_no_caption(tmp_path: Path, answer: str) -> None:
     assert bring("ms-swift", tmp_path / "s", tmp_path).counts["problems"] == 1
 
 
+def test_the_text_of_a_choice_is_no_caption(tmp_path: Path) -> None:
+    options = ["one side", "the sum of all the sides"]
+    row = {"messages": said("Which?", f"{options[1]}."), "options": options}
+    put(tmp_path / "s" / "a.jsonl", [row])
+    assert bring("ms-swift", tmp_path / "s", tmp_path).row()["answer"] == options[1]
+
+
 def test_prompts_are_cut() -> None:
     assert cut_prompt("<image>\nQuestion: Why?\nChoices:\n(A) 1\n(B) 2") == ("Why?", ["1", "2"])
     assert cut_prompt("Why?\nA. 1\nB. 2 <m>\nC. 3") == ("Why?", ["1", "2 <m>", "3"])
