@@ -20,7 +20,7 @@ class History:
         self.git("config", "user.name", "Someone")
         self.git("config", "user.email", "someone@localhost")
         (root / ".dvc").mkdir()
-        (root / ".gitignore").write_text("/data\n/.mathse\n")
+        (root / ".gitignore").write_text("/data\n/.mathse\n/.dvc/cache\n")
         (root / "dvc.yaml").write_text("stages: {}\n")
         (root / "params.yaml").write_text("{}\n")
 

@@ -66,6 +66,10 @@ def build_page_world(root: Path) -> Layout:
         write_table(counts, layout.eval(model).accuracy, sort_by=["split", "by", "group"])
     _spoil(layout.round("r1").trajectories, MISTAKE, "response", f"{WRONG}\n{HOSTILE}")
     _spoil(layout.round("r1").verdicts, MISTAKE, "error_analysis", HOSTILE)
+    canary = pl.DataFrame(
+        {"round": ["r1"] * 4, "skill": ["sums"] * 4, "correct": [True] * 3 + [False]}
+    )
+    write_table(canary, layout.eval("r1").canary, sort_by=["skill"])
     # Params, metrics, curve, code.
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["rounds"] = {"r1": {"prev": "r0"}}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import polars as pl
 import pytest
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -20,6 +21,7 @@ from typer.testing import CliRunner
 from mathse.cli import app
 from mathse.core.errors import DataError
 from mathse.core.layout import Layout
+from mathse.core.tables import read_table, write_table
 from mathse.report.page import sections
 from mathse.report.page.browser import browser_data
 from mathse.report.page.formulas import to_mathml
@@ -29,6 +31,7 @@ from mathse.report.page.render import render_report
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.svg import COLOURS, STYLE, to_svg
 from tests.judge.trajectories import problem_id
+from tests.report.history import History
 from tests.report.page_world import ATTACKS, HOSTILE, KEY, build_page_world
 
 
@@ -110,6 +113,11 @@ def test_the_orm_is_compared_with_the_answers_that_it_judged(run: RunTables) -> 
     assert student["counts"][True, "correct"] == 2 and student["n"] == sum(
         student["counts"].values()
     )
+
+
+def test_skills_that_are_forgotten_show(run: RunTables) -> None:
+    (row,) = sections.canary(run)
+    assert row["n"] == 4 and [cell and cell[0] for cell in row["cells"]] == [None, None, 0.75, None]
 
 
 def test_the_page_is_the_same_each_time(run: RunTables, layout: Layout, page: str) -> None:
@@ -194,6 +202,41 @@ def test_two_runs_are_compared_by_problem(layout: Layout) -> None:
     data, _ = blocks(page)
     assert {"old:r1", "new:r1"} <= set(data["items"]["round"])
     assert f"new:r1.{problem_id(0)}" in data["items"]["trajectory_id"]
+
+
+def test_the_command_compares_revisions(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    layout = build_page_world(tmp_path)
+    history.commit("one")
+    graded = read_table(layout.eval("r1").graded)
+    one = pl.col("problem_id") == problem_id(0)
+    worse = graded.with_columns(
+        correct=pl.col("correct") & ~one,
+        answer_state=pl.when(one).then(pl.lit("mismatch")).otherwise("answer_state"),
+    )
+    write_table(worse, layout.eval("r1").graded, sort_by=["split", "problem_id"])
+    layout.params.write_text(layout.params.read_text().replace("seed: 0", "seed: 5"))
+    history.commit("two")
+    history.experiment("worse")
+    out = tmp_path / "compared.html"
+    words = [
+        "--project",
+        str(tmp_path),
+        "report",
+        "--rev",
+        "main",
+        "--rev",
+        "worse",
+        "-o",
+        str(out),
+    ]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    page = out.read_text()
+    assert "worse:r1 cannot be told from main:r1 on eval: -2.5" in page
+    assert "0 newly solved, 1 broken" in page and "<code>seed</code>" in page
+    again = CliRunner().invoke(app, [*words, "--rev", "main"])
+    assert again.exit_code == 2 and "--rev once" in again.output
 
 
 def test_a_run_without_evaluation_is_refused(tmp_path: Path, layout: Layout) -> None:

@@ -112,6 +112,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "kinds": kinds,
         "orm": orm,
         "groups": sections.groups(run),
+        "canary": sections.canary(run),
         "lengths": lengths,
         "failures": sections.failures(run),
         "usage": {"columns": ["stage", "role", *USAGE_COLUMNS], "rows": usage} if usage else None,

@@ -16,7 +16,7 @@ import yaml
 
 from mathse.core.errors import DataError
 from mathse.curation.ledger import count_states
-from mathse.evaluation.accuracy import accuracy_table
+from mathse.evaluation.accuracy import accuracy_table, wilson
 from mathse.evaluation.benchmark_rules import title_of
 from mathse.evaluation.paired import Comparison, compare
 from mathse.figures.teacher import ANALYSES
@@ -176,6 +176,24 @@ def error_kinds(tables: RunTables) -> dict[str, dict[str, int]]:
     }
     used = [kind for kind in (*ERROR_KINDS, "not named") if any(n[kind] for n in counts.values())]
     return {name: {kind: n[kind] for kind in used} for name, n in counts.items() if any(n.values())}
+
+
+def canary(tables: RunTables) -> list[Row]:
+    """Return group, n and cells (accuracy, low, high of each model) of each general skill."""
+    files = [tables.layout.eval(name).canary for name in tables.models]
+    found = [pl.scan_parquet(file) for file in files if file.is_file()]
+    if not found:
+        return []
+    right = pl.col("correct").sum().cast(pl.Int64)
+    rows = pl.concat(found).group_by("skill", "round").agg(right, n=pl.len().cast(pl.Int64))
+    counts = {(skill, name): (hits, n) for skill, name, hits, n in collect(rows).iter_rows()}
+    lines = []
+    for skill in sorted({skill for skill, _ in counts}):
+        of_models = [counts.get((skill, name)) for name in tables.models]
+        cells = [(one[0] / one[1], *wilson(*one)) if one else None for one in of_models]
+        n = max(one[1] for one in of_models if one)
+        lines.append({"group": skill, "n": n, "cells": cells})
+    return lines
 
 
 def groups(tables: RunTables) -> list[Row]:
