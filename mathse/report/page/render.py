@@ -97,7 +97,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         else "MathSE report",
         "subtitle": _subtitle(run),
         "models": run.models,
-        "controls": run.params.controls,
+        "controls": run.controls,
         "accuracies": accuracies,
         "comparisons": sections.comparisons(run),
         "compared": _compared(runs, settings) if len(runs) > 1 else None,
@@ -137,12 +137,12 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
 
 
 def _subtitle(run: RunTables) -> str:
-    params = run.params
-    rounds = f"{len(params.rounds)} rounds" if len(params.rounds) != 1 else "one round"
-    model = sections.scrub(params.student.model or "")
+    count = len(run.loop) - 1
+    rounds = f"{count} rounds" if count != 1 else "one round"
+    model = sections.scrub(str((run.params.get("student") or {}).get("model")))
     counts = run.problems["split"].value_counts().sort("split").iter_rows()
     listed = ", ".join(f"{n:,} {split}" for split, n in counts)
-    return f"{rounds} from {model}, seed {params.seed}. Problems: {listed}."
+    return f"{rounds} from {model}, seed {run.params.get('seed')}. Problems: {listed}."
 
 
 def _compared(runs: Sequence[RunTables], settings: Sequence[tuple[str, str]]) -> Row:

@@ -7,11 +7,11 @@ from functools import cached_property
 from pathlib import Path
 
 import polars as pl
+import yaml
 
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.layout import Layout
-from mathse.core.params import load_params
 from mathse.report.summary import BASE, FIRST_ROUND, sort_rounds
 
 # The origin of evaluation answers, and of the trajectories that the ORM is tested on.
@@ -23,15 +23,22 @@ class RunTables:
 
     Attributes:
         label: the revision; empty where there is one run alone.
+        params: what `params.yaml` has.
         loop: r0 and the rounds of `params.yaml`, in order.
+        controls: the controls of `params.yaml`.
         models: base, the rounds and the controls that were evaluated, in order.
     """
 
     def __init__(self, layout: Layout, label: str = "") -> None:
         self.layout, self.label = layout, label
-        self.params = load_params(layout.params)
-        self.loop = [FIRST_ROUND, *self.params.rounds]
-        known = [BASE, *self.loop, *self.params.controls]
+        # Not by `load_params`: a revision may lack a parameter of today.
+        self.params = yaml.safe_load(layout.params.read_text(encoding="utf-8"))
+        rounds: dict[str, dict[str, str]] = self.params.get("rounds") or {}
+        self.controls: list[str] = self.params.get("controls") or []
+        self.loop = [FIRST_ROUND, *rounds]
+        self._previous = {FIRST_ROUND: BASE} | dict.fromkeys(self.controls, FIRST_ROUND)
+        self._previous |= {name: settings["prev"] for name, settings in rounds.items()}
+        known = [BASE, *self.loop, *self.controls]
         evaluated = [name for name in known if layout.eval(name).graded.is_file()]
         self.models = sort_rounds(evaluated, self.loop)
         if not self.models:
@@ -40,7 +47,7 @@ class RunTables:
 
     def previous(self, model: str) -> str | None:
         """Return the model that one is compared with: that of the round before, if evaluated."""
-        previous = self.params.previous_round(model)
+        previous = self._previous.get(model)
         return previous if previous in self.models else None
 
     @cached_property
@@ -135,7 +142,7 @@ class RunTables:
     @cached_property
     def curves(self) -> dict[str, pl.DataFrame]:
         """Return step and loss of each training."""
-        names = [*self.loop, *self.params.controls, "orm"]
+        names = [*self.loop, *self.controls, "orm"]
         files = {name: self.layout.curve(name) for name in names}
         return {
             name: pl.read_csv(file, separator="\t", columns=["step", "loss"])

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
 from mathse.core.errors import DataError
 from mathse.curation.ledger import count_states
@@ -282,8 +281,8 @@ def failures(tables: RunTables) -> list[Row]:
 
 def settings(tables: RunTables) -> list[tuple[str, str]]:
     """Return each parameter as (key, value)."""
-    content = yaml.safe_load(tables.layout.params.read_text(encoding="utf-8"))
-    return [(key, scrub(json.dumps(value, ensure_ascii=False))) for key, value in _flat(content)]
+    pairs = _flat(tables.params)
+    return [(key, scrub(json.dumps(value, ensure_ascii=False))) for key, value in pairs]
 
 
 def hashes(tables: RunTables) -> dict[str, list[tuple[str, str]]]:
