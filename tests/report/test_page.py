@@ -233,7 +233,7 @@ def test_the_command_compares_revisions(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     page = out.read_text()
-    assert "worse:r1 cannot be told from main:r1 on eval: -2.5" in page
+    assert "worse:r1 cannot be distinguished from main:r1 on eval: -2.5" in page
     assert "0 newly solved, 1 broken" in page and "<code>seed</code>" in page
     again = CliRunner().invoke(app, [*words, "--rev", "main"])
     assert again.exit_code == 2 and "--rev once" in again.output

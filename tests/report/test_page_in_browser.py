@@ -153,7 +153,7 @@ def test_the_page_fits_the_window(chromium: Page, url: str, width: int, dark: bo
     chromium.messages.clear()
     chromium.open(url, width=width, dark=dark)
     assert chromium.run("document.documentElement.scrollWidth") <= width
-    assert chromium.messages == []
+    assert chromium.messages == [] and chromium.run("window.scrollY") == 0
     named = "e.alt || e.labels?.length || e.getAttribute('aria-label')"
     controls = "[...document.querySelectorAll('img, select, input, svg')]"
     assert chromium.run(f"{controls}.filter((e) => !({named})).length") == 0

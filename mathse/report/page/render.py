@@ -183,7 +183,7 @@ def _sentence(pair: Paired) -> str:
     verb = {
         "better": "is better than",
         "worse": "is worse than",
-        "cannot tell": "cannot be told from",
+        "cannot tell": "cannot be distinguished from",
     }[pair.outcome]
     return (
         f"{pair.after} {verb} {pair.before} on {pair.split}: {_points(found)} points, "

@@ -178,7 +178,8 @@ function show(item) {
   for (const row of byId("list").querySelectorAll("a")) {
     const isCurrent = row.dataset.id === item.trajectory_id;
     row.classList.toggle("current", isCurrent);
-    if (isCurrent) { row.setAttribute("aria-current", "true"); row.scrollIntoView({ block: "nearest" }); } else row.removeAttribute("aria-current");
+    if (isCurrent) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
+    if (isCurrent) showRow(row);
   }
   const moved = change(item, byId("f-against").value);
   const parts = [
@@ -200,6 +201,14 @@ function show(item) {
     others(item),
   ];
   byId("detail").replaceChildren(...parts.filter(Boolean));
+}
+
+// Scroll the list, and never the page, so that a row shows.
+function showRow(row) {
+  const list = row.closest(".list");
+  const [top, end] = [row.offsetTop, row.offsetTop + row.offsetHeight];
+  if (top < list.scrollTop) list.scrollTop = top;
+  else if (end > list.scrollTop + list.clientHeight) list.scrollTop = end - list.clientHeight;
 }
 
 function title(item) {
