@@ -65,11 +65,12 @@ def plot_accuracy(split: str, rows: Sequence[Row]) -> Markup:
             axes.errorbar(
                 number, values[number], ends, fmt=marker, color=COLOURS[colour], capsize=4
             )
+            is_low = values[number] < 0.1 * max(values)
             axes.annotate(
                 f"{values[number]:.1f}",
                 (number, values[number]),
-                (7, -3),
-                va="top",
+                (7, 3 if is_low else -3),
+                va="bottom" if is_low else "top",
                 textcoords="offset points",
             )
         axes.set_xticks(range(len(rows)), [name.replace("_", "\n") for name in names])
@@ -198,6 +199,7 @@ def plot_transitions(split: str, pairs: Sequence[Paired]) -> Markup:
                         ha="center",
                         va="center",
                         fontsize=8.5,
+                        color=COLOURS["ground" if alpha == 1 else "ink"],
                     )
             left += counts
         axes.set_yticks(range(len(pairs)), [f"{pair.before} → {pair.after}" for pair in pairs])

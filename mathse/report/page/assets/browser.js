@@ -232,7 +232,7 @@ function clashText(item) {
   if (item.clash === "no verdict") return "The ORM's verdict cannot be read: it counts as no pass.";
   const p = item.p_correct === null ? "" : ` (P(correct) ${item.p_correct})`;
   return item.clash === "refused a right one"
-    ? `Wrong verdict: the answer is right, the ORM calls the trajectory wrong${p}.`
+    ? `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}. Its verdict is wrong, unless the step that it names is: a right answer can come from wrong steps.`
     : `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
 }
 
