@@ -101,7 +101,7 @@ def _states_others(text: str, gold: Term) -> bool:
 def _decimal_comma(left: str, right: str, asked: Asked) -> Outcome | None:
     """Read `3,14` as a decimal number where the other side is one."""
     pointed = [
-        text.replace(",", ".") if re.fullmatch(r"[-+]?\d+,\d+", text) else text
+        text.replace(",", ".") if re.fullmatch(r"[-+]?(?:0,\d+|\d+,(?!\d{3}$)\d+)", text) else text
         for text in (left, right)
     ]
     values = [read_value(text) for text in pointed]

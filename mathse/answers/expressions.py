@@ -136,6 +136,7 @@ def read_expression(tokens: tuple[Token, ...]) -> Tree | None:
 
 _PROSE_WORDS = (
     "yes no not is are was be has had the and but or of in on at to it we so if do for all any its"
+    " get got use let now our out set too was way who why they this that here there my me us he"
     " by as can see you one two six ten sum top end area side red put odd how cut dot box line"
 )
 _PROSE = set(_PROSE_WORDS.split())

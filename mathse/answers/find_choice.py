@@ -186,7 +186,7 @@ def _concluded(text: str, options: Options) -> Span | None:
     conclusions = [part for part in parts if markers.concludes(part.text)]
     named = labels_in(text, options)
     by_words = [part for part in conclusions if mentioned(part.text, options) is not None]
-    if len(named) == 1 and not by_words:
+    if len(named) == 1 and not by_words and not _denied(text, options.labels[min(named)]):
         return Span(0, options.labels[named.pop()], "only")
     # What the conclusions, the first and the last sentence name.
     for part in [*reversed(conclusions[-2:]), parts[0], parts[-1]]:
@@ -204,10 +204,21 @@ def _concluded(text: str, options: Options) -> Span | None:
     return None if index is None else Span(0, options.labels[index], "polarity")
 
 
+def _denied(text: str, label: str) -> bool:
+    """Return whether a text says of a label that it is wrong."""
+    mark = rf"\(?{label}\)?"
+    after = rf"{mark}\s+(?:is|was)\s+(?:wrong|incorrect|false|not)\b"
+    return (
+        re.search(rf"{after}|(?:\bnot|n't be|cannot be|不是|不选)\s*{mark}(?![a-zA-Z])", text)
+        is not None
+    )
+
+
 def _named_in(sentence: str, options: Options) -> int | None:
     labels = labels_in(sentence, options)
     if len(labels) == 1:
-        return labels.pop()
+        label = labels.pop()
+        return None if _denied(sentence, options.labels[label]) else label
     main_clause = re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", sentence)[0]
     for find, text in ((mentioned, sentence), (mentioned, main_clause), (by_value, sentence)):
         if (index := find(text, options)) is not None:

@@ -25,7 +25,8 @@ _ATOM = rf"(?:\d+\s+\d+\s*/\s*\d+|{_DECIMAL}(?:e[-+]?\d+)?|{_SYMBOLS})"
 _RUN = re.compile(
     rf"(?<![\w.\\])(?:[-+]\s*)?[$€£¥]?\s*{_ATOM}(?:\s*(?:[-+*/^]|:(?=\d))\s*{_ATOM}|\s*{_SYMBOLS})*"
     r"(?P<tail>\s*(?:%|°\s*[CF]?|percent|million|billion|thousand|hundred|万|亿)?"
-    r"(?:\s*(?:square|sq\.?|cubic|cu\.?)?\s*[a-zA-Z\u4e00-\u9fff]+(?:\^\{?[23]\}?)?(?:/[a-z]+)?)?)"
+    r"(?:\s*(?:square|sq\.?|cubic|cu\.?)?\s*[a-zA-Z\u4e00-\u9fff]+"
+    r"(?:\^\{?[23]\}?)?(?:(?:/|\s+per\s+)[a-z\u4e00-\u9fff]+)?)?)"
 )
 # `twenty-one`, `two thirds`
 _WORD_RUN = re.compile(
@@ -95,6 +96,10 @@ def find_free_form(text: str, *, wants_number: bool) -> Span | None:
     """
     if not text:
         return None
+    final = _LAST_LINE.search(text)
+    if final is not None and "boxed" not in final[1]:
+        answer = _from_snippet(final[1], wants_number)
+        return Span(final.start(), answer or "", "marker")
     short = _short(text, wants_number) if len(text) <= 60 and "\n" not in text else None
     return short or _stated(text, wants_number) or _concluded(text, wants_number)
 
@@ -137,12 +142,14 @@ def _reads(text: str, wants_number: bool) -> bool:
 _LAST_LINE = re.compile(r"(?:^|\n)[ \t]*(?:A:|Ans:|#{2,4}|答:|\[答案\]:?)\s*([^\n]+)\s*$")
 # `not 6 but 8`, `definitely not 6, it is 8`, `不是6,而是8`
 _CORRECTED = re.compile(
-    r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$", re.S
+    r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$",
+    re.S | re.I,
 )
 _DENIED = re.compile(
     r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
     r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]|不是"
-    r"|\b(?:is|was|are) (?:wrong|incorrect|impossible|not right)\b",
+    r"|\b(?:is|was|are) (?:wrong|incorrect|impossible|not right)\b|\bneither\b|\bnot true\b"
+    r"|\bnot the (?:answer|solution|result)\b|\bnever\s+[-$\d\\]",
     re.I,
 )
 
@@ -156,10 +163,6 @@ def _affirmed(sentence: str) -> str:
 
 def _stated(text: str, wants_number: bool) -> Span | None:
     """Return the last box or the last "answer is", whichever comes later and has an answer."""
-    final = _LAST_LINE.search(text)
-    if final is not None and "boxed" not in final[1]:
-        answer = _from_snippet(final[1], wants_number)
-        return Span(final.start(), answer or "", "marker")
     box = markers.last_boxed(text) if "box" in text else None
     for marker in reversed(markers.markers(text)):
         if marker.rule == "option":
@@ -281,6 +284,11 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     text = plain_math(_affirmed(sentence.replace("**", "").replace("__", "")))
     if "\\approx" in text:
         text = text.split("\\approx")[0] if "=" in text.split("\\approx")[0] else text
+    formulas = _FORMULA.findall(sentence)
+    if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
+        formula = "".join(formulas[0])
+        if read_number(formula) is not None:
+            return formula.strip()
     hedged = _HEDGED.search(text)
     if hedged is not None:
         return hedged[0]
@@ -347,7 +355,8 @@ def _runs(text: str) -> list[str]:
     ends: list[int] = []
     for match in _RUN.finditer(text):
         run = match.group(0).strip()
-        if _GLUED_BEFORE.search(text, max(0, match.start() - 12), match.start()):
+        before = text[max(0, match.start() - 30) : match.start()]
+        if _GLUED_BEFORE.search(before) or _ALTERED_BEFORE.search(before):
             continue
         spaced = r"[\w)}]\s*$" if run[1:2].isspace() else r"[\w)}]$"
         if run[0] in "+-" and re.search(spaced, text[: match.start()]):
@@ -356,7 +365,12 @@ def _runs(text: str) -> list[str]:
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
         end = text.index(run, match.start()) + len(run)
-        if _GLUED_AFTER.match(text, end) or ("\\frac" in run and read_number(run) is None):
+        glued = _GLUED_AFTER.match(text, end) if before[-1:] != "'" else None
+        if (
+            glued
+            or _ALTERED_AFTER.match(text, end)
+            or ("\\frac" in run and read_number(run) is None)
+        ):
             continue
         # `3 hours 30 minutes` is one number.
         if found and not text[ends[-1] : match.start()].strip(" and"):
@@ -369,9 +383,21 @@ def _runs(text: str) -> list[str]:
     return found
 
 
-# what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`, `\overline{3}`
+# words beside a number that make it another: `7 dozen`, `minus 7`, `more than 7`
+_ALTERED_AFTER = re.compile(
+    r"\s*(?:\\[cl]?dots|\.\.\.|…|(?:percent|per cent|%) of\s+\$?\d|(?:dozen|squared|cubed|halves"
+    r"|thirds|fourths|fifths|quarters|tenths|hundredths|score|hundred|thousand|million|billion"
+    r"|and a half)\b)"
+)
+_ALTERED_BEFORE = re.compile(
+    r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most)"
+    r"|n't|[<>]|\\(?:ne|le|ge|in|sim)|\bbetween\s+[\d.,$%]+\s+and)\s*\$?\s*$|-\s*\(?$",
+    re.I,
+)
+# what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`
 _GLUED_AFTER = re.compile(
     r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
+    r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
 )
 _GLUED_BEFORE = re.compile(r"[\^_]\s*\{?\s*$|\d[,.']$|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$")
 

@@ -155,6 +155,8 @@ def markers(text: str) -> tuple[Span, ...]:
             sentence = sentence.partition("而是")[2]
         if _EMPTY.match(sentence) or _DENIED.match(sentence):
             continue
+        if _NOT.search(match.group("middle") or "") or _UNTRUE.search(text[: match.start()][-40:]):
+            continue
         if _LABEL_INSIDE.search(match.group("middle") or ""):
             continue
         if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
@@ -169,6 +171,10 @@ def markers(text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
+_NOT = re.compile(r"(?:\b(?:cannot|can not|not|never)|n't)\s*$", re.I)
+_UNTRUE = re.compile(
+    r"\b(?:not (?:true|the case|right|correct)|false|wrong) that\s+(?:the\s+)?$", re.I
+)
 MAX_SET_OFF = 40
 """An answer on the line after "the answer is:" is no longer than this; a solution is."""
 

@@ -129,6 +129,7 @@ _SIMPLE = [
     (re.compile(r"∅|\\varnothing(?![a-zA-Z])"), r"\\emptyset "),
     (re.compile(r"ℝ"), r"\\mathbb{R}"),
     (re.compile(r"ℤ"), r"\\mathbb{Z}"),
+    (re.compile(r"\s+(?=\^)"), ""),
     (re.compile(r"\*\s*°"), "°"),
     (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
     (re.compile(r"\\prime(?![a-zA-Z])"), "'"),

@@ -15,7 +15,8 @@ from mathse.answers.values import Term
 # words beside a number that change what it means, so that it is no counted thing
 _NO_NOUN_WORDS = (
     "or and not no less more than plus minus times per to between half dozen hundred mod if when"
-    " except other either from where for with but then"
+    " except other either from where for with but then squared cubed halves thirds fourths fifths"
+    " quarters tenths hundredths wrong incorrect score percent pct negative"
 )
 _NO_NOUNS = set(_NO_NOUN_WORDS.split())
 MAX_UNIT_TOKENS = 16
@@ -143,7 +144,7 @@ def _is_noun(token: Token) -> bool:
     if not token.text.isascii():
         return not re.search("[或且比又分之不]", token.text)
     if len(token.text) < 3:
-        return token.text in ("of", "in", "is", "at", "by", "on", "sq", "cu")
+        return token.text in ("of", "in", "at", "by", "on", "sq", "cu")
     return re.search("[aeiou]", token.text) is not None and token.text not in ("sqrt", "sin", "log")
 
 

@@ -169,7 +169,7 @@ class _Reader:
             tokens[0].text.lower() in _ADVERBS or tokens[0].text in ("\\approx", "~")
         ):
             tokens = tokens[1:]
-        tokens, letter = without_condition(tokens)
+        tokens, letter, ring = without_condition(tokens)
         parts, signs = split_at(tokens, {"to"})
         if tokens and tokens[0].text == "from" and len(signs) == 1:
             ends = [read_term(self.text, part) for part in (parts[0][1:], parts[1]) if part]
@@ -179,7 +179,7 @@ class _Reader:
         if not tokens:
             raise Unreadable("empty")
         value = self.joined(tokens)
-        return Family(value, letter) if letter else value
+        return Family(value, letter, ring) if letter else value
 
     def joined(self, tokens: Tokens) -> Value:
         if _real_line(tokens):
@@ -277,12 +277,10 @@ class _Reader:
             reals = self.inequality(sides, signs)
             if reals is not None:
                 return reals
-        trees = tuple(read_expression(side) or ("v", self.source(side)) for side in sides)
-        if any(sign in (*_ORDER, "\\ne") for sign in signs) and any(
-            read_expression(side) is None for side in sides
-        ):
-            raise Unreadable("inequality")
-        return Relation(tuple(signs), trees)
+        trees = [tree for side in sides if (tree := read_expression(side)) is not None]
+        if len(trees) < len(sides):
+            raise Unreadable("relation")
+        return Relation(tuple(signs), tuple(trees))
 
     def defined(self, name: str | None, sides: list[Tokens]) -> Value:
         """Read `x = 5`, `(x, y) = (1, 2)`, `1 + 1 = 2`, or an equation."""
@@ -298,13 +296,10 @@ class _Reader:
         if name is not None or constant:
             value = self.value(sides[-1])
             own = re.match(r"\\?[a-zA-Z]+", name or "")
-            if (
-                isinstance(value, Term)
-                and own
-                and own[0].strip("\\") in algebra.letters(value.tree)
-            ):
-                value = self.equation(sides)
-                return value
+            if isinstance(value, Term) and own:
+                bare = value.tree[0] == "v" and "(" not in (name or "")
+                if bare or own[0].strip("\\") in algebra.letters(value.tree):
+                    return self.equation(sides)
             return value if constant or name is None else Named(name, value)
         return self.equation(sides)
 
@@ -341,9 +336,6 @@ class _Reader:
             mark[sign in ("\\le", "\\ge")] for mark, sign in zip(("([", ")]"), ends, strict=True)
         )
         return of_absolute(interval(low, high, brackets, name))
-
-    def source(self, tokens: Tokens) -> str:
-        return re.sub(r"[\s{}]", "", self.text[tokens[0].start : tokens[-1].end])
 
     # One value.
 

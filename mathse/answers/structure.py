@@ -45,8 +45,8 @@ def closes_at_end(tokens: Tokens) -> bool:
 _INTEGERS = ("Z", "N", "N_+", "Z_+")
 
 
-def without_condition(tokens: Tokens) -> tuple[Tokens, str]:
-    r"""Cut off `k \in Z`, `for some integer t`, `for all x`, and return the letter of integers."""
+def without_condition(tokens: Tokens) -> tuple[Tokens, str, str]:
+    r"""Cut off `k \in Z`, `for some integer t`, `for all x`, and return the letter and its ring."""
     for index, token in enumerate(tokens):
         following = tokens[index + 1].text if index + 1 < len(tokens) else ""
         if token.text != "for" and following != "\\in":
@@ -60,12 +60,12 @@ def without_condition(tokens: Tokens) -> tuple[Tokens, str]:
         if opened and before and letter and rest[1:2] == ["\\in"]:
             ring = "".join(rest[2:]).replace("\\mathbb", "").replace("^", "_").replace("*", "+")
             if ring in _INTEGERS:
-                return before, letter
+                return before, letter, ring
         if token.text == "for" and rest[1:2] and rest[1] in ("all", "any", "every", "each", "some"):
             if rest[2:3] and rest[2] in ("integer", "integers") and len(rest) == 4:
-                return before, rest[3]
-            return before, ""
-    return tokens, ""
+                return before, rest[3], "Z"
+            return before, "", ""
+    return tokens, "", ""
 
 
 # `x_1`, `f(x)`, `\theta`, `AB`, `|AB|`, `\angleABC`, `\fracNOBO`, `\cos(x)`

@@ -75,10 +75,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Family:
-    """A value for every integer in place of a letter: `π/6 + kπ, k ∈ Z`."""
+    """A value for every number of a ring (Z or N) in place of a letter: `π/6 + kπ, k ∈ Z`."""
 
     value: Value
     letter: str
+    ring: str
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from mathse.answers import check_one
 from tests.answers.shared_data import PAIRS, needs_pairs
 
 DECIDED_OTHERWISE = {
-    75: "0.33 is no entry of a matrix whose entry is 1/3, unless the problem says two decimals",
     103: "gold boxes two different answers that nothing joins",
     135: "f(x) and f(y) are different expressions; the suite contradicts itself",
     140: "1 - 1/e and 1 + 1/e differ",
