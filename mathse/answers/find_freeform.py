@@ -287,7 +287,7 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     formulas = _FORMULA.findall(sentence)
     if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
         formula = "".join(formulas[0])
-        if read_number(formula) is not None:
+        if "=" not in formula and _reads(formula, True):
             return formula.strip()
     hedged = _HEDGED.search(text)
     if hedged is not None:
