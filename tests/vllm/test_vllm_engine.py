@@ -84,7 +84,7 @@ def both(engines: dict[str, Engine], given: list[Request]) -> list[tuple[Complet
 
 def show(capsys: pytest.CaptureFixture[str], what: str, same: int, count: int) -> None:
     with capsys.disabled():
-        print(f"\nvllm = transformers, {what}: {same} of {count}")
+        print(f"\nequal, {what}: {same} of {count}")
 
 
 def test_greedy_texts_are_those_of_transformers(
@@ -93,7 +93,7 @@ def test_greedy_texts_are_those_of_transformers(
     for what, given in ("solve", solve_requests), ("describe", describe_requests):
         pairs = both(engines, given(problems))
         same = sum(replace(a, cached_tokens=0) == b for a, b in pairs)
-        show(capsys, f"texts ({what})", same, len(pairs))
+        show(capsys, f"texts of vllm and transformers ({what})", same, len(pairs))
         assert same >= 99, [(a, b) for a, b in pairs if a.text != b.text][:3]
     assert len({a.text for a, _ in pairs}) > 80
 
@@ -112,7 +112,7 @@ def test_verdicts_and_their_probabilities_are_those_of_transformers(
     same = sum(a.text == b.text for a, b in pairs)
     probs = [(a.scored_prob or 0.0, b.scored_prob or 0.0) for a, b in pairs]
     close = sum(a == pytest.approx(b, rel=0.01, abs=1e-6) for a, b in probs)
-    show(capsys, f"verdicts ({form})", same, len(pairs))
+    show(capsys, f"verdicts of vllm and transformers ({form})", same, len(pairs))
     show(capsys, f"their probabilities to 1% ({form})", close, len(pairs))
     assert min(same, close) >= 0.99 * len(pairs)
     if form != "stepwise":
