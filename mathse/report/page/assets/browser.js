@@ -161,10 +161,12 @@ function summary(item) {
     make("span", { class: "line" }, mark(item), ` ${item.round} ${item.origin} `, make("span", { class: "muted" }, item.problem.family ?? item.problem.subject),
       moved && moved !== "same" ? tag(moved, moved === "newly solved" ? "good" : "bad") : null,
       item.clash && item.clash !== "agree" ? tag(`ORM ${item.clash}`, "bad") : null),
-    make("span", { class: "line muted" }, `${clip(item.predicted_answer ?? "no answer", 24)} · gold ${clip(item.problem.answer, 24)} · ${clip(item.problem.question, 60)}`),
+    make("span", { class: "line muted" }, `${clip(found(item), 24)} · gold ${clip(item.problem.answer, 24)} · ${clip(item.problem.question, 60)}`),
   ];
 }
 
+// The ORM's test rows were annotated: no answer was looked for.
+const found = (item) => item.origin === "ORM test" ? `annotated as ${item.right ? "correct" : "wrong"}` : item.predicted_answer ?? "no answer";
 const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text; // in the list alone
 const tag = (text, kind = "") => make("span", { class: `tag ${kind}` }, text);
 const mark = (item) => make("span", { class: item.right ? "mark good" : "mark bad", role: "img", "aria-label": item.right ? "right" : "not right" }, item.right ? "✓" : "✗");
@@ -231,6 +233,7 @@ function movedText(item, moved) {
 function clashText(item) {
   if (item.clash === "no verdict") return "The ORM's verdict cannot be read: it counts as no pass.";
   const p = item.p_correct === null ? "" : ` (P(correct) ${item.p_correct})`;
+  if (item.origin === "ORM test") return `Wrong verdict: it is annotated as ${item.right ? "correct" : "wrong"}, the ORM calls it ${item.orm_status}${p}.`;
   return item.clash === "refused a right one"
     ? `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}. Its verdict is wrong, unless the step that it names is: a right answer can come from wrong steps.`
     : `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
@@ -239,8 +242,8 @@ function clashText(item) {
 function facts(item) {
   const rows = [
     ["gold", item.problem.answer],
-    ["found", item.predicted_answer ?? "nothing"],
-    ["answer check", `${plain(item.answer_state)}${item.rule ? `, by the rule: ${plain(item.rule)}` : ""}`],
+    ["found", item.origin === "ORM test" ? null : item.predicted_answer ?? "nothing"],
+    item.origin === "ORM test" ? ["annotation", item.right ? "correct" : "wrong"] : ["answer check", `${plain(item.answer_state)}${item.rule ? `, by the rule: ${plain(item.rule)}` : ""}`],
     ["ORM", item.origin === "evaluation" ? "not asked: gold alone counts here" : item.orm_status === null ? "not asked" : item.orm_status === "skipped" ? "not asked"
       : `${item.orm_status}${item.p_correct === null ? "" : `, P(correct) ${item.p_correct}`}${item.error_kind ? `, ${item.error_kind}` : ""}`],
     ["outcome", plain(outcome(item)) || (item.origin === "evaluation" || item.origin === "ORM test" ? "measured only" : "")],
@@ -317,7 +320,7 @@ function others(item) {
     const moved = change(other);
     return make("tr", { class: other === item ? "current" : null },
       make("td", {}, mark(other), " ", make("a", { href: link(other) }, title(other))),
-      make("td", {}, other.predicted_answer ?? "–"),
+      make("td", {}, other.origin === "ORM test" ? found(other) : other.predicted_answer ?? "–"),
       make("td", {}, other.orm_status === null || other.orm_status === "skipped" ? "–" : `${other.orm_status}${other.p_correct === null ? "" : ` ${other.p_correct.toFixed(2)}`}`),
       make("td", {}, plain(outcome(other)) || "–"),
       make("td", {}, moved && moved !== "same" ? tag(moved, moved === "newly solved" ? "good" : "bad") : null,
