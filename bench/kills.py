@@ -45,7 +45,7 @@ RECORDER = ROOT / "bench" / "recorder"
 VICTIMS = ("worker", "stage", "dvc", "group")
 IMPORT = "import"
 END_S = 120.0  # how long processes may take to end after a kill
-WORKERS = 2  # processes that generate text, and requests in flight: a kill may cost a unit of each
+WORKERS = 1  # processes that generate text, and requests in flight: a kill costs a unit of each
 _RUNNING = re.compile(r"Running stage '(.+)':")  # "Running stage 'generate@r1':"
 _STAGE = re.compile(r"\S*python\S* (-m stages\.|\S*mathse )")  # "/usr/bin/python -m stages.eval r0"
 
@@ -62,10 +62,11 @@ PARAMS: dict[str, Any] = {
     "distill": {"problems": 20},
     "orm_data": {"samples": 2, "max_new_tokens": 24},
     "train_orm": {"steps": 8, "batch_size": 4, "micro_batch_size": 2},
-    "generate": {"samples": 2, "hard_samples": 2, "max_new_tokens": 24},
+    "generate": {"samples": 2, "max_problems": None, "hard_samples": 2, "max_new_tokens": 24},
     "score": {"accept": "answer", "max_new_tokens": 48},
-    "finetune": {"first_steps": 8, "steps": 6, "batch_size": 4},
-    "eval": {"splits": ["eval"], "max_new_tokens": 24},
+    "finetune": {"first_steps": 8, "steps": 6, "batch_size": 4, "processes": 1},
+    "eval": {"splits": ["eval"], "limit": None, "max_new_tokens": 24},
+    "controls": [],
 }
 
 
@@ -357,6 +358,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "kills")
     parser.add_argument("--again", action="store_true", help="keep the undisturbed run of before")
     args = parser.parse_args()
+    args.folder = args.folder.resolve()  # stages log units from their own folder
     random.seed(args.seed)
     data = need("tabmwp")
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -401,7 +403,7 @@ def main() -> None:
         "workers": WORKERS,
         "hashes": len(one),
         "different": different,
-        "units": len(once),
+        "units": len(json.loads(calm.read_text())["units"]),
         "repeated_max": max(killed.repeated for killed in done),
         "repeated": sum(killed.repeated for killed in done),
         "left": sum(killed.left for killed in done),

@@ -49,7 +49,7 @@ def outputs(lock: str) -> dict[str, Any]:
 
 def test_a_run_that_is_killed_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "killed", "smoke")
-    (folder / "machine.yaml").write_text("{save_every_steps: 1, inference_processes: 2}\n")
+    (folder / "machine.yaml").write_text("{save_every_steps: 1, inference_processes: 1}\n")
     kill_in_the_middle(
         folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model"
     )
