@@ -71,9 +71,10 @@ def import_command(
         look = f"""mathse sql "FROM import_quarantine WHERE import = '{folder.name}'\""""
     if not counts["problems"]:
         message = "No problem was kept; the import is not recorded."
-        raise DataError(
-            message, file=path, fix=f"see the reasons ({look}) and `mathse import list`"
+        fix = (
+            f"see the reasons ({look})" if counts["rows"] else "the files hold no rows: fetch them"
         )
+        raise DataError(message, file=path, fix=f"{fix}; `mathse import list` says what is read")
     record_import(layout, folder, path=path, limit=limit, splits=splits, images=images)
     if counts["rules"]:
         typer.echo(f"  all of them: {look}")

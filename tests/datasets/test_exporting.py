@@ -333,6 +333,9 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     none = run.invoke(app, ["import", "ms-swift", str(tmp_path / "none")])
     assert none.exit_code == 1 and "No problem was kept" in none.output
     assert "FROM import_quarantine WHERE import = 'ms-swift'" in none.output
+    put(tmp_path / "empty" / "train.jsonl", "")
+    empty = run.invoke(app, ["import", "ms-swift", str(tmp_path / "empty")])
+    assert empty.exit_code == 1 and "the files hold no rows" in empty.output
     assert list(json.loads((tmp_path / "imports.json").read_text("utf-8"))) == ["out"]
     assert run.invoke(app, ["import", "tabmwp"]).exit_code == 2
     failed = run.invoke(app, ["import", "tabmwp", str(tmp_path)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -16,12 +17,14 @@ import polars as pl
 import pytest
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from PIL import Image
 from typer.testing import CliRunner
 
 from mathse.cli import app
 from mathse.core.errors import DataError
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
+from mathse.engines.open_image import open_image
 from mathse.report.page import sections
 from mathse.report.page.browser import browser_data
 from mathse.report.page.formulas import to_mathml
@@ -30,6 +33,7 @@ from mathse.report.page.pictures import MAX_SIDE, shrink
 from mathse.report.page.render import render_report
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.svg import COLOURS, STYLE, to_svg
+from tests.engines.test_open_image import ODD, turned
 from tests.judge.trajectories import problem_id
 from tests.report.history import History
 from tests.report.page_world import ATTACKS, HOSTILE, KEY, build_page_world
@@ -274,8 +278,6 @@ def test_formulas_become_mathml() -> None:
 
 
 def test_pictures_are_made_small(tmp_path: Path) -> None:
-    from PIL import Image
-
     file = tmp_path / "large.png"
     Image.effect_noise((900, 600), 80).save(file)
     kind, small = shrink(file.read_bytes())
@@ -284,3 +286,9 @@ def test_pictures_are_made_small(tmp_path: Path) -> None:
     with Image.open(tmp_path / "small.webp") as picture:
         assert picture.size == (MAX_SIDE, MAX_SIDE * 2 // 3)
     assert shrink(b"no picture")[0] == "webp"
+
+
+def test_pictures_are_those_that_the_student_sees() -> None:
+    for odd in (turned(6), *(data for data, _ in ODD.values())):
+        shown = Image.open(io.BytesIO(shrink(odd)[1])).convert("RGB")
+        assert shown.tobytes() == open_image(odd).tobytes()

@@ -6,21 +6,23 @@ import io
 
 from PIL import Image
 
+from mathse.core.errors import DataError
+from mathse.engines.open_image import open_image
+
 MAX_SIDE = 480
 LOSSLESS_MAX_BYTES = 8_000
 QUALITY = 70
 
 
 def shrink(content: bytes) -> tuple[str, bytes]:
-    """Return (format, bytes) of a picture for the page.
+    """Return (format, bytes) of a picture for the page, as the student sees it.
 
     Longer sides than `MAX_SIDE` pixels are scaled down. It is lossless WebP, or lossy where that is
     above `LOSSLESS_MAX_BYTES`. One that cannot be decoded becomes a black pixel.
     """
     try:
-        with Image.open(io.BytesIO(content)) as opened:
-            picture = opened.convert("RGBA" if opened.mode in ("RGBA", "LA", "P") else "RGB")
-    except (OSError, ValueError, Image.DecompressionBombError):
+        picture = open_image(content)
+    except DataError:
         return "webp", _encode(Image.new("RGB", (1, 1)), lossless=True)
     picture.thumbnail((MAX_SIDE, MAX_SIDE))
     best = _encode(picture, lossless=True)
