@@ -14,7 +14,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 export DVC_NO_ANALYTICS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help repro show control test test-vllm test-trainers check quick smoke real tiny-base bench-answers bench-curate results pictures clean
+RATES ?= 2.5e-4 5e-4 1e-3
+SAMPLES ?= 2 4
+
+.PHONY: help sweep experiments repro show control test test-vllm test-trainers check quick smoke real tiny-base bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -86,6 +89,16 @@ real: $(READY)  ## TabMWP and MATH-Vision through the loop with a teacher over H
 	mathse --project build/real import math-vision $(DATA)/math-v
 	python -m tests.servers.data_set_teacher --tables build/real/data/import/tabmwp --project build/real -- dvc repro
 	cd build/real && mathse show
+
+sweep: $(READY)  ## learning rate x samples through the DVC queue: make sweep RATES="2e-4 5e-4" SAMPLES="2 4"
+	@for rate in $(RATES); do for samples in $(SAMPLES); do \
+	  dvc exp run --queue -n lr-$$rate-samples-$$samples -S finetune.learning_rate=$$rate -S generate.samples=$$samples \
+	    -S generate.hard_samples=$$samples; done; done
+	dvc exp run --run-all
+	$(MAKE) experiments
+
+experiments: $(READY)  ## what experiments changed and what they brought, in a few columns
+	dvc exp show --no-pager --only-changed --drop 'Created|(code|data|mathse|models|schemas|stages)(/.*)?$$' --keep 'metrics/.*'
 
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base

@@ -82,6 +82,7 @@ class Layout(_Folder):
     evaluations = _Path("data", "eval")
     accuracy_table = _Path("metrics", "accuracy.csv")
     loss_table = _Path("metrics", "loss.csv")
+    result = _Path("metrics", "result.json")
     report = _Path("report.html")
     accepted = _Path("docs", "accepted.md")
     dvc_lock = _Path("dvc.lock")

@@ -26,6 +26,25 @@ def accuracy_by_round(evaluations: Path, rounds: Sequence[str]) -> pl.DataFrame:
     return pl.concat(tables).select("round", "split", "n", *percent)
 
 
+def result_metrics(accuracy: pl.DataFrame, rounds: Sequence[str]) -> dict[str, float]:
+    """Return the last round's accuracy on each split in percent, and the points it gained since r0.
+
+    Args:
+        accuracy: the table of `accuracy_by_round`.
+        rounds: the rounds of `params.yaml`, in order.
+    """
+    percent = {
+        (name, split): value
+        for name, split, value in accuracy.select("round", "split", "accuracy").iter_rows()
+    }
+    names = [name for name in ("r0", *rounds) if name in set(accuracy["round"])]
+    found = {}
+    for split in sorted(set(accuracy["split"])):
+        last, first = percent[names[-1], split], percent[names[0], split]
+        found |= {split: last, f"{split}_gain": round(last - first, 2)}
+    return found
+
+
 def loss_by_step(curves: Path, rounds: Sequence[str]) -> pl.DataFrame:
     """Return round, step, loss of each training run; "orm" is the ORM's."""
     files = {file.stem: file for file in curves.glob("*.tsv")}

@@ -69,8 +69,8 @@ class Tables(AbstractContextManager["Tables"]):
             raise DataError(f"{time_zone!r} is no time zone.", fix="name one as UTC") from error
         # From here on: no file but those of the reader, and no way to change that.
         self._connection.execute(
-            "SET allowed_directories = ['tables://']; SET enable_external_access = false;"
-            "SET lock_configuration = true"
+            "SET enable_progress_bar = false; SET allowed_directories = ['tables://'];"
+            "SET enable_external_access = false; SET lock_configuration = true"
         )
 
     def __exit__(self, *_: object) -> None:

@@ -102,12 +102,6 @@ METRIC_TABLES: dict[str, tuple[str, ...]] = {
 """Tables of what lies in JSON files beside the data folder: their columns with types."""
 
 
-def files_of(data: str | Path, name: str) -> list[Path]:
-    """Return the files that a view reads, sorted within each pattern."""
-    root = Path(data)
-    return [file for pattern, _ in VIEWS[name].sources for file in sorted(root.glob(pattern))]
-
-
 def select_of(view: View, files: list[tuple[str, list[str]]]) -> str:
     """Return the SELECT of a view.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mathse.report.plot_tables import accuracy_by_round, loss_by_step
+from mathse.report.plot_tables import accuracy_by_round, loss_by_step, result_metrics
 from tests.closure import ROOT
 from tests.report.world import build
 
@@ -67,3 +67,19 @@ def test_dvc_draws_both_and_shows_few_metrics_without_a_warning(data, tmp_path):
     page = (tmp_path / "dvc_plots/index.html").read_text()
     assert "var spec = {}" not in page
     assert '"accuracy": "75.0"' in page and '"loss": "2.5"' in page and '"high"' in page
+
+
+def test_the_result_is_the_last_round_and_what_it_gained(data):
+    table = accuracy_by_round(data / "eval", ["r1", "control"])
+    assert result_metrics(table, ["r1"]) == {
+        "eval": 75.0,
+        "eval_gain": 50.0,
+        "eval_hard": 75.0,
+        "eval_hard_gain": 50.0,
+    }
+
+
+def test_dvc_shows_a_handful_of_metrics():
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    shown = [name for stage in stages for name in stage.get("do", stage).get("metrics", [])]
+    assert shown == [{"metrics/result.json": {"cache": False}}]
