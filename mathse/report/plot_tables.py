@@ -38,7 +38,7 @@ def result_metrics(accuracy: pl.DataFrame, rounds: Sequence[str]) -> dict[str, f
         for name, split, value in accuracy.select("round", "split", "accuracy").iter_rows()
     }
     names = [name for name in ("r0", *rounds) if name in set(accuracy["round"])]
-    found = {}
+    found: dict[str, float] = {}
     for split in sorted(set(accuracy["split"])):
         last, first = percent[names[-1], split], percent[names[0], split]
         found |= {split: last, f"{split}_gain": round(last - first, 2)}
