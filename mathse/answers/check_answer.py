@@ -176,6 +176,7 @@ def _judge(task: Task) -> Verdict | Pending:
         digits = task.precision if task.precision is not None else 6
         return Pending(found, Question(_latex(gold), _latex(found), digits), where)
     state = {True: "match", False: "mismatch", None: "unknown"}[outcome.equal]
+    state = "unreadable" if outcome.reason == "base" else state
     return Verdict(state, found, outcome.reason, where)
 
 

@@ -73,7 +73,8 @@ def compare(
     if first is None or second is None:
         if isinstance(first, Term) and second is None and _states_others(right, first):
             return Outcome(False, "states_other_numbers")
-        return Outcome(None, "unread")
+        digits_below = re.search(r"(?:^|[\s=({])\d+\s*_", left + "|" + right)
+        return Outcome(None, "base" if digits_below else "unread")
     asked = Asked(read_unit(unit) if unit else None, precision)
     outcome = same_value(first, second, asked)
     if outcome.equal is None and kind == "text":
@@ -403,6 +404,9 @@ def _words(gold: Words, found: Words, asked: Asked) -> Outcome:
 
 
 def _same_words(left: str, right: str) -> bool:
+    yes_no = [plain_text(text).split(",")[0].split(" ")[0] for text in (left, right)]
+    if plain_text(left) in ("yes", "no"):
+        return yes_no[0] == yes_no[1]
     first, second = (
         sorted(re.sub("[ -]", "", part) for part in re.split(r",|、|\band\b|和", plain_text(text)))
         for text in (left, right)

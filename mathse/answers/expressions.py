@@ -166,7 +166,7 @@ class _Reader:
         self.spaced: list[bool] = []
         for token in tokens:
             parts = [token.text]
-            if token.kind == "word" and token.text.isascii():
+            if token.kind == "word" and token.text.isascii() and token.text not in _BASES:
                 parts = _split_word(token.text)
             for number, part in enumerate(parts):
                 self.tokens.append("^" if part == "**" else part)

@@ -13,17 +13,18 @@ from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
 from mathse.answers.values import Named, Term, Words
 
-_DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
+_DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+,\d+(?![\d,])|\d+(?:\.\d+)?|\.\d+)"
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
 _SYMBOLS = (
     rf"(?:\\frac\s*(?:{_GROUP}|\d)\s*(?:{_GROUP}|\d)|\\sqrt\s*(?:\[\d\])?\s*(?:{_GROUP}|\d+)"
     r"|\\pi(?![a-zA-Z])|"
-    r"\([-\d\s+*/^.]{1,30}\)|\{\d+\})"
+    r"\([-\d\s+*/^.]{1,30}\)|\{-?\d+\})"
 )
 _ATOM = rf"(?:\d+\s+\d+\s*/\s*\d+|{_DECIMAL}(?:e[-+]?\d+)?|{_SYMBOLS})"
 # `-$1,234.5 million`, `2 1/3 cups`, `3\sqrt{2}`
 _RUN = re.compile(
-    rf"(?<![\w.\\])(?:[-+]\s*)?[$€£¥]?\s*{_ATOM}(?:\s*(?:[-+*/^]|:(?=\d))\s*{_ATOM}|\s*{_SYMBOLS})*"
+    rf"(?<![A-Za-z0-9_.\\])(?:[-+]\s*)?[$€£¥]?\s*{_ATOM}"
+    rf"(?:\s*(?:[-+*/^]|:(?=\d)|(?<=\s):(?=\s\d))\s*{_ATOM}|\s*{_SYMBOLS})*"
     r"(?P<tail>\s*(?:%|°\s*[CF]?|percent|million|billion|thousand|hundred|万|亿)?"
     r"(?:\s*(?:square|sq\.?|cubic|cu\.?)?\s*[a-zA-Z\u4e00-\u9fff]+"
     r"(?:\^\{?[23]\}?)?(?:(?:/|\s+per\s+)[a-z\u4e00-\u9fff]+)?)?)"
@@ -259,14 +260,16 @@ def _stated_value(sentence: str) -> str:
     """Return the last formulas of a sentence (joined by "and"), else what comes after "is"."""
     formulas = list(_FORMULA.finditer(sentence))
     if formulas:
-        joint = re.compile(r"\s*(?:,|;|and|or|, and|, or|和|或)\s*")
+        joint = re.compile(r"\s*(?:,|;|and|or|, and|, or|和|或|且|并且|及|与)\s*")
         first = len(formulas) - 1
         while first > 0 and joint.fullmatch(
             sentence, formulas[first - 1].end(), formulas[first].start()
         ):
             first -= 1
         return sentence[formulas[first].start() : formulas[-1].end()]
-    value = re.split(r"(?<![<>!=])=(?!=)|\bis\b|\bare\b|为|是", sentence)[-1].strip(" .*$:")
+    value = re.split(r"(?<![<>!=])=(?!=)|\b(?:is|are|shows|equals)\b|为|是", sentence)[-1].strip(
+        " .*$:"
+    )
     return value or sentence
 
 
@@ -325,7 +328,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
 
 # `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
 _HEDGED = re.compile(
-    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\bor\b|或)\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
+    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\bor\b|或)\s*(?:maybe|possibly|perhaps|even|else)?"
+    r"\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
 )
 
 
@@ -397,9 +401,13 @@ _ALTERED_BEFORE = re.compile(
 # what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`
 _GLUED_AFTER = re.compile(
     r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
+    r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
     r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
 )
-_GLUED_BEFORE = re.compile(r"[\^_]\s*\{?\s*$|\d[,.']$|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$")
+_GLUED_BEFORE = re.compile(
+    r"(?<![a-zA-Z])[a-z]\s*[+*/^]\s*$|[\^_]\s*\{?\s*$|\d[,.']$"
+    r"|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$"
+)
 
 
 def _is_unit(tail: str, after: str) -> bool:

@@ -33,8 +33,20 @@ def number_from_words(text: str) -> Fraction | None:
         if split:
             a, b = (number_from_words(part) if part else None for part in (above, below))
             return None if a is None or not b else a / b
-        return _chinese_number(text)
+        whole_text, point, rest = text.partition("点")
+        whole = _chinese_number(whole_text) if whole_text else None
+        if not point or whole is None:
+            return whole
+        digits = [_CHINESE_DIGITS.get(char) for char in rest]
+        return (
+            None
+            if None in digits or not digits
+            else whole + Fraction("0." + "".join(map(str, digits)))
+        )
     words = re.split(r"[\s-]+", text.lower().strip())
+    if words[0] in ("minus", "negative") and len(words) > 1:
+        positive = number_from_words(" ".join(words[1:]))
+        return None if positive is None else -positive
     if words and words[0] in ("a", "an") and len(words) > 1:
         words[0] = "one"
     if words[-1].rstrip("s") in _PARTS or words[-1] in _PARTS:

@@ -55,6 +55,7 @@ def split_response(text: str) -> tuple[str, str]:
         text = text[:head] + "\n" + text[head - MAX_RESPONSE_CHARS :]
     text = plain_characters(text)
     if "<" in text:
+        text = text.replace("<answer>", "\nThe answer is: ").replace("</answer>", "\n")
         text = _CALCULATION.sub("", _THINKING.sub(" ", text))
         end = _END_TOKEN.search(text)
         if end is not None and text[: end.start()].strip():
@@ -130,6 +131,7 @@ _SIMPLE = [
     (re.compile(r"ℝ"), r"\\mathbb{R}"),
     (re.compile(r"ℤ"), r"\\mathbb{Z}"),
     (re.compile(r"\s+(?=\^)"), ""),
+    (re.compile(r"('\s*\d+(?:\.\d+)?)\""), r"\1''"),
     (re.compile(r"\*\s*°"), "°"),
     (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
     (re.compile(r"\\prime(?![a-zA-Z])"), "'"),

@@ -67,7 +67,12 @@ def read_term(text: str, tokens: Tokens) -> Term | None:
         )
     for index in range(1, len(tokens)):
         token = tokens[index]
-        if token.text == "{" and index + 2 < len(tokens) and _is_braced_word(tokens[index:]):
+        if (
+            token.text == "{"
+            and tokens[index - 1].text != "_"
+            and index + 2 < len(tokens)
+            and _is_braced_word(tokens[index:])
+        ):
             return _with_unit(text, (*tokens[:index], *tokens[index + 1 : -1]), index)
         is_unit = (
             token.kind in ("word", "letter") or token.text in "%°'''$€£¥" or token.text == "\\Omega"

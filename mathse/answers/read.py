@@ -67,7 +67,7 @@ _MARKS = re.compile(r"[①-⑳](?:[\s,、和及与]|and)*(?:[①-⑳](?:[\s,、�
 # `about 5`, `≈5`, `only x = 0`
 _ADVERB_WORDS = (
     "about approximately around roughly nearly exactly only just approx all either so thus hence"
-    " therefore then 约 约为 大约 共 共有 为 是"
+    " therefore then at 约 约为 大约 共 共有 为 是"
 )
 _ADVERBS = set(_ADVERB_WORDS.split())
 _SIGN_NAMES = "le ge ne in notin parallel perp sim cong equiv subset subseteq to mapsto"
@@ -292,7 +292,9 @@ class _Reader:
                 return value
             raise Unreadable("tuple")
         left = read_expression(sides[0])
+        last = read_expression(sides[-1])
         constant = left is not None and not algebra.letters(left) and not name
+        constant = constant and not (last is not None and algebra.letters(last))
         if name is not None or constant:
             value = self.value(sides[-1])
             own = re.match(r"\\?[a-zA-Z]+", name or "")

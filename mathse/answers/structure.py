@@ -82,9 +82,9 @@ def read_name(tokens: Tokens) -> str | None:
     if not tokens:
         return None
     texts = [token.text for token in tokens]
-    if all(
-        token.kind == "word" and len(token.text) > 2 or token.text in ("of", "a", "is")
-        for token in tokens
+    words = [token.kind == "word" and len(token.text) > 2 for token in tokens]
+    if words[0] and all(
+        word or text in ("of", "a", "is") for word, text in zip(words, texts, strict=True)
     ):
         return "" if texts[0] not in ("sin", "cos", "tan") else None
     if len(texts) == 1 and texts[0].strip("\\") in _NO_NAMES:
