@@ -116,6 +116,8 @@ def _decimal_comma(left: str, right: str, asked: Asked) -> Outcome | None:
 
 def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
     """Compare two values that were read."""
+    if isinstance(gold, Term) and isinstance(found, Term) and gold.is_number and found.is_number:
+        return compare_terms(gold, found, asked)
     for view in (compare_families, _names, _reals, _matrices, _statements, _ratios):
         outcome = view(gold, found, asked)
         if outcome is not None:

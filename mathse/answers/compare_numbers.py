@@ -59,6 +59,8 @@ def compare_terms(gold: Term, found: Term, asked: Asked) -> Outcome:
 
 def _in_radians(gold: Term, found: Term) -> Outcome | None:
     """Compare degrees with a number that holds π, or with radians."""
+    if DEGREE not in (gold.unit, found.unit):
+        return None
     for one, other in ((gold, found), (found, gold)):
         radians = "pi" in str(other.tree) if other.unit is None else other.unit == read_unit("rad")
         if one.unit == DEGREE and radians and algebra.equal(("deg", one.tree), other.tree):
