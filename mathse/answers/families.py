@@ -28,6 +28,9 @@ def compare_families(gold: Value, found: Value, asked: Asked) -> Outcome | None:
     for side in (gold, found):
         value, letter = (side.value, side.letter) if isinstance(side, Family) else (side, "")
         value = value.value if isinstance(value, Named) else value
+        if isinstance(value, Group):
+            items = [item.value if isinstance(item, Named) else item for item in value.items]
+            value = Group(tuple(items), value.brackets)
         letters = _letters(value) if not letter else {letter}
         if len(letters) != 1:
             return None if not isinstance(side, Family) else UNDECIDED

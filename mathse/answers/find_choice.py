@@ -60,7 +60,8 @@ def _after_a(text: str, options: Options) -> int | None:
 def _several_labels(text: str, options: Options) -> bool:
     """Return True if a text answers with a list of labels, as in `(A), (C) and (E)`."""
     letter = f"[(]?[{''.join(options.labels)}][)]?"
-    several = rf"^{letter}\s*(?:,|and|or|&|和|或)\s*(?:and|or)?\s*{letter}(?![\w'])"
+    joint = r"(?:,|and|or|&|和|或)\s*(?:and|or)?\s*(?:perhaps|maybe|possibly)?"
+    several = rf"^{letter}\s*{joint}\s*{letter}(?![\w'])"
     return re.match(several, text) is not None
 
 

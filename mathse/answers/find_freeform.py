@@ -148,7 +148,8 @@ _CORRECTED = re.compile(
 )
 _DENIED = re.compile(
     r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
-    r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]|不是"
+    r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]"
+    r"|不(?:是|等于|可能|会是)"
     r"|\b(?:is|was|are) (?:wrong|incorrect|impossible|not right)\b|\bneither\b|\bnot true\b"
     r"|\bnot the (?:answer|solution|result)\b|\bnever\s+[-$\d\\]",
     re.I,
@@ -328,7 +329,7 @@ def number_in(sentence: str, *, last: bool) -> str | None:
 
 # `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
 _HEDGED = re.compile(
-    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\bor\b|或)\s*(?:maybe|possibly|perhaps|even|else)?"
+    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\b(?:or|alternatively)\b|或)\s*(?:maybe|possibly|perhaps|even|else)?"
     r"\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
 )
 
@@ -377,7 +378,8 @@ def _runs(text: str) -> list[str]:
         ):
             continue
         # `3 hours 30 minutes` is one number.
-        if found and not text[ends[-1] : match.start()].strip(" and"):
+        between = text[ends[-1] : match.start()].strip() if found else "-"
+        if found and (between in ("", "and") or read_unit(between) is not None):
             joined = text[ends[-1] - len(found[-1]) : end]
             if read_number(joined) is not None:
                 found[-1], ends[-1] = joined, end
@@ -391,17 +393,19 @@ def _runs(text: str) -> list[str]:
 _ALTERED_AFTER = re.compile(
     r"\s*(?:\\[cl]?dots|\.\.\.|…|(?:percent|per cent|%) of\s+\$?\d|(?:dozen|squared|cubed|halves"
     r"|thirds|fourths|fifths|quarters|tenths|hundredths|score|hundred|thousand|million|billion"
-    r"|and a half)\b)"
+    r"|and a half|(?:st|nd|rd|th) root|(?:more|less|fewer|greater) than)\b|[倍又]|分之)"
 )
 _ALTERED_BEFORE = re.compile(
-    r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most)"
+    r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most"
+    r"|twice|double|half(?: of)?|triple|root of|square of|cube of|rule[ds]? out|different from"
+    r"|other than|except|exclude|not equal to)"
     r"|n't|[<>]|\\(?:ne|le|ge|in|sim)|\bbetween\s+[\d.,$%]+\s+and)\s*\$?\s*$|-\s*\(?$",
     re.I,
 )
 # what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`
 _GLUED_AFTER = re.compile(
     r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
-    r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
+    r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|[α-ω]|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
     r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
 )
 _GLUED_BEFORE = re.compile(

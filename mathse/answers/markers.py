@@ -151,7 +151,10 @@ def markers(text: str) -> tuple[Span, ...]:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
         # Leave out what states no answer: denials, other options, whole solutions.
-        if (match.group("middle") or "").endswith("不"):
+        asked = rest[len(sentence) :].lstrip("$*_ ").startswith("?")
+        if asked and len(sentence) <= MAX_SET_OFF:
+            continue
+        if "不" in (match.group("middle") or ""):
             sentence = sentence.partition("而是")[2]
         if _EMPTY.match(sentence) or _DENIED.match(sentence):
             continue

@@ -117,6 +117,9 @@ def _ends_word(text: str, end: int) -> bool:
     return not _inside_word(after) and after not in _AFTER
 
 
+_NEGATED = re.compile(r"(?:\bnot|n't)\s+(?:on |in |at |the |a |an )?\s*$")
+
+
 def mentioned(text: str, options: Options) -> int | None:
     """Return the one option whose words occur in a text.
 
@@ -142,6 +145,8 @@ def mentioned(text: str, options: Options) -> int | None:
         for start, end, index in spans
         if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
     )
+    if outer and _NEGATED.search(plain[: outer[0][0]]) and not text.startswith("no"):
+        return None
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]
     compares = outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain)

@@ -53,8 +53,8 @@ def number_from_words(text: str) -> Fraction | None:
         part = _PARTS.get(words[-1]) or _PARTS[words[-1].rstrip("s")]
         above_number = _whole_number(words[:-1]) if len(words) > 1 else 1
         return None if above_number is None else Fraction(above_number, part)
-    whole = _whole_number(words)
-    return None if whole is None else Fraction(whole)
+    count = _whole_number(words)
+    return None if count is None else Fraction(count)
 
 
 def _whole_number(words: list[str]) -> int | None:

@@ -228,7 +228,7 @@ class _Reader:
         sets = all_reals(items) if any(isinstance(item, Reals) for item in items) else None
         if sets is not None and len({one.name for one in sets if one.name}) <= 1:
             joined = chain(sets, ["or" if sign == "or" else "and" for sign in joiners])
-            unsure = is_empty(joined) and "or" not in joiners
+            unsure = is_empty(joined) and set(joiners) == {","}
             return chain(sets, ["or"] * len(joiners)) if unsure else joined
         first = items[0]
         names = {item.name for item in items if isinstance(item, Named)}
@@ -289,7 +289,10 @@ class _Reader:
             value = self.value(sides[1])
             group = value.items[0] if isinstance(value, Group) and not value.brackets else value
             if isinstance(group, Group) and len(group.items) == len(names):
-                return value
+                if group is not value:
+                    return value
+                named = tuple(map(Named, names, group.items))
+                return Group(named, group.brackets)
             raise Unreadable("tuple")
         left = read_expression(sides[0])
         last = read_expression(sides[-1])
