@@ -329,7 +329,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
 
 # `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
 _HEDGED = re.compile(
-    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\b(?:or|alternatively)\b|或)\s*(?:maybe|possibly|perhaps|even|else)?"
+    r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\b(?:or|alternatively)\b|或)"
+    r"\s*(?:maybe|possibly|perhaps|even|else)?"
     r"\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
 )
 
