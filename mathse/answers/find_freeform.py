@@ -113,7 +113,7 @@ def _short(text: str, wants_number: bool) -> Span | None:
     if wants_number:
         return None
     if _FORMULA.search(text) and re.search(r"[a-zA-Z]{2}", _FORMULA.sub("", text)):
-        return Span(0, _stated_value(text), "whole")
+        return Span(0, _stated_value(_affirmed(text)), "whole")
     if _reads(value := _stated_value(_affirmed(text)), wants_number):
         return Span(0, value, "whole")
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
@@ -285,7 +285,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     Returns:
         The number with its unit, or None.
     """
-    text = plain_math(_affirmed(sentence.replace("**", "").replace("__", "")))
+    sentence = _affirmed(sentence.replace("**", "").replace("__", ""))
+    text = plain_math(sentence)
     if "\\approx" in text:
         text = text.split("\\approx")[0] if "=" in text.split("\\approx")[0] else text
     formulas = _FORMULA.findall(sentence)
