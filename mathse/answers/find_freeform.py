@@ -213,10 +213,13 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
         r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet
     )
     if formula is not None:
-        rest = snippet[formula.end() :].strip(" .")
-        if re.search(r"(?:and|or|,)\s*[$\\]", rest[:12]):
+        name = next(group for group in "abc" if formula[group] is not None)
+        if _ALTERED_BEFORE.search(snippet[: formula.start(name)]):
             return snippet.strip(" .")
-        return str(formula["a"] or formula["b"] or formula["c"]).strip()
+        rest = snippet[formula.end() :].strip(" .")
+        if re.search(r"(?:and|or|[,和或且与])\s*[$\\]", rest[:12]):
+            return snippet.strip(" .")
+        return formula[name].strip()
     return snippet.strip(" .*\"'") or None
 
 
@@ -267,7 +270,10 @@ def _stated_value(sentence: str) -> str:
             sentence, formulas[first - 1].end(), formulas[first].start()
         ):
             first -= 1
-        return sentence[formulas[first].start() : formulas[-1].end()]
+        start = formulas[first].start()
+        if _ALTERED_BEFORE.search(sentence[:start]):
+            return sentence
+        return sentence[start : formulas[-1].end()]
     value = re.split(r"(?<![<>!=])=(?!=)|\b(?:is|are|shows|equals)\b|为|是", sentence)[-1].strip(
         " .*$:"
     )
@@ -292,7 +298,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     formulas = _FORMULA.findall(sentence)
     if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
         formula = "".join(formulas[0])
-        if "=" not in formula and _reads(formula, True):
+        altered = _ALTERED_BEFORE.search(sentence[: sentence.index(formula)])
+        if "=" not in formula and not altered and _reads(formula, True):
             return formula.strip()
     hedged = _HEDGED.search(text)
     if hedged is not None:
@@ -401,7 +408,8 @@ _ALTERED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most"
     r"|twice|double|half(?: of)?|triple|root of|square of|cube of|rule[ds]? out|different from"
     r"|other than|except|exclude|not equal to)"
-    r"|n't|[<>]|\\(?:ne|le|ge|in|sim)|\bbetween\s+[\d.,$%]+\s+and)\s*\$?\s*$|-\s*\(?$",
+    r"|n't|[<>]|\\(?:ne|le|ge|in|sim)|\bbetween\s+[\d.,$%]+\s+and)\s*(?:\${1,2}|\\[(\[])?\s*$"
+    r"|-\s*\(?$",
     re.I,
 )
 # what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`

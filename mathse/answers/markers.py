@@ -174,7 +174,8 @@ def markers(text: str) -> tuple[Span, ...]:
     return tuple(spans)
 
 
-_NOT = re.compile(r"(?:\b(?:cannot|can not|not|never)|n't)\s*$", re.I)
+# `the answer cannot be`; `is not $x` before an equals sign
+_NOT = re.compile(r"(?:\b(?:cannot|can not|not|never)|n't)\s*$|\b(?:is|are)\s+not\b", re.I)
 _UNTRUE = re.compile(
     r"\b(?:not (?:true|the case|right|correct)|false|wrong) that\s+(?:the\s+)?$", re.I
 )

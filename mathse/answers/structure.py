@@ -75,6 +75,8 @@ _NAME = re.compile(
     r"|\\(?:cos|sin|tan|angle|overline|vec|triangle|frac|cos\\angle)[\\a-zA-Z]{1,12}"
 )
 _NO_NAMES = {"frac", "sqrt", "pi", "e", "i", "infty"}
+# `not x = 6`, `more than a = 1`
+_NO_NAME_WORDS = {"sin", "cos", "tan", "not", "never", "cannot", "than", "least", "most", "except"}
 
 
 def read_name(tokens: Tokens) -> str | None:
@@ -86,7 +88,7 @@ def read_name(tokens: Tokens) -> str | None:
     if words[0] and all(
         word or text in ("of", "a", "is") for word, text in zip(words, texts, strict=True)
     ):
-        return "" if texts[0] not in ("sin", "cos", "tan") else None
+        return "" if _NO_NAME_WORDS.isdisjoint(texts) else None
     if len(texts) == 1 and texts[0].strip("\\") in _NO_NAMES:
         return None
     spaced = any(token.spaced and token.kind in ("word", "letter") for token in tokens[1:])

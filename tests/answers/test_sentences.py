@@ -20,6 +20,10 @@ STATED = (
 )
 NOT_STATED = (
     "The answer cannot be $GOLD$.",
+    "The answer is not $GOLD$.",
+    "The answer is more than $GOLD$.",
+    "It is at least $GOLD$.",
+    "答案是 $GOLD$ 或 $987654$。",
     "The answer is $GOLD$ or $987654$.",
     r"\boxed{GOLD \text{ or } 987654}",
     r"\boxed{(GOLD)+w}",
