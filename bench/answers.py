@@ -4,7 +4,7 @@
     python -m bench.answers speed [--loop-rows N]           this checker beside Math-Verify
 
 The pairs of `bench/answer_pairs*.jsonl` are in the repository; the second file was written when the
-checker was finished. `MATHSE_DATA` names the folder with the other sets, and what it lacks is named.
+checker was finished. `MATHSE_DATA` names the folder with the other sets; what it lacks is named.
 Results go to `bench/results/answers-*.json`. Answers in images and proofs are not covered.
 """
 
