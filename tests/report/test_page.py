@@ -25,14 +25,17 @@ from mathse.core.errors import DataError
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
 from mathse.engines.open_image import open_image
+from mathse.evaluation.paired import Comparison
 from mathse.report.page import sections
 from mathse.report.page.browser import browser_data
+from mathse.report.page.explain import REASONS, STATES, explain, gold_and_teacher
 from mathse.report.page.formulas import to_mathml
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.pictures import MAX_SIDE, shrink
-from mathse.report.page.render import render_report
+from mathse.report.page.render import _p_value, render_report
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.svg import COLOURS, STYLE, to_svg
+from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 from tests.engines.test_open_image import ODD, turned
 from tests.judge.trajectories import problem_id
 from tests.report.history import History
@@ -197,6 +200,52 @@ def test_problems_of_disagreement_come_before_others(run: RunTables) -> None:
     few = browser_data([run], 1_500)
     ranks = [(here, of) for _, here, of in few.classes]
     assert ranks[0][0] > 0 and [here for here, _ in ranks[1:]] == [0] * (len(ranks) - 1)
+
+
+def test_each_reason_and_state_is_explained(run: RunTables) -> None:
+    assert set(REASONS) == {*REJECT_REASONS, *DROP_REASONS} and set(STATES) == set(LEDGER_STATES)
+    assert "–" not in explain(REASONS, REASONS, dict(sections.settings(run)))
+    text = explain(["low_p_correct", "cut_off", "cut_off"], REASONS, {"score.min_p_correct": "0.7"})
+    assert text.startswith("low p correct: P(correct) below score.min_p_correct = 0.7; cut off: it")
+    assert text.count("cut off") == 1
+
+
+def test_what_is_said_of_gold_and_teacher_follows_from_the_parameters() -> None:
+    model = {"engine": "openai", "model": "/home/me/big"}
+    figures, reflector = {"engine": "figures"}, "The built-in reflector knows the worked solution."
+    gold = "Accepted training answers are checked against gold."
+    params = {"score": {"accept": "both"}, "teacher": model, "annotator": model}
+    assert gold_and_teacher(params | {"reflector": model}) == f"{gold} The teacher is …/big."
+    assert reflector in gold_and_teacher(params | {"reflector": figures})
+    assert "teacher and reflector know" in gold_and_teacher(
+        {"teacher": figures, "reflector": figures}
+    )
+    assert gold not in gold_and_teacher({"score": {"accept": "orm"}})
+    assert "data set brings" in gold_and_teacher({"teacher": {"engine": "dataset"}})
+
+
+def test_the_page_says_where_there_is_no_control_and_what_a_reflector_knows(
+    layout: Layout, page: str
+) -> None:
+    knows = "The built-in reflector knows the worked solution, so its answers are right"
+    assert "no control" not in page and knows in page
+    run = RunTables(layout)
+    run.controls, run.params["reflector"]["engine"] = [], "student"
+    other = render_report([run])
+    assert "This run has no control" in other and knows not in other
+
+
+def test_a_zero_is_no_link(page: str) -> None:
+    assert '<span class="muted">0</span>' in page and not re.search(r'href="[^"]+">0</a>', page)
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"),
+    [(0.0001, "< 0.001"), (0.0399, "= 0.040"), (0.0496, "= 0.0496"), (0.0501, "= 0.0501"),
+     (0.0601, "= 0.060")],
+)  # fmt: skip
+def test_a_p_near_the_limit_has_four_decimals(p: float, shown: str) -> None:
+    assert _p_value(Comparison(100, 1, 2, 3, 94, 0.1, 0.0, 0.2, p)) == shown
 
 
 def test_two_runs_are_compared_by_problem(layout: Layout) -> None:

@@ -72,7 +72,7 @@ def test_filters_select_what_they_name(page: Page) -> None:
     assert "change=newly+solved" in page.run("location.hash")
     page.run("document.getElementById('clear').click()")
     assert choose(page, "orm", "agree") == 4
-    page.run("location.hash = '#orm=refused+a+right+one'")
+    page.run("location.hash = '#orm=refused%2C+answer+right'")
     page.wait("document.getElementById('count').innerText.startsWith('0 trajectories')")
 
 
@@ -82,9 +82,13 @@ def test_a_link_opens_its_trajectory_beside_its_parent(page: Page) -> None:
     sides = "[...document.querySelectorAll('.side')]"
     assert page.run(f"{sides}.length") == 2
     assert "r1 · student" in page.run(f"{sides}[0].innerText")
-    assert page.run(f"[...{sides}[1].querySelectorAll('ins')].map((e) => e.textContent)")[:1] == [
+    assert page.run(f"[...{sides}[1].querySelectorAll('mark')].map((e) => e.textContent)")[:1] == [
         "3"
     ]
+    left, right = (f"{sides}[{number}].querySelector('mark')" for number in (0, 1))
+    for colour in ("color", "backgroundColor", "textDecorationLine"):
+        look = "getComputedStyle({}).{}"
+        assert page.run(f"{look.format(left, colour)} === {look.format(right, colour)}"), colour
     assert MISTAKE["trajectory_id"] in page.run("document.querySelector('#partner').value")
     assert page.run("document.querySelectorAll('.side li.named .analysis').length") == 1
     page.run("location.hash = '#t=unknown'")
@@ -148,11 +152,33 @@ def test_words_are_compared(page: Page) -> None:
         assert page.run(f"{parts}.map(([, text]) => text).join('') === {long[index]}")
 
 
+def test_on_a_training_trajectory_a_tag_is_about_the_problem(page: Page) -> None:
+    sample = {"origin": "student", "clash": "refused, answer right"}
+    texts = "tags({}, 'newly solved').filter(Boolean).map((e) => e.textContent)"
+    found = [page.run(texts.format({**sample, "origin": o})) for o in ("student", "evaluation")]
+    assert found == [
+        ["problem newly solved", "ORM refused, answer right"],
+        ["newly solved", "ORM refused, answer right"],
+    ]
+    tested = page.run(texts.format({**sample, "origin": "ORM test"}))
+    assert tested[1] == "ORM refused, annotated as right"
+
+
+def test_filters_are_folded_on_a_phone_alone(chromium: Page, url: str) -> None:
+    for width, is_open in ((1280, True), (390, False)):
+        chromium.open(url, width=width)
+        assert chromium.run("document.getElementById('fold').open") == is_open
+    chromium.press("/")
+    assert chromium.run("document.getElementById('fold').open")
+
+
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_the_page_fits_the_window(chromium: Page, url: str, width: int, dark: bool) -> None:
     chromium.messages.clear()
     chromium.open(url, width=width, dark=dark)
     assert chromium.run("document.documentElement.scrollWidth") <= width
+    table = "document.querySelector('#trust .scroll')"
+    assert width < 600 or chromium.run(f"{table}.scrollWidth <= {table}.clientWidth")
     assert chromium.messages == [] and chromium.run("window.scrollY") == 0
     named = "e.alt || e.labels?.length || e.getAttribute('aria-label')"
     controls = "[...document.querySelectorAll('img, select, input, svg')]"

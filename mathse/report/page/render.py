@@ -19,6 +19,13 @@ from mathse.core.text import printable
 from mathse.evaluation.paired import Comparison
 from mathse.report.page import plots, sections
 from mathse.report.page.browser import BrowserData, browser_data
+from mathse.report.page.explain import (
+    REASONS,
+    STATES,
+    explain,
+    gold_and_teacher,
+    uses_worked_solution,
+)
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.sections import Paired, Row
@@ -88,6 +95,8 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
     lengths, settings = sections.lengths(run), sections.settings(run)
     usage = read_usage(run.layout.metrics("usage").parent)
     last = funnel[-1]["round"] if funnel else ""
+    reasons = _reasons(funnel)
+    reflected = [row for row in orm["judged"] if row["origin"] == "reflection"]
     moved = {pair for counts in flows.values() for pair in counts}
     pairs = [pair for pair in product(LEDGER_STATES, LEDGER_STATES) if pair in moved]
     splits = list(accuracies)
@@ -98,6 +107,8 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "subtitle": _subtitle(run),
         "models": run.models,
         "controls": run.controls,
+        "has_control": any(name in run.models for name in run.controls),
+        "gold_and_teacher": gold_and_teacher(run.params),
         "accuracies": accuracies,
         "comparisons": sections.comparisons(run),
         "compared": _compared(runs, settings) if len(runs) > 1 else None,
@@ -105,12 +116,19 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "train_rows": run.train.height if last else 0,
         "written": sum(row["written"] for row in funnel),
         "funnel": funnel,
-        "reasons": _reasons(funnel),
+        "reasons": reasons,
+        "reasons_note": explain((row[1] for row in reasons["rows"]), REASONS, dict(settings)),
+        "states_note": explain(
+            (name for name in STATES if any(name in pair for pair in moved)), STATES, {}
+        ),
         "flows": flows,
         "moves": [(pair, [n.get(pair, 0) for n in flows.values()]) for pair in pairs],
         "changes": changes,
         "kinds": kinds,
         "orm": orm,
+        "reflector_knows": uses_worked_solution(run.params, "reflector")
+        and bool(reflected)
+        and all(row["passed"]["n"] == 0 for row in reflected),
         "groups": sections.groups(run),
         "canary": sections.canary(run),
         "lengths": lengths,
@@ -197,7 +215,10 @@ def _points(found: Comparison) -> str:
 
 
 def _p_value(found: Comparison) -> str:
-    return "< 0.001" if found.p_value < 0.001 else f"= {found.p_value:.3f}"
+    if found.p_value < 0.001:
+        return "< 0.001"
+    is_near = sections.SIGNIFICANT - 0.01 <= found.p_value < sections.SIGNIFICANT + 0.01
+    return f"= {found.p_value:.{4 if is_near else 3}f}"
 
 
 def _finalize(value: Any) -> Any:

@@ -60,8 +60,8 @@ function groupBy(list, key) {
 // What is wrong with the ORM's verdict, where the answer check tells.
 function clash(item) {
   if (item.orm_status === "unparseable") return "no verdict";
-  if (item.orm_status === "correct" && ["mismatch", "no_answer"].includes(item.answer_state)) return "passed a wrong one";
-  if (item.orm_status === "wrong" && item.right) return "refused a right one";
+  if (item.orm_status === "correct" && ["mismatch", "no_answer"].includes(item.answer_state)) return "passed, answer wrong";
+  if (item.orm_status === "wrong" && item.right) return "refused, answer right";
   return item.orm_status === "correct" || item.orm_status === "wrong" ? "agree" : null;
 }
 
@@ -159,8 +159,7 @@ function summary(item) {
   const moved = change(item, byId("f-against").value);
   return [
     make("span", { class: "line" }, mark(item), ` ${item.round} ${item.origin} `, make("span", { class: "muted" }, item.problem.family ?? item.problem.subject),
-      moved && moved !== "same" ? tag(moved, moved === "newly solved" ? "good" : "bad") : null,
-      item.clash && item.clash !== "agree" ? tag(`ORM ${item.clash}`, "bad") : null),
+      ...tags(item, moved)),
     make("span", { class: "line muted" }, `${clip(found(item), 24)} · gold ${clip(item.problem.answer, 24)} · ${clip(item.problem.question, 60)}`),
   ];
 }
@@ -169,6 +168,13 @@ function summary(item) {
 const found = (item) => item.origin === "ORM test" ? `annotated as ${item.right ? "correct" : "wrong"}` : item.predicted_answer ?? "no answer";
 const clip = (text, most) => text.length > most ? `${text.slice(0, most - 1)}…` : text; // in the list alone
 const tag = (text, kind = "") => make("span", { class: `tag ${kind}` }, text);
+// What moved is the problem: a sample of a solved one may be wrong. A test row of the ORM is annotated, not checked.
+function tags(item, moved) {
+  const what = item.origin === "evaluation" ? moved : `problem ${moved}`;
+  const clashed = item.origin === "ORM test" ? item.clash?.replace("answer", "annotated as") : item.clash;
+  return [moved && moved !== "same" ? tag(what, moved === "newly solved" ? "good" : "bad") : null,
+    clashed && clashed !== "agree" ? tag(`ORM ${clashed}`, "bad") : null];
+}
 const mark = (item) => make("span", { class: item.right ? "mark good" : "mark bad", role: "img", "aria-label": item.right ? "right" : "not right" }, item.right ? "✓" : "✗");
 const link = (item) => `#t=${encodeURIComponent(item.trajectory_id)}`;
 
@@ -220,10 +226,10 @@ function title(item) {
 
 function movedText(item, moved) {
   const previous = before(item, byId("f-against").value);
-  const verb = moved === "newly solved" ? "Newly solved" : "Newly broken";
+  const verb = (item.origin === "evaluation" ? moved : `problem ${moved}`).replace(/^./, (letter) => letter.toUpperCase());
   if (item.origin === "evaluation") {
     const step = item.steps.findIndex((text, number) => text !== previous[0].steps[number]);
-    const differs = step < 0 ? "" : ` They differ from step ${step + 1} on.`;
+    const differs = step < 0 ? "" : ` The texts first differ in step ${step + 1}.`;
     return `${verb}: ${previous[0].round} was ${previous[0].right ? "right" : `wrong (${previous[0].predicted_answer ?? "no answer"})`} on this problem.${differs}`;
   }
   const count = previous.filter((other) => other.right).length;
@@ -234,8 +240,8 @@ function clashText(item) {
   if (item.clash === "no verdict") return "The ORM's verdict cannot be read: it counts as no pass.";
   const p = item.p_correct === null ? "" : ` (P(correct) ${item.p_correct})`;
   if (item.origin === "ORM test") return `Wrong verdict: it is annotated as ${item.right ? "correct" : "wrong"}, the ORM calls it ${item.orm_status}${p}.`;
-  return item.clash === "refused a right one"
-    ? `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}. Its verdict is wrong, unless the step that it names is: a right answer can come from wrong steps.`
+  return item.clash === "refused, answer right"
+    ? `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}. Either the verdict is wrong, or ${item.error_step ? `step ${item.error_step}` : "a step"} is: look at it.`
     : `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
 }
 
@@ -304,7 +310,7 @@ function diffSteps(item, parts, kind) {
   for (const [which, text] of parts) {
     text.split("\n\n").forEach((piece, number) => {
       if (number) begin();
-      if (piece) row.append(which === kind ? make(kind === "left" ? "del" : "ins", {}, piece) : piece);
+      if (piece) row.append(which === kind ? make("mark", {}, piece) : piece);
     });
   }
   const named = list.children[item.error_step - 1];
@@ -316,16 +322,13 @@ function diffSteps(item, parts, kind) {
 }
 
 function others(item) {
-  const rows = ofProblem.get(item.problem_id).map((other) => {
-    const moved = change(other);
-    return make("tr", { class: other === item ? "current" : null },
+  const rows = ofProblem.get(item.problem_id).map((other) =>
+    make("tr", { class: other === item ? "current" : null },
       make("td", {}, mark(other), " ", make("a", { href: link(other) }, title(other))),
       make("td", {}, other.origin === "ORM test" ? found(other) : other.predicted_answer ?? "–"),
       make("td", {}, other.orm_status === null || other.orm_status === "skipped" ? "–" : `${other.orm_status}${other.p_correct === null ? "" : ` ${other.p_correct.toFixed(2)}`}`),
       make("td", {}, plain(outcome(other)) || "–"),
-      make("td", {}, moved && moved !== "same" ? tag(moved, moved === "newly solved" ? "good" : "bad") : null,
-        other.clash && other.clash !== "agree" ? tag(`ORM ${other.clash}`, "bad") : null));
-  });
+      make("td", {}, ...tags(other, change(other)))));
   return make("section", {}, make("h4", {}, `All on this problem (gold ${item.problem.answer})`),
     make("div", { class: "scroll" }, make("table", { class: "data" },
       make("thead", {}, make("tr", {}, ["who", "answer", "ORM", "outcome", ""].map((name) => make("th", { scope: "col" }, name)))),
@@ -417,11 +420,15 @@ function listen() {
   });
   byId("more").addEventListener("click", () => renderMore());
   window.addEventListener("hashchange", follow);
+  const narrow = matchMedia("(max-width: 40rem)");
+  const fold = () => { byId("fold").open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "Escape") document.activeElement?.blur();
     if (/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "")) return;
-    const act = { j: () => move(1), k: () => move(-1), "/": () => { byId("trajectories").scrollIntoView(); byId("f-q").focus(); } }[event.key];
+    const act = { j: () => move(1), k: () => move(-1), "/": () => { byId("fold").open = true; byId("trajectories").scrollIntoView(); byId("f-q").focus(); } }[event.key];
     if (act) { event.preventDefault(); act(); }
   });
 }
