@@ -114,6 +114,6 @@ def test_one_more_round_runs_alone(pipeline: Pipeline) -> None:
     params.write_text(params.read_text().rstrip() + "\n  r3: {prev: r2}\n")
     output = pipeline.dvc("repro")
     ran = {line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")}
-    stages = ("generate", "score", "reflect", "merge", "finetune", "predict", "eval")
+    stages = ("generate", "score", "reflect", "merge", "finetune", "predict", "eval", "canary")
     # `code` checks the names of the rounds; `summarize` and `report` are about all rounds.
     assert ran == {*(f"{stage}@r3" for stage in stages), "code", "summarize", "report"}
