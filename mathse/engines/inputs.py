@@ -250,7 +250,7 @@ class InputBuilder:
                 add_special_tokens=not self._writes_bos(texts[0]),
                 return_tensors="pt",
             )
-        except MathseError:
+        except (MathseError, MemoryError):
             raise
         except Exception as error:  # whatever a Hub processor raises concerns its input
             raise DataError(

@@ -49,6 +49,8 @@ def read_header(data: bytes, *, name: str = "") -> ImageHeader:
             # A JPEG of several pictures, as telephones make them, is called MPO.
             kind = "JPEG" if image.format == "MPO" else str(image.format)
             return ImageHeader(kind, size, is_plain)
+    except MemoryError:  # no fault of the picture: another worker may have the memory
+        raise
     except Exception as error:  # broken images fail in many ways
         raise _undecodable(name, error) from error
 
@@ -82,6 +84,8 @@ def open_image(
             ground = Image.new("RGBA", image.size, _ground(np.asarray(image)))
             image = Image.alpha_composite(ground, image)
         return image.convert("RGB")
+    except MemoryError:  # no fault of the picture: another worker may have the memory
+        raise
     except Exception as error:  # broken images fail in many ways
         raise _undecodable(name, error) from error
 

@@ -126,3 +126,14 @@ def test_a_picture_of_a_telephone_is_a_jpeg() -> None:
 def test_what_is_no_whole_picture_is_named(data: bytes) -> None:
     with pytest.raises(DataError, match="Image x cannot be decoded"):
         open_image(data, name="x")
+
+
+def test_a_machine_without_memory_does_not_make_a_picture_bad(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "convert", no_memory)
+    with pytest.raises(MemoryError):
+        open_image(saved(drawing("white", "black", "RGBA")))
