@@ -154,7 +154,7 @@ def _is_noun(token: Token) -> bool:
 
 
 def _without_degrees(tree: Tree) -> tuple[Tree, bool]:
-    """Take the degree signs off what is no argument of a function; with True if there were any."""
+    """Take off the degree signs outside the arguments of functions; True if there were any."""
     if tree[0] == "deg":
         return algebra.child(tree, 1), True
     if tree[0] in ("+", "-", "*", "/"):

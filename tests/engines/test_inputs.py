@@ -186,6 +186,17 @@ def test_the_number_of_images_must_fit(builder: InputBuilder) -> None:
         builder.features(builder.render(ask("x", 2)), ("img0",))
 
 
+def test_a_processor_without_memory_does_not_make_an_input_bad(
+    builder: InputBuilder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(**_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(builder, "processor", no_memory)
+    with pytest.raises(MemoryError):
+        builder.features("x", ())
+
+
 def test_images_are_needed_where_ids_are_given(tiny: Path) -> None:
     with pytest.raises(DataError, match="no images were given"):
         InputBuilder.load(tiny).features("x", ("img0",))

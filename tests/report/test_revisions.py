@@ -70,3 +70,14 @@ def test_two_experiments_of_one_name_are_told_apart_by_commit(history):
     with pytest.raises(DataError, match="2 experiments are called short"):
         resolve_commit(history.root, "short")
     assert resolve_commit(history.root, commit[:9]) == commit
+
+
+def test_links_in_git_stay_where_they_are(history):
+    (history.root / "metrics").mkdir(exist_ok=True)
+    (history.root / "metrics/linked.json").symlink_to("/etc/passwd")
+    (history.root / "metrics/plain.json").write_text("{}\n")
+    history.git("add", "-f", "metrics")
+    history.git("commit", "-qm", "a link")
+    metrics = open_revision(history.root, "HEAD").folder / "metrics"
+    assert [file.name for file in metrics.glob("*ed.json")] == []
+    assert (metrics / "plain.json").is_file()
