@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing.connection
 import os
 import pickle
 import shlex
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, wait
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
 from mathse.core.errors import MathseError
 from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
-from mathse.core.processes import end_with_launcher, worker_pool
+from mathse.core.processes import ONE_THREAD, end_with_launcher, start_worker
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_at_sigterm
@@ -84,7 +86,7 @@ def train(
             if on_gpus:
                 return run_torchrun(shared, folder, launcher, options)
             return _train_on_cpu(shared, folder, config.processes, options)
-        except BrokenProcessPool as error:
+        except EOFError as error:
             if stop.exists():
                 raise Stopped("Stopped as asked, before the first step.") from error
             raise MathseError(
@@ -145,22 +147,50 @@ def run_rank(folder: Path) -> None:
 def _train_on_cpu(
     examples: ExampleFile, folder: Path, processes: int, options: dict[str, Any]
 ) -> TrainReport:
+    """Train in processes of their own. When one fails, the others are ended: they wait for it."""
     rendezvous = folder / "rendezvous"
     rendezvous.unlink(missing_ok=True)
-    with worker_pool(processes) as pool:
-        ranks = [
-            pool.submit(_train_rank, rank, processes, rendezvous, examples, options)
-            for rank in range(processes)
-        ]
-        wait(ranks, return_when=FIRST_EXCEPTION)
-        failed = [rank for rank in ranks if rank.done() and rank.exception() is not None]
-        return (failed or ranks)[0].result()
+    ranks = [
+        start_worker(
+            ONE_THREAD, partial(_train_rank, rank, processes, rendezvous, examples, options)
+        )
+        for rank in range(processes)
+    ]
+    results: dict[Connection, TrainReport] = {}
+    try:
+        while waiting := [connection for _, connection in ranks if connection not in results]:
+            ready = cast(list[Connection], multiprocessing.connection.wait(waiting))
+            got = [(connection, _receive(connection)) for connection in ready]
+            errors = [result for _, result in got if isinstance(result, Exception)]
+            # The reason, rather than what it did to the other processes.
+            for error in sorted(errors, key=lambda error: not isinstance(error, MathseError)):
+                raise error
+            results |= {c: result for c, result in got if isinstance(result, TrainReport)}
+        return results[ranks[0][1]]
+    finally:
+        for process, connection in ranks:
+            if connection not in results:
+                process.kill()
+            process.join()
+            connection.close()
+
+
+def _receive(connection: Connection) -> TrainReport | Exception:
+    try:
+        return cast("TrainReport | Exception", connection.recv())
+    except EOFError as error:
+        return error
 
 
 def _train_rank(
-    rank: int, world: int, rendezvous: Path, examples: ExampleFile, options: dict[str, Any]
-) -> TrainReport:
-    """Train as one of several processes. When one ends, for whatever reason, the others end too."""
+    rank: int,
+    world: int,
+    rendezvous: Path,
+    examples: ExampleFile,
+    options: dict[str, Any],
+    connection: Connection,
+) -> None:
+    """Train as one of several processes; send the result or the error."""
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
@@ -179,9 +209,13 @@ def _train_rank(
     url = f"file://{rendezvous.absolute()}"
     distributed.init_process_group("gloo", init_method=url, rank=rank, world_size=world)
     try:
-        return finetune(examples, **{**options, "cpu": True})
-    finally:
-        distributed.destroy_process_group()
+        connection.send(finetune(examples, **{**options, "cpu": True}))
+    except Exception as error:
+        if not isinstance(error, MathseError):
+            error.add_note(traceback.format_exc())
+        connection.send(error)  # before the group ends, which is an error for the others
+        raise SystemExit(1) from None
+    distributed.destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -328,13 +328,48 @@ def test_errors_in_a_process_are_raised(tiny: Path, store: ImageStore, tmp_path:
     assert not (tmp_path / "out").exists()
 
 
+def test_processes_that_wait_for_a_failed_one_are_ended(
+    tiny: Path, store: ImageStore, tmp_path: Path
+) -> None:
+    """Rank 1 fails at its first picture, while rank 0 waits for its gradients."""
+    started = time.monotonic()
+    with pytest.raises(OSError, match="rank 1 cannot read"):
+        train(
+            examples(),
+            config=changed(processes=2),
+            init=tiny,
+            images=FailingStore(store.folder),
+            seed=0,
+            checkpoints=tmp_path / "kept",
+            out=tmp_path / "out",
+            machine=Machine(device="cpu"),
+        )
+    assert time.monotonic() - started < 120
+
+
+class FailingStore(ImageStore):
+    """Pictures that one of two processes cannot read."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Send the folder to another process."""
+        return FailingStore, (self.folder,)
+
+    def get(self, image_id: str) -> bytes:
+        """Return the picture's bytes."""
+        if os.environ.get("RANK") == "1":
+            raise OSError("rank 1 cannot read")
+        return super().get(image_id)
+
+
 def test_a_process_that_is_killed_is_an_error_for_people(
     tiny: Path, store: ImageStore, tmp_path: Path
 ) -> None:
+    others = set(multiprocessing.active_children())  # of tests before this one
+
     def kill() -> None:
-        while not (workers := multiprocessing.active_children()):
+        while not (workers := set(multiprocessing.active_children()) - others):
             time.sleep(0.01)
-        os.kill(workers[0].pid or 0, signal.SIGKILL)
+        os.kill(workers.pop().pid or 0, signal.SIGKILL)
 
     threading.Thread(target=kill, daemon=True).start()
     with pytest.raises(MathseError, match=r"for want of memory(.|\n)*micro_batch_size"):
