@@ -26,6 +26,8 @@ from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_at_sigterm
 
 _TASK, _RESULT = "task.pickle", "result.pickle"
+GRACE_S = 5
+"""How long the processes beside one that has failed may take to fail as well."""
 
 log = logging.getLogger(__name__)
 
@@ -164,13 +166,16 @@ def _train_on_cpu(
             errors = [result for _, result in got if isinstance(result, Exception)]
             # The reason, rather than what it did to the other processes.
             for error in sorted(errors, key=lambda error: not isinstance(error, MathseError)):
+                if isinstance(error, Stopped):
+                    for process, _ in ranks:
+                        process.join()  # all stop at this step; one may still write the checkpoint
                 raise error
             results |= {c: result for c, result in got if isinstance(result, TrainReport)}
         return results[ranks[0][1]]
     finally:
         for process, connection in ranks:
-            if connection not in results:
-                process.kill()
+            process.join(GRACE_S)
+            process.kill()
             process.join()
             connection.close()
 
