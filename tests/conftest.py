@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FIRST = "pipeline"
-"""The folder whose tests share one run of the whole pipeline: the longest part, so it comes first."""
+"""The folder whose tests share one run of the pipeline: the longest part, so it comes first."""
 
 
 def group_of(item: pytest.Item) -> str:
