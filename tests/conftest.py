@@ -11,7 +11,7 @@ FIRST = "pipeline"
 
 
 def group_of(item: pytest.Item) -> str:
-    """Return the file of a test, or the folder where tests share what is dear to make."""
+    """Return the file of a test, or the folder whose tests share a run."""
     path = Path(item.location[0])
     return FIRST if FIRST in path.parts else str(path)
 

@@ -14,40 +14,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
 
 from mathse.core.errors import ParamError
 
 WATCH_EVERY_S = 1.0
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""Environment of a worker on a CPU. Where a model is small, two processes with one thread each do
+more than one process with two threads."""
+
 _CONTEXT = multiprocessing.get_context("spawn")  # polars and threads do not survive a fork
-
-
-def worker_pool(
-    processes: int, prepare: Callable[..., None] | None = None, *given: Any
-) -> ProcessPoolExecutor:
-    """Return a pool of fresh processes that log as this one does, and that end with this one.
-
-    Two processes with one thread each do more than one process with two threads where a model is
-    small.
-
-    Args:
-        processes: how many.
-        prepare: called in each process before its first task. What it raises breaks the pool
-            without a reason, so it had better do little.
-        given: arguments of `prepare`; they and every task must be picklable.
-    """
-    return ProcessPoolExecutor(
-        processes,
-        mp_context=_CONTEXT,
-        initializer=_start,
-        initargs=(ONE_THREAD, _levels(), prepare, given),
-    )
 
 
 def start_worker(
@@ -63,9 +42,7 @@ def start_worker(
         The process and this end of the connection.
     """
     connection, other_end = _CONTEXT.Pipe()
-    process = _CONTEXT.Process(
-        target=_start, args=(dict(environment), _levels(), run, (other_end,))
-    )
+    process = _CONTEXT.Process(target=_start, args=(dict(environment), _levels(), run, other_end))
     process.start()
     other_end.close()
     return process, connection
@@ -84,16 +61,15 @@ def _levels() -> dict[str, int]:
 def _start(
     environment: dict[str, str],
     levels: dict[str, int],
-    prepare: Callable[..., None] | None,
-    given: tuple[Any, ...],
+    run: Callable[[Connection], None],
+    connection: Connection,
 ) -> None:
     os.environ |= environment  # before any library that counts cores is imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
-    if prepare is not None:
-        prepare(*given)
+    run(connection)
 
 
 def _end_with_parent() -> None:

@@ -88,7 +88,7 @@ def train(
             if on_gpus:
                 return run_torchrun(shared, folder, launcher, options)
             return _train_on_cpu(shared, folder, config.processes, options)
-        except EOFError as error:
+        except _EndedError as error:
             if stop.exists():
                 raise Stopped("Stopped as asked, before the first step.") from error
             raise MathseError(
@@ -180,11 +180,15 @@ def _train_on_cpu(
             connection.close()
 
 
+class _EndedError(Exception):
+    """A process has ended without a word."""
+
+
 def _receive(connection: Connection) -> TrainReport | Exception:
     try:
         return cast("TrainReport | Exception", connection.recv())
-    except EOFError as error:
-        return error
+    except (EOFError, ConnectionError):
+        return _EndedError()
 
 
 def _train_rank(

@@ -7,57 +7,51 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 
-from mathse.core.errors import DataError, ParamError
+from mathse.core.errors import ParamError
 from mathse.core.images import ImageStore
 from mathse.core.params import PixelLimits
-from mathse.core.processes import single_run, worker_pool
+from mathse.core.processes import ONE_THREAD, single_run, start_worker
 from tests.closure import ROOT
 from tests.tiny import write_store
 
 
-def threads() -> str:
-    return os.environ["OMP_NUM_THREADS"]
+def tell(connection: Connection) -> None:
+    """Send the number of threads and the level of the log."""
+    level = logging.getLogger("mathse").getEffectiveLevel()
+    connection.send((os.environ["OMP_NUM_THREADS"], level))
 
 
-def fail() -> None:
-    raise DataError("Row 3 is bad.", file="a.parquet", row=3, rule="rows are good", fix="mend it")
-
-
-def level() -> int:
-    return logging.getLogger("mathse").getEffectiveLevel()
-
-
-def test_each_process_has_one_thread_logs_alike_and_tells_what_went_wrong() -> None:
+def test_a_worker_has_its_environment_and_logs_alike() -> None:
     logger = logging.getLogger("mathse")
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
-        with worker_pool(2) as pool:
-            assert pool.submit(threads).result() == "1"
-            assert pool.submit(level).result() == logging.INFO
-            with pytest.raises(DataError) as failure:
-                pool.submit(fail).result()
+        process, connection = start_worker(ONE_THREAD, tell)
     finally:
         logger.setLevel(before)
-    assert (failure.value.row, failure.value.file, failure.value.fix) == (3, "a.parquet", "mend it")
+    assert connection.recv() == ("1", logging.INFO)
+    process.join()
+    assert process.exitcode == 0
 
 
 PARENT = """
-import sys, time
+import sys
+from functools import partial
 from pathlib import Path
-from mathse.core.processes import single_run, worker_pool
+from mathse.core.processes import start_worker
 from tests.core.test_processes import stay
 if __name__ == "__main__":
-    pool = worker_pool(1)
-    pool.submit(stay, Path(sys.argv[1])).result()
+    process, _ = start_worker({}, partial(stay, Path(sys.argv[1])))
+    process.join()
 """
 
 
-def stay(file: Path) -> None:
+def stay(file: Path, connection: Connection | None = None) -> None:
     file.with_suffix(".part").write_text(str(os.getpid()))
     file.with_suffix(".part").rename(file)
     time.sleep(600)
@@ -105,15 +99,16 @@ def is_running(process: int) -> bool:
 
 
 STAGE = """
-import os, sys, time
+import os, sys
+from functools import partial
 from pathlib import Path
-from mathse.core.processes import end_with_dvc, worker_pool
+from mathse.core.processes import end_with_dvc, start_worker
 from tests.core.test_processes import stay
 if __name__ == "__main__":
     end_with_dvc()
     Path(sys.argv[1]).with_name("stage").write_text(str(os.getpid()))
-    pool = worker_pool(1)
-    pool.submit(stay, Path(sys.argv[1])).result()
+    process, _ = start_worker({}, partial(stay, Path(sys.argv[1])))
+    process.join()
 """
 DVC = """
 import os, subprocess, sys
