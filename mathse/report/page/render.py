@@ -34,7 +34,14 @@ from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 
 MAX_MB = 5
 RESERVE = 2_000  # bytes for the table of what was left out
-SCRIPTS = ("word_diff.js", "browser.js")
+SCRIPTS = (
+    "word_diff.js",
+    "browser_data.js",
+    "browser_list.js",
+    "browser_one.js",
+    "formulas.js",
+    "browser.js",
+)
 FILTERS = (
     ("round", "Round or model"),
     ("role", "Written by"),
