@@ -84,7 +84,9 @@ def main() -> None:
             print(f"{millions} million written in {time.perf_counter() - start:.0f} s", flush=True)
             for name, sql in QUESTIONS.items():
                 words = [sys.executable, "-c", ASK, f"{folder}/data", sql]
-                done = subprocess.run(words, capture_output=True, text=True, check=True, cwd=ROOT)
+                done = subprocess.run(
+                    words, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT
+                )
                 results[f"{millions} million, {name}"] = json.loads(done.stdout)
                 print(name, done.stdout.strip(), flush=True)
     save("sql", results, ("duckdb",))

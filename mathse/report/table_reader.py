@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
@@ -46,8 +49,51 @@ class TableReader(AbstractFileSystem):  # type: ignore[misc]
         stat = self.files[self._strip_protocol(path)].stat()
         return datetime.fromtimestamp(stat.st_mtime, UTC)
 
-    def _open(self, path: str, mode: str = "rb", **_: Any) -> BinaryIO:
+    def _open(self, path: str, mode: str = "rb", **_: Any) -> SharedFile:
         if mode != "rb":
             raise PermissionError(READ_ONLY)
         self.info(path)
-        return self.files[self._strip_protocol(path)].open("rb")
+        return SharedFile(self.files[self._strip_protocol(path)])
+
+
+class SharedFile(io.RawIOBase):
+    """A file that threads read at once, each at a place of its own.
+
+    DuckDB's threads share one handle, and seek and read in two calls: with one place for all, one
+    thread now and then reads where another one wanted to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._size = path.stat().st_size
+        self._place = threading.local()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the place of this thread, in bytes."""
+        return getattr(self._place, "bytes", 0)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move this thread's place; return it."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
+        self._place.bytes = start + offset
+        return self.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        """Read from this thread's place on; return how many bytes."""
+        count = os.preadv(self._file.fileno(), [buffer], self.tell())
+        self.seek(count, os.SEEK_CUR)
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
