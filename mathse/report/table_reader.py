@@ -57,9 +57,9 @@ class TableReader(AbstractFileSystem):  # type: ignore[misc]
 
 
 class SharedFile(io.RawIOBase):
-    """A file that threads read at once, each at a place of its own.
+    """A file that threads read at once, each from an offset of its own.
 
-    DuckDB's threads share one handle, and seek and read in two calls: with one place for all, one
+    DuckDB's threads share one handle, and seek and read in two calls: with one offset for all, one
     thread now and then reads where another one wanted to.
     """
 
@@ -67,7 +67,7 @@ class SharedFile(io.RawIOBase):
         super().__init__()
         self._file = path.open("rb", buffering=0)
         self._size = path.stat().st_size
-        self._place = threading.local()
+        self._offset = threading.local()
 
     def readable(self) -> bool:
         """Return True."""
@@ -77,19 +77,16 @@ class SharedFile(io.RawIOBase):
         """Return True."""
         return True
 
-    def tell(self) -> int:
-        """Return the place of this thread, in bytes."""
-        return getattr(self._place, "bytes", 0)
-
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move this thread's place; return it."""
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._size}[whence]
-        self._place.bytes = start + offset
-        return self.tell()
+        """Move this thread's offset, in bytes; return it."""
+        here = getattr(self._offset, "bytes", 0)
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: here, os.SEEK_END: self._size}[whence]
+        self._offset.bytes = start + offset
+        return start + offset
 
     def readinto(self, buffer: Any) -> int:
-        """Read from this thread's place on; return how many bytes."""
-        count = os.preadv(self._file.fileno(), [buffer], self.tell())
+        """Read from this thread's offset on; return how many bytes."""
+        count = os.preadv(self._file.fileno(), [buffer], self.seek(0, os.SEEK_CUR))
         self.seek(count, os.SEEK_CUR)
         return count
 
