@@ -1,35 +1,31 @@
 """Decide whether two expression trees have the same value.
 
-Rational functions with rational coefficients (π counts as a letter, i² is -1) are compared
-exactly. Everything else is evaluated at fixed points: different values prove that two expressions
-differ, and agreement to eleven digits at every point is taken as equality. Otherwise the result is
-None.
+Rational functions with rational coefficients (π counts as a letter, i² is -1) are evaluated modulo
+a large prime, at points that no formula is made for: what agrees there is equal, what does not
+differs. Everything else is evaluated in floats at fixed points: different values prove that two
+expressions differ, and agreement to eleven digits at every point is taken as equality. Otherwise
+the result is None.
 """
 
 from __future__ import annotations
 
 import cmath
+import hashlib
 import math
+import operator
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 from mathse.answers.expressions import Tree
 
-Polynomial = dict[tuple[tuple[str, int], ...], Fraction]
-"""Coefficients by monomial; a monomial is its sorted (letter, exponent) pairs."""
-
-MAX_TERMS = 200
-MAX_EXPONENT = 60
-MAX_BITS = 2_000
-"""Of a coefficient."""
-
-MAX_CONSTANT_BITS = 32_000
-"""Of a number that stands alone, such as `3^{2014}`."""
+MAX_BITS = 32_000
+"""Of an exact number, such as `3^{2014}`."""
 
 RELATIVE_TOLERANCE = 1e-11
-_ONE: Polynomial = {(): Fraction(1)}
-
+_PRIME = 2**255 - 19
+_ROOT_OF_MINUS_ONE = pow(2, (_PRIME - 1) // 4, _PRIME)
 _POINTS = [
     [float(value) for value in line.split()]
     for line in (
@@ -45,186 +41,136 @@ _POINTS = [
 ]
 
 
-class _NotRational(Exception):
+class _NotRational(ArithmeticError):
     pass
+
+
+# Exact numbers.
 
 
 @lru_cache(maxsize=8192)
 def rational(tree: Tree) -> Fraction | None:
-    """Return the exact value of a tree without letters, roots or functions, or None."""
-    terms = polynomial(tree)
-    if terms is None:
-        return None
-    if not terms:
-        return Fraction(0)
-    return terms[()] if len(terms) == 1 and () in terms else None
-
-
-def polynomial(tree: Tree) -> Polynomial | None:
-    """Expand a tree to a polynomial with rational coefficients; None if impossible or too large."""
-    both = fraction(tree)
-    if both is None or set(both[1]) != {()}:
-        return None
-    return {monomial: value / both[1][()] for monomial, value in both[0].items()}
-
-
-@lru_cache(maxsize=8192)
-def fraction(tree: Tree) -> tuple[Polynomial, Polynomial] | None:
-    """Expand a tree to a quotient of polynomials; None if impossible or too large."""
+    """Return the exact value of a tree without letters, irrational roots or functions, or None."""
     try:
-        above, below = _expand(tree)
-    except (_NotRational, ZeroDivisionError, OverflowError, RecursionError):
+        return _exact(tree)
+    except (ArithmeticError, RecursionError):
         return None
-    return (above, below) if below else None
 
 
-def _expand(tree: Tree) -> tuple[Polynomial, Polynomial]:
-    kind = tree[0]
-    if kind == "n":
-        value = tree[1]
-        assert isinstance(value, Fraction)
-        return ({(): value} if value else {}), _ONE
-    if kind == "v":
-        if tree[1] in ("e", "infty"):
-            raise _NotRational
-        return {((str(tree[1]), 1),): Fraction(1)}, _ONE
-    if kind in ("abs", "!", "floor", "ceil", "binom"):
-        value = _whole_number(kind, [rational(child(tree, n)) for n in range(1, len(tree))])
-        return ({(): value} if value else {}), _ONE
-    if kind not in ("-", "+", "*", "/", "^"):
+def _exact(tree: Tree) -> Fraction:
+    if tree[0] == "n":
+        return Fraction(tree[1])
+    if tree[0] not in _EXACT:
         raise _NotRational
-    above, below = _expand(child(tree, 1))
-    if kind == "-":
-        return {monomial: -value for monomial, value in above.items()}, below
-    if kind == "^":
-        return _to_power(above, below, rational(child(tree, 2)))
-    top, bottom = _expand(child(tree, 2))
-    if kind == "+":
-        if below == bottom:
-            return _add(above, top), below
-        return _add(_multiply(above, bottom), _multiply(top, below)), _multiply(below, bottom)
-    if kind == "*":
-        return _multiply(above, top), _multiply(below, bottom)
-    if not top:
-        raise ZeroDivisionError
-    above, below = _multiply(above, bottom), _multiply(below, top)
-    if set(below) == {()}:
-        return {monomial: value / below[()] for monomial, value in above.items()}, _ONE
-    return above, below
-
-
-def _whole_number(kind: str, inner: list[Fraction | None]) -> Fraction:
-    if None in inner:
+    value = _EXACT[tree[0]](*map(_exact, tree[1:]))
+    if _bits(value) > MAX_BITS:
         raise _NotRational
-    value, *rest = [number for number in inner if number is not None]
-    if kind == "abs":
-        return abs(value)
-    if kind in ("floor", "ceil"):
-        return Fraction(math.floor(value) if kind == "floor" else math.ceil(value))
-    if value.denominator != 1 or not 0 <= value <= 1000 or (kind == "!" and value > 200):
-        raise _NotRational
-    if kind == "!":
-        return Fraction(math.factorial(int(value)))
-    if rest[0].denominator != 1 or rest[0] < 0:
-        raise _NotRational
-    return Fraction(math.comb(int(value), int(rest[0])))
-
-
-def child(tree: Tree, index: int) -> Tree:
-    """Return an operand of a tree."""
-    operand = tree[index]
-    assert isinstance(operand, tuple)
-    return operand
-
-
-def _add(left: Polynomial, right: Polynomial) -> Polynomial:
-    total = dict(left)
-    for monomial, value in right.items():
-        total[monomial] = total.get(monomial, Fraction(0)) + value
-    return _bounded(total)
-
-
-def _multiply(left: Polynomial, right: Polynomial) -> Polynomial:
-    if right is _ONE or left is _ONE:
-        return left if right is _ONE else right
-    if len(left) * len(right) > MAX_TERMS * 4:
-        raise _NotRational
-    total: Polynomial = {}
-    for first, a in left.items():
-        for second, b in right.items():
-            exponents = dict(first)
-            for name, exponent in second:
-                exponents[name] = exponents.get(name, 0) + exponent
-            value = a * b
-            if exponents.get("i", 0) > 1:
-                value *= -1 if exponents["i"] % 4 > 1 else 1
-                exponents["i"] %= 2
-            monomial = tuple(sorted(pair for pair in exponents.items() if pair[1]))
-            total[monomial] = total.get(monomial, Fraction(0)) + value
-    return _bounded(total)
-
-
-def _to_power(
-    above: Polynomial, below: Polynomial, power: Fraction | None
-) -> tuple[Polynomial, Polynomial]:
-    if power is None:
-        raise _NotRational
-    if power < 0:
-        if not above:
-            raise ZeroDivisionError
-        above, below, power = below, above, -power
-    if power.denominator == 2 and power <= 4.5:
-        above, below, power = _root(above), _root(below), power * 2
-    if power.denominator != 1:
-        raise _NotRational
-    exponent = int(power)
-    constant = {*above, *below} <= {()}
-    bits = max(_bits(value) for value in [*above.values(), *below.values(), Fraction(1)])
-    if exponent * bits > MAX_CONSTANT_BITS if constant else exponent > MAX_EXPONENT:
-        raise _NotRational
-    if constant:
-        return {(): above.get((), Fraction(0)) ** exponent} if above or not exponent else {}, {
-            (): below[()] ** exponent
-        }
-    powers = [dict(_ONE), dict(_ONE)]
-    for _ in range(exponent):
-        powers = [_multiply(powers[0], above), _multiply(powers[1], below)]
-    return powers[0], powers[1]
-
-
-def _root(base: Polynomial) -> Polynomial:
-    r"""Take a root that comes out rational, as in `\sqrt{4}`."""
-    if base and set(base) != {()}:
-        raise _NotRational
-    value = base.get((), Fraction(0))
-    if value < 0:
-        raise _NotRational
-    above, below = math.isqrt(value.numerator), math.isqrt(value.denominator)
-    if above * above != value.numerator or below * below != value.denominator:
-        raise _NotRational
-    return {(): Fraction(above, below)} if above else {}
+    return Fraction(value)
 
 
 def _bits(value: Fraction) -> int:
     return max(value.numerator.bit_length(), value.denominator.bit_length())
 
 
-def _bounded(terms: Polynomial) -> Polynomial:
-    """Drop terms that cancel; refuse what has grown too large."""
-    terms = {monomial: value for monomial, value in terms.items() if value}
-    most = MAX_CONSTANT_BITS if set(terms) == {()} else MAX_BITS
-    if len(terms) > MAX_TERMS or any(_bits(value) > most for value in terms.values()):
+def _exact_power(base: Fraction, power: Fraction) -> Fraction:
+    if power.denominator == 2:
+        root = Fraction(math.isqrt(max(base.numerator, 0)), math.isqrt(base.denominator))
+        if root * root != base:
+            raise _NotRational
+        base, power = root, 2 * power
+    if power.denominator != 1 or abs(power) * _bits(base) > MAX_BITS:
         raise _NotRational
-    return terms
+    return Fraction(base ** int(power))
+
+
+def _below(limit: int, function: Callable[..., int]) -> Callable[..., Fraction]:
+    """Return a function of natural numbers up to a limit."""
+
+    def exact(*values: Fraction) -> Fraction:
+        if any(value.denominator != 1 or not 0 <= value <= limit for value in values):
+            raise _NotRational
+        return Fraction(function(*map(int, values)))
+
+    return exact
+
+
+_EXACT: dict[Any, Callable[..., Fraction]] = {
+    "-": operator.neg,
+    "+": operator.add,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": _exact_power,
+    "abs": abs,
+    "floor": lambda value: Fraction(math.floor(value)),
+    "ceil": lambda value: Fraction(math.ceil(value)),
+    "!": _below(200, math.factorial),
+    "binom": _below(1000, math.comb),
+}
+
+
+# Rational functions, modulo a prime.
+
+
+@lru_cache(maxsize=8192)
+def _residues(tree: Tree, point: int) -> tuple[int, int] | None:
+    """Return numerator and denominator of a rational function at a point, modulo a prime."""
+    try:
+        above, below = _quotient(tree, point)
+    except (ArithmeticError, RecursionError):
+        return None
+    return (above, below) if below else None
+
+
+def _quotient(tree: Tree, point: int) -> tuple[int, int]:
+    kind = tree[0]
+    if kind == "v" and tree[1] not in ("e", "infty"):
+        return _ROOT_OF_MINUS_ONE if tree[1] == "i" else _coordinate(tree[1], point), 1
+    if kind not in ("-", "+", "*", "/", "^"):
+        value = rational(tree)
+        if value is None:
+            raise _NotRational
+        return value.numerator % _PRIME, value.denominator % _PRIME
+    a, b = _quotient(tree[1], point)
+    if kind == "-":
+        return -a % _PRIME, b
+    if kind == "^":
+        power = rational(tree[2])
+        if power is not None and power.denominator == 1:
+            a, b = (pow(part, int(abs(power)), _PRIME) for part in (a, b))
+            return (a, b) if power >= 0 else (b, a)
+        value = rational(tree)
+        if value is None:
+            raise _NotRational
+        return value.numerator % _PRIME, value.denominator % _PRIME
+    c, d = _quotient(tree[2], point)
+    if kind == "+":
+        a, b = (a + c, b) if b == d else (a * d + c * b, b * d)
+    else:
+        a, b = (a * c, b * d) if kind == "*" else (a * d, b * c)
+    return a % _PRIME, b % _PRIME
+
+
+@lru_cache(maxsize=8192)
+def _coordinate(name: str, point: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{point} {name}".encode()).digest()) % _PRIME
+
+
+# Values in floats.
 
 
 @lru_cache(maxsize=8192)
 def letters(tree: Tree) -> frozenset[str]:
     """Return the letters of a tree that stand for unknowns (not π, e, i, ∞)."""
     if tree[0] == "v":
-        constant = tree[1] in ("pi", "e", "i", "infty")
-        return frozenset() if constant else frozenset([str(tree[1])])
+        return frozenset({tree[1]} - _CONSTANTS.keys())
     return frozenset().union(*(letters(part) for part in tree[1:] if isinstance(part, tuple)))
+
+
+def substituted(tree: Tree, name: str, new: Tree) -> Tree:
+    """Replace a letter of a tree."""
+    if tree == ("v", name):
+        return new
+    return tuple(substituted(part, name, new) if isinstance(part, tuple) else part for part in tree)
 
 
 def number(tree: Tree, point: Mapping[str, float] | None = None) -> float | None:
@@ -243,31 +189,17 @@ _CONSTANTS = {"pi": math.pi, "e": math.e, "i": 1j, "infty": math.inf}
 
 def evaluate(tree: Tree, point: Mapping[str, complex]) -> complex:
     """Return the value of a tree at a point; any arithmetic error is raised."""
-    kind = tree[0]
-    if kind == "n":
-        return complex(float(tree[1]))  # type: ignore[arg-type]
-    if kind == "v":
-        name = str(tree[1])
-        return complex(point[name] if name in point else _CONSTANTS[name])
-    first = evaluate(child(tree, 1), point)
-    if kind == "-":
-        return -first
-    if kind in _FUNCTIONS:
-        return _FUNCTIONS[kind](first)
-    second = evaluate(child(tree, 2), point)
-    if kind == "+":
-        return first + second
-    if kind == "*":
-        return first * second
-    if kind == "/":
-        return first / second
-    if kind == "binom":
-        return complex(math.comb(_natural(first), _natural(second)))
-    if kind != "^":
-        raise ValueError(kind)
-    if first.imag == 0 and second.imag == 0 and first.real >= 0:
-        return complex(first.real**second.real)
-    return complex(first**second)
+    if tree[0] == "n":
+        return complex(float(tree[1]))
+    if tree[0] == "v":
+        return complex(point[tree[1]] if tree[1] in point else _CONSTANTS[tree[1]])
+    return complex(_FUNCTIONS[tree[0]](*(evaluate(part, point) for part in tree[1:])))
+
+
+def _power(base: complex, power: complex) -> complex:
+    if base.imag == 0 and power.imag == 0 and base.real >= 0:
+        return complex(base.real**power.real)
+    return complex(base**power)
 
 
 def _natural(value: complex) -> int:
@@ -276,7 +208,13 @@ def _natural(value: complex) -> int:
     return int(value.real)
 
 
-_FUNCTIONS: dict[str, Callable[[complex], complex]] = {
+_FUNCTIONS: dict[str, Callable[..., complex]] = {
+    "-": operator.neg,
+    "+": operator.add,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "^": _power,
+    "binom": lambda n, k: math.comb(_natural(n), _natural(k)),
     "sin": cmath.sin,
     "cos": cmath.cos,
     "tan": cmath.tan,
@@ -290,23 +228,23 @@ _FUNCTIONS: dict[str, Callable[[complex], complex]] = {
     "arctan": cmath.atan,
     "arccot": lambda value: math.pi / 2 - cmath.atan(value),
     "deg": lambda value: value * math.pi / 180,
-    "abs": lambda value: complex(abs(value)),
-    "floor": lambda value: complex(math.floor(value.real)),
-    "ceil": lambda value: complex(math.ceil(value.real)),
-    "!": lambda value: complex(math.factorial(_natural(value))),
+    "abs": abs,
+    "floor": lambda value: math.floor(value.real),
+    "ceil": lambda value: math.ceil(value.real),
+    "!": lambda value: math.factorial(_natural(value)),
 }
+
+
+# Two trees.
 
 
 def equal(left: Tree, right: Tree) -> bool | None:
     """Return whether two expressions are equal for all values of their letters, None if unsure."""
     if left == right:
         return True
-    first, second = fraction(left), fraction(right)
+    first, second = _residues(left, 0), _residues(right, 0)
     if first is not None and second is not None:
-        try:
-            return _multiply(first[0], second[1]) == _multiply(second[0], first[1])
-        except _NotRational:
-            pass
+        return (first[0] * second[1] - second[0] * first[1]) % _PRIME == 0
     agreed = 0
     for a, b in _values(left, right):
         if abs(a - b) > RELATIVE_TOLERANCE * max(abs(a), abs(b)) and abs(a - b) > 1e-13:
@@ -337,14 +275,11 @@ def proportional(left: Tree, right: Tree) -> bool | None:
 
     None if that is not known. Denominators are taken not to vanish.
     """
-    first, second = fraction(left), fraction(right)
-    if first is not None and second is not None:
-        a, b = first[0], second[0]
-        if not a or not b or set(a) != set(b):
-            return not a and not b
-        key = min(a)
-        factor = a[key] / b[key]
-        return all(value == factor * b[monomial] for monomial, value in a.items())
+    at = [(_residues(left, point), _residues(right, point)) for point in (0, 1)]
+    above = [(a[0], b[0]) for a, b in at if a is not None and b is not None]
+    if len(above) == 2:
+        (a, b), (c, d) = above
+        return a == b if 0 in (a, b) else (a * d - b * c) % _PRIME == 0
     values = _values(left, right)
     if len(values) < 3 or any(abs(b) < 1e-9 for _, b in values):
         return None

@@ -21,7 +21,7 @@ STATES = ("match", "mismatch", "no_answer", "unknown", "unreadable", "timeout", 
 MAX_SYMPY_CHARS = 3_000
 _NUMBER_KINDS = {"number", "integer", "float"}
 _STATED = ("marker", "boxed", "conclusion")
-_LETTERS = "ABCDEFGH"
+_BARE = read_options(tuple("ABCDEFGH"))
 _KINDS = _NUMBER_KINDS | {"choice", "expression", "text", "set", "list"}
 
 
@@ -77,17 +77,14 @@ def parse_choices(choices: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(str(choice) for choice in choices)
 
 
-def _options(
-    choices: tuple[str, ...], question_type: str | None, answer_type: str | None
-) -> Options | None:
+def _options(task: Task) -> Options | None:
     """Return the options of a multiple-choice problem; bare letters if their texts are unknown."""
-    if question_type is not None and question_type.startswith("free"):
+    question_type = task.question_type or ""
+    if question_type.startswith("free"):
         return None
-    if choices:
-        return read_options(choices)
-    if answer_type == "choice" or (question_type or "").startswith("multi"):
-        return read_options(tuple(_LETTERS))
-    return None
+    if task.choices:
+        return read_options(task.choices)
+    return _BARE if task.answer_type == "choice" or question_type.startswith("multi") else None
 
 
 def find_answer(
@@ -108,32 +105,25 @@ def find_answer(
     Returns:
         The option's letter in multiple choice, else the answer's text; None if there is none.
     """
-    return _find(response, _options(tuple(choices), question_type, answer_type), answer_type)[0]
+    task = Task("", response, question_type, answer_type, tuple(choices))
+    return _find(response, _options(task), answer_type in _NUMBER_KINDS)[0]
 
 
-def _find(
-    response: str, options: Options | None, answer_type: str | None
-) -> tuple[str | None, str]:
+def _find(response: str, options: Options | None, wants_number: bool) -> tuple[str | None, str]:
     """Return the answer and the rule that found it; none if the response answers two problems."""
-    text, invented = split_response(response)
-    found, where = _find_in(text, options, answer_type)
-    if found is not None and invented:
-        other, stated = _find_in(invented, options, answer_type)
-        if other is not None and stated in _STATED and not compare(found, other).equal:
-            return None, "several_answers"
-    return found, where
-
-
-def _find_in(text: str, options: Options | None, answer_type: str | None) -> tuple[str | None, str]:
-    if options is not None:
-        span = find_option(text, options)
-    else:
-        span = find_free_form(text, wants_number=answer_type in _NUMBER_KINDS)
-    if span is None:
-        return None, ""
-    if not span.text.strip():
-        return None, span.rule if span.rule == "several_answers" else ""
-    return span.text.strip(), span.rule
+    found, other = (
+        find_free_form(text, wants_number=wants_number)
+        if options is None
+        else find_option(text, options)
+        for text in split_response(response)
+    )
+    if found is None or not found.text.strip():
+        several = found is not None and found.rule == "several_answers"
+        return None, "several_answers" if several else ""
+    stated = other is not None and other.rule in _STATED and other.text.strip()
+    if stated and not compare(found.text.strip(), stated).equal:
+        return None, "several_answers"
+    return found.text.strip(), found.rule
 
 
 def judge(task: Task) -> Verdict | Pending:
@@ -148,24 +138,20 @@ def _judge(task: Task) -> Verdict | Pending:
     if not task.gold.strip():
         return Verdict("error", None, "gold_empty")
     # Multiple choice: by the options, or by a bare letter as gold.
-    options = _options(task.choices, task.question_type, task.answer_type)
-    several = None if options is None else listed_labels(task.gold, options)
-    if options is not None and several is not None and task.gold.strip() not in options.texts:
-        return _judge_several(task, options, several)
-    if options is not None:
-        wanted = _gold_options(task.gold, options)
-        if wanted:
-            return _judge_choice(task, options, wanted)
+    options = _options(task)
     kind = task.answer_type if task.answer_type in _KINDS else None
     gold = gold_value(task.gold)
-    if options is None and kind is None and _is_letter(gold):
-        letters = read_options(tuple(_LETTERS))
-        return _judge_choice(task, letters, frozenset([option_of(gold, letters) or 0]))
+    if options is not None:
+        several = listed_labels(task.gold, options)
+        if several is not None and task.gold.strip() not in options.texts:
+            return _judge_several(task, options, several)
+        if wanted := _gold_options(task.gold, options):
+            return _judge_choice(task, options, wanted)
+    elif kind is None and gold.strip("() .") in _BARE.labels:
+        return _judge_choice(task, _BARE, frozenset([option_of(gold, _BARE) or 0]))
     # Free form: the declared kind counts only if gold is of that kind.
-    wants_number = kind in _NUMBER_KINDS or (kind is None and read_number(gold) is not None)
-    if kind in _NUMBER_KINDS and read_number(gold) is None:
-        wants_number, kind = False, None
-    found, where = _find(task.response, None, "number" if wants_number else kind)
+    kind = None if kind in _NUMBER_KINDS else kind
+    found, where = _find(task.response, None, kind is None and read_number(gold) is not None)
     if found is None:
         return Verdict("no_answer", None, where or "no_answer_found")
     # Compare by rules; what they leave open goes to SymPy.
@@ -173,15 +159,12 @@ def _judge(task: Task) -> Verdict | Pending:
     if outcome.equal is None and outcome.reason == "unread":
         if len(found) > MAX_SYMPY_CHARS:
             return Verdict("error", found[:MAX_SYMPY_CHARS], "answer_too_long", where)
+        latex = [plain_math(text).replace(ROW, "\\\\") for text in (gold, found)]
         digits = task.precision if task.precision is not None else 6
-        return Pending(found, Question(_latex(gold), _latex(found), digits), where)
+        return Pending(found, Question(latex[0], latex[1], digits), where)
     state = {True: "match", False: "mismatch", None: "unknown"}[outcome.equal]
     state = "unreadable" if outcome.reason == "base" else state
     return Verdict(state, found, outcome.reason, where)
-
-
-def _latex(text: str) -> str:
-    return plain_math(text).replace(ROW, "\\\\")
 
 
 def gold_value(gold: str) -> str:
@@ -196,28 +179,23 @@ def gold_value(gold: str) -> str:
     return text
 
 
-def _is_letter(gold: str) -> bool:
-    return gold.strip("() .") in set(_LETTERS)
-
-
 def _gold_options(gold: str, options: Options) -> frozenset[int]:
     """Return the options that gold names: by its words first, then by letter."""
     gold = split_response(gold)[0]
-    same = [index for index, text in enumerate(options.texts) if text == gold.strip()]
-    if not same:
-        index = option_of(gold, options)
-        same = [] if index is None else [index]
-    named = {options.texts[index] for index in same}
-    return frozenset(index for index, text in enumerate(options.texts) if text in named)
+    index = options.texts.index(gold.strip()) if gold.strip() in options.texts else None
+    index = option_of(gold, options) if index is None else index
+    if index is None:
+        return frozenset()
+    return frozenset(n for n, text in enumerate(options.texts) if text == options.texts[index])
 
 
 def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdict:
-    found, where = _find(task.response, options, None)
+    found, where = _find(task.response, options, False)
     if found is None:
         return Verdict("no_answer", None, where or "no_option_named")
-    if options.labels.index(found) in wanted:
-        return Verdict("match", found, "same_option", where)
-    return Verdict("mismatch", found, "different_option", where)
+    same = options.labels.index(found) in wanted
+    state, reason = ("match", "same_option") if same else ("mismatch", "different_option")
+    return Verdict(state, found, reason, where)
 
 
 def _judge_several(task: Task, options: Options, wanted: frozenset[str]) -> Verdict:
@@ -226,9 +204,9 @@ def _judge_several(task: Task, options: Options, wanted: frozenset[str]) -> Verd
     span = find_options(text, options) or find_option(text, options)
     if span is None:
         return Verdict("no_answer", None, "no_option_named")
-    if wanted == set(span.text):
-        return Verdict("match", span.text, "same_options", span.rule)
-    return Verdict("mismatch", span.text, "different_options", span.rule)
+    same = wanted == set(span.text)
+    state, reason = ("match", "same_options") if same else ("mismatch", "different_options")
+    return Verdict(state, span.text, reason, span.rule)
 
 
 def settle(pending: Pending, reply: Reply) -> Verdict:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from queue import SimpleQueue
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices, settle
@@ -51,20 +50,17 @@ def check_rows(
     )
     tasks = [_task(row) for row in rows.iter_rows(named=True)]
     distinct = list(dict.fromkeys(task for task in tasks if task is not None))
+    judged: dict[Task, Verdict | Pending] = {}
     with Sandbox(workers=workers, timeout_s=timeout_s, memory_mb=memory_mb) as sandbox:
-        background = _BackgroundSympy(sandbox)
-        judged: dict[Task, Verdict | Pending] = {}
+        asked: dict[Question, Future[Reply]] = {}
 
         def record(task: Task, item: Verdict | Pending) -> None:
             judged[task] = item
-            if isinstance(item, Pending):
-                background.ask(item.question)
+            if isinstance(item, Pending) and item.question not in asked:
+                asked[item.question] = sandbox.submit(item.question)
 
-        try:
-            judge_chunks(distinct, sandbox.workers, record)
-        finally:
-            background.stop()
-        replies = background.replies()
+        judge_chunks(distinct, sandbox.workers, record)
+        replies = {question: future.result() for question, future in asked.items()}
     final: dict[Task | None, Verdict] = {None: Verdict("error", None, "gold_empty")}
     for task, item in judged.items():
         final[task] = settle(item, replies[item.question]) if isinstance(item, Pending) else item
@@ -72,49 +68,6 @@ def check_rows(
         pl.Series(name, [getattr(final[task], name) for task in tasks], dtype=pl.String)
         for name in ("state", "found", "reason")
     )
-
-
-class _BackgroundSympy:
-    """Asks SymPy open questions, one after the other, while rules judge further tasks."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._waiting: SimpleQueue[Question | None] = SimpleQueue()
-        self._asked: dict[Question, Reply | None] = {}
-        self._failure: BaseException | None = None
-        self._thread: threading.Thread | None = None
-        self._stop = False
-
-    def ask(self, question: Question) -> None:
-        if question in self._asked:
-            return
-        self._asked[question] = None
-        self._waiting.put(question)
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, daemon=True)
-            self._thread.start()
-
-    def _serve(self) -> None:
-        try:
-            while (question := self._waiting.get()) is not None and not self._stop:
-                self._asked[question] = self._sandbox.decide([question])[0]
-        except BaseException as failure:
-            self._failure = failure
-
-    def stop(self) -> None:
-        """Finish the current question and start no other."""
-        self._stop = True
-        if self._thread is not None:
-            self._waiting.put(None)
-            self._thread.join()
-
-    def replies(self) -> dict[Question, Reply]:
-        """Return all replies; call after `stop`. All workers decide what is still open."""
-        if self._failure is not None:
-            raise self._failure
-        left = [question for question, reply in self._asked.items() if reply is None]
-        found = {question: reply for question, reply in self._asked.items() if reply is not None}
-        return found | dict(zip(left, self._sandbox.decide(left), strict=True))
 
 
 def _task(row: dict[str, Any]) -> Task | None:

@@ -7,20 +7,18 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from mathse.answers import algebra
-from mathse.answers.compare_numbers import EXACT, UNDECIDED, Asked, Outcome, compare_terms
+from mathse.answers.compare_numbers import UNDECIDED, Asked, Outcome, compare_terms
 from mathse.answers.expressions import Tree
-from mathse.answers.families import compare_families, matched, substituted
+from mathse.answers.families import compare_families, matched
 from mathse.answers.number_words import NUMBER_WORD
 from mathse.answers.plain import plain_math, plain_text
 from mathse.answers.read import ratio_as_number, read_value
 from mathse.answers.real_sets import as_reals, same_reals
 from mathse.answers.units import read_unit
 from mathse.answers.values import (
-    Clock,
-    Date,
     Group,
-    Marks,
     Matrix,
+    Moment,
     Named,
     Ratio,
     Reals,
@@ -29,8 +27,6 @@ from mathse.answers.values import (
     Value,
     Words,
 )
-
-__all__ = ["EXACT", "Asked", "Outcome", "compare", "same_value"]
 
 _BOX = re.compile(r"^\\boxed\s*\{(.*)\}$", re.S)
 _SPACED_DIGITS = re.compile(r"\d\s+\d")
@@ -118,10 +114,14 @@ def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
     """Compare two values that were read."""
     if isinstance(gold, Term) and isinstance(found, Term) and gold.is_number and found.is_number:
         return compare_terms(gold, found, asked)
-    for view in (compare_families, _names, _reals, _matrices, _statements, _ratios):
+    for view in (compare_families, _names, _reals, _matrices, _ratios):
         outcome = view(gold, found, asked)
         if outcome is not None:
             return outcome
+    return _by_type(gold, found, asked)
+
+
+def _by_type(gold: Value, found: Value, asked: Asked) -> Outcome:
     rule = _RULES.get((type(gold), type(found)))
     if rule is not None:
         return rule(gold, found, asked)
@@ -129,11 +129,7 @@ def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
         return _solved(gold, found)
     if isinstance(gold, Words) or isinstance(found, Words):
         return _words_and_value(gold, found)
-    return Outcome(False, f"{_noun(gold)}_and_{_noun(found)}")
-
-
-def _noun(value: Value) -> str:
-    return type(value).__name__.lower()
+    return Outcome(False, "_and_".join(type(value).__name__.lower() for value in (gold, found)))
 
 
 # Views: what one value is in the other's type.
@@ -145,21 +141,26 @@ _FUNCTION = re.compile(r"([a-zA-Z]\w*)\(([a-zA-Z])\)")
 
 def _names(gold: Value, found: Value, asked: Asked) -> Outcome | None:
     """Compare by names: `x = 5` is 5 but not `y = 5`; `f(x) = 2x` is `f(t) = 2t`."""
-    left, right = (value.name if isinstance(value, Named) else None for value in (gold, found))
-    if left is None and right is None:
+    sides = (gold, found)
+    if Named not in map(type, sides):
         return None
-    a = gold.value if isinstance(gold, Named) else gold
-    b = found.value if isinstance(found, Named) else found
-    if isinstance(found, Relation) and isinstance(gold, Named) and isinstance(a, Term):
-        return same_value(Relation(("=",), (("v", gold.name), a.tree)), found, asked)
-    if isinstance(gold, Relation) and isinstance(found, Named) and isinstance(b, Term):
-        return same_value(gold, Relation(("=",), (("v", found.name), b.tree)), asked)
+    if Relation in map(type, sides):
+        relations = [
+            Relation(("=",), (("v", side.name), side.value.tree))
+            if isinstance(side, Named) and isinstance(side.value, Term)
+            else side
+            for side in sides
+        ]
+        if all(isinstance(side, Relation) for side in relations):
+            return same_value(relations[0], relations[1], asked)
+    left, right = (side.name if isinstance(side, Named) else "" for side in sides)
+    a, b = (side.value if isinstance(side, Named) else side for side in sides)
     if left and right and left != right:
         functions = [_FUNCTION.fullmatch(name) for name in (left, right)]
         one, two = (match.groups() if match else ("", "") for match in functions)
         if one[0] and one[0] == two[0]:
             if isinstance(a, Term) and isinstance(b, Term):
-                a = Term(substituted(a.tree, one[1], ("v", two[1])))
+                a = Term(algebra.substituted(a.tree, one[1], ("v", two[1])))
         elif not _may_be_one_name(left, right, functions):
             known = len(left) <= 2 and len(right) <= 2 and left.islower() and right.islower()
             if same_value(a, b, asked).equal is False:
@@ -191,47 +192,31 @@ def _reals(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 def _matrices(gold: Value, found: Value, asked: Asked) -> Outcome | None:
     """Compare a column or row with a tuple."""
-    for one, other, swapped in ((gold, found, False), (found, gold, True)):
-        if not isinstance(one, Matrix) or not isinstance(other, Group) or not other.ordered:
-            continue
-        if len(one.rows) == 1 or all(len(row) == 1 for row in one.rows):
-            vector = Group(tuple(cell for row in one.rows for cell in row), other.brackets)
-            return same_value(*((other, vector) if swapped else (vector, other)), asked)
-    return None
-
-
-def _statements(gold: Value, found: Value, asked: Asked) -> Outcome | None:
-    """Compare numbered statements with their numbers: `②③` and `2, 3`."""
-    for one, other in ((gold, found), (found, gold)):
-        if isinstance(one, Marks) and isinstance(other, Group | Term):
-            items = other.items if isinstance(other, Group) else (other,)
-            numbers = [item.exact if isinstance(item, Term) else None for item in items]
-            same = len(numbers) == len(one.numbers) and set(numbers) == set(one.numbers)
-            return Outcome(same, "same_statements" if same else "different_statements")
-    return None
+    if {type(gold), type(found)} != {Matrix, Group}:
+        return None
+    sides = []
+    for side, other in ((gold, found), (found, gold)):
+        if isinstance(side, Matrix) and isinstance(other, Group):
+            if not other.ordered or (len(side.rows) > 1 and any(len(row) > 1 for row in side.rows)):
+                return None
+            side = Group(tuple(cell for row in side.rows for cell in row), other.brackets)
+        sides.append(side)
+    return same_value(sides[0], sides[1], asked)
 
 
 def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
-    """Compare a ratio with a number: `20:3` is 20/3. A clock time may be a ratio: `3:20`."""
-    sides = [
-        Ratio((_term(v.hour), _term(v.minute)))
-        if isinstance(v, Clock) and not v.half and not v.second
-        else v
-        for v in (gold, found)
+    """Compare a ratio with a number: `20:3` is 20/3. A time may be a ratio: `3:20`."""
+    if Ratio not in (type(gold), type(found)) and {type(gold), type(found)} != {Moment, Term}:
+        return None
+    sides: list[Value | None] = [
+        side.ratio or side if isinstance(side, Moment) else side for side in (gold, found)
     ]
-    if {type(gold), type(found)} == {Clock, Ratio} and all(isinstance(v, Ratio) for v in sides):
-        return same_value(sides[0], sides[1], asked)
-    for one, other in ((sides[0], sides[1]), (sides[1], sides[0])):
-        if isinstance(one, Ratio) and isinstance(other, Term):
-            number = ratio_as_number(one)
-            if number is None:
-                return Outcome(False, "ratio_and_number")
-            return compare_terms(*((number, other) if one is sides[0] else (other, number)), asked)
-    return None
-
-
-def _term(number: int) -> Term:
-    return Term(("n", Fraction(number)))
+    if Term in map(type, sides):
+        sides = [ratio_as_number(side) if isinstance(side, Ratio) else side for side in sides]
+    first, second = sides
+    if first is None or second is None:
+        return Outcome(False, "ratio_and_number")
+    return _by_type(first, second, asked)
 
 
 # Rules by type.
@@ -282,43 +267,30 @@ def _systems(gold: Group, found: Group, asked: Asked) -> Outcome:
         for side in (gold, found)
     )
     if set(left) != set(right):
-        aligned = (
-            sorted(left)
-            if {n.strip("xyzabc_0123456789") for n in (*left, *right)} == {""}
-            else None
-        )
-        if len(left) != len(right):
-            return Outcome(False, "different_names")
-        return (
-            Outcome(None, "different_names")
-            if aligned is None
-            else Outcome(False, "different_names")
-        )
+        known = len(left) != len(right) or not "".join([*left, *right]).strip("xyzabc_0123456789")
+        return Outcome(False if known else None, "different_names")
     names = sorted(left)
     return _items(tuple(left[n] for n in names), tuple(right[n] for n in names), True, asked)
 
 
+_FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
+
+
 def _relations(gold: Relation, found: Relation, asked: Asked) -> Outcome:
-    if gold == found:
-        return Outcome(True, "same_relation")
-    for one in (found, Relation(found.signs[::-1], found.sides[::-1])):
-        flipped = one is not found
-        signs = tuple(
-            {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}.get(s, s) if flipped else s
-            for s in one.signs
-        )
-        if "\\in" in signs and flipped:
-            continue
-        if signs != gold.signs or len(one.sides) != len(gold.sides):
-            continue
-        if all(algebra.equal(a, b) for a, b in zip(gold.sides, one.sides, strict=True)):
+    flipped = tuple(_FLIPPED.get(sign, sign) for sign in found.signs[::-1])
+    ways = [(found.signs, found.sides), (flipped, found.sides[::-1])]
+    for signs, sides in ways[:1] if "\\in" in flipped else ways:
+        if signs == gold.signs and all(map(algebra.equal, gold.sides, sides)):
             return Outcome(True, "same_relation")
     if gold.signs == found.signs == ("=",):
-        first, second = (("+", side.sides[0], ("-", side.sides[1])) for side in (gold, found))
-        same = algebra.proportional(first, second)
+        same = algebra.proportional(_difference(gold), _difference(found))
         if same is not None:
             return Outcome(same, "same_equation" if same else "different_equation")
     return UNDECIDED
+
+
+def _difference(relation: Relation) -> Tree:
+    return ("+", relation.sides[0], ("-", relation.sides[1]))
 
 
 def _solved(gold: Value, found: Value) -> Outcome:
@@ -328,27 +300,25 @@ def _solved(gold: Value, found: Value) -> Outcome:
         return UNDECIDED
     if set(relation.signs) != {"="}:
         return UNDECIDED
-    unknowns = frozenset().union(*map(algebra.letters, relation.sides)) - {"pi"}
-    if algebra.letters(other.tree) >= unknowns or len(unknowns) > 1 > len(
-        algebra.letters(other.tree)
-    ):
+    given = algebra.letters(other.tree)
+    unknowns = frozenset().union(*map(algebra.letters, relation.sides))
+    if given >= unknowns or len(unknowns) > 1 > len(given):
         equal = [algebra.equal(side, other.tree) for side in relation.sides]
         same = True if all(equal) else None if None in equal or any(equal) else False
         return Outcome(same, "same_sides" if same else "different_sides")
-    if len(relation.signs) > 1:
-        return UNDECIDED
-    difference: Tree = ("+", relation.sides[0], ("-", relation.sides[1]))
-    unknowns -= algebra.letters(other.tree)
-    if len(unknowns) != 1:
+    if len(relation.signs) > 1 or len(unknowns - given) != 1:
         return Outcome(None, "equation_and_value")
     # It is linear in that letter, and the value makes both sides equal.
-    [letter] = unknowns
-    zero = ("n", Fraction(0))
-    at = [substituted(difference, letter, ("n", Fraction(number))) for number in (0, 1, 2)]
-    bend: Tree = ("+", ("+", at[0], at[2]), ("-", ("*", ("n", Fraction(2)), at[1])))
-    solved = substituted(difference, letter, other.tree)
-    same = algebra.equal(bend, zero) and algebra.equal(solved, zero)
-    return Outcome(True, "solves_equation") if same else Outcome(None, "equation_and_value")
+    [letter] = unknowns - given
+    difference = _difference(relation)
+    zero, one, two = (
+        algebra.substituted(difference, letter, ("n", Fraction(number))) for number in (0, 1, 2)
+    )
+    solved = algebra.substituted(difference, letter, other.tree)
+    linear = algebra.equal(("+", zero, two), ("*", ("n", Fraction(2)), one))
+    if linear and algebra.equal(solved, ("n", Fraction(0))):
+        return Outcome(True, "solves_equation")
+    return Outcome(None, "equation_and_value")
 
 
 def _matrix_rule(gold: Matrix, found: Matrix, asked: Asked) -> Outcome:
@@ -361,37 +331,20 @@ def _matrix_rule(gold: Matrix, found: Matrix, asked: Asked) -> Outcome:
 def _ratio_rule(gold: Ratio, found: Ratio, asked: Asked) -> Outcome:
     if len(gold.terms) != len(found.terms):
         return Outcome(False, "different_count")
-    first = [(a.tree, b.tree) for a, b in zip(gold.terms, found.terms, strict=True)]
-    (a, b), *rest = first
-    for c, d in rest:  # a : c = b : d
+    (a, *first), (b, *second) = ([term.tree for term in side.terms] for side in (gold, found))
+    for c, d in zip(first, second, strict=True):  # a : c = b : d
         equal = algebra.equal(("*", a, d), ("*", b, c))
         if not equal:
             return Outcome(equal, "different_ratio")
     return Outcome(True, "same_ratio")
 
 
-def _clocks(gold: Clock, found: Clock, asked: Asked) -> Outcome:
-    """Compare times of day; a time without a.m. or p.m. may be either."""
-    hours = [gold.hour, found.hour]
-    halves = [gold.half, found.half]
-    if all(halves) and halves[0] != halves[1]:
-        return Outcome(False, "different_time")
-    for index, half in enumerate(halves):
-        if half and (hours[1 - index] > 12 or hours[1 - index] == 0):
-            hours[index] = hours[index] % 12 + (12 if half == "p" else 0)
-    same = (hours[0], gold.minute, gold.second) == (hours[1], found.minute, found.second)
+def _moments(gold: Moment, found: Moment, asked: Asked) -> Outcome:
+    """Compare times or dates; a part that one of them leaves open may be any."""
+    same = len(gold.parts) == len(found.parts) and all(
+        a == b or None in (a, b) for a, b in zip(gold.parts, found.parts, strict=True)
+    )
     return Outcome(same, "same_time" if same else "different_time")
-
-
-def _dates(gold: Date, found: Date, asked: Asked) -> Outcome:
-    same = (gold.month, gold.day) == (found.month, found.day)
-    same = same and (gold.year == found.year or 0 in (gold.year, found.year))
-    return Outcome(same, "same_date" if same else "different_date")
-
-
-def _marks(gold: Marks, found: Marks, asked: Asked) -> Outcome:
-    same = gold == found
-    return Outcome(same, "same_statements" if same else "different_statements")
 
 
 MAX_NAME_WORDS = 3
@@ -423,14 +376,14 @@ _NUMBER_WORDS = re.compile(
 
 def _words_and_value(gold: Value, found: Value) -> Outcome:
     """A number is no bare word; sentences may hold the number in words."""
-    words = gold if isinstance(gold, Words) else found
     number = isinstance(found, Words) and isinstance(gold, Term) and gold.is_number
-    if number and _NUMBER_WORDS.search(plain_text(found.text)) is None:  # type: ignore[union-attr]
+    if number and not _NUMBER_WORDS.search(plain_text(found.text)):  # type: ignore[union-attr]
         return Outcome(False, "states_no_number")
-    other = found if words is gold else gold
-    if isinstance(words, Words) and isinstance(other, Marks | Named):
+    if Named in (type(gold), type(found)):
         return UNDECIDED
-    short = isinstance(words, Words) and len(words.text.split()) <= MAX_NAME_WORDS
+    short = all(
+        len(v.text.split()) <= MAX_NAME_WORDS for v in (gold, found) if isinstance(v, Words)
+    )
     return Outcome(False if short else None, "words_and_value")
 
 
@@ -440,8 +393,6 @@ _RULES: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Relation, Relation): _relations,
     (Matrix, Matrix): _matrix_rule,
     (Ratio, Ratio): _ratio_rule,
-    (Clock, Clock): _clocks,
-    (Date, Date): _dates,
-    (Marks, Marks): _marks,
+    (Moment, Moment): _moments,
     (Words, Words): _words,
 }

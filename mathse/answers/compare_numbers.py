@@ -36,10 +36,9 @@ UNDECIDED = Outcome(None, "undecided")
 def compare_terms(gold: Term, found: Term, asked: Asked) -> Outcome:
     """Compare numbers or expressions, with their units."""
     if not (gold.is_number and found.is_number):
-        if gold.is_number != found.is_number and not (gold.value is None and found.value is None):
-            same = algebra.equal(gold.tree, found.tree)
-            return Outcome(bool(same), "same_expression" if same else "number_and_expression")
         equal = algebra.equal(gold.tree, found.tree)
+        if gold.is_number != found.is_number and not (gold.value is None and found.value is None):
+            return Outcome(bool(equal), "same_expression" if equal else "number_and_expression")
         if equal is None:
             return UNDECIDED
         return Outcome(equal, "same_expression" if equal else "different_expression")
@@ -88,22 +87,16 @@ def _numbers(gold: Term, found: Term, scale: Fraction, asked: Asked) -> Outcome:
     if (precision := asked.precision) is not None:
         same = difference <= _half_unit(precision)
         return Outcome(same, "same_rounded" if same else "different_number")
-    # One is the other, rounded.
-    if _is_rounded(gold, found) and difference <= _half_unit(gold.decimals or 0):
+    # One is the other, rounded; or gold was cut off after its last place.
+    decimals = gold.decimals or 0
+    if _is_rounded(gold, found) and difference <= _half_unit(decimals):
         return Outcome(True, "rounds_to_gold")
-    if (
-        _is_endless(gold)
-        and _is_precise(found)
-        and difference <= _half_unit(found.decimals or 0) * scale
-    ):
+    unit = _half_unit(found.decimals or 0) * scale
+    if _is_endless(gold) and _is_precise(found) and difference <= unit:
         return Outcome(True, "gold_rounds_to_it")
-    # Gold was cut off after its last place.
-    cut = gold.digits >= 4 and (gold.decimals or 0) >= 2 and _is_endless(found)
-    if (
-        cut
-        and difference < 2 * _half_unit(gold.decimals or 0)
-        and abs(found.value or 0) > abs(gold.value or 0)
-    ):
+    further = abs(found.value or 0) > abs(gold.value or 0)
+    cut = gold.digits >= 4 and decimals >= 2 and _is_endless(found) and further
+    if cut and difference < 2 * _half_unit(decimals):
         return Outcome(True, "cut_off_to_gold")
     return Outcome(False, "different_number")
 
@@ -114,27 +107,18 @@ def _is_precise(term: Term) -> bool:
 
 
 def _is_rounded(gold: Term, found: Term) -> bool:
-    longer = found.decimals is None or found.decimals > (gold.decimals or 0)
     if found.decimals is None and _is_endless(found):
         return _is_precise(gold)
+    longer = found.decimals is None or found.decimals > (gold.decimals or 0)
     return longer and (gold.decimals or 0) >= 2
 
 
 def _is_endless(term: Term) -> bool:
     """Return whether a number has no finite decimal: 1/3, √2, π."""
-    return term.decimals is None and not _terminates(term.exact)
+    below = 1 if term.exact is None else term.exact.denominator
+    return term.decimals is None and (term.exact is None or 10 ** below.bit_length() % below != 0)
 
 
 def _half_unit(decimals: int) -> float:
     """Return half a unit of the last decimal, and a little more for the rounding of floats."""
     return 0.5 * 10.0**-decimals * (1 + 1e-9)
-
-
-def _terminates(value: Fraction | None) -> bool:
-    if value is None:
-        return False
-    below = value.denominator
-    for prime in (2, 5):
-        while below % prime == 0:
-            below //= prime
-    return below == 1

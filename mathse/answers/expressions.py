@@ -12,11 +12,9 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple, Union
+from typing import Any, NamedTuple
 
-Tree = Union[  # noqa: UP007  (a recursive alias cannot be written with | at run time)
-    tuple[str, Fraction], tuple[str, str], tuple[str, "Tree"], tuple[str, "Tree", "Tree"]
-]
+Tree = tuple[Any, ...]
 """`("n", value)`, `("v", name)`, `("-", a)`, `("+", a, b)` (or `*`, `/`, `^`), `("sin", a)`."""
 
 MAX_CHARS = 2_000
@@ -72,12 +70,10 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         piece, start = match[kind], match.start(kind)
         # Inside brackets and lists a comma separates: (312,123), 19, 1,234.
         if kind in ("grouped", "european") and "," in piece and (depth or ", " in text):
-            match = re.compile(r"\d+(?:\.\d+)?").match(text, start)
-            assert match is not None
-            piece, kind = match[0], "number"
+            piece, kind = re.findall(r"\d+(?:\.\d+)?", piece)[0], "number"
         depth += (piece in "([") - (piece in ")]") if len(piece) == 1 else 0
         spaced = start > index or not index
-        index = match.end()
+        index = start + len(piece)
         if piece == "." and tokens and tokens[-1].kind == "word":
             continue  # an abbreviation, as in `sq. in.`
         tokens.append(Token(_KINDS.get(kind, kind), piece, start, index, spaced))
@@ -93,13 +89,10 @@ def number_of(token: str) -> tuple[Fraction, int | None]:
     """Return the exact value of a number token, and its digits after the point if it has an end."""
     periodic = _PERIODIC.match(token)
     if periodic is not None:
-        whole, before, period = (
-            periodic[1],
-            periodic[2],
-            "".join(filter(None, periodic.group(3, 4, 5))),
-        )
-        start = Fraction(whole + before + "0")
-        return start + Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before)), None
+        whole, before, *parts = periodic.groups("")
+        period = "".join(parts)
+        rest = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before))
+        return Fraction(whole + before + "0") + rest, None
     if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+", token):
         token = token.replace(".", "").replace(",", ".")
     token = re.sub(r"[ ,']", "", token)
@@ -116,13 +109,16 @@ _INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
 _GREEK_NAMES = (
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi rho"
     " sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega"
-    " ell hbar infty emptyset odot"
+    " pi ell hbar infty emptyset odot"
 )
 GREEK = set(_GREEK_NAMES.split())
 # names of points, lines and vectors: `\angle ABC`, `\overrightarrow{AB}`
 _DECORATIONS = "angle triangle overline vec overrightarrow widehat bar hat odot mathbb"
 _DECORATED = set(_DECORATIONS.split())
-_CLOSERS = {"(": ")", "[": "]", "{": "}", "\\lfloor": "\\rfloor", "\\lceil": "\\rceil"}
+# what closes a bracket, and the function that it stands for
+_BRACKETS = {"(": (")", ""), "[": ("]", ""), "{": ("}", ""), "|": ("|", "abs")}
+_BRACKETS |= {"\\lvert": ("\\rvert", "abs"), "\\lfloor": ("\\rfloor", "floor")}
+_BRACKETS |= {"\\lceil": ("\\rceil", "ceil")}
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 
 
@@ -172,33 +168,37 @@ class _Reader:
                 self.tokens.append("^" if part == "**" else part)
                 self.kinds.append("command" if part[0] == "\\" else token.kind)
                 self.spaced.append(token.spaced and not number)
+        self.end = len(self.tokens)
+        self.tokens += [""] * 3
+        self.kinds += [""] * 3
         self.index = 0
         self.depth = 0
 
     def whole(self) -> Tree:
         tree = self.sum()
-        if self.index != len(self.tokens):
-            raise Unreadable(self.tokens[self.index])
+        if self.index != self.end:
+            raise Unreadable(self.peek())
         return tree
 
     def peek(self, ahead: int = 0) -> str:
-        index = self.index + ahead
-        return self.tokens[index] if index < len(self.tokens) else ""
+        return self.tokens[self.index + ahead]
 
     def kind(self, ahead: int = 0) -> str:
-        index = self.index + ahead
-        return self.kinds[index] if index < len(self.tokens) else ""
+        return self.kinds[self.index + ahead]
 
     def take(self) -> str:
-        token = self.peek()
-        if not token:
+        if self.index >= self.end:
             raise Unreadable("end")
         self.index += 1
-        return token
+        return self.tokens[self.index - 1]
 
     def expect(self, token: str) -> None:
         if self.take() != token:
             raise Unreadable(token)
+
+    def takes(self, *tokens: str) -> str:
+        """Take the next token if it is one of these."""
+        return self.take() if self.peek() in tokens else ""
 
     def deeper(self) -> None:
         self.depth += 1
@@ -208,8 +208,9 @@ class _Reader:
     def sum(self) -> Tree:
         self.deeper()
         tree = self.product()
-        while (sign := self.peek()) in ("+", "-", *_BOTH_SIGNS):
-            right = self.product() if sign in _BOTH_SIGNS else (self.take(), self.product())[1]
+        while self.peek() in _BOTH_SIGNS or self.peek() in ("+", "-"):
+            sign = self.takes("+", "-")
+            right = self.product()
             tree = ("+", tree, ("-", right) if sign == "-" else right)
         self.depth -= 1
         return tree
@@ -223,17 +224,12 @@ class _Reader:
     def product(self) -> Tree:
         tree = self.signed()
         while True:
-            token = self.peek()
-            times_ten = token in ("x", "X") and self.peek(1) == "10" and self.peek(2) == "^"
-            if token in ("*", "/") or times_ten:
-                self.take()
-                tree = ("/" if token == "/" else "*", tree, self.signed())
+            times_ten = self.peek() in ("x", "X") and (self.peek(1), self.peek(2)) == ("10", "^")
+            if self.peek() in ("*", "/") or times_ten:
+                sign = "/" if self.take() == "/" else "*"
+                tree = (sign, tree, self.signed())
             elif self.starts_atom():
-                if (
-                    self.kind() == "number"
-                    and self.index
-                    and self.kinds[self.index - 1] == "number"
-                ):
+                if self.kind() == self.kind(-1) == "number":
                     raise Unreadable("two numbers in a row")
                 tree = ("*", tree, self.power())
             else:
@@ -242,42 +238,35 @@ class _Reader:
     def signed(self) -> Tree:
         if self.peek() in _BOTH_SIGNS:
             return ("±", ("n", Fraction(_BOTH_SIGNS[self.take()])), self.product())
-        signs = 0
+        signs = ""
         while self.peek() in ("+", "-"):
-            signs += self.take() == "-"
-            if signs > MAX_DEPTH:
-                raise Unreadable("signs")
+            signs += self.take()
+        if len(signs) > MAX_DEPTH:
+            raise Unreadable("signs")
         tree = self.power()
-        return ("-", tree) if signs % 2 else tree
+        return ("-", tree) if signs.count("-") % 2 else tree
 
     def power(self) -> Tree:
         base = self.atom()
         while True:
-            token = self.peek()
-            if token == "^":
-                self.take()
+            if self.takes("^"):
                 base = ("^", base, self.exponent())
-            elif token == "!" and self.peek(1) != "!":
-                self.take()
+            elif self.peek(1) != "!" and self.takes("!"):
                 base = ("!", base)
-            elif token == "%":
-                self.take()
+            elif self.takes("%"):
                 base = ("/", base, ("n", Fraction(100)))
-            elif token == "°":
-                self.take()
+            elif self.takes("°"):
                 base = ("deg", base)
             else:
                 return base
 
     def exponent(self) -> Tree:
         """Read what follows a caret, perhaps with a sign; powers associate to the right."""
-        if self.peek() in ("-", "+"):
-            minus = self.take() == "-"
+        if sign := self.takes("-", "+"):
             tree = self.exponent()
-            return ("-", tree) if minus else tree
+            return ("-", tree) if sign == "-" else tree
         base = self.atom(argument=True)
-        if self.peek() == "^":
-            self.take()
+        if self.takes("^"):
             self.deeper()
             return ("^", base, self.exponent())
         return base
@@ -285,31 +274,26 @@ class _Reader:
     def argument(self) -> Tree:
         r"""Read an argument of a LaTeX command: a group, or one character (`\frac12` is 1/2)."""
         token = self.peek()
-        if self.kind() == "number":
-            if len(token) > 1:
-                if not token.isdigit():
-                    raise Unreadable(token)
-                self.tokens[self.index] = token[1:]
-                return ("n", Fraction(token[0]))
-            self.take()
-            return ("n", Fraction(token))
-        return self.atom(argument=True)
+        if self.kind() != "number":
+            return self.atom(argument=True)
+        if not token.isdigit():
+            raise Unreadable(token)
+        self.tokens[self.index] = token[1:]
+        self.index += len(token) == 1
+        return ("n", Fraction(token[0]))
 
     def atom(self, *, argument: bool = False) -> Tree:
         kind = self.kind()
         token = self.take()
         if kind == "number":
             return self.number(token, argument)
+        if token in _BRACKETS:
+            closer, function = _BRACKETS[token]
+            tree = self.sum()
+            self.expect(closer)
+            return (function, tree) if function else tree
         if kind == "command":
             return self.command(token[1:])
-        if token in _CLOSERS:
-            tree = self.sum()
-            self.expect(_CLOSERS[token])
-            return tree
-        if token == "|":
-            tree = self.sum()
-            self.expect("|")
-            return ("abs", tree)
         if kind == "letter" or (kind == "word" and token.isascii()):
             name = token + self.subscript()
             if token in ("f", "g", "h") and self.peek() == "(" and not self.spaced[self.index]:
@@ -323,65 +307,46 @@ class _Reader:
             return ("n", self.in_base(token))
         if argument or decimals != 0 or not token.isdigit():
             return ("n", value)
-        # A mixed number: `2 1/3`, `2 and 1/3`, `1又1/2`, `2\frac{1}{3}`.
+        # A mixed number: `2 1/3`, `1又1/2`, `2\frac{1}{3}`.
         start = self.index
-        if self.peek() in ("又", "and"):
+        self.takes("又")
+        is_fraction = self.peek() == "\\frac"
+        if is_fraction:
             self.take()
-        if self.peek() == "\\frac":
-            self.take()
-            part = (self.argument(), self.argument())
-        elif self.kind() == "number" and self.peek(1) == "/" and self.kind(2) == "number":
-            part = (("n", Fraction(self.take())), ("n", Fraction((self.take(), self.take())[1])))
+            part = ("/", self.argument(), self.argument())
+        elif (self.kind(), self.peek(1), self.kind(2)) == ("number", "/", "number"):
+            above, _, below = self.take(), self.take(), self.take()
+            part = ("/", ("n", Fraction(above)), ("n", Fraction(below)))
         else:
             self.index = start
             return ("n", value)
-        above, below = part
-        if (above[0], below[0]) == ("n", "n") and 0 < above[1] < below[1]:  # type: ignore[operator]
-            return ("+", ("n", value), ("/", above, below))
-        if start < self.index and self.tokens[start] == "\\frac":
-            return ("*", ("n", value), ("/", above, below))
+        if part[1][0] == part[2][0] == "n" and 0 < part[1][1] < part[2][1]:
+            return ("+", ("n", value), part)
+        if is_fraction and self.tokens[start] == "\\frac":
+            return ("*", ("n", value), part)
         raise Unreadable("mixed number")
 
     def in_base(self, digits: str) -> Fraction:
         self.take()
-        grouped = self.peek() == "{"
-        name = (self.take(), self.take())[1] if grouped else self.take()
-        if grouped:
-            self.expect("}")
+        name = self.subscripted()
         base = int(name) if name.isdigit() else _BASES.get(name, 0)
         if not 2 <= base <= 36 or not digits.isdigit() or max(map(int, digits)) >= base:
             raise Unreadable("base")
         return Fraction(int(digits, base))
 
     def command(self, name: str) -> Tree:
-        if name == "frac":
-            above = self.argument()
-            return ("/", above, self.argument())
-        if name in ("binom", "dbinom", "tbinom"):
-            above = self.argument()
-            return ("binom", above, self.argument())
-        if name in ("lfloor", "lceil"):
-            tree = self.sum()
-            self.expect(_CLOSERS["\\" + name])
-            return ("floor" if name == "lfloor" else "ceil", tree)
-        if name == "lvert":
-            tree = self.sum()
-            self.expect("\\rvert")
-            return ("abs", tree)
+        if name in ("frac", "binom", "dbinom", "tbinom"):
+            return ("/" if name == "frac" else "binom", self.argument(), self.argument())
         if name == "sqrt":
             degree: Tree = ("n", Fraction(2))
-            if self.peek() == "[":
-                self.take()
+            if self.takes("["):
                 degree = self.sum()
                 self.expect("]")
             return ("^", self.atom(argument=True), ("/", ("n", Fraction(1)), degree))
-        if name == "pi":
-            return ("v", "pi")
         if name in _FUNCTIONS:
             return self.function(name)
         if name in _DECORATED and self.peek():
-            content = self.raw("{") if self.peek() == "{" else self.take()
-            return ("v", f"{name} {content.strip('{}')}")
+            return ("v", f"{name} {self.subscripted()}")
         if name in GREEK:
             return ("v", name + self.subscript())
         raise Unreadable(name)
@@ -394,8 +359,8 @@ class _Reader:
             if self.take() == "^":
                 outer = self.exponent()
             else:
-                base = self.argument() if self.kind() != "number" else self.atom(argument=True)
-        if outer in (("-", ("n", Fraction(1))),) and name in _INVERSE:
+                base = self.atom(argument=True)
+        if outer == ("-", ("n", Fraction(1))) and name in _INVERSE:
             name, outer = _INVERSE[name], None
         if name == "lg":
             name, base = "log", ("n", Fraction(10))
@@ -404,7 +369,7 @@ class _Reader:
         # The argument goes on, as in `\\sin 2x`, up to a bracket or another function.
         inner = self.signed() if self.peek() in ("-", "+") else self.power()
         while self.starts_atom() and self.peek() not in ("(", "{"):
-            if self.peek()[1:] in _FUNCTIONS and self.kind() == "command":
+            if self.kind() == "command" and self.peek()[1:] in _FUNCTIONS:
                 break
             inner = ("*", inner, self.power())
         tree: Tree = (name, inner) if base is None else ("/", ("ln", inner), ("ln", base))
@@ -412,24 +377,23 @@ class _Reader:
 
     def subscript(self) -> str:
         name = ""
-        while self.peek() in ("_", "'", "''"):
-            sign = self.take()
-            if sign == "_":
-                name += "_" + (self.raw("{") if self.peek() == "{" else self.take()).strip("{}")
-            else:
-                name += sign
+        while sign := self.takes("_", "'", "''"):
+            name += "_" + self.subscripted() if sign == "_" else sign
         return name
+
+    def subscripted(self) -> str:
+        return (self.raw("{") if self.peek() == "{" else self.take()).strip("{}")
 
     def raw(self, opener: str) -> str:
         """Take a bracketed group as it is written."""
-        parts, depth = [], 0
-        while True:
-            parts.append(self.take())
-            depth += (parts[-1] == opener) - (parts[-1] == _CLOSERS[opener])
-            if not depth:
-                return "".join(parts)
+        text, depth = self.take(), 1
+        while depth:
+            token = self.take()
+            text += token
+            depth += (token == opener) - (token == _BRACKETS[opener][0])
+        return text
 
 
 _BOTH_SIGNS = {"\\pm": 1, "\\mp": -1}
 _STARTERS = _FUNCTIONS | GREEK | _DECORATED
-_STARTERS |= {"frac", "sqrt", "pi", "binom", "dbinom", "tbinom", "lfloor", "lceil", "lvert"}
+_STARTERS |= {"frac", "sqrt", "binom", "dbinom", "tbinom", "lfloor", "lceil", "lvert"}

@@ -1,4 +1,4 @@
-"""Find the option that a response chooses."""
+"""Find the option that a response chooses: by its label, yes or no, its words, its value."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import re
 from functools import lru_cache
 
 from mathse.answers import markers
+from mathse.answers.find_freeform import REFUSAL, number_in
 from mathse.answers.markers import Span
-from mathse.answers.mentions import by_polarity, by_value, labels_in, mentioned, yes_or_no
 from mathse.answers.options import Options, option_by_text
-from mathse.answers.plain import plain_math
+from mathse.answers.plain import plain_math, plain_text
+from mathse.answers.read import read_number
 
 MAX_LOOSE_SENTENCES = 3
 """In a longer text, an option mentioned somewhere is no answer."""
@@ -114,16 +115,11 @@ def listed_labels(text: str, options: Options) -> frozenset[str] | None:
 
 def find_options(text: str, options: Options) -> Span | None:
     """Return a span whose text is the labels of several options that a response states, or None."""
-    spans = [
-        *(
-            Span(found.start(), text[found.end() : found.end() + 80], "marker")
-            for found in _STATES_SEVERAL.finditer(text)
-        ),
-        *markers.markers(text),
-    ]
-    spans.sort(key=lambda span: span.start)
-    if "box" in text and (box := markers.last_boxed(text)) is not None:
-        spans.append(box)
+    several = (
+        Span(match.start(), text[match.end() : match.end() + 80], "marker")
+        for match in _STATES_SEVERAL.finditer(text)
+    )
+    spans = sorted([*several, *markers.statements(text)], key=lambda span: span.start)
     if len(text) <= 80 and "\n" not in text:
         spans.insert(0, Span(0, text, "whole"))
     for span in reversed(spans):
@@ -143,13 +139,8 @@ def _only_lists_options(text: str) -> bool:
 
 def _stated(text: str, options: Options) -> Span | None:
     """Return the last box or "answer is" that names an option."""
-    spans = list(markers.markers(text))
-    box = markers.last_boxed(text) if "box" in text else None
-    if box is not None:
-        spans = [*(span for span in spans if "boxed" not in span.text), box]
-    for span in sorted(spans, key=lambda span: span.start, reverse=True):
-        index = _in_snippet(span.text, options)
-        if index is not None:
+    for span in reversed(markers.statements(text)):
+        if (index := _in_snippet(span.text, options)) is not None:
             return Span(span.start, options.labels[index], span.rule)
     return None
 
@@ -208,11 +199,9 @@ def _concluded(text: str, options: Options) -> Span | None:
 def _denied(text: str, label: str) -> bool:
     """Return whether a text says of a label that it is wrong."""
     mark = rf"\(?{label}\)?"
-    after = rf"{mark}\s+(?:is|was)\s+(?:wrong|incorrect|false|not)\b"
-    return (
-        re.search(rf"{after}|(?:\bnot|n't be|cannot be|不是|不选)\s*{mark}(?![a-zA-Z])", text)
-        is not None
-    )
+    denied = rf"{mark}\s+(?:is|was)\s+(?:wrong|incorrect|false|not)\b"
+    denied += rf"|(?:\bnot|n't be|cannot be|不是|不选)\s*{mark}(?![a-zA-Z])"
+    return re.search(denied, text) is not None
 
 
 def _named_in(sentence: str, options: Options) -> int | None:
@@ -229,3 +218,136 @@ def _named_in(sentence: str, options: Options) -> int | None:
 
 def _label(match: re.Match[str]) -> str:
     return (match.group(1) or match.group(2)).upper()
+
+
+# Ways to point to an option.
+
+# `Yes, it is`, `- false`
+_YES_NO = re.compile(r"^\W*(yes|no|true|false|是的?|不是|否|对|错)\b", re.I)
+
+_SAME_AS = dict.fromkeys(("true", "是", "是的", "对"), "yes")
+_SAME_AS |= dict.fromkeys(("false", "不是", "否", "错"), "no")
+
+
+def yes_or_no(text: str, options: Options) -> int | None:
+    """Return the option that an opening yes, no, true, 是 … names, or None."""
+    match = _YES_NO.match(text)
+    if match is None:
+        return None
+    word = match.group(1).lower()
+    plain = [plain_text(option) for option in options.texts]
+    for candidate in (word, _SAME_AS.get(word, ""), {"yes": "true", "no": "false"}.get(word, "")):
+        if candidate and candidate in plain:
+            return plain.index(candidate)
+    return None
+
+
+def labels_in(text: str, options: Options) -> set[int]:
+    """Return the options whose labels stand in brackets or after words such as "option"."""
+    bracketed, named = _label_patterns(options.labels)
+    found = {options.labels.index(label.upper()) for label in bracketed.findall(text)}
+    letters = [option.strip("() .").upper() for option in options.texts]
+    for label, pictured in named.findall(text):
+        known = letters if pictured in letters and pictured else options.labels
+        found.add(known.index(label or pictured))
+    return found
+
+
+@lru_cache(maxsize=256)
+def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Patterns of labels in brackets, and of labels after words such as "option"."""
+    letters = "".join(labels)
+    named = (
+        rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)|选项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
+        rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
+    )
+    return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(named)
+
+
+_NO_ALONE = re.compile(r"\bno\s*(?:[.,;:!)*\"']|$)")
+"""The answer no, not the no of "no information"."""
+
+# `, ` and ` - ` between words
+_JOINTS = re.compile(r"[^\w%°./^\\{}+*=:]+")
+# `If the sun shines, `
+_CONDITION = re.compile(r"^\s*(?:if|when|since|because|as)\b[^,]*,\s")
+# `Based on the map, the `
+_OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|an?)?\s*")
+
+
+@lru_cache(maxsize=16384)
+def _words_of(option: str) -> str:
+    """Return the words by which a sentence mentions an option; none for a single letter."""
+    words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
+    return "" if len(words) == 1 and words.isalpha() else words
+
+
+@lru_cache(maxsize=4096)
+def _mention(words: str) -> re.Pattern[str]:
+    """Return the pattern of words outside longer words; plurals count."""
+    plural = "(?:e?s)?" if words[-1].isalpha() else ""
+    return re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
+
+
+_NEGATED = re.compile(r"(?:\bnot|n't)\s+(?:on |in |at |the |a |an )?\s*$")
+
+
+def mentioned(text: str, options: Options) -> int | None:
+    """Return the one option whose words occur in a text.
+
+    A mention inside a longer option's mention does not count. In a comparison ("the sun is larger
+    than the moon") the option that opens the sentence is meant.
+    """
+    # The text without conditions, hedges and punctuation.
+    text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
+    plain = " " + _JOINTS.sub(" ", text) + " "
+    if any(word in plain for word in ("likely", "probably", "also", "then")):
+        plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
+    plain = plain.replace(". ", "  ").replace(": ", "  ")
+    # Where each option is mentioned.
+    spans: list[tuple[int, int, int]] = []
+    for index, option in enumerate(options.texts):
+        words = _words_of(option)
+        no_answer = words == "no" and _NO_ALONE.search(text) is None
+        if words and words in plain and not no_answer:
+            spans += [(*match.span(), index) for match in _mention(words).finditer(plain)]
+    # One option that is mentioned, or the one that opens a comparison.
+    outer = sorted(
+        (start, index)
+        for start, end, index in spans
+        if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
+    )
+    if outer and _NEGATED.search(plain[: outer[0][0]]) and not text.startswith("no"):
+        return None
+    if len({options.texts[index] for _, index in outer}) == 1:
+        return outer[0][1]
+    compares = outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
+    return outer[0][1] if compares and _OPENS.fullmatch(plain[: outer[0][0]]) else None
+
+
+def by_value(sentence: str, options: Options) -> int | None:
+    """Return the option whose value a sentence states, if the options are numbers."""
+    if sum(read_number(option) is not None for option in options.texts) < 2:
+        return None
+    number = number_in(sentence, last=True)
+    return None if number is None else option_by_text(number, options)
+
+
+_ASSERTS = re.compile(r"\b(?:is|are|was|were|has|have|does|do|can|intersects?)\b", re.I)
+
+_DENIES = re.compile(r"\b(?:not|no|never|none|neither|false|cannot|incorrect|untrue)\b|n't\b", re.I)
+
+
+def by_polarity(text: str, parts: list[Span], options: Options) -> int | None:
+    """Return yes or no by a first sentence that affirms or denies: `X is not the maximum`."""
+    plain = [plain_text(option) for option in options.texts]
+    if set(plain) != {"yes", "no"} or len(parts) > 5:
+        return None
+    sentence = parts[0].text
+    if not _ASSERTS.search(sentence) or f"{sentence}?" in text or sentence[0] in "([":
+        return None
+    if REFUSAL.search(" ".join(part.text for part in parts)):
+        return None
+    if _DENIES.search(sentence):
+        return plain.index("no")
+    return None if re.search(r"\d|\b(?:while|whereas|but)\b", sentence) else plain.index("yes")

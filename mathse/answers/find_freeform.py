@@ -67,9 +67,10 @@ _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _PLEASANTRY = re.compile(
     r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
 )
-# `more than 8`, `at least 60`, `between 3 and 5`
+# `more than 8`, `6° less than 90`, `at least 60`, `between 3 and 5`
 _BOUND = re.compile(
-    r"\b(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)"
+    r"(?:\$?[\d.,]+[%°]?\s*)?\b"
+    r"(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)"
     r"\s+than\s+\$?[\d.,]+%?"
     r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
     r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
@@ -141,11 +142,6 @@ def _reads(text: str, wants_number: bool) -> bool:
 
 # `A: 18`, `#### 35`, `[answer]: 2` as the last line
 _LAST_LINE = re.compile(r"(?:^|\n)[ \t]*(?:A:|Ans:|#{2,4}|答:|\[答案\]:?)\s*([^\n]+)\s*$")
-# `not 6 but 8`, `definitely not 6, it is 8`, `不是6,而是8`
-_CORRECTED = re.compile(
-    r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$",
-    re.S | re.I,
-)
 _DENIED = re.compile(
     r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
     r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]"
@@ -158,33 +154,33 @@ _DENIED = re.compile(
 
 def _affirmed(sentence: str) -> str:
     """Return what a sentence affirms: all of it, what follows "not 6 but", or nothing."""
-    while (corrected := _CORRECTED.search(sentence)) is not None:
+    while (corrected := markers.CORRECTED.search(sentence)) is not None:
         sentence = corrected[1] or corrected[2]
     return "" if _DENIED.search(sentence) else sentence
 
 
 def _stated(text: str, wants_number: bool) -> Span | None:
     """Return the last box or the last "answer is", whichever comes later and has an answer."""
-    box = markers.last_boxed(text) if "box" in text else None
-    for marker in reversed(markers.markers(text)):
-        if marker.rule == "option":
-            continue
-        if box is not None and (box.start >= marker.start or "boxed" in marker.text):
-            break
-        answer = _from_snippet(marker.text, wants_number)
+    spans = [span for span in markers.statements(text) if span.rule != "option"]
+    box = next((span for span in spans if span.rule == "boxed"), None)
+    for span in reversed(spans):
+        if span is box:
+            return Span(span.start, _box_value(span.text.strip(), wants_number), "boxed")
+        answer = _from_snippet(span.text, wants_number)
         if answer is not None:
-            if box is not None and _contradicts(text, box, marker, answer):
-                return Span(marker.start, "", "several_answers")
-            return Span(marker.start, answer, "marker")
-    if box is None:
-        return None
-    content = box.text.strip()
-    if wants_number and not _reads(content, wants_number):
-        number = number_in(content, last=True)
-        terms = r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]"
-        if number is not None and not re.search(terms, plain_math(content)):
-            content = number
-    return Span(box.start, content, "boxed")
+            if box is not None and _contradicts(text, box, span, answer):
+                return Span(span.start, "", "several_answers")
+            return Span(span.start, answer, "marker")
+    return None
+
+
+def _box_value(content: str, wants_number: bool) -> str:
+    """Return what a box holds: the one number in it, where a number is asked for."""
+    if not wants_number or _reads(content, wants_number):
+        return content
+    terms = r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]"
+    number = number_in(content, last=True)
+    return content if number is None or re.search(terms, plain_math(content)) else number
 
 
 def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
@@ -209,18 +205,13 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
         return _without_name(snippet.strip().rstrip(" ."), wants_number)
     if wants_number:
         return number_in(snippet, last=False)
-    formula = re.match(
-        r"^[^$\\]{0,60}?(?:\$\$?(?P<a>[^$]+)\$\$?|\\\((?P<b>.+?)\\\)|\\\[(?P<c>.+?)\\\])", snippet
-    )
-    if formula is not None:
-        name = next(group for group in "abc" if formula[group] is not None)
-        if _ALTERED_BEFORE.search(snippet[: formula.start(name)]):
-            return snippet.strip(" .")
-        rest = snippet[formula.end() :].strip(" .")
-        if re.search(r"(?:and|or|[,和或且与])\s*[$\\]", rest[:12]):
-            return snippet.strip(" .")
-        return formula[name].strip()
-    return snippet.strip(" .*\"'") or None
+    # The formula that it opens with, if nothing before or after makes it another.
+    formula = _FORMULA.search(snippet)
+    if formula is None or formula.start() > 60:
+        return snippet.strip(" .*\"'") or None
+    changed = _ALTERED_BEFORE.search(snippet[: formula.start()])
+    joined = re.match(r"\W{0,3}(?:and|or|[,和或且与])\s*[$\\]", snippet[formula.end() :])
+    return snippet.strip(" .") if changed or joined else formula[0]
 
 
 def _concluded(text: str, wants_number: bool) -> Span | None:
@@ -402,7 +393,8 @@ def _runs(text: str) -> list[str]:
 _ALTERED_AFTER = re.compile(
     r"\s*(?:\\[cl]?dots|\.\.\.|…|(?:percent|per cent|%) of\s+\$?\d|(?:dozen|squared|cubed|halves"
     r"|thirds|fourths|fifths|quarters|tenths|hundredths|score|hundred|thousand|million|billion"
-    r"|and a half|(?:st|nd|rd|th) root|(?:more|less|fewer|greater) than)\b|[倍又]|分之)"
+    r"|and a half|(?:st|nd|rd|th) root|°?\s*(?:more|less|fewer|greater) than)\b"
+    r"|[倍又]|分之)"
 )
 _ALTERED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most"

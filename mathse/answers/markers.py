@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,7 +27,7 @@ _BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbo
 _MARKER = re.compile(
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
     r"(?P<middle>[^\n:.=]{0,90}?)(?:\*\*|__)?[ \t]*"
-    r"(?::|=|\b(?:is|are|was|(?:(?:would|will|must|should) )?be)\b(?!\s+(?:not|given by)\b))"
+    r"(?::|=|\b(?:is|are|was|(?:(?:would|will|must|should) )?be)\b(?!\s+given by\b))"
     r"(?:\*\*|__)?[ \t]*:?[ \t]*(?:\*\*|__)?"
     r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
@@ -88,47 +87,18 @@ _LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(
 
 def last_boxed(text: str) -> Span | None:
     """Return the last box; boxes joined by nothing but `and`, `or`, a comma make one list."""
-    spans = boxed(text)
-    if not spans:
-        return None
-    first = len(spans) - 1
-    while first > 0:
-        before = spans[first - 1]
-        end = text.find(before.text, before.start) + len(before.text)
-        between = text[end + 1 : spans[first].start]
-        joined = len(between) <= 40 and re.search(r"and|or|,|、|和|或", between)
-        if not (joined and _LINK.fullmatch(between)):
-            break
-        first -= 1
-    if first == len(spans) - 1:
-        return spans[-1]
-    return Span(spans[first].start, ", ".join(span.text for span in spans[first:]), "boxed")
-
-
-_MARKER_WORDS = ("ans", "solution", "result", "choice", "option", "###")
-"""Each marker contains one of these; finding them is far faster than the pattern alone."""
-
-
-def _marker_matches(text: str) -> Iterator[re.Match[str]]:
-    """Yield what `_MARKER.finditer` would."""
-    low = text.lower()
-    if len(low) != len(text):
-        yield from _MARKER.finditer(text)
-        return
-    starts = set()
-    for word in _MARKER_WORDS:
-        index = low.find(word)
-        while index >= 0:
-            if word == "###":
-                while index and text[index - 1] in " \t":
-                    index -= 1
-            starts.add(index)
-            index = low.find(word, low.find(word, index) + 1)
-    end = 0
-    for start in sorted(starts):
-        if start >= end and (match := _MARKER.match(text, start)) is not None:
-            yield match
-            end = match.end()
+    joined: list[Span] = []
+    for span in reversed(boxed(text)):
+        if joined:
+            end = text.find(span.text, span.start) + len(span.text)
+            between = text[end + 1 : joined[0].start]
+            word = len(between) <= 40 and re.search(r"and|or|,|、|和|或", between)
+            if not (word and _LINK.fullmatch(between)):
+                break
+        joined.insert(0, span)
+    if len(joined) < 2:
+        return joined[0] if joined else None
+    return Span(joined[0].start, ", ".join(span.text for span in joined), "boxed")
 
 
 @lru_cache(maxsize=64)
@@ -139,7 +109,7 @@ def markers(text: str) -> tuple[Span, ...]:
     multiple choice only, else `marker`. "Option (B) is wrong", "the answer for (A) is" state none.
     """
     spans = []
-    matches = list(_marker_matches(text))
+    matches = list(_MARKER.finditer(text))
     if not text.isascii():
         matches += _MARKER_CHINESE.finditer(text)
         matches.sort(key=re.Match.start)
@@ -154,28 +124,42 @@ def markers(text: str) -> tuple[Span, ...]:
         asked = rest[len(sentence) :].lstrip("$*_ ").startswith("?")
         if asked and len(sentence) <= MAX_SET_OFF:
             continue
-        if "不" in (match.group("middle") or ""):
+        middle = match["middle"] or ""
+        if "不" in middle:
             sentence = sentence.partition("而是")[2]
+        if _DENIED.match(sentence) and (corrected := CORRECTED.search(sentence)) is not None:
+            sentence = corrected[1] or corrected[2]
         if _EMPTY.match(sentence) or _DENIED.match(sentence):
             continue
-        if _NOT.search(match.group("middle") or "") or _UNTRUE.search(text[: match.start()][-40:]):
-            continue
-        if _LABEL_INSIDE.search(match.group("middle") or ""):
-            continue
-        if skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence:
-            continue
-        if _OTHERS.search(text[max(0, match.start() - 12) : match.end()]):
-            continue
         word = text[match.start() : max(match.start(), match.start("middle"))].lower()
-        if word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF:
+        if (
+            _NO_STATEMENT.search(middle)
+            or _UNTRUE.search(text[: match.start()][-40:])
+            or (skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence)
+            or _OTHERS.search(text[max(0, match.start() - 12) : match.end()])
+            or (word.endswith(("solution", "result")) and len(sentence) > 2 * MAX_SET_OFF)
+        ):
             continue
         rule = "option" if word.endswith(("option", "options", "choice", "choices")) else "marker"
         spans.append(Span(match.start(), sentence, rule))
     return tuple(spans)
 
 
-# `the answer cannot be`; `is not $x` before an equals sign
-_NOT = re.compile(r"(?:\b(?:cannot|can not|not|never)|n't)\s*$|\b(?:is|are)\s+not\b", re.I)
+def statements(text: str) -> list[Span]:
+    """Return the markers and the last box (instead of markers that hold it), by their start."""
+    spans = list(markers(text))
+    box = last_boxed(text) if "box" in text else None
+    if box is not None:
+        spans = [*(span for span in spans if "boxed" not in span.text), box]
+    return sorted(spans, key=lambda span: span.start)
+
+
+# `the answer cannot be`; `is not $x` before an equals sign; `the answer for (A) is`
+_NO_STATEMENT = re.compile(
+    r"(?:\b(?:cannot|can not|not|never)|n't)\s*$|\b(?:is|are)\s+not\b"
+    r"|\(\s*(?-i:[A-H])\s*\)|^\s+(?-i:[A-H])\s*$",
+    re.I,
+)
 _UNTRUE = re.compile(
     r"\b(?:not (?:true|the case|right|correct)|false|wrong) that\s+(?:the\s+)?$", re.I
 )
@@ -188,8 +172,12 @@ _OTHERS = re.compile(
     r"|\b(?:choices|options)\s+are\b",
     re.I,
 )
+# `not 6 but 8`, `definitely not 6, it is 8`, `不是6,而是8`
+CORRECTED = re.compile(
+    r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$",
+    re.S | re.I,
+)
 _DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false because)", re.I)
-_LABEL_INSIDE = re.compile(r"\(\s*[A-H]\s*\)|^\s+[A-H]\s*$")
 
 
 MAX_SENTENCE_CHARS = 4000
@@ -222,14 +210,6 @@ def sentences(text: str) -> list[Span]:
     return spans
 
 
-_CONCLUSION_PARTS = re.compile(
-    "so|therefore|thus|hence|conclu|in summary|finally|we |it follows|this means"
-    "|所以|因此|故|综上|∴"
-)
-
-
 def concludes(sentence: str) -> bool:
     """Return True if a sentence has a word such as "therefore"."""
-    if _CONCLUSION_PARTS.search(sentence.lower()) is None:
-        return False
     return _CONCLUSION.search(sentence) is not None

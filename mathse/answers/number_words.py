@@ -28,61 +28,57 @@ def number_from_words(text: str) -> Fraction | None:
     """Read a number word, such as `twenty-one`, `two thirds`, `三十五`, `三分之二`."""
     if not text or text[0].isdigit() or len(text) > 60:
         return None
-    if not text.isascii():
-        below, split, above = text.partition("分之")
-        if split:
-            a, b = (number_from_words(part) if part else None for part in (above, below))
-            return None if a is None or not b else a / b
-        whole_text, point, rest = text.partition("点")
-        whole = _chinese_number(whole_text) if whole_text else None
-        if not point or whole is None:
-            return whole
-        digits = [_CHINESE_DIGITS.get(char) for char in rest]
-        return (
-            None
-            if None in digits or not digits
-            else whole + Fraction("0." + "".join(map(str, digits)))
-        )
-    words = re.split(r"[\s-]+", text.lower().strip())
-    if words[0] in ("minus", "negative") and len(words) > 1:
-        positive = number_from_words(" ".join(words[1:]))
+    signed = re.match(r"(?:minus|negative)[\s-]+|负", text, re.I)
+    if signed is not None:
+        positive = number_from_words(text[signed.end() :])
         return None if positive is None else -positive
-    if words and words[0] in ("a", "an") and len(words) > 1:
+    if not text.isascii():
+        return _from_chinese(text)
+    words = re.split(r"[\s-]+", text.lower().strip())
+    if words[0] in ("a", "an") and len(words) > 1:
         words[0] = "one"
-    if words[-1].rstrip("s") in _PARTS or words[-1] in _PARTS:
-        part = _PARTS.get(words[-1]) or _PARTS[words[-1].rstrip("s")]
-        above_number = _whole_number(words[:-1]) if len(words) > 1 else 1
-        return None if above_number is None else Fraction(above_number, part)
-    count = _whole_number(words)
-    return None if count is None else Fraction(count)
+    part = _PARTS.get(words[-1]) or _PARTS.get(words[-1].rstrip("s"))
+    count = _whole_number(words[:-1] or ["one"]) if part else _whole_number(words)
+    return None if count is None else Fraction(count, part or 1)
+
+
+def _from_chinese(text: str) -> Fraction | None:
+    below, split, above = text.partition("分之")
+    if split:
+        a, b = (number_from_words(part) for part in (above, below))
+        return None if a is None or not b else a / b
+    whole_text, point, rest = text.partition("点")
+    whole = _chinese_number(whole_text) if whole_text else None
+    if not point or whole is None:
+        return whole
+    digits = "".join(str(_CHINESE_DIGITS.get(char, "")) for char in rest)
+    return whole + Fraction("0." + digits) if len(digits) == len(rest) > 0 else None
 
 
 def _whole_number(words: list[str]) -> int | None:
-    total, current, seen = 0, 0, False
-    for word in words:
-        if word == "and" and seen:
-            continue
+    total, current = 0, 0
+    for index, word in enumerate(words):
         if word in _WORDS:
             current += _WORDS[word]
-        elif word == "hundred" and seen:
+        elif word == "hundred" and index:
             current *= 100
-        elif word in SCALES and seen:
+        elif word in SCALES and index:
             total, current = total + current * SCALES[word], 0
-        else:
+        elif word != "and" or not index:
             return None
-        seen = True
-    return total + current if seen else None
+    return total + current if words else None
 
 
 def _chinese_number(text: str) -> Fraction | None:
     total, section, digit = 0, 0, 0
     for char in text:
+        scale = _CHINESE_SCALES.get(char, 0)
         if char in _CHINESE_DIGITS:
             digit = _CHINESE_DIGITS[char]
-        elif char in ("万", "亿"):
-            total, section, digit = (total + section + digit) * _CHINESE_SCALES[char], 0, 0
-        elif char in _CHINESE_SCALES:
-            section, digit = section + (digit or 1) * _CHINESE_SCALES[char], 0
+        elif scale >= 10_000:
+            total, section, digit = (total + section + digit) * scale, 0, 0
+        elif scale:
+            section, digit = section + (digit or 1) * scale, 0
         else:
             return None
     return Fraction(total + section + digit)

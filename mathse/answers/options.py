@@ -7,7 +7,8 @@ import string
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mathse.answers.compare import EXACT, same_value
+from mathse.answers.compare import same_value
+from mathse.answers.compare_numbers import EXACT
 from mathse.answers.plain import plain_characters, plain_text
 from mathse.answers.read import read_value
 from mathse.answers.values import Words

@@ -107,34 +107,48 @@ _DOUBLED = re.compile(r"\\\\(?=[a-zA-Z(\[])")
 _ROW = re.compile(r"\\\\(?:\[[^\]]*\])?")
 ROW = "\x1e"
 """Stands for the end of a matrix's row."""
+_SPELLINGS_TABLE = r"""
+* × · ∗ ⋅ \times \cdot \ast
+/ ÷ \div
+: \colon \mathbin{:}
+' \prime
+< \lt
+> \gt
+\frac \dfrac \tfrac \cfrac
+\sqrt √ \surd 根号
+\pi π
+\infty ∞ 无穷大
+\le ≤ ⩽ ≦ \leqslant \leq <=
+\ge ≥ ⩾ ≧ \geqslant \geq >=
+\ne ≠ \neq !=
+\approx ≈ \simeq ≒
+\cup ∪ \cupdot \bigcup
+\in ∈
+\pm ±
+\angle ∠
+\triangle △
+\parallel ∥
+\perp ⊥
+\emptyset ∅ \varnothing
+\mathbb{R} ℝ
+\mathbb{Z} ℤ
+"""
+_SPELLINGS = {
+    spelling: plain + " " * (plain[1:].isalpha() and plain not in ("\\frac", "\\sqrt"))
+    for plain, *others in map(str.split, _SPELLINGS_TABLE.strip().split("\n"))
+    for spelling in others
+}
+_SPELLING = re.compile(
+    "|".join(
+        re.escape(spelling) + "(?![a-zA-Z])" * (spelling[0] == "\\" and spelling[-1].isalpha())
+        for spelling in _SPELLINGS
+    )
+)
 _SIMPLE = [
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
-    (re.compile(r"\\(?:times|cdot|ast)(?![a-zA-Z])|[×·∗⋅]"), "*"),
-    (re.compile(r"\\div(?![a-zA-Z])|÷"), "/"),
-    (re.compile(r"√|\\surd(?![a-zA-Z])|根号"), r"\\sqrt"),
-    (re.compile(r"π"), r"\\pi "),
-    (re.compile(r"∞|无穷大"), r"\\infty "),
-    (re.compile(r"≤|⩽|≦|\\leqslant(?![a-zA-Z])|\\leq(?![a-zA-Z])|<="), r"\\le "),
-    (re.compile(r"≥|⩾|≧|\\geqslant(?![a-zA-Z])|\\geq(?![a-zA-Z])|>="), r"\\ge "),
-    (re.compile(r"≠|\\neq(?![a-zA-Z])|!=|\\not\s*="), r"\\ne "),
-    (re.compile(r"≈|\\approx(?![a-zA-Z])|\\simeq(?![a-zA-Z])|≒"), r"\\approx "),
-    (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
-    (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
-    (re.compile(r"∪|\\cupdot(?![a-zA-Z])|\\bigcup(?![a-zA-Z])"), r"\\cup "),
-    (re.compile(r"∈"), r"\\in "),
-    (re.compile(r"±"), r"\\pm "),
-    (re.compile(r"∠"), r"\\angle "),
-    (re.compile(r"△"), r"\\triangle "),
-    (re.compile(r"∥"), r"\\parallel "),
-    (re.compile(r"⊥"), r"\\perp "),
-    (re.compile(r"∅|\\varnothing(?![a-zA-Z])"), r"\\emptyset "),
-    (re.compile(r"ℝ"), r"\\mathbb{R}"),
-    (re.compile(r"ℤ"), r"\\mathbb{Z}"),
+    (re.compile(r"\\not\s*="), r"\\ne "),
     (re.compile(r"\s+(?=\^)"), ""),
     (re.compile(r"('\s*\d+(?:\.\d+)?)\""), r"\1''"),
     (re.compile(r"\*\s*°"), "°"),
-    (re.compile(r"\\colon(?![a-zA-Z])|\\mathbin\{:\}"), ":"),
-    (re.compile(r"\\prime(?![a-zA-Z])"), "'"),
     (re.compile(r"\^\s*\{\s*('+)\s*\}|\^\s*('+)"), r"\1\2"),
 ]
 # the separator in `1{,}234` and `1,\!234`
@@ -177,6 +191,7 @@ def plain_math(text: str) -> str:
     power = "^" if re.search(r"\w\*\*\d", text) else ""  # `x**2`, but not `**bold**`
     text = text.replace("$", " ").replace("**", power).replace("`", "")
     text = _DEGREE.sub("°", text) if "°" in text else text
+    text = _SPELLING.sub(lambda match: _SPELLINGS[match[0]], text)
     for pattern, replacement in _SIMPLE:
         text = pattern.sub(replacement, text)
     return _SPACES.sub(" ", text.replace("\n", " ")).strip()

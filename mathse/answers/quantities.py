@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from mathse.answers import algebra
@@ -59,26 +60,18 @@ def read_term(text: str, tokens: Tokens) -> Term | None:
         return Term(("n", words))
     signed = tokens[0].text in ("-", "+") and len(tokens) > 1
     head = tokens[1] if signed else tokens[0]
-    if head.text in "€£¥$" or head.text in ("US", "USD", "RMB"):
-        unit = read_unit(head.text.replace("US", "USD") if head.text == "US" else head.text)
-        rest = read_term(text, tokens[: int(signed)] + tokens[1 + signed :])
-        return (
-            None if rest is None else Term(rest.tree, rest.unit or unit, rest.decimals, rest.digits)
-        )
-    for index in range(1, len(tokens)):
-        token = tokens[index]
-        if (
-            token.text == "{"
-            and tokens[index - 1].text != "_"
-            and index + 2 < len(tokens)
-            and _is_braced_word(tokens[index:])
-        ):
-            return _with_unit(text, (*tokens[:index], *tokens[index + 1 : -1]), index)
-        is_unit = (
-            token.kind in ("word", "letter") or token.text in "%°'''$€£¥" or token.text == "\\Omega"
-        )
-        if is_unit and (term := _with_unit(text, tokens, index)) is not None:
-            return term
+    if head.text in ("€", "£", "¥", "$", "US", "USD", "RMB"):
+        unit = read_unit("USD" if head.text == "US" else head.text)
+        amount = read_term(text, tokens[: int(signed)] + tokens[1 + signed :])
+        return None if amount is None else replace(amount, unit=amount.unit or unit)
+    for index, token in enumerate(tokens[1:], start=1):
+        follows = token.kind in ("word", "letter") or token.text in "%°'''$€£¥"
+        braced = token.text == "{" and tokens[index - 1].text != "_"
+        braced = braced and _is_braced_word(tokens[index:])
+        if braced or follows or token.text == "\\Omega":
+            rest = (*tokens[:index], *tokens[index + 1 : -1]) if braced else tokens
+            if (term := _with_unit(text, rest, index)) is not None:
+                return term
     return _plain_term(tokens)
 
 
@@ -139,7 +132,8 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
 
 def _is_braced_word(tokens: Tokens) -> bool:
     """Return whether this is `{square inches}`."""
-    return tokens[-1].text == "}" and all(token.kind == "word" for token in tokens[1:-1])
+    words = tokens[1:-1]
+    return tokens[-1].text == "}" and len(words) > 0 and all(t.kind == "word" for t in words)
 
 
 def _is_noun(token: Token) -> bool:
@@ -156,12 +150,11 @@ def _is_noun(token: Token) -> bool:
 def _without_degrees(tree: Tree) -> tuple[Tree, bool]:
     """Take off the degree signs outside the arguments of functions; True if there were any."""
     if tree[0] == "deg":
-        return algebra.child(tree, 1), True
-    if tree[0] in ("+", "-", "*", "/"):
-        parts = [_without_degrees(part) for part in tree[1:] if isinstance(part, tuple)]
-        plain = (tree[0], *(part for part, _ in parts))
-        return plain, any(has for _, has in parts)  # type: ignore[return-value]
-    return tree, False
+        return tree[1], True
+    if tree[0] not in ("+", "-", "*", "/"):
+        return tree, False
+    parts = [_without_degrees(part) for part in tree[1:]]
+    return (tree[0], *(part for part, _ in parts)), any(has for _, has in parts)
 
 
 def _written(tokens: Tokens) -> tuple[int | None, int]:

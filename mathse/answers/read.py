@@ -12,13 +12,13 @@ from mathse.answers.expressions import Tree, Unreadable, read_expression, tokens
 from mathse.answers.plain import ROW, plain_math
 from mathse.answers.quantities import read_compound, read_term
 from mathse.answers.real_sets import (
+    ORDERS,
     all_reals,
     as_reals,
     chain,
-    half_line,
+    inequality,
     interval,
     is_empty,
-    of_absolute,
     points,
 )
 from mathse.answers.structure import (
@@ -34,12 +34,10 @@ from mathse.answers.structure import (
 )
 from mathse.answers.units import read_unit
 from mathse.answers.values import (
-    Clock,
-    Date,
     Family,
     Group,
-    Marks,
     Matrix,
+    Moment,
     Named,
     Ratio,
     Reals,
@@ -64,6 +62,8 @@ _DATE = re.compile(
     re.I,
 )
 _MARKS = re.compile(r"[①-⑳](?:[\s,、和及与]|and)*(?:[①-⑳](?:[\s,、和及与]|and)*)*")
+# `43 (base 8)`, `321 in base four`
+_BASE = re.compile(r"^(\d+) \(?(?:in )?base (\w+)\)?$")
 # `about 5`, `≈5`, `only x = 0`
 _ADVERB_WORDS = (
     "about approximately around roughly nearly exactly only just approx all either so thus hence"
@@ -72,8 +72,6 @@ _ADVERB_WORDS = (
 _ADVERBS = set(_ADVERB_WORDS.split())
 _SIGN_NAMES = "le ge ne in notin parallel perp sim cong equiv subset subseteq to mapsto"
 _SIGNS = {"=", "<", ">", *("\\" + name for name in _SIGN_NAMES.split())}
-_FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
-_ORDER = ("<", ">", "\\le", "\\ge")
 
 
 @lru_cache(maxsize=16384)
@@ -83,6 +81,7 @@ def read_value(text: str) -> Value | None:
     Nothing of the text is left over: what is not understood as a whole has no value.
     """
     body = plain_math(text).strip().lstrip(' ;,:*"').rstrip(' .;,:*"。')
+    body = _BASE.sub(r"\1_{\2}", body)
     if not body or len(body) > 2000:
         return None
     special = _special(body)
@@ -124,16 +123,24 @@ def _special(body: str) -> Value | None:
     """Read times, dates and numbered statements."""
     clock = _CLOCK.fullmatch(body)
     if clock is not None and int(clock[2]) < 60 and int(clock[1]) < 25:
-        return Clock(int(clock[1]), int(clock[2]), int(clock[3] or 0), (clock[4] or "").lower())
+        hour, minute, second = (int(part or 0) for part in clock.groups()[:3])
+        half = "p" if hour > 12 else (clock[4] or "").lower() or (None if hour else "a")
+        ratio = Ratio(tuple(_whole(int(part)) for part in clock.groups()[:3] if part))
+        as_written = None if clock[4] else hour  # 4:30 is not 16:30; 4:30 pm is both
+        return Moment((hour % 12, minute, second, half, as_written), None if clock[4] else ratio)
     date = _DATE.fullmatch(body)
     if date is not None:
         month = (date["month"] or date["month2"])[:3].lower()
         if month in _MONTHS:
-            day = int(date["day"] or date["day2"])
-            return Date(_MONTHS.index(month) + 1, day, int(date["year"] or 0))
+            year = int(date["year"]) if date["year"] else None
+            return Moment((month, int(date["day"] or date["day2"]), year))
     if _MARKS.fullmatch(body):
-        return Marks(frozenset(ord(char) - 0x245F for char in body if "①" <= char <= "⑳"))
+        return Group(tuple(_whole(ord(c) - 0x245F) for c in body if "①" <= c <= "⑳"), "{}")
     return None
+
+
+def _whole(number: int) -> Term:
+    return Term(("n", Fraction(number)))
 
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
@@ -144,13 +151,9 @@ def _is_words(body: str) -> bool:
     return _WORD.search(body) is not None and not re.search(r"[\d\\=+*/^<>_{}|°%]", body)
 
 
-def _real_line(tokens: Tokens) -> bool:
-    return [token.text for token in tokens] in (
-        ["\\mathbb", "{", "R", "}"],
-        ["R"],
-        ["all", "real", "numbers"],
-        ["全体实数"],
-    )
+_ALL_REALS = interval(float("-inf"), float("inf"), "()")
+_FIXED_SETS = dict.fromkeys(("\\mathbb { R }", "R", "all real numbers", "全体实数"), _ALL_REALS)
+_FIXED_SETS |= dict.fromkeys(("\\emptyset", "no solution", "无解"), points(()))
 
 
 class _Reader:
@@ -182,10 +185,9 @@ class _Reader:
         return Family(value, letter, ring) if letter else value
 
     def joined(self, tokens: Tokens) -> Value:
-        if _real_line(tokens):
-            return interval(float("-inf"), float("inf"), "()")
-        if [token.text for token in tokens] in (["\\emptyset"], ["no", "solution"], ["无解"]):
-            return points(())
+        fixed = _FIXED_SETS.get(" ".join(token.text for token in tokens))
+        if fixed is not None:
+            return fixed
         for readers in (self.listed, self.related, self.single):
             value = readers(tokens)
             if value is not None:
@@ -218,13 +220,12 @@ class _Reader:
             raise Unreadable("empty item")
         if len(parts) == 1:
             return self.joined(parts[0])
-        whole = self.mixed(tokens) or read_compound(self.text, tokens)
-        if whole is not None:
+        mixed = [token.text for token in tokens[1::2]] == ["and", "/"] and len(tokens) == 5
+        if mixed and (tree := read_expression((tokens[0], *tokens[2:]))):  # `2 and 1/3`
+            return Term(tree)
+        if (whole := read_compound(self.text, tokens)) is not None:
             return whole
-        items: list[Value] = []
-        for part in parts:
-            value = self.value(part)
-            items += _both_signs(value)
+        items = [item for part in parts for item in _both_signs(self.value(part))]
         sets = all_reals(items) if any(isinstance(item, Reals) for item in items) else None
         if sets is not None and len({one.name for one in sets if one.name}) <= 1:
             joined = chain(sets, ["or" if sign == "or" else "and" for sign in joiners])
@@ -237,14 +238,6 @@ class _Reader:
             values = [item.value if isinstance(item, Named) else item for item in items]
             return Named(first.name, Group(tuple(values)))
         return Group(tuple(items))
-
-    def mixed(self, tokens: Tokens) -> Term | None:
-        """Read `2 and 1/3`."""
-        words = [token.text for token in tokens]
-        if len(words) == 5 and words[1] == "and" and words[3] == "/":
-            tree = read_expression(tokens)
-            return None if tree is None else Term(tree)
-        return None
 
     # Relations.
 
@@ -273,12 +266,15 @@ class _Reader:
             if reals is None:
                 raise Unreadable("set")
             return Reals(reals.holds, reals.bounds, name)
-        if all(sign in (*_ORDER, "\\ne") for sign in signs):
+        if ORDERS.keys() >= set(signs):
             reals = self.inequality(sides, signs)
             if reals is not None:
                 return reals
+        return self.relation(sides, signs)
+
+    def relation(self, sides: list[Tokens], signs: list[str]) -> Relation:
         trees = [tree for side in sides if (tree := read_expression(side)) is not None]
-        if len(trees) < len(sides):
+        if len(trees) < len(sides) or (signs[0] == "=" and len(sides) > 3):
             raise Unreadable("relation")
         return Relation(tuple(signs), tuple(trees))
 
@@ -294,53 +290,38 @@ class _Reader:
                 named = tuple(map(Named, names, group.items))
                 return Group(named, group.brackets)
             raise Unreadable("tuple")
-        left = read_expression(sides[0])
-        last = read_expression(sides[-1])
-        constant = left is not None and not algebra.letters(left) and not name
-        constant = constant and not (last is not None and algebra.letters(last))
-        if name is not None or constant:
-            value = self.value(sides[-1])
-            own = re.match(r"\\?[a-zA-Z]+", name or "")
-            if isinstance(value, Term) and own:
-                bare = value.tree[0] == "v" and "(" not in (name or "")
-                if bare or own[0].strip("\\") in algebra.letters(value.tree):
-                    return self.equation(sides)
-            return value if constant or name is None else Named(name, value)
-        return self.equation(sides)
-
-    def equation(self, sides: list[Tokens]) -> Relation:
-        trees = [read_expression(side) for side in sides]
-        if None in trees or len(sides) > 3:
-            raise Unreadable("equation")
-        return Relation(
-            ("=",) * (len(sides) - 1), tuple(tree for tree in trees if tree is not None)
-        )
+        equation = ["="] * (len(sides) - 1)
+        if not name:
+            left, last = read_expression(sides[0]), read_expression(sides[-1])
+            constant = left is not None and not algebra.letters(left)
+            constant = constant and not (last is not None and algebra.letters(last))
+            if constant or name is not None:
+                value = self.value(sides[-1])
+                return value if constant else Named("", value)
+            return self.relation(sides, equation)
+        value = self.value(sides[-1])
+        own = re.match(r"\\?[a-zA-Z]+", name)
+        if isinstance(value, Term) and own:
+            bare = value.tree[0] == "v" and "(" not in name
+            if bare or own[0].strip("\\") in algebra.letters(value.tree):
+                return self.relation(sides, equation)
+        return Named(name, value)
 
     def inequality(self, sides: list[Tokens], signs: list[str]) -> Reals | None:
         """Read `x < 3`, `5 >= x`, `-1 < x <= 4`; None if it is not about one name and numbers."""
-        numbers: list[float | None] = []
-        for side in sides:
-            tree = read_expression(side)
-            named = tree is None or algebra.letters(tree)
-            numbers.append(None if named or tree is None else algebra.number(tree))
-        if len(sides) == 2 and numbers[0] is not None:
-            sides, numbers, signs = sides[::-1], numbers[::-1], [_FLIPPED.get(signs[0], signs[0])]
-        middle = 0 if len(sides) == 2 else 1
-        name = read_name(sides[middle]) if [n is None for n in numbers].count(True) == 1 else None
-        if name is None or numbers[middle] is not None or len(sides) > 3:
+        trees = [read_expression(side) for side in sides]
+        numbers = [
+            None if tree is None or algebra.letters(tree) else algebra.number(tree)
+            for tree in trees
+        ]
+        unknown = [index for index, number in enumerate(numbers) if number is None]
+        if len(sides) > 3 or len(unknown) != 1 or (len(sides) == 3 and unknown != [1]):
             return None
-        if len(sides) == 2:
-            return of_absolute(half_line(signs[0], numbers[1] or 0.0, name))
-        if (signs[0] in ("<", "\\le")) != (signs[1] in ("<", "\\le")) or "\\ne" in signs:
+        turns = len(sides) == 3 and (signs[0] in ("<", "\\le")) != (signs[1] in ("<", "\\le"))
+        name = read_name(sides[unknown[0]])
+        if name is None or turns or (len(sides) == 3 and "\\ne" in signs):
             return None
-        low, high = (numbers[0] or 0.0), (numbers[2] or 0.0)
-        ends = signs
-        if signs[0] in (">", "\\ge"):
-            low, high, ends = high, low, signs[::-1]
-        brackets = "".join(
-            mark[sign in ("\\le", "\\ge")] for mark, sign in zip(("([", ")]"), ends, strict=True)
-        )
-        return of_absolute(interval(low, high, brackets, name))
+        return inequality(numbers, signs, name)
 
     # One value.
 
@@ -473,12 +454,11 @@ def _both_signs(value: Value) -> list[Value]:
 
 
 def _has_sign(tree: Tree) -> bool:
-    return tree[0] == "±" or any(isinstance(part, tuple) and _has_sign(part) for part in tree[1:])
+    return tree[0] == "±" or any(isinstance(part, tuple) and _has_sign(part) for part in tree)
 
 
 def _with_sign(tree: Tree, sign: int) -> Tree:
-    parts = [_with_sign(part, sign) if isinstance(part, tuple) else part for part in tree[1:]]
+    parts = [_with_sign(part, sign) if isinstance(part, tuple) else part for part in tree]
     if tree[0] == "±":
-        factor = sign if parts[0] == ("n", Fraction(1)) else -sign
-        return ("*", ("n", Fraction(factor)), parts[1])  # type: ignore[return-value]
-    return (tree[0], *parts)  # type: ignore[return-value]
+        return ("*", ("n", sign * parts[1][1]), parts[2])
+    return tuple(parts)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import queue
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Sequence
-from queue import Empty, SimpleQueue
+from concurrent.futures import ThreadPoolExecutor
 
 from mathse.answers.check_answer import Pending, Task, Verdict, judge
-from mathse.answers.sandbox import close_pipes, kill
+from mathse.answers.sandbox import kill
 
 MIN_TASKS = 3_000
 """Below this, a further process costs more than it saves."""
@@ -22,57 +22,36 @@ CHUNK = 250
 
 Judged = Verdict | Pending
 _DIED = (OSError, EOFError, pickle.UnpicklingError)
-Chunks = SimpleQueue[Sequence[Task]]
+Child = subprocess.Popen[bytes]
 
 
-class RuleWorker:
-    """A child process that judges chunks of a queue, which the caller drains too.
+def _start() -> Child:
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "mathse.answers.rules_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": path},
+    )
 
-    Args:
-        chunks: what is left to judge.
-        record: called with each judged chunk, in a thread of this worker.
-    """
 
-    def __init__(
-        self, chunks: Chunks, record: Callable[[Sequence[Task], Sequence[Judged]], None]
-    ) -> None:
-        self._chunks, self._record = chunks, record
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mathse.answers.rules_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={
-                **os.environ,
-                "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder),
-            },
-        )
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        with contextlib.suppress(Empty):
-            while True:
-                tasks = self._chunks.get_nowait()
-                try:
-                    pickle.dump(tasks, self._process.stdin)
-                    self._process.stdin.flush()
-                    judged: list[Judged] = pickle.load(self._process.stdout)
-                except _DIED:
-                    self._chunks.put(tasks)  # for the caller, or another worker
-                    return
-                self._record(tasks, judged)
-
-    def join(self) -> None:
-        """Wait until the worker finds nothing left."""
-        self._thread.join()
-
-    def kill(self) -> None:
-        """End the child, finished or not."""
-        kill(self._process)
-        self._thread.join()
-        close_pipes(self._process)
+def _judge_in_child(chunk: Sequence[Task], idle: queue.SimpleQueue[Child]) -> list[Judged]:
+    """Judge tasks in an idle child or a new one; here if that dies."""
+    try:
+        child = idle.get_nowait()
+    except queue.Empty:
+        child = _start()
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        pickle.dump(chunk, child.stdin)
+        child.stdin.flush()
+        judged: list[Judged] = pickle.load(child.stdout)
+    except _DIED:
+        kill(child)
+        return [judge(task) for task in chunk]
+    idle.put(child)
+    return judged
 
 
 def judge_chunks(
@@ -82,35 +61,26 @@ def judge_chunks(
 
     Args:
         tasks: what to judge.
-        processes: their number, this one included.
-        done: called with each task and its result, from one thread at a time, in no order.
+        processes: their number; with one, all is judged in this one.
+        done: called with each task and its result, in order.
     """
-    chunks: Chunks = SimpleQueue()
-    for start in range(0, len(tasks), CHUNK):
-        chunks.put(tasks[start : start + CHUNK])
-    lock = threading.Lock()
-
-    def record(chunk: Sequence[Task], judged: Sequence[Judged]) -> None:
-        with lock:
+    if processes == 1 or len(tasks) < MIN_TASKS:
+        for task in tasks:
+            done(task, judge(task))
+        return
+    chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
+    idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+    threads = ThreadPoolExecutor(processes)
+    try:
+        for chunk, judged in zip(
+            chunks, threads.map(lambda chunk: _judge_in_child(chunk, idle), chunks), strict=True
+        ):
             for task, item in zip(chunk, judged, strict=True):
                 done(task, item)
-
-    def drain() -> None:
-        with contextlib.suppress(Empty):
-            while True:
-                chunk = chunks.get_nowait()
-                record(chunk, [judge(task) for task in chunk])
-
-    count = processes - 1 if len(tasks) >= MIN_TASKS else 0
-    workers = [RuleWorker(chunks, record) for _ in range(count)]
-    try:
-        drain()
-        for worker in workers:
-            worker.join()
-        drain()  # what a dead worker left
     finally:
-        for worker in workers:
-            worker.kill()
+        threads.shutdown(cancel_futures=True)
+        while not idle.empty():
+            kill(idle.get())
 
 
 def main() -> None:

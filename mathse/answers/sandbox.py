@@ -9,9 +9,9 @@ import queue
 import select
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ START_LIMIT_S = 120.0
 MAX_TIMEOUT_FACTOR = 4
 """A worker with less CPU time than `timeout_s` gets more time, up to this many times the limit."""
 SPAWN_AFTER_S = 1.0
-"""Further workers start only if questions are left after this time: loading SymPy takes longer."""
+"""A further worker starts only if none is free for so long: loading SymPy takes longer."""
 _FATAL_REASONS = ("worker_died", "memory_cap")
 REQUESTS_PER_WORKER = 2_000
 """A worker is replaced after so many questions: SymPy's caches only grow."""
@@ -45,13 +45,9 @@ class Reply:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a child process and wait for its end."""
+    """Kill a child process, wait for its end and close its pipes."""
     process.kill()
     process.wait()
-
-
-def close_pipes(process: subprocess.Popen[bytes]) -> None:
-    """Close the pipes to and from a dead process."""
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):
@@ -90,24 +86,18 @@ class _Worker:
     def ask(self, question: Question, timeout_s: float) -> Reply:
         assert self.process.stdin is not None
         self.wait()
-        message = {"gold": question.gold, "found": question.found, "digits": question.digits}
         try:
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.write(json.dumps(vars(question)).encode() + b"\n")
             self.process.stdin.flush()
         except OSError:
             return Reply("error", "worker_died")
         self.served += 1
         begun, spent = time.monotonic(), self._cpu_s()
-        answer = self.read(timeout_s)
-        while answer is None and not self.ended:
-            used = self._cpu_s() - spent
-            left = timeout_s - used if used == used else 0.0
-            if (
-                left < 0.1 * timeout_s
-                or time.monotonic() - begun > (MAX_TIMEOUT_FACTOR - 1) * timeout_s
-            ):
-                break
+        last = begun + (MAX_TIMEOUT_FACTOR - 1) * timeout_s
+        answer, left = None, timeout_s
+        while answer is None and not self.ended and left >= 0.1 * timeout_s:
             answer = self.read(left)
+            left = timeout_s - (self._cpu_s() - spent) if time.monotonic() <= last else 0.0
         if answer is None:
             return Reply("error", "worker_died") if self.ended else Reply("timeout", "wall_clock")
         return Reply(str(answer["state"]), str(answer["reason"]))
@@ -140,7 +130,6 @@ class _Worker:
 
     def kill(self) -> None:
         kill(self.process)
-        close_pipes(self.process)
 
 
 class Sandbox:
@@ -158,68 +147,41 @@ class Sandbox:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.timeout_s = timeout_s
         self.memory_mb = memory_mb
-        self._idle: list[_Worker] = []
-        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(self.workers)
+        self._idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
+        self._started = False
+
+    def submit(self, question: Question) -> Future[Reply]:
+        """Ask a question, to be answered as soon as a worker is free."""
+        return self._threads.submit(self._answer, question)
 
     def decide(self, questions: Sequence[Question]) -> list[Reply]:
         """Answer all questions in order; the number of workers does not change the result."""
-        if not questions:
-            return []
-        replies: list[Reply | None] = [None] * len(questions)
-        waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-        for index in range(len(questions)):
-            waiting.put(index)
-        failures: list[BaseException] = []
-        done = threading.Event()
+        return [future.result() for future in [self.submit(question) for question in questions]]
 
-        # One thread per worker: each takes the next question, and replaces a worker that broke.
-
-        def serve(first: bool) -> None:
-            worker: _Worker | None = None
-            if not first and not self._idle:
-                done.wait(SPAWN_AFTER_S)
-            try:
-                while not failures:
-                    try:
-                        index = waiting.get_nowait()
-                    except queue.Empty:
-                        done.set()
-                        break
-                    worker = worker or self._start()
-                    replies[index] = reply = worker.ask(questions[index], self.timeout_s)
-                    broken = reply.state == "timeout" or reply.reason in _FATAL_REASONS
-                    if broken or worker.served >= REQUESTS_PER_WORKER:
-                        worker.kill()
-                        worker = None
-            except BaseException as failure:
-                failures.append(failure)
-                if worker is not None:
-                    worker.kill()
-                    worker = None
-            if worker is not None:
-                with self._lock:
-                    self._idle.append(worker)
-
-        count = min(self.workers, len(questions))
-        threads = [threading.Thread(target=serve, args=(number == 0,)) for number in range(count)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        if failures:
-            raise failures[0]
-        return [reply if reply is not None else Reply("error", "not_asked") for reply in replies]
-
-    def _start(self) -> _Worker:
-        with self._lock:
-            if self._idle:
-                return self._idle.pop()
-        return _Worker(self.memory_mb)
+    def _answer(self, question: Question) -> Reply:
+        """Ask an idle worker, or a new one; one that broke is not used again."""
+        try:
+            worker = self._idle.get(timeout=SPAWN_AFTER_S if self._started else 0.001)
+        except queue.Empty:
+            worker = _Worker(self.memory_mb)
+            self._started = True
+        reply = None
+        try:
+            reply = worker.ask(question, self.timeout_s)
+        finally:
+            broken = reply is None or reply.state == "timeout" or reply.reason in _FATAL_REASONS
+            if broken or worker.served >= REQUESTS_PER_WORKER:
+                worker.kill()
+            else:
+                self._idle.put(worker)
+        return reply
 
     def close(self) -> None:
         """Kill all workers."""
-        while self._idle:
-            self._idle.pop().kill()
+        self._threads.shutdown(cancel_futures=True)
+        while not self._idle.empty():
+            self._idle.get().kill()
 
     def __enter__(self) -> Sandbox:
         """Return the pool; no process is started yet."""

@@ -7,10 +7,8 @@ import re
 from mathse.answers.expressions import Token
 
 Tokens = tuple[Token, ...]
-JOINERS = {",": ",", ";": ";", "and": "and", "or": "or", "&": "and", "、": ","}
-JOINERS |= dict.fromkeys(["且", "和", "及", "与", "并且"], "and") | dict.fromkeys(
-    ["或", "或者"], "or"
-)
+JOINERS = {",": ",", ";": ";", "、": ","} | dict.fromkeys(["or", "或", "或者"], "or")
+JOINERS |= dict.fromkeys(["and", "&", "且", "和", "及", "与", "并且"], "and")
 OPENERS, CLOSERS = {"(", "[", "{", "\\langle"}, {")", "]", "}", "\\rangle"}
 
 
@@ -43,24 +41,22 @@ def closes_at_end(tokens: Tokens) -> bool:
 
 
 _INTEGERS = ("Z", "N", "N_+", "Z_+")
+_OPENS_CONDITION = (",", "(", ";", "where", "with", "for")
 
 
 def without_condition(tokens: Tokens) -> tuple[Tokens, str, str]:
     r"""Cut off `k \in Z`, `for some integer t`, `for all x`, and return the letter and its ring."""
+    if not {"\\in", "for"} & {token.text for token in tokens}:
+        return tokens, "", ""
     for index, token in enumerate(tokens):
-        following = tokens[index + 1].text if index + 1 < len(tokens) else ""
-        if token.text != "for" and following != "\\in":
-            continue
         rest = [part.text for part in tokens[index:] if part.text not in "{}()"]
         before = tokens[:index]
-        while before and before[-1].text in (",", "(", ";", "where", "with", "for"):
+        while before and before[-1].text in _OPENS_CONDITION:
             before = before[:-1]
-        opened = index and tokens[index - 1].text in (",", "(", ";", "where", "with", "for")
-        letter = token.text if token.kind == "letter" else ""
-        if opened and before and letter and rest[1:2] == ["\\in"]:
+        if token.kind == "letter" and rest[1:2] == ["\\in"] and 0 < len(before) < index:
             ring = "".join(rest[2:]).replace("\\mathbb", "").replace("^", "_").replace("*", "+")
             if ring in _INTEGERS:
-                return before, letter, ring
+                return before, token.text, ring
         if token.text == "for" and rest[1:2] and rest[1] in ("all", "any", "every", "each", "some"):
             if rest[2:3] and rest[2] in ("integer", "integers") and len(rest) == 4:
                 return before, rest[3], "Z"
@@ -84,24 +80,21 @@ def read_name(tokens: Tokens) -> str | None:
     if not tokens:
         return None
     texts = [token.text for token in tokens]
+    first, alone = tokens[0], len(tokens) == 1
     words = [token.kind == "word" and len(token.text) > 2 for token in tokens]
     if words[0] and all(
         word or text in ("of", "a", "is") for word, text in zip(words, texts, strict=True)
     ):
         return "" if _NO_NAME_WORDS.isdisjoint(texts) else None
-    if len(texts) == 1 and texts[0].strip("\\") in _NO_NAMES:
-        return None
     spaced = any(token.spaced and token.kind in ("word", "letter") for token in tokens[1:])
-    if spaced and tokens[0].kind != "command" and not "".join(texts).isupper():
-        return None
-    name = "".join(texts).replace("{", "").replace("}", "").replace("\\mathrm", "")
+    lower_word = alone and first.kind == "word" and not first.text.isupper() and not words[0]
     if (
-        tokens[0].kind == "word"
-        and not texts[0].isupper()
-        and len(tokens) == 1
-        and len(texts[0]) < 3
+        (alone and first.text.strip("\\") in _NO_NAMES)
+        or (spaced and first.kind != "command" and not "".join(texts).isupper())
+        or lower_word
     ):
         return None
+    name = re.sub(r"[{}]|\\mathrm", "", "".join(texts))
     return name if _NAME.fullmatch(name) else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -87,53 +88,38 @@ def read_unit(text: str) -> Unit | None:
     if len(text) > 40:
         return None
     text = _JOINED.sub(r"\1 ", text.strip().strip("{}").rstrip("."))
-    powers: dict[str, int] = {}
-    size, sign, next_power, last = Fraction(1), 1, 1, None
-    position = 0
+    found: list[tuple[Unit, int]] = []
+    sign, next_power, position = 1, 1, 0
     while position < len(text):
         match = _PART.match(text, position)
         if match is None:
             return None
-        position, word = match.end(), match["word"]
-        if match["over"] and last is not None:
+        position, word = match.end(), match["word"] or ""
+        if match["over"] and found:
             sign = -1
-        elif match["power"] and last is not None:
-            extra = int(re.sub(r"[\s^{}]", "", match["power"])) - 1
-            powers, size = _times(powers, size, last, sign * extra)
-        elif word and word.lower() in _POWER_WORDS:
+        elif match["power"] and found:
+            power = int(re.sub(r"[\s^{}]", "", match["power"]))
+            found[-1] = (found[-1][0], found[-1][1] + sign * (power - 1))
+        elif word.lower() in _POWER_WORDS:
             next_power = _POWER_WORDS[word.lower()]
-        elif word and word.lower() in _POWER_AFTER and last is not None:
-            powers, size = _times(powers, size, last, sign * (_POWER_AFTER[word.lower()] - 1))
-        elif word and (unit := _named(word)) is not None:
-            powers, size = _times(powers, size, unit, sign * next_power)
-            last, next_power = unit, 1
-        elif word == "an" or word == "a" or match["times"]:
-            continue
-        else:
+        elif word.lower() in _POWER_AFTER and found:
+            found[-1] = (found[-1][0], found[-1][1] * _POWER_AFTER[word.lower()])
+        elif (unit := _named(word)) is not None:
+            found.append((unit, sign * next_power))
+            next_power = 1
+        elif word not in ("a", "an") and not match["times"]:
             return None
-    return _unit(powers, size) if last is not None else None
-
-
-def _times(
-    powers: dict[str, int], size: Fraction, unit: Unit, power: int
-) -> tuple[dict[str, int], Fraction]:
-    powers = dict(powers)
-    for name, exponent in unit.dimension:
-        powers[name] = powers.get(name, 0) + exponent * power
-    return powers, size * unit.size**power
-
-
-def _unit(powers: dict[str, int], size: Fraction) -> Unit:
-    return Unit(tuple(sorted((name, power) for name, power in powers.items() if power)), size)
+    # The product of all parts.
+    powers: dict[str, int] = {}
+    for unit, power in found:
+        for name, exponent in unit.dimension:
+            powers[name] = powers.get(name, 0) + exponent * power
+    size = math.prod((unit.size**power for unit, power in found), start=Fraction(1))
+    dimension = tuple(sorted((name, power) for name, power in powers.items() if power))
+    return Unit(dimension, Fraction(size)) if found else None
 
 
 def _named(word: str) -> Unit | None:
     word = word.replace(" ", "")
-    for name in (
-        word,
-        word.lower(),
-        word[:-1].lower() if len(word) > 3 and word[-1] in "sS" else "",
-    ):
-        if name in _UNITS:
-            return _UNITS[name]
-    return None
+    singular = word[:-1].lower() if len(word) > 3 and word[-1] in "sS" else ""
+    return next((_UNITS[name] for name in (word, word.lower(), singular) if name in _UNITS), None)

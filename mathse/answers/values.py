@@ -114,29 +114,12 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Clock:
-    """A time of day; half is `a`, `p` or empty."""
+class Moment:
+    """A time of day or a date, in parts; None for a part that is not given."""
 
-    hour: int
-    minute: int
-    second: int
-    half: str
-
-
-@dataclass(frozen=True)
-class Date:
-    """A day of the year; 0 for a year that is not given."""
-
-    month: int
-    day: int
-    year: int = 0
-
-
-@dataclass(frozen=True)
-class Marks:
-    """Numbered statements: `①③④`."""
-
-    numbers: frozenset[int]
+    parts: tuple[int | str | None, ...]
+    ratio: Ratio | None = None
+    """What `3:20` is if it is no time."""
 
 
 @dataclass(frozen=True)
@@ -147,5 +130,5 @@ class Words:
 
 
 Value = Union[  # noqa: UP007  (used in annotations that are read at run time)
-    Term, Named, Group, Family, Relation, Reals, Ratio, Matrix, Clock, Date, Marks, Words
+    Term, Named, Group, Family, Relation, Reals, Ratio, Matrix, Moment, Words
 ]

@@ -31,6 +31,8 @@ from mathse.answers.units import read_unit
         ("x+y+z = 27", "22", False),
         ("4", "3^{2014}+2^{2014}-2", False),
         ("3^{2014}", r"3 \cdot 3^{2013}", True),
+        ("3^{90000}", r"3 \cdot 3^{89999}", True),
+        ("3^{90000}", "3^{90001}", False),
     ],
 )
 def test_rules_decide(gold: str, found: str, equal: bool) -> None:
@@ -48,7 +50,6 @@ def test_rules_decide(gold: str, found: str, equal: bool) -> None:
         ("6", "2 times 3"),
         ("27", "x+y+z = 27"),
         ("3", "2 for the red and 3 for the blue one"),
-        ("3^{90000}", "3^{90001}"),
     ],
 )
 def test_rules_leave_open_what_may_be_equal(gold: str, found: str) -> None:

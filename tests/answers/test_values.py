@@ -36,7 +36,7 @@ KINDS = {
         r"4.5×10⁻⁷ | 4.5e-7",
         r"45 | 4.5 | 4.5\times 10^{7} | 4.5\times 10^{-6}",
     ),
-    r"53_8": (r"43 | 53_{8}", r"53 | 53_9 | 35_8"),
+    r"53_8": (r"43 | 53_{8} | 53 (base 8) | 53 in base 8", r"53 | 53_9 | 35_8"),
     r"2\sqrt{3}": (
         r"\sqrt{12} | 3.46 | 2\sqrt3 | 2√3",
         r"3\sqrt{2} | 2\sqrt{3}i | -2\sqrt{3} | \pm 2\sqrt{3} | 2 | \sqrt{3} | 2\sqrt[3]{3} | 3.5",
@@ -63,6 +63,7 @@ KINDS = {
         r"1+x^2 | y=x^2+1 | f(x)=x^2+1 | x \cdot x+1",
         r"x^2-1 | x^2+2 | y^2+1 | x^2 | x^3+1 | (x+1)^2 | -x^2+1 | x^2+1=0 | 2x^2+2",
     ),
+    r"\frac{2}{x}+\frac{3}{y}": (r"\frac{2y+3x}{xy}", r"\frac{2y+3x}{xyz} | \frac{5}{xy}"),
     r"2-3i": (r"-3i+2 | 2 - 3i", r"2+3i | -2-3i | 3-2i | 2-3 | 2-3x"),
     r"\sin x": (r"\sin(x)", r"\cos x | \sin y | \sin 2x | \sin^2 x | x | -\sin x | \arcsin x"),
     r"\arctan x": (r"\tan^{-1} x", r"\tan x | \cot x | \frac{1}{\tan x}"),
@@ -97,7 +98,7 @@ KINDS = {
     ),
     r"\cos(x)=\frac{42}{59}": (r"\frac{42}{59}", r"\sin(x)=\frac{42}{59} | \cos(x)=\frac{4}{59}"),
     r"a\perp b": (r"b \perp a", r"a\parallel b | a \perp c | b"),
-    r"3:4:5": (r"6:8:10", r"3:5:4 | 3:4 | 6:8:11 | 345 | 4:3:5"),
+    r"3:4:5": (r"6:8:10 | 9:12:15", r"3:5:4 | 3:4 | 6:8:11 | 345 | 4:3:5"),
     r"\begin{pmatrix}1&2\\3&4\end{pmatrix}": (
         r"\begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}",
         r"\begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix} | \begin{pmatrix}1&2\\3&5\end{pmatrix}"
@@ -108,8 +109,17 @@ KINDS = {
         r"\frac{\pi}{4} | \frac{\pi}{4}+2k\pi, k\in\mathbb{Z} | \frac{\pi}{3}+k\pi, k\in\mathbb{Z}"
         r" | -\frac{\pi}{4}+k\pi, k\in\mathbb{Z} | \frac{\pi}{4}+k\pi, k\in\mathbb{N}",
     ),
+    r"2k+1, k\in\mathbb{Z}": (
+        r"2n-1, n\in\mathbb{Z}",
+        r"2k, k\in\mathbb{Z} | 4k+1, k\in\mathbb{Z}",
+    ),
+    r"2k+1, k\in\mathbb{N}": (
+        r"2n+1, n\in\mathbb{N}",
+        r"2k-1, k\in\mathbb{N} | 2k+1, k\in\mathbb{Z}",
+    ),
     r"①③": (r"①、③ | ③①", r"①② | ① | ①③④ | 13"),
-    r"10:30": (r"10:30", r"10:31 | 1:30 | 10:03 | 3:30"),
+    r"10:30": (r"10:30", r"10:31 | 1:30 | 10:03 | 3:30 | 22:30"),
+    r"22:30": (r"22:30 | 10:30 pm", r"10:30 | 10:30 am"),
     r"1000000": (
         r"1,000,000 | 10^6 | 1\text{ million} | 100\text{万} | 1 000 000",
         r"100000 | 10000000 | 1,000 | 10^5",
@@ -130,10 +140,10 @@ def test_kinds(gold: str, said: str, same: bool) -> None:
         assert (verdict.state == "match") == same, (frame, verdict)
 
 
-STATED = """
+STATED = r"""
 7 or 8 | It could be 7 or 8 | The answer is not 7 | The answer cannot be 7 | 7 is wrong | minus 7
 The answer is neither 7 nor 8 | The answer is between 7 and 8
-The answer is more than 7 | 7 squared
+The answer is more than 7 | 7 squared | $7^\circ$ less than $90^\circ$ | It is 7 more than 20
 The answer is 7. Wait, no, the answer is 8 | The answer is 7 and 8 | 7-8 | 7~8
 negative 7 | 7 halves
 7 minutes 30 seconds | seven hundred | 7th root of 2 | 1.7 | 7,5 | 17 | The answer is not 7, it is 8
@@ -168,6 +178,9 @@ def test_what_states_a_number(said: str) -> None:
         ("B", "The answer is not B.", False),
         ("B", "Option B is wrong.", False),
         ("B", "The answer cannot be B.", False),
+        ("B", "The answer is not B, it is C.", False),
+        ("C", "The answer is not B, it is C.", True),
+        ("D", "The correct option is not C but D.", True),
         ("B", "【答案】B<eoa>", True),
         ("AC", "The correct options are A and C.", True),
         ("AC", "C, A", True),
