@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 RATES ?= 2.5e-4 5e-4 1e-3
 SAMPLES ?= 2 4
 
-.PHONY: help sweep experiments repro show control test test-vllm test-trainers check quick smoke real tiny-base bench-answers bench-curate results pictures clean
+.PHONY: help sweep experiments repro show control test test-vllm test-trainers check quick smoke real tiny-base bench bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -103,6 +103,15 @@ experiments: $(READY)  ## what experiments changed and what they brought, in a f
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base
 	python -m recipes.tiny_base.measure models/tiny-base
+
+# Where there is an installer of vLLM for the CPU, all contenders run in its environment.
+BENCH_READY := $(if $(wildcard $(VLLM_CPU)/install),$(VLLM_READY),$(READY))
+BENCH_PYTHON := $(dir $(BENCH_READY))bin/python
+TRL := trl|datasets|dill|multiprocess|pandas|pyarrow|xxhash
+
+bench: $(BENCH_READY)  ## generation, training and judge beside generate, pipeline, vLLM and TRL: make bench OPTIONS="--repeats 5"
+	grep -E '^($(TRL))==' tests/trainers/requirements.txt | xargs $(BENCH_PYTHON) -m pip install -q --disable-pip-version-check --no-deps
+	$(BENCH_PYTHON) -m bench.speed $(OPTIONS)
 
 bench-answers: $(READY)  ## the answer checker against known verdicts and Math-Verify
 	python -m bench.answers sets

@@ -41,6 +41,14 @@ def machine() -> dict[str, Any]:
     }
 
 
+def is_installed(package: str) -> bool:
+    """Return True if a distribution of this name is installed."""
+    try:
+        return bool(importlib.metadata.version(package))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
 def save(name: str, result: dict[str, Any], packages: tuple[str, ...] = ()) -> None:
     """Write `bench/results/NAME.json`: the result with date, machine and versions."""
     versions = {"python": platform.python_version()}
