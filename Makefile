@@ -98,7 +98,8 @@ sweep: $(READY)  ## learning rate x samples through the DVC queue: make sweep RA
 	$(MAKE) experiments
 
 experiments: $(READY)  ## what experiments changed and what they brought, in a few columns
-	dvc exp show --no-pager --only-changed --drop 'Created|(code|data|mathse|models|schemas|stages)(/.*)?$$' --keep '^eval(_hard)?(_gain)?$$'
+	dvc exp show --no-pager --md --only-changed --keep '^eval(_hard)?(_gain)?$$' \
+	  --drop '(Created|State|Executor|generate.hard_samples|(code|data|mathse|metrics|models|schemas|stages)(/.*)?)$$'
 
 tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base
