@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent import futures
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import duckdb
 
@@ -24,7 +25,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_persistent_secrets": False,
     "temp_directory": "",
 }
+_BATCH_ROWS = 10_000
 Row = dict[str, Any]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -94,9 +98,9 @@ class Tables(AbstractContextManager["Tables"]):
         try:
             statements = self._connection.extract_statements(sql)
             for statement in statements[:-1]:
-                self._connection.execute(statement).fetchall()
+                self.wait(self._connection.execute, statement)
             text = _strip_end(statements[-1].query) if statements else "SELECT 1 LIMIT 0"
-            relation = self._connection.sql(text)
+            relation = self.wait(self._connection.sql, text)
             if not statements or relation is None:
                 return Answer([], iter(()))
             # Each column gets a name of its own; times with a zone become text, in that zone.
@@ -111,8 +115,21 @@ class Tables(AbstractContextManager["Tables"]):
             return Answer(list(relation.columns), self._fetch(relation), relation)
         except (duckdb.Error, ValueError) as error:
             raise self.explain(error) from error
-        except RuntimeError as error:
-            raise KeyboardInterrupt from error  # "Query interrupted"
+
+    def wait(
+        self, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Return what a function of DuckDB returns. Ctrl-C ends it, which DuckDB alone can miss."""
+        with futures.ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work, *args, **kwargs)
+            try:
+                # Polars has a handler after which a wait without an end goes on.
+                while not future.done():
+                    futures.wait([future], timeout=0.1)
+                return future.result()
+            except KeyboardInterrupt:
+                self._connection.interrupt()
+                raise
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of one statement by the names of their columns; `?` stand for values."""
@@ -150,7 +167,7 @@ class Tables(AbstractContextManager["Tables"]):
             return DataError("Queries write no files.", fix="take the rows with --out FILE")
         missing = _MISSING_TABLE.search(text)
         name = missing[1].lower() if missing else ""
-        file = next(iter(self.folders.values()))
+        schema, file = next(iter(self.folders.items()))
         if name in self.damaged:
             rule = "the files of a table are whole and have the same columns"
             return DataError(
@@ -159,6 +176,11 @@ class Tables(AbstractContextManager["Tables"]):
                 rule=rule,
                 fix=f"run again what writes it: {VIEWS[name].made_by}",
             )
+        if name in DERIVED:  # for want of a table that it reads
+            try:
+                self._connection.sql(DERIVED[name].replace("{schema}", _name(schema)))
+            except duckdb.Error as cause:
+                return self.explain(cause)
         if name in VIEWS:
             patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
             message = f"There are no rows for {name} yet: no file fits {patterns}."
@@ -211,13 +233,14 @@ class Tables(AbstractContextManager["Tables"]):
                 self.damaged[view] = (_REASON.findall(text) or [text])[-1].strip()
 
     def _fetch(self, relation: Any) -> Iterator[tuple[Any, ...]]:
-        """Yield the rows of a relation; few of them are in memory at a time."""
+        """Yield the rows of a relation as they are computed; few are in memory at a time."""
         try:
-            yield from relation.iter_rows(10_000)
+            # Not `relation.iter_rows`, which computes all rows before the first.
+            found = self.wait(self._connection.execute, relation.sql_query())
+            while rows := self.wait(found.fetchmany, _BATCH_ROWS):
+                yield from rows
         except duckdb.Error as error:
             raise self.explain(error) from error
-        except RuntimeError as error:
-            raise KeyboardInterrupt from error
 
     def _real_names(self, text: str) -> str:
         for schema, folder in self.folders.items():  # "tables://main/rounds/r1/train.parquet"
@@ -273,12 +296,13 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 def _strip_end(sql: str) -> str:
     """Return a statement without the semicolon and the comments at its end."""
-    end = len(sql)
+    text = sql.encode()  # DuckDB counts in bytes
+    end = len(text)
     for start, kind in reversed(duckdb.tokenize(sql)):
-        if kind != duckdb.token_type.comment and sql[start] != ";":
+        if kind != duckdb.token_type.comment and text[start : start + 1] != b";":
             break
         end = start
-    return sql[:end]
+    return text[:end].decode()
 
 
 def _name(name: str) -> str:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 from mathse.core.errors import ParamError
@@ -28,7 +29,7 @@ def answer_query(
     Args:
         tables: whom to ask.
         sql: one or more statements.
-        form: the format; None: by the suffix of `out`, else a table.
+        form: the format; None: by the suffix of `out`; a table on the screen.
         out: the file to write; None: the standard output.
         limit: most rows to compute; 0: all; None: 200 in a table on the screen, else all.
 
@@ -36,27 +37,32 @@ def answer_query(
         How many rows were written, in words.
 
     Raises:
-        ParamError: if there is no such format, or Parquet has no file to go to.
+        ParamError: if no format is named, or Parquet has no file to go to.
     """
-    form = form or (out.suffix[1:] if out is not None and out.suffix[1:] in FORMATS else "table")
-    if form not in FORMATS or (form == "parquet" and out is None):
-        raise ParamError(f"Format {form}: take one of {', '.join(FORMATS)}; Parquet needs --out.")
-    if limit is None and form == "table" and out is None:
+    named = form or ("table" if out is None else out.suffix[1:].lower())
+    if named not in FORMATS or (named == "parquet" and out is None):
+        endings = ", ".join(f".{name}" for name in FORMATS[1:])
+        raise ParamError(
+            f"{form or out}: --format is one of {', '.join(FORMATS)} (which needs --out); "
+            f"without it, the file of --out ends with one of {endings}."
+        )
+    if limit is None and named == "table" and out is None:
         limit = SCREEN_ROWS
     # One row more than is shown, to know whether there are more.
     answer = tables.ask(sql, limit=limit + 1 if limit else None)
     rows = Counted(answer.rows if not limit else islice(answer.rows, limit))
-    if form == "parquet" and out is not None:
+    if named == "parquet" and out is not None:
         import polars as pl
 
-        frame = pl.DataFrame(_ArrowStream(answer.relation) if answer.columns else None)
+        stream = _ArrowStream(answer.relation) if answer.columns else None
+        frame = tables.wait(pl.DataFrame, stream)
         frame.head(limit or frame.height).write_parquet(out)
         return f"{min(frame.height, limit or frame.height)} rows in {out}"
     if out is None:
-        _write(form, answer, rows, sys.stdout)
+        _write(named, answer, rows, sys.stdout)
     else:
         with out.open("w", encoding="utf-8", newline="") as file:
-            _write(form, answer, rows, file)
+            _write(named, answer, rows, file)
     is_cut = bool(limit) and next(answer.rows, None) is not None
     if not answer.columns:
         return "done"
@@ -95,7 +101,9 @@ def _write(form: str, answer: Answer, rows: Iterable[tuple[Any, ...]], out: Text
     if not columns:
         return
     if form == "csv":
-        writer = csv.writer(out, lineterminator="\n")
+        # On a screen no character steers it; a file or another program gets the data as they are.
+        screen = SimpleNamespace(write=lambda text: out.write(printable(text)))
+        writer = csv.writer(screen if out.isatty() else out, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows([_as_text(value) for value in row] for row in rows)
     elif form == "json":

@@ -9,11 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from mathse.core.layout import Layout
+from mathse.figures.teacher import ANALYSES
 
 # "…/rounds/r1/train.parquet" gives r1
 _FOLDER = r"regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
 _CURVE = r"regexp_extract(filename, '([^/]+)\.tsv$', 1)"  # "…/curves/orm.tsv" gives orm
 _IMPORT = Path("data", "import", "*")
+
+
+def quote(text: str) -> str:
+    """Return text as a string of SQL."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,18 @@ LEFT JOIN {schema}.verdicts v ON v.trajectory_id = r.trajectory_id
 LEFT JOIN {schema}.trajectories w ON w.trajectory_id = t.parent_id
 LEFT JOIN {schema}.verdicts x ON x.trajectory_id = t.parent_id
 """
-DERIVED = {"lineage": _LINEAGE}
-"""Views of views: where each training row comes from, one row for each row of `train`."""
+_NAMED_ERRORS = """
+SELECT *, coalesce(error_kind, CASE {kinds} ELSE 'not named' END) AS kind
+FROM {schema}.verdicts WHERE orm_status = 'wrong'
+"""
+# WHEN error_analysis LIKE 'Look at % again.' THEN 'vision': what the built-in annotator writes
+_KINDS = " ".join(
+    f"WHEN error_analysis LIKE {quote(text.replace('{about}', '%'))} THEN {quote(kind)}"
+    for kind, text in ANALYSES.items()
+)
+DERIVED = {"lineage": _LINEAGE, "named_errors": _NAMED_ERRORS.replace("{kinds}", _KINDS)}
+"""Views of views: where each training row comes from, one row for each row of `train`; what the ORM
+calls wrong, with the kind of error, by its analysis where it names none."""
 
 _USAGE = ("requests", "failed", "prompt_tokens", "cached_tokens", "response_tokens", "cost")
 METRIC_TABLES: dict[str, tuple[str, ...]] = {
@@ -142,11 +158,6 @@ def metric_rows(project: Path, table: str) -> list[tuple[Any, ...]]:
                 used = (values.get(prefix + part) for part in _USAGE)
                 rows.append((*key, prefix.split(".")[-2], *used))
     return rows
-
-
-def quote(text: str) -> str:
-    """Return text as a string of SQL."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _json_files(folder: Path) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+import yaml
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from PIL import Image
@@ -225,14 +227,20 @@ def test_what_is_said_of_gold_and_teacher_follows_from_the_parameters() -> None:
 
 
 def test_the_page_says_where_there_is_no_control_and_what_a_reflector_knows(
-    layout: Layout, page: str
+    layout: Layout, page: str, tmp_path: Path
 ) -> None:
     knows = "The built-in reflector knows the worked solution, so its answers are right"
     assert "no control" not in page and knows in page
-    run = RunTables(layout)
-    run.controls, run.params["reflector"]["engine"] = [], "student"
-    other = render_report([run])
-    assert "This run has no control" in other and knows not in other
+    copy = Layout(shutil.copytree(layout.folder, tmp_path / "copy"))
+    params = yaml.safe_load(copy.params.read_text()) | {"controls": []}
+    params["reflector"]["engine"] = "student"
+    copy.params.write_text(yaml.safe_dump(params))
+    left = "Not shown: control, evaluated before, but not among the rounds and controls"
+    other = render_report([RunTables(copy)])
+    assert left in other and "no control" not in other and left not in page
+    shutil.rmtree(copy.eval("control").graded.parent)
+    other = render_report([RunTables(copy)])
+    assert "This run has no control" in other and knows not in other and left not in other
 
 
 def test_a_zero_is_no_link(page: str) -> None:

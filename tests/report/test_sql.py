@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mathse.core.errors import DataError
+from mathse.core.tables import read_table, write_table
+from mathse.figures.teacher import ANALYSES
 from mathse.report.sql import Tables, list_queries, query, resolve_query
 from mathse.report.views import VIEWS
 from tests.report.world import build, complete
@@ -66,6 +70,11 @@ def test_an_unknown_table_and_bad_sql_are_explained(data):
         query(data, "SELECT origins FROM trajectories")
 
 
+@pytest.mark.parametrize("sql", ["SELECT '图中' AS t", "SELECT '图中' AS t ; -- 图", "FROM t"])
+def test_words_in_any_script_and_what_ends_a_statement(data, sql):
+    assert query(data, f"CREATE TABLE t AS SELECT '图中' AS t; {sql}")[1] == [("图中",)]
+
+
 def test_a_missing_folder_and_a_damaged_file_are_explained(data, tmp_path):
     with pytest.raises(DataError, match="no data folder"):
         query(tmp_path / "none", "SELECT 1")
@@ -73,6 +82,8 @@ def test_a_missing_folder_and_a_damaged_file_are_explained(data, tmp_path):
     (copy / "rounds/r1/ledger.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(DataError, match=r"view ledger.*rounds/r1/ledger.parquet") as caught:
         query(copy, "FROM ledger")
+    with pytest.raises(DataError, match="no rows for verdicts yet"):
+        query(tmp_path, "FROM named_errors")
     assert "distill or merge" in str(caught.value) and "Traceback" not in str(caught.value)
     assert query(copy, "SELECT count(*) FROM train")[1] == [(4,)]
 
@@ -120,6 +131,43 @@ def test_questions_find_what_is_there(whole):
     assert ask("orm") == [("r1", "reflect", 1, 0, 0, 100.0), ("r1", "score", 4, 1, 0, 75.0)]
     assert ask("forgetting") == [("sums", "base", 2, 1, 50.0)]
     assert ask("losses") == [("r1", 20, 2.0, 1.0, 1.0)]
+
+
+def test_an_error_has_the_kind_that_the_orm_names_or_that_of_its_analysis(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "data")
+    file = copy / "rounds/r1/verdicts.parquet"
+    lines = [
+        ("vision", None, "The bars are not read as the figure shows."),
+        ("calculation", None, ANALYSES["calculation"]),
+        ("knowledge", "knowledge", ANALYSES["reasoning"]),
+        ("not named", None, "The bar was misread."),
+        ("not named", None, None),
+    ]
+    kinds, named, analyses = zip(*lines, strict=True)
+    rows = pl.concat([read_table(file).filter(orm_status="wrong").head(1)] * len(lines))
+    ids = [name * 16 for name in "abcde"]
+    changed = {"trajectory_id": ids, "error_kind": named, "error_analysis": analyses}
+    changed["error_step"] = [1] * len(lines)
+    rows = rows.with_columns(pl.Series(name, values) for name, values in changed.items())
+    write_table(rows, file, sort_by=["trajectory_id"])
+    assert query(copy, "SELECT kind FROM named_errors ORDER BY trajectory_id")[1] == [
+        (kind,) for kind in kinds
+    ]
+    found = query(copy, resolve_query("mistakes", QUERIES))[1]
+    assert {row[1]: row[2] for row in found} == Counter(kinds)
+    file = copy / "rounds/r1/reflections.parquet"
+    parents = read_table(file).with_columns(parent_id=pl.lit(ids[1]))
+    write_table(parents, file, sort_by=["trajectory_id"])
+    (found,) = query(copy, resolve_query("reflections", QUERIES))[1]
+    assert found[1] == "calculation"
+
+
+def test_tokens_that_nobody_counted_are_blank(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "data")
+    file = copy / "distill/trajectories.parquet"
+    write_table(read_table(file).with_columns(response_tokens=0), file, sort_by=["trajectory_id"])
+    found = {row[:2]: row[3:5] for row in query(copy, resolve_query("drift", QUERIES))[1]}
+    assert found["r0", "teacher"] == (None, None) and found["r1", "student"] == (20.0, 20)
 
 
 def test_a_query_is_found_by_name_path_or_taken_as_sql(tmp_path):

@@ -3,15 +3,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import signal
+import sys
+from itertools import islice
 from pathlib import Path
+from threading import Timer, main_thread
+from time import perf_counter
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 from mathse import cli
+from mathse.core.errors import DataError
 from mathse.report import sql_prompt
 from mathse.report.sql import Tables
+from mathse.report.sql_output import answer_query
 from tests.report.world import build
 
 RUN = CliRunner()
@@ -81,12 +88,58 @@ def test_the_screen_gets_so_many_rows_and_the_rest_is_named(data):
 
 
 def test_an_interrupted_query_ends_without_a_traceback(data, monkeypatch):
-    def interrupted(*_: object) -> None:
-        raise RuntimeError("Query interrupted")  # as DuckDB does on Ctrl-C
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr("mathse.report.sql._strip_end", interrupted)
+    monkeypatch.setattr(Tables, "ask", interrupted)
     done = sql(data, "SELECT 1")
     assert done.exit_code == 130 and "Traceback" not in done.output + done.stderr
+
+
+def test_rows_come_as_they_are_computed(data):
+    fails_late = "SELECT if(range < 999999, range, error('too far')) FROM range(1000000)"
+    with Tables({"main": data}) as tables:
+        assert list(islice(tables.ask(fails_late).rows, 3)) == [(0,), (1,), (2,)]
+        assert list(tables.ask(f"{fails_late}; SELECT 7").rows) == [(7,)]
+        with pytest.raises(DataError, match="too far"):
+            list(tables.ask(fails_late).rows)
+
+
+def test_ctrl_c_ends_a_query_that_returns_nothing_for_long(data):
+    never = (
+        "SELECT 1 FROM range(1000000) a, range(100000) b WHERE hash(a.range || 'x' || b.range) = 1"
+    )
+    with Tables({"main": data}) as tables:
+        start = perf_counter()
+        Timer(0.5, signal.pthread_kill, (main_thread().ident, signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            list(tables.ask(never).rows)
+        assert perf_counter() - start < 60
+        assert list(tables.ask("SELECT 1").rows) == [(1,)]
+
+
+def test_csv_is_escaped_on_a_screen_and_as_it_is_in_a_file(data, tmp_path, monkeypatch):
+    hostile, out = "SELECT 'a\x1b[2J\u202e,b\n' AS t", tmp_path / "t.csv"
+    screen = io.StringIO()
+    screen.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdout", screen)
+    with Tables({"main": data}) as tables:
+        for form in ("csv", "md"):
+            answer_query(tables, hostile, form, None, None)
+        answer_query(tables, hostile, None, out, None)
+    assert not set(screen.getvalue()) & {"\x1b", "\u202e"}
+    assert screen.getvalue().startswith('t\n"a\\u001b[2J\\u202e,b\n"\n')
+    assert out.read_text() == 't\n"a\x1b[2J\u202e,b\n"\n'
+
+
+def test_an_ending_that_names_no_format_is_refused(data, tmp_path):
+    for name in ("answer.xyz", "answer"):
+        done = sql(data, "SELECT 1", "-o", tmp_path / name)
+        assert done.exit_code == 1 and f"{name}: " in done.stderr and ".csv, .json" in done.stderr
+        assert not (tmp_path / name).exists()
+    assert sql(data, "SELECT 1", "-o", tmp_path / "a.xyz", "--format", "csv").exit_code == 0
+    assert sql(data, "SELECT 1 AS x", "-o", tmp_path / "A.CSV").exit_code == 0
+    assert (tmp_path / "A.CSV").read_text() == "x\n1\n"
 
 
 def test_the_prompt_answers_until_the_input_ends(data, tmp_path, monkeypatch, capsys):

@@ -27,6 +27,7 @@ class RunTables:
         loop: r0 and the rounds of `params.yaml`, in order.
         controls: the controls of `params.yaml`.
         models: base, the rounds and the controls that were evaluated, in order.
+        left_out: models that were evaluated before, but are not in `params.yaml`.
     """
 
     def __init__(self, layout: Layout, label: str = "") -> None:
@@ -41,6 +42,8 @@ class RunTables:
         known = [BASE, *self.loop, *self.controls]
         evaluated = [name for name in known if layout.eval(name).graded.is_file()]
         self.models = sort_rounds(evaluated, self.loop)
+        folders = sorted(layout.evaluations.glob("*/graded.parquet"))
+        self.left_out = [file.parent.name for file in folders if file.parent.name not in known]
         if not self.models:
             message = "No round was evaluated yet: no file fits data/eval/*/graded.parquet."
             raise DataError(message, file=layout.evaluations, fix="run `make repro`")
