@@ -1,4 +1,7 @@
-"""A cheap engine whose requests can end the process that works on them."""
+"""A cheap engine whose requests can end the process that works on them.
+
+Workers import this module, so it imports no model library.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mathse.core.errors import DataError
+from mathse.core.errors import DataError, ParamError
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from tests.tiny import ask
 
@@ -60,6 +63,24 @@ class FakeEngine:
     def _met(self, processes: int) -> bool:
         """Return True if so many processes have begun something."""
         return len({process for _, process in begun(self.folder)}) >= processes
+
+
+class NamedEngine(FakeEngine):
+    """Tells a variable of its process."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, how=os.environ["NUMBER"])
+
+
+def cannot_load() -> FakeEngine:
+    """Fail as an engine without a model does."""
+    raise ParamError("There is no model in nowhere.")
+
+
+def end_at_once() -> FakeEngine:
+    """End the process."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
 
 
 def fake_requests(tasks: dict[int, str], count: int = 12) -> list[Request]:

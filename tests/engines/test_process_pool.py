@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,14 @@ from mathse.core.processes import ONE_THREAD
 from mathse.engines.process_pool import ProcessPoolEngine, ProcessWorker
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
-from tests.engines.fake import FakeEngine, begun, fake_requests
+from tests.engines.fake import (
+    FakeEngine,
+    NamedEngine,
+    begun,
+    cannot_load,
+    end_at_once,
+    fake_requests,
+)
 from tests.tiny import ask, complete, make_request
 
 DRAWN = SamplingParams(1.0, 1.0, 12, 5)
@@ -38,29 +43,19 @@ def test_the_text_is_that_of_one_process_in_the_order_asked(tiny: Path, store: I
     alone = load()
     given = requests()
     wanted = [replace(done, prompt_tokens=0) for done in complete(alone, given, DRAWN)]
-    for processes in (1, 3):
-        engine = ProcessPoolEngine(load, environments=[ONE_THREAD] * processes, batch_size=4)
-        assert (engine.digest, engine.input_fingerprint) == (alone.digest, alone.input_fingerprint)
-        assert engine.how == alone.how
-        done = complete(engine, given, DRAWN)
-        assert [replace(one, prompt_tokens=0) for one in done] == wanted
-        assert done[-1].finish_reason == "error" and done[0].finish_reason != "error"
-        assert complete(engine, [], DRAWN) == []
-        engine.close()
+    engine = ProcessPoolEngine(load, environments=[ONE_THREAD] * 2, batch_size=4)
+    assert (engine.digest, engine.input_fingerprint) == (alone.digest, alone.input_fingerprint)
+    assert engine.how == alone.how
+    done = complete(engine, given, DRAWN)
+    assert [replace(one, prompt_tokens=0) for one in done] == wanted
+    assert done[-1].finish_reason == "error" and done[0].finish_reason != "error"
+    assert complete(engine, [], DRAWN) == []
+    engine.close()
 
 
-def test_an_engine_that_does_not_load_tells_why(tmp_path: Path) -> None:
+def test_an_engine_that_does_not_load_tells_why() -> None:
     with pytest.raises(ParamError, match="nowhere"):
-        ProcessPoolEngine(
-            partial(TransformersEngine, tmp_path / "nowhere"),
-            environments=[ONE_THREAD] * 2,
-            batch_size=4,
-        )
-
-
-def end_at_once() -> FakeEngine:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError
+        ProcessPoolEngine(cannot_load, environments=[ONE_THREAD] * 2, batch_size=4)
 
 
 def test_an_engine_that_dies_of_loading_is_an_error() -> None:
@@ -129,11 +124,6 @@ def test_each_process_has_its_environment(tmp_path: Path) -> None:
         partial(NamedEngine, tmp_path), environments=[{"NUMBER": "7"}], batch_size=1
     )
     assert engine.how == "7"
-
-
-class NamedEngine(FakeEngine):
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder, how=os.environ["NUMBER"])
 
 
 def test_processes_have_ended_when_the_engine_is_gone(tmp_path: Path) -> None:

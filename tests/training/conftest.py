@@ -9,29 +9,12 @@ import torch
 
 from mathse.core.images import ImageStore
 from mathse.core.params import Training
-from mathse.training import Example, TrainReport
+from mathse.training import TrainReport
 from mathse.training.loop import finetune
-from tests.tiny import ask, build_tiny, draw_png, write_store
+from tests.tiny import build_tiny, draw_png, write_store
+from tests.training.given import CONFIG, examples
 
 Fit = Callable[..., TrainReport]
-CONFIG = Training(
-    learning_rate=5e-3, warmup_ratio=0.05, weight_decay=0.05, batch_size=4, steps=6, max_tokens=200
-)
-
-
-def changed(**values: Any) -> Training:
-    return Training(**CONFIG.model_dump() | values)
-
-
-def examples() -> list[Example]:
-    words = ["one", "two", "three", "four", "five", "six"]
-    with_image = [
-        Example(w, ask(f"say {w}", 1), (f"img{n}",), f"It is {w}.") for n, w in enumerate(words)
-    ]
-    return [
-        *with_image,
-        *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words],
-    ]
 
 
 @pytest.fixture(scope="session", autouse=True)

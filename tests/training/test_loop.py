@@ -20,7 +20,8 @@ from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example, checkpoints, loop
 from tests.tiny import ask
-from tests.training.conftest import Fit, changed, examples
+from tests.training.conftest import Fit
+from tests.training.given import changed, examples
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -22,7 +22,8 @@ from mathse.training.batches import make_batch, micro_batches
 from mathse.training.examples import Row, Size, make_row
 from mathse.training.sharding import whole_state
 from mathse.training.step import batch_loss
-from tests.training.conftest import Fit, changed, examples
+from tests.training.conftest import Fit
+from tests.training.given import changed, examples
 
 EXACT = {"precision": "fp32", "save_dtype": "float32", "steps": 3, "learning_rate": 1e-3}
 

@@ -18,7 +18,8 @@ from mathse.core.images import ImageStore
 from mathse.core.machine import Launcher, Machine
 from mathse.training.launch import ExampleFile, run_torchrun, train
 from mathse.training.stopping import Stopped
-from tests.training.conftest import Fit, changed, examples
+from tests.training.conftest import Fit
+from tests.training.given import changed, examples
 
 CONFIG = changed(precision="fp32", save_dtype="float32", steps=30, max_grad_norm=4.0)
 SHARDED = CONFIG.model_copy(update={"processes": 2, "sharding": "full"})
