@@ -7,12 +7,14 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
 
 from mathse.core.errors import ParamError
+from mathse.core.tables import open_durably
 from mathse.core.text import one_line, printable
 from mathse.report.sql import Answer, Tables
 from mathse.report.text_tables import print_rows
@@ -56,13 +58,18 @@ def answer_query(
 
         stream = _ArrowStream(answer.relation) if answer.columns else None
         frame = tables.wait(pl.DataFrame, stream)
-        frame.head(limit or frame.height).write_parquet(out)
+        with open_durably(out) as file:
+            frame.head(limit or frame.height).write_parquet(file)
         return f"{min(frame.height, limit or frame.height)} rows in {out}"
     if out is None:
         _write(named, answer, rows, sys.stdout)
     else:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            _write(named, answer, rows, file)
+        # A query that fails on the way, or is interrupted, leaves the file of before.
+        with open_durably(out) as file:
+            text = TextIOWrapper(file, encoding="utf-8", newline="")
+            _write(named, answer, rows, text)
+            text.flush()
+            text.detach()
     is_cut = bool(limit) and next(answer.rows, None) is not None
     if not answer.columns:
         return "done"

@@ -97,12 +97,13 @@ def test_an_interrupted_query_ends_without_a_traceback(data, monkeypatch):
 
 
 def test_rows_come_as_they_are_computed(data):
-    fails_late = "SELECT if(range < 999999, range, error('too far')) FROM range(1000000)"
+    fails_at = "SELECT if(range < {0} - 1, range, error('too far')) FROM range({0})"
+    late = fails_at.format(10**10)
     with Tables({"main": data}) as tables:
-        assert list(islice(tables.ask(fails_late).rows, 3)) == [(0,), (1,), (2,)]
-        assert list(tables.ask(f"{fails_late}; SELECT 7").rows) == [(7,)]
+        assert list(islice(tables.ask(late).rows, 3)) == [(0,), (1,), (2,)]
+        assert list(tables.ask(f"{late}; SELECT 7").rows) == [(7,)]
         with pytest.raises(DataError, match="too far"):
-            list(tables.ask(fails_late).rows)
+            list(tables.ask(fails_at.format(10**6)).rows)
 
 
 def test_ctrl_c_ends_a_query_that_returns_nothing_for_long(data):
@@ -140,6 +141,15 @@ def test_an_ending_that_names_no_format_is_refused(data, tmp_path):
     assert sql(data, "SELECT 1", "-o", tmp_path / "a.xyz", "--format", "csv").exit_code == 0
     assert sql(data, "SELECT 1 AS x", "-o", tmp_path / "A.CSV").exit_code == 0
     assert (tmp_path / "A.CSV").read_text() == "x\n1\n"
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_a_query_that_fails_on_the_way_leaves_the_file_of_before(data, tmp_path, ending):
+    file = tmp_path / f"kept.{ending}"
+    file.write_text("before")
+    fails = "SELECT CASE WHEN range = 99999 THEN error('late') ELSE 1 END AS x FROM range(100000)"
+    assert sql(data, fails, "-o", file).exit_code == 1
+    assert file.read_text() == "before" and [*tmp_path.iterdir()] == [file]
 
 
 def test_the_prompt_answers_until_the_input_ends(data, tmp_path, monkeypatch, capsys):
