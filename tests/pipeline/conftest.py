@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mathse.copies import copy_pipeline
+from mathse.core.params import load_params
 from tests.closure import ROOT
 
 RECORDER = Path(__file__).parent / "recorder"
+MACHINE = {"inference_processes": 1}
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,25 @@ def run(folder: Path, *words: str, timeout: float = 800, **variables: str) -> st
     return done.stdout + done.stderr
 
 
+def copy_smoke(folder: Path) -> Path:
+    """Return a copy on smoke params where students train, and models generate, in one process.
+
+    Each process imports the model libraries, which takes most of the time of so small a run. The
+    ORM trains in two.
+    """
+    copy_pipeline(ROOT, folder, "smoke")
+    (folder / "machine.yaml").write_text(yaml.safe_dump(MACHINE))
+    file = folder / "params.yaml"
+    head, section, rest = file.read_text().partition("\nfinetune:")
+    file.write_text(head + section + rest.replace("processes: 2", "processes: 1", 1))
+    params = load_params(file)
+    assert (params.train_orm.processes, params.finetune.processes) == (2, 1)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("pipeline") / "copy", "smoke")
+    folder = copy_smoke(tmp_path_factory.mktemp("pipeline") / "copy")
     files, params = folder.parent / "layout.log", folder.parent / "params.log"
     variables = {"MATHSE_LAYOUT_LOG": str(files), "MATHSE_PARAMS_LOG": str(params)}
     output = run(folder, "dvc", "repro", PYTHONPATH=str(RECORDER), **variables)

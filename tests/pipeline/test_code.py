@@ -67,7 +67,6 @@ def again(finished: Path) -> Iterator[Callable[..., set[str]]]:
     yield edit
     for file, text in before.items():
         file.unlink() if text is None else file.write_text(text)
-    run(finished, "dvc", "repro", "code", PYTHONPATH=str(finished))
 
 
 def test_comments_docstrings_and_unused_files_run_nothing(again: Callable[..., set[str]]) -> None:

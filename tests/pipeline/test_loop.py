@@ -10,6 +10,7 @@ from polars.testing import assert_frame_equal
 
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
+from mathse.core.machine import load_machine
 from mathse.core.params import load_params
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_engine
@@ -33,9 +34,10 @@ TABLES = (
 
 def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) -> None:
     layout = Layout(pipeline.folder)
+    machine = load_machine(layout.machine)
     params, images = load_params(layout.params), ImageStore(layout.images)
     problems = read_table(layout.problems).filter(pl.col("split") == "train")
-    orm = load_engine(layout.orm.model, params.orm, images)
+    orm = load_engine(layout.orm.model, params.orm, images, machine)
     judge = Judge(
         orm,
         problems,
@@ -50,7 +52,7 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
     )
     for name in ("r1", "r2"):
         # `run_round` does not fine-tune: the student is the model that the stages trained.
-        student = load_engine(layout.round(state.name).model, params.student, images)
+        student = load_engine(layout.round(state.name).model, params.student, images, machine)
         state = run_round(
             name,
             state,

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from mathse.core.machine import Machine
-from tests.pipeline.conftest import Pipeline
+from tests.pipeline.conftest import MACHINE, Pipeline
 
 pytestmark = pytest.mark.slow
 VALUES = {
     "device": "cpu",
-    "inference_processes": 1,
+    "inference_processes": 2,
     "save_every_steps": 1,
     "launcher": {"peak_tflops": 1.0},
     "work_folder": "elsewhere",
@@ -30,8 +30,10 @@ FORCED = {
 
 def test_other_values_run_nothing_and_change_no_byte(pipeline: Pipeline) -> None:
     assert set(VALUES) == set(Machine.model_fields)
-    assert all(getattr(Machine(), key) != value for key, value in VALUES.items())
-    (pipeline.folder / "machine.yaml").write_text(yaml.safe_dump(VALUES))
+    usual = Machine.model_validate(MACHINE)
+    assert all(getattr(usual, key) != value for key, value in VALUES.items())
+    file = pipeline.folder / "machine.yaml"
+    file.write_text(yaml.safe_dump(VALUES))
 
     def digests() -> dict[str, str]:
         files = {stage: pipeline.folder / "data" / name for stage, name in FORCED.items()}
@@ -45,4 +47,4 @@ def test_other_values_run_nothing_and_change_no_byte(pipeline: Pipeline) -> None
         assert f"Running stage '{stage}'" in pipeline.dvc("repro", "--force", "-s", stage)
         assert digests() == before, stage
     assert any((pipeline.folder / "elsewhere").rglob("*"))
-    (pipeline.folder / "machine.yaml").unlink()
+    file.write_text(yaml.safe_dump(MACHINE))

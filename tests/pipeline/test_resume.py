@@ -14,9 +14,7 @@ import pytest
 import yaml
 
 from bench.kills import WORKERS, Kill, Units, disturb
-from mathse.copies import copy_pipeline
-from tests.closure import ROOT
-from tests.pipeline.conftest import Pipeline, environment
+from tests.pipeline.conftest import Pipeline, copy_smoke, environment
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +46,7 @@ def outputs(lock: str) -> dict[str, Any]:
 
 
 def test_a_run_that_is_killed_ends_in_the_same_bytes(pipeline: Pipeline, tmp_path: Path) -> None:
-    folder = copy_pipeline(ROOT, tmp_path / "killed", "smoke")
+    folder = copy_smoke(tmp_path / "killed")
     (folder / "machine.yaml").write_text("{save_every_steps: 1, inference_processes: 1}\n")
     kill_in_the_middle(
         folder, "finetune_r0", folder / ".mathse/checkpoints/r0", folder / "data/rounds/r0/model"
