@@ -7,11 +7,12 @@ import json
 import math
 import sys
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from mathse.core.errors import ParamError
 from mathse.core.tables import open_durably
@@ -58,14 +59,13 @@ def answer_query(
 
         stream = _ArrowStream(answer.relation) if answer.columns else None
         frame = tables.wait(pl.DataFrame, stream)
-        with open_durably(out) as file:
+        with _open(out) as file:
             frame.head(limit or frame.height).write_parquet(file)
         return f"{min(frame.height, limit or frame.height)} rows in {out}"
     if out is None:
         _write(named, answer, rows, sys.stdout)
     else:
-        # A query that fails on the way, or is interrupted, leaves the file of before.
-        with open_durably(out) as file:
+        with _open(out) as file:
             text = TextIOWrapper(file, encoding="utf-8", newline="")
             _write(named, answer, rows, text)
             text.flush()
@@ -75,6 +75,13 @@ def answer_query(
         return "done"
     count = f"the first {rows.count} rows; --limit 0 for all" if is_cut else f"{rows.count} rows"
     return (count if rows.count != 1 or is_cut else "1 row") + (f" in {out}" if out else "")
+
+
+def _open(out: Path) -> AbstractContextManager[IO[bytes]]:
+    """Open a file that a failing or interrupted query leaves as it was; a pipe or device as is."""
+    target = out.resolve()  # a link stays a link
+    is_special = target.exists() and not target.is_file()
+    return target.open("wb") if is_special else open_durably(target)
 
 
 class _ArrowStream:

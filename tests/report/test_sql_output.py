@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import signal
 import sys
 from itertools import islice
@@ -150,6 +151,18 @@ def test_a_query_that_fails_on_the_way_leaves_the_file_of_before(data, tmp_path,
     fails = "SELECT CASE WHEN range = 99999 THEN error('late') ELSE 1 END AS x FROM range(100000)"
     assert sql(data, fails, "-o", file).exit_code == 1
     assert file.read_text() == "before" and [*tmp_path.iterdir()] == [file]
+
+
+def test_links_and_pipes_are_written_through(data, tmp_path):
+    real, link, pipe = (tmp_path / name for name in ("real.csv", "link.csv", "pipe"))
+    link.symlink_to(real)
+    assert sql(data, "SELECT 1 AS x", "-o", link).exit_code == 0
+    assert link.is_symlink() and real.read_text() == "x\n1\n"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert sql(data, "SELECT 1 AS x", "-o", pipe, "--format", "csv").exit_code == 0
+    assert os.read(reader, 10) == b"x\n1\n" and pipe.is_fifo()
+    os.close(reader)
 
 
 def test_the_prompt_answers_until_the_input_ends(data, tmp_path, monkeypatch, capsys):
