@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +98,14 @@ _NAMED_ERRORS = """
 SELECT *, coalesce(error_kind, CASE {kinds} ELSE 'not named' END) AS kind
 FROM {schema}.verdicts WHERE orm_status = 'wrong'
 """
-# WHEN error_analysis LIKE 'Look at % again.' THEN 'vision': what the built-in annotator writes
+# "The circles are not read as the figure shows." is the analysis of a vision error
+KIND_OF_ANALYSIS = {
+    kind: "^" + re.escape(text).replace(r"\{about\}", ".*") + "$" for kind, text in ANALYSES.items()
+}
+"""The built-in annotator's analyses of each kind of error, as regular expressions."""
 _KINDS = " ".join(
-    f"WHEN error_analysis LIKE {quote(text.replace('{about}', '%'))} THEN {quote(kind)}"
-    for kind, text in ANALYSES.items()
+    f"WHEN regexp_matches(error_analysis, {quote(pattern)}) THEN {quote(kind)}"
+    for kind, pattern in KIND_OF_ANALYSIS.items()
 )
 DERIVED = {"lineage": _LINEAGE, "named_errors": _NAMED_ERRORS.replace("{kinds}", _KINDS)}
 """Views of views: where each training row comes from, one row for each row of `train`; what the ORM

@@ -18,19 +18,15 @@ from mathse.curation.ledger import count_states
 from mathse.evaluation.accuracy import accuracy_table, wilson
 from mathse.evaluation.benchmark_rules import title_of
 from mathse.evaluation.paired import Comparison, compare
-from mathse.figures.teacher import ANALYSES
 from mathse.report.page.run_tables import EVALUATION, RunTables, collect
 from mathse.report.summary import BASE, MAIN_SPLIT
+from mathse.report.views import KIND_OF_ANALYSIS
 from schemas import DROP_REASONS, ERROR_KINDS, LEDGER_STATES, REJECT_REASONS
 
 SIGNIFICANT = 0.05
 DUPLICATE = ("identical", "near_identical")
 Row = dict[str, Any]
 
-# "The circles are not read as the figure shows." is the analysis of a vision error
-_KIND_OF_ANALYSIS = {
-    kind: "^" + re.escape(text).replace(r"\{about\}", ".*") + "$" for kind, text in ANALYSES.items()
-}
 # /home/me/models/qwen, ~/models, C:\models
 _PATH = re.compile(r"(?<![\w.:/])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+ -]+)*[/\\](?=[\w.@+-]+)")
 # sk-proj-4f9a8b7c6d5e4f3a2b1c, hf_aBcDeFgHiJkLmNoPqRsT, Bearer abc123
@@ -163,7 +159,7 @@ def error_kinds(tables: RunTables) -> dict[str, dict[str, int]]:
     problems that the ORM is tested on, as the annotator names them.
     """
     kind = pl.col("error_kind")
-    for name, pattern in _KIND_OF_ANALYSIS.items():
+    for name, pattern in KIND_OF_ANALYSIS.items():
         is_kind = kind.is_null() & pl.col("error_analysis").str.contains(pattern)
         kind = pl.when(is_kind).then(pl.lit(name)).otherwise(kind)
     wrong = tables.verdicts.filter(origin="student", orm_status="wrong")
