@@ -128,7 +128,10 @@ class Tables(AbstractContextManager["Tables"]):
                     futures.wait([future], timeout=0.1)
                 return future.result()
             except KeyboardInterrupt:
-                self._connection.interrupt()
+                # Again and again: DuckDB forgets an interruption from before a query's start.
+                while not future.done():
+                    self._connection.interrupt()
+                    futures.wait([future], timeout=0.1)
                 raise
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
