@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mathse.core.layout import Layout
-from mathse.figures.teacher import ANALYSES
+from mathse.report.error_kinds import KIND_OF_ANALYSIS
 
 # "…/rounds/r1/train.parquet" gives r1
 _FOLDER = r"regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
@@ -98,11 +97,6 @@ _NAMED_ERRORS = """
 SELECT *, coalesce(error_kind, CASE {kinds} ELSE 'not named' END) AS kind
 FROM {schema}.verdicts WHERE orm_status = 'wrong'
 """
-# "The circles are not read as the figure shows." is the analysis of a vision error
-KIND_OF_ANALYSIS = {
-    kind: "^" + re.escape(text).replace(r"\{about\}", ".*") + "$" for kind, text in ANALYSES.items()
-}
-"""The built-in annotator's analyses of each kind of error, as regular expressions."""
 _KINDS = " ".join(
     f"WHEN regexp_matches(error_analysis, {quote(pattern)}) THEN {quote(kind)}"
     for kind, pattern in KIND_OF_ANALYSIS.items()

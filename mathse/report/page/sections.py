@@ -18,9 +18,9 @@ from mathse.curation.ledger import count_states
 from mathse.evaluation.accuracy import accuracy_table, wilson
 from mathse.evaluation.benchmark_rules import title_of
 from mathse.evaluation.paired import Comparison, compare
+from mathse.report.error_kinds import KIND_OF_ANALYSIS
 from mathse.report.page.run_tables import EVALUATION, RunTables, collect
 from mathse.report.summary import BASE, MAIN_SPLIT
-from mathse.report.views import KIND_OF_ANALYSIS
 from schemas import DROP_REASONS, ERROR_KINDS, LEDGER_STATES, REJECT_REASONS
 
 SIGNIFICANT = 0.05
