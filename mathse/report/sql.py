@@ -110,7 +110,9 @@ class Tables(AbstractContextManager["Tables"]):
             if has_times or len({*relation.columns}) < len(names):
                 cast = (f"CAST({n} AS {kind}) AS {n}" for n, kind in zip(names, types, strict=True))
                 listed = f"SELECT {', '.join(cast)} FROM answer AS answer({', '.join(names)})"
-                relation = relation.query("answer", listed) or relation
+                # Not `or`: whether a relation is true, Python learns by counting all of its rows.
+                found = relation.query("answer", listed)
+                relation = relation if found is None else found
             relation = relation if limit is None else relation.limit(limit)
             return Answer(list(relation.columns), self._fetch(relation), relation)
         except (duckdb.Error, ValueError) as error:

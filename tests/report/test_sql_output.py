@@ -107,6 +107,18 @@ def test_rows_come_as_they_are_computed(data):
             list(tables.ask(fails_at.format(10**6)).rows)
 
 
+def test_a_cross_join_is_computed_as_far_as_it_is_shown(data):
+    """Also where columns are renamed and times become text, which goes through another query."""
+    cross = "SELECT a.*, b.*, now() AS t FROM range(1000) a CROSS JOIN range(1000) b"
+    late = f"{cross} WHERE if(a.range + b.range < 1998, true, error('too far'))"
+    assert "(the first 200 rows;" in sql(data, late).stderr
+    with Tables({"main": data}) as tables:
+        rows = list(tables.ask(late, limit=201).rows)
+        assert len(rows) == 201 and rows[0][:2] == (0, 0)
+        with pytest.raises(DataError, match="too far"):
+            list(tables.ask(late).rows)
+
+
 @pytest.mark.parametrize("pause", [0, 1])
 def test_ctrl_c_ends_a_query_that_returns_nothing_for_long(data, pause):
     """Also where it comes before DuckDB has begun, which is forgotten: `pause` seconds before."""
