@@ -16,9 +16,19 @@ import schemas
 from mathse.core.images import write_images
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
+from mathse.curation.ledger import next_ledger
 from mathse.evaluation.benchmark_rules import benchmark_table
 from tests.closure import ROOT
-from tests.judge.trajectories import RIGHT, WRONG, problem_id, problems
+from tests.judge.trajectories import (
+    RIGHT,
+    WRONG,
+    problem_id,
+    problems,
+    trajectories,
+    trajectory,
+    verdict,
+    verdicts,
+)
 from tests.report.world import CORRECT, MISTAKE, N_EVAL, build
 
 ATTACKS = {
@@ -50,12 +60,14 @@ def build_page_world(root: Path) -> Layout:
     pool = problems(1000 + N_EVAL).filter(
         pl.col("problem_id").is_in([problem_id(n) for n in (*range(N_EVAL), *range(1000, 1020))])
     )
+    hard, main = [problem_id(n) for n in range(1000, 1020)], pl.lit("eval")
     text = pl.when(problem_id=problem_id(2)).then(pl.lit(HOSTILE))
     pool = pool.with_columns(
         question=text.otherwise("question"),
         family=text.otherwise("family"),
         choices=pl.when(problem_id=problem_id(2)).then(pl.lit([])).otherwise("choices"),
         image_ids=pl.lit([name]),
+        split=pl.when(pl.col("problem_id").is_in(hard)).then(pl.lit("eval_hard")).otherwise(main),
         solution=pl.lit(RIGHT),
     )
     write_table(pool, layout.problems, sort_by=["problem_id"])
@@ -82,6 +94,31 @@ def build_page_world(root: Path) -> Layout:
     _write(layout.code("merge"), "{}\n")
     _write(root / "dvc.yaml", "stages: {}\n")
     return layout
+
+
+BROKEN = trajectory(1, WRONG, round="r2")  # r1 was right on its problem
+STILL_WRONG = trajectory(2, WRONG, 1, round="r2")
+SOLVED = trajectory(3, RIGHT, round="r2")
+FIRST_TRY = trajectory(4, WRONG, round="r2")
+
+
+def add_round(layout: Layout) -> None:
+    """Add r2: three problems that the student had tried before, and one that it had not."""
+    files, before = layout.round("r2"), read_table(layout.round("r1").ledger)
+    analysis = "The sum is 7"
+    judged = verdicts(
+        verdict(BROKEN, False, error_step=2, error_analysis=analysis),
+        verdict(STILL_WRONG, False, error_step=None, error_analysis=analysis),
+        verdict(SOLVED, True),
+        verdict(FIRST_TRY, False, error_step=9, error_analysis=analysis),
+    )
+    written = trajectories(BROKEN, STILL_WRONG, SOLVED, FIRST_TRY)
+    write_table(written, files.trajectories, sort_by=["trajectory_id"])
+    write_table(judged, files.verdicts, sort_by=["trajectory_id"])
+    write_table(next_ledger(before, judged, round_name="r2"), files.ledger, sort_by=["problem_id"])
+    params = yaml.safe_load(layout.params.read_text())
+    params["rounds"]["r2"] = {"prev": "r1"}
+    layout.params.write_text(yaml.safe_dump(params))
 
 
 def _write_predictions(layout: Layout, model: str) -> None:

@@ -41,7 +41,7 @@ from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 from tests.engines.test_open_image import ODD, turned
 from tests.judge.trajectories import problem_id
 from tests.report.history import History
-from tests.report.page_world import ATTACKS, HOSTILE, KEY, build_page_world
+from tests.report.page_world import ATTACKS, HOSTILE, KEY, add_round, build_page_world
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +115,15 @@ def test_comparisons_are_better_worse_or_not_known(run: RunTables) -> None:
     assert found["control", "r1", "eval"].found.gained == 18
     backwards = sections.compare_models(run, "r1", run, "r0")
     assert {pair.outcome for pair in backwards} == {"worse"}
+
+
+def test_training_problems_that_are_tried_again_are_solved_or_broken(tmp_path: Path) -> None:
+    layout = build_page_world(tmp_path)
+    assert sections.tried_again(RunTables(layout)) == {}
+    add_round(layout)
+    assert sections.tried_again(RunTables(layout)) == {
+        "r2": {"both": 0, "gained": 1, "lost": 1, "neither": 1}
+    }
 
 
 def test_the_orm_is_compared_with_the_answers_that_it_judged(run: RunTables) -> None:

@@ -10,7 +10,14 @@ from mathse.report.page.render import write_report
 from mathse.report.page.run_tables import RunTables
 from tests.judge.trajectories import problem_id
 from tests.report.chromium import CHROMIUM, Page, browser_page
-from tests.report.page_world import ATTACKS, build_page_world
+from tests.report.page_world import (
+    ATTACKS,
+    BROKEN,
+    FIRST_TRY,
+    STILL_WRONG,
+    add_round,
+    build_page_world,
+)
 from tests.report.world import CORRECTION, MISTAKE
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +31,15 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
     out = folder / "report.html"
     write_report([RunTables(build_page_world(folder))], out)
     return out.as_uri()
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page of two runs, of two rounds after r0."""
+    layout = build_page_world(folder := tmp_path_factory.mktemp("compared"))
+    add_round(layout)
+    write_report([RunTables(layout, name) for name in ("old", "new")], folder / "report.html")
+    return (folder / "report.html").as_uri()
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +80,10 @@ def test_filters_select_what_they_name(page: Page) -> None:
     assert int(page.run("document.querySelectorAll('#list li').length")) > 150
     choose(page, "role", "evaluation")
     choose(page, "round", "r1")
-    assert choose(page, "split", "train") == 60
-    assert choose(page, "change", "newly solved") == 30  # 20 of eval and 10 of eval_hard
+    assert choose(page, "change", "newly solved") == 30
+    assert choose(page, "split", "eval") == 20
+    assert choose(page, "split", "eval_hard") == 10
+    assert choose(page, "split", "") == 30
     assert choose(page, "change", "newly broken") == 0
     choose(page, "against", "control")
     assert choose(page, "change", "newly solved") == 27
@@ -74,6 +92,49 @@ def test_filters_select_what_they_name(page: Page) -> None:
     assert choose(page, "orm", "agree") == 4
     page.run("location.hash = '#orm=refused%2C+answer+right'")
     page.wait("document.getElementById('count').innerText.startsWith('0 trajectories')")
+
+
+# "3 trajectories of 2 problems"
+COUNT = "document.getElementById('count').innerText.match(/[\\d,]+/g).map(Number)"
+
+
+@pytest.mark.parametrize("pages", ["url", "compared"])
+def test_each_number_leads_to_as_many(
+    chromium: Page, pages: str, request: pytest.FixtureRequest
+) -> None:
+    chromium.open(request.getfixturevalue(pages))
+    links = "[...document.querySelectorAll('main a')].filter((e) => e.hash.includes('='))"
+    numbers = chromium.run(f"{links}.map((e) => [e.hash, Number(e.textContent)])")
+    assert len(numbers) > 20
+    for hash, number in numbers:
+        of_problems = "change=" in hash or "ledger=" in hash
+        chromium.run(f"location.hash = {hash!r}; follow()")
+        assert chromium.run(COUNT)[of_problems] == number, hash
+    kinds = ("newly+solved", "right+in+both", "wrong+in+both", "ledger=hard+%E2%86%92+accepted")
+    for kind in kinds if pages == "compared" else kinds[:-1]:
+        assert any(kind in hash for hash, _ in numbers), kind
+    trained = [hash for hash, _ in numbers if "role=student" in hash and "change=" in hash]
+    assert len(trained) == (3 if pages == "compared" else 0)
+
+
+def test_the_line_in_red_names_the_step_that_the_orm_calls_wrong(
+    chromium: Page, compared: str
+) -> None:
+    chromium.open(compared)
+    for path, text in (
+        (BROKEN, "The ORM calls it wrong (P(correct) 0.1). It names step 2: The sum is 7."),
+        (STILL_WRONG, "It names no step: The sum is 7."),
+        (FIRST_TRY, "It names step 9, which is not there: The sum is 7."),
+    ):
+        chromium.run(f"location.hash = '#t={path['trajectory_id']}'; follow()")
+        assert text in chromium.run(
+            "[...document.querySelectorAll('#detail .note.bad')].at(-1).innerText"
+        )
+    chromium.run(f"location.hash = '#t={BROKEN['trajectory_id']}'; follow()")
+    notes = chromium.run("document.querySelector('#detail .note.bad').innerText")
+    assert notes.startswith("Problem newly broken: in r1, 2 of 2 answers")
+    named = "document.querySelector('#detail ol.steps li:nth-child(2).named .analysis')"
+    assert chromium.run(f"{named}.innerText") == "ORM, step 2: The sum is 7"
 
 
 def test_a_link_opens_its_trajectory_beside_its_parent(page: Page) -> None:

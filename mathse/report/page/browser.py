@@ -150,11 +150,15 @@ def _answers(run: RunTables) -> pl.DataFrame:
     graded = run.graded.select("problem_id", "round", "answer_state", "predicted_answer")
     names = ("problem_id", "round", "finish_reason", "error", "response_tokens")
     rows = collect(run.predictions.select(*names, _CHARS)).join(graded, on=["problem_id", "round"])
-    label = f"{run.label}:" if run.label else ""
-    rows = rows.with_columns(round=pl.lit(label) + pl.col("round"), origin=pl.lit(EVALUATION))
+    rows = rows.with_columns(round=_named(run), origin=pl.lit(EVALUATION))
     return _shape(rows.with_columns(trajectory_id=pl.format("{}.{}", "round", "problem_id"))).sort(
         "trajectory_id"
     )
+
+
+def _named(run: RunTables) -> pl.Expr:
+    """Return the column `round` as the page names the models of a run."""
+    return pl.lit(run.named("")) + pl.col("round")
 
 
 def _shape(rows: pl.DataFrame) -> pl.DataFrame:
@@ -219,14 +223,25 @@ def _pack(
     answers = problems.select("answer", "unit").iter_rows()
     columns["answer"] = [f"{answer} {unit or ''}".strip() for answer, unit in answers]
     columns["solution"] = [_steps(text) for text in problems["solution"]]
+    # The state after each round, of training problems.
+    known: dict[str, list[str]] = {}
+    for ledger in run.ledgers.values():
+        for problem_id, state in ledger.select("problem_id", "state").iter_rows():
+            if problem_id in index:
+                known.setdefault(problem_id, []).append(state)
+    columns["states"] = [known.get(problem_id, []) for problem_id in index]
     columns["images"] = [[numbers[name] for name in ids] for ids in problems["image_ids"]]
     content: dict[str, Any] = {"items": items, "problems": columns}
     texts = [columns["question"], *columns["choices"], *columns["solution"], *items["steps"]]
     content["formulas"] = to_mathml(text for part in texts for text in part)
-    content["previous"] = {name: run.previous(name) for name in run.models}
-    content["rounds"] = [
-        f"{one.label}:{name}" if one.label else name for one in runs for name in one.models
-    ]
+    content["ledger"] = list(run.ledgers)
+    # Models as their evaluations name them, each with the one before; then the rounds in order.
+    content["previous"] = {
+        one.named(name): one.named(before) if (before := one.previous(name)) else None
+        for one in runs
+        for name in one.models
+    }
+    content["rounds"] = list(dict.fromkeys([*content["previous"], *run.loop]))
     packed = gzip.compress(_visible_json(content).encode(), 9, mtime=0)
     return base64.b64encode(packed).decode(), json.dumps([pictures[name] for name in names])
 
@@ -249,8 +264,7 @@ def _texts(rows: pl.DataFrame, runs: Sequence[RunTables]) -> pl.DataFrame:
     parts.append(tested)
     checked = [check_answers(pl.concat(parts).unique(key, maintain_order=True), run.problems)]
     for one in runs:
-        label = f"{one.label}:" if one.label else ""
-        name = pl.format("{}{}.{}", pl.lit(label), "round", "problem_id").alias(key)
+        name = pl.format("{}.{}", _named(one), "problem_id").alias(key)
         answers = collect(one.predictions.select(name, "problem_id", "response"))
         answers = answers.join(rows, on=key, how="semi")
         checked.append(check_answers(answers, scoring_rules(one.problems)))

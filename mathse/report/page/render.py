@@ -50,6 +50,7 @@ FILTERS = (
     ("orm", "ORM against answer"),
     ("answer", "Answer check"),
     ("outcome", "Outcome"),
+    ("ledger", "Ledger"),
     ("split", "Split"),
     ("family", "Family"),
 )
@@ -130,8 +131,9 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
             (name for name in STATES if any(name in pair for pair in moved)), STATES, {}
         ),
         "flows": flows,
-        "moves": [(pair, [n.get(pair, 0) for n in flows.values()]) for pair in pairs],
+        "moves": [(pair, [(name, n.get(pair, 0)) for name, n in flows.items()]) for pair in pairs],
         "changes": changes,
+        "tried_again": sections.tried_again(run),
         "kinds": kinds,
         "orm": orm,
         "reflector_knows": uses_worked_solution(run.params, "reflector")

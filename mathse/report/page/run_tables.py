@@ -48,6 +48,10 @@ class RunTables:
             message = "No round was evaluated yet: no file fits data/eval/*/graded.parquet."
             raise DataError(message, file=layout.evaluations, fix="run `make repro`")
 
+    def named(self, model: str) -> str:
+        """Return the name of a model in the page: "r1", or "HEAD~1:r1" where there are two runs."""
+        return f"{self.label}:{model}" if self.label else model
+
     def previous(self, model: str) -> str | None:
         """Return the model that one is compared with: that of the round before, if evaluated."""
         previous = self._previous.get(model)

@@ -55,16 +55,12 @@ def compare_models(
 ) -> Iterator[Paired]:
     """Yield the comparison of two models on each split whose problems are the same."""
     graded = first.graded.filter(round=before), second.graded.filter(round=after)
-    names = [
-        first.label and f"{first.label}:{before}" or before,
-        second.label and f"{second.label}:{after}" or after,
-    ]
     for split in sort_splits(set(graded[0]["split"]) & set(graded[1]["split"])):
         try:
             found = compare(*(rows.filter(split=split) for rows in graded))
         except DataError:  # not the same problems
             continue
-        yield Paired(names[0], names[1], split, found)
+        yield Paired(first.named(before), second.named(after), split, found)
 
 
 def sort_splits(splits: set[str]) -> list[str]:
@@ -98,6 +94,29 @@ def changes(tables: RunTables) -> list[Paired]:
         if before is not None
         for paired in compare_models(tables, before, tables, after)
     ]
+
+
+def tried_again(tables: RunTables) -> dict[str, dict[str, int]]:
+    """Count by round the training problems that the student had tried in a round before.
+
+    Returns:
+        For each round with such problems: both, gained, lost, neither, as `Comparison` has them:
+        any answer of the student right in this round, and in the last one before that tried it.
+    """
+    student = tables.verdicts.filter(origin="student")
+    order = pl.col("round").replace_strict(tables.loop, range(len(tables.loop)))
+    answers = (
+        student.group_by("problem_id", "round")
+        .agg(right=(pl.col("answer_state") == "match").any())
+        .sort(order)
+        .with_columns(was=pl.col("right").shift(1).over("problem_id"))
+    )
+    names = {(1, 1): "both", (0, 1): "gained", (1, 0): "lost", (0, 0): "neither"}
+    found: dict[str, dict[str, int]] = {}
+    counts = answers.drop_nulls("was").group_by("round", "was", "right").len().sort(order)
+    for name, was, right, n in counts.iter_rows():
+        found.setdefault(name, dict.fromkeys(names.values(), 0))[names[was, right]] = int(n)
+    return found
 
 
 def funnel(tables: RunTables) -> list[Row]:

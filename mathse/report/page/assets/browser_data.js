@@ -1,7 +1,7 @@
 // The trajectory browser. All text comes from models and data: it is only ever put in as text.
 
 const byId = (id) => document.getElementById(id);
-const FILTERS = ["round", "role", "answer", "orm", "outcome", "change", "split", "family"];
+const FILTERS = ["round", "role", "answer", "orm", "outcome", "change", "ledger", "split", "family"];
 const CHUNK = 150; // rows of the list that are made at once
 const FOLD_CHARS = 1500;
 const MATH_ELEMENTS = new Set(
@@ -84,7 +84,17 @@ function change(item, against = "") {
   const was = previous.some((other) => other.right);
   const is = item.origin === "evaluation" ? item.right
     : ofProblem.get(item.problem_id).some((other) => other.origin === "student" && other.round === item.round && other.right);
-  return was === is ? "same" : is ? "newly solved" : "newly broken";
+  return was === is ? (is ? "right in both" : "wrong in both") : is ? "newly solved" : "newly broken";
+}
+
+const isChanged = (moved) => moved === "newly solved" || moved === "newly broken";
+
+// What the round did to the problem's state in the ledger: "remaining → hard"; in r0: "distilled".
+function ledgerMove(item) {
+  const round = data.ledger.indexOf(item.round);
+  const state = item.problem.states[round];
+  if (!state || item.origin === "evaluation" || item.origin === "ORM test") return null;
+  return round ? `${item.problem.states[round - 1]} → ${state}` : state;
 }
 
 const outcome = (item) => item.outcome ?? item.reason ?? (item.finish_reason === "error" ? "failed request" : null);
@@ -96,6 +106,7 @@ const VALUE = {
   answer: (item) => item.answer_state,
   orm: (item) => item.clash,
   outcome,
+  ledger: ledgerMove,
   split: (item) => item.problem.split,
   family: (item) => item.problem.family ?? item.problem.subject,
 };

@@ -27,7 +27,7 @@ function passes(item, wanted) {
     if (!wanted[name]) continue;
     if (name === "change") {
       const found = change(item, wanted.against);
-      if (wanted.change === "changed" ? !found || found === "same" : found !== wanted.change) return false;
+      if (wanted.change === "changed" ? !isChanged(found) : found !== wanted.change) return false;
     } else if (VALUE[name](item) !== wanted[name]) return false;
   }
   return wanted.q.every((word) => haystack(item).includes(word));
@@ -70,7 +70,7 @@ const tag = (text, kind = "") => make("span", { class: `tag ${kind}` }, text);
 function tags(item, moved) {
   const what = item.origin === "evaluation" ? moved : `problem ${moved}`;
   const clashed = item.origin === "ORM test" ? item.clash?.replace("answer", "annotated as") : item.clash;
-  return [moved && moved !== "same" ? tag(what, moved === "newly solved" ? "good" : "bad") : null,
+  return [isChanged(moved) ? tag(what, moved === "newly solved" ? "good" : "bad") : null,
     clashed && clashed !== "agree" ? tag(`ORM ${clashed}`, "bad") : null];
 }
 const mark = (item) => make("span", { class: item.right ? "mark good" : "mark bad", role: "img", "aria-label": item.right ? "right" : "not right" }, item.right ? "✓" : "✗");

@@ -15,8 +15,8 @@ function show(item) {
     make("p", { class: "muted" }, "trajectory ", make("a", { href: link(item) }, item.trajectory_id), " of problem ",
       make("a", { href: `#q=${item.problem.problem_id}&t=${encodeURIComponent(item.trajectory_id)}` }, item.problem.problem_id),
       `, ${[item.problem.source, item.problem.split, item.problem.subject, item.problem.family, item.problem.level ? `level ${item.problem.level}` : ""].filter(Boolean).join(", ")}`),
-    moved && moved !== "same" ? make("p", { class: `note ${moved === "newly solved" ? "good" : "bad"}` }, movedText(item, moved)) : null,
-    item.clash && item.clash !== "agree" ? make("p", { class: "note bad" }, clashText(item)) : null,
+    isChanged(moved) ? make("p", { class: `note ${moved === "newly solved" ? "good" : "bad"}` }, movedText(item, moved)) : null,
+    verdictText(item) ? make("p", { class: "note bad" }, verdictText(item)) : null,
     make("div", { class: "problem" },
       ...item.problem.images.map((picture, number) => make("img", { src: pictures[picture], alt: `Picture ${number + 1} of the problem`, title: "Click to enlarge", onclick: (event) => event.target.classList.toggle("large") })),
       make("div", {}, make("p", { class: "question" }, ...rich(item.problem.question)),
@@ -56,13 +56,23 @@ function movedText(item, moved) {
   return `${verb}: in ${previous[0].round}, ${count} of ${previous.length} answers of the student were right.`;
 }
 
-function clashText(item) {
+// What the ORM calls wrong, with step and analysis, and where the answer check contradicts it.
+function verdictText(item) {
   if (item.clash === "no verdict") return "The ORM's verdict cannot be read: it counts as no pass.";
   const p = item.p_correct === null ? "" : ` (P(correct) ${item.p_correct})`;
-  if (item.origin === "ORM test") return `Wrong verdict: it is annotated as ${item.right ? "correct" : "wrong"}, the ORM calls it ${item.orm_status}${p}.`;
-  return item.clash === "refused, answer right"
-    ? `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}. Either the verdict is wrong, or ${item.error_step ? `step ${item.error_step}` : "a step"} is: look at it.`
-    : `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
+  const isRefused = item.orm_status === "wrong";
+  const named = isRefused ? namedError(item) : "";
+  if (item.origin === "ORM test" && item.clash !== "agree") return `Wrong verdict: it is annotated as ${item.right ? "correct" : "wrong"}, the ORM calls it ${item.orm_status}${p}.${named}`;
+  if (item.clash === "passed, answer wrong") return `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
+  if (item.clash === "refused, answer right") return `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}.${named} Either the verdict is wrong, or ${item.error_step ? `step ${item.error_step}` : "a step"} is: look at it.`;
+  return isRefused ? `The ORM calls it wrong${p}.${named}` : "";
+}
+
+function namedError(item) {
+  const analysis = item.error_analysis ? `: ${item.error_analysis}` : "";
+  const isThere = item.error_step > 0 && item.error_step <= item.steps.length;
+  const where = !item.error_step ? "It names no step" : `It names step ${item.error_step}${isThere ? "" : ", which is not there"}`;
+  return ` ${where}${analysis}${/[.!?。]$/.test(analysis) ? "" : "."}`;
 }
 
 function facts(item) {
@@ -72,6 +82,7 @@ function facts(item) {
     item.origin === "ORM test" ? ["annotation", item.right ? "correct" : "wrong"] : ["answer check", `${plain(item.answer_state)}${item.rule ? `, by the rule: ${plain(item.rule)}` : ""}`],
     ["ORM", item.origin === "evaluation" ? "not asked: gold alone counts here" : item.orm_status === null ? "not asked" : item.orm_status === "skipped" ? "not asked"
       : `${item.orm_status}${item.p_correct === null ? "" : `, P(correct) ${item.p_correct}`}${item.error_kind ? `, ${item.error_kind}` : ""}`],
+    ["ledger", ledgerMove(item)],
     ["outcome", plain(outcome(item)) || (item.origin === "evaluation" || item.origin === "ORM test" ? "measured only" : "")],
     ["ended", `${{ stop: "by itself", length: "cut off", error: "failed" }[item.finish_reason] ?? ""}${item.response_tokens ? `, ${item.response_tokens} tokens` : ""}`],
   ];
@@ -146,7 +157,7 @@ function others(item) {
     make("tr", { class: other === item ? "current" : null },
       make("td", {}, mark(other), " ", make("a", { href: link(other) }, title(other))),
       make("td", {}, other.origin === "ORM test" ? found(other) : other.predicted_answer ?? "–"),
-      make("td", {}, other.orm_status === null || other.orm_status === "skipped" ? "–" : `${other.orm_status}${other.p_correct === null ? "" : ` ${other.p_correct.toFixed(2)}`}`),
+      make("td", {}, other.orm_status === null || other.orm_status === "skipped" ? "–" : `${other.orm_status}${other.p_correct === null ? "" : ` ${other.p_correct.toFixed(2)}`}${other.orm_status === "wrong" && other.error_step ? `, step ${other.error_step}` : ""}`),
       make("td", {}, plain(outcome(other)) || "–"),
       make("td", {}, ...tags(other, change(other)))));
   return make("section", {}, make("h4", {}, `All on this problem (gold ${item.problem.answer})`),
