@@ -138,9 +138,10 @@ def _verdict(row: Row) -> list[str]:
     lines = [
         f"  {outcome}; answer {row['answer_state']}{answer}; ORM {row['orm_status']}{p_correct}"
     ]
-    if row["error_step"] is not None:
+    if row["error_step"] is not None or row["error_analysis"]:
+        where = "no step" if row["error_step"] is None else f"step {row['error_step']}"
         kind = f" ({row['error_kind']})" if row["error_kind"] else ""
-        lines.append(f"  ORM on step {row['error_step']}{kind}: {row['error_analysis']}")
+        lines.append(f"  ORM on {where}{kind}: {row['error_analysis']}")
     return lines
 
 

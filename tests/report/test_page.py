@@ -248,6 +248,12 @@ def test_the_page_says_where_there_is_no_control_and_what_a_reflector_knows(
     other = render_report([RunTables(copy)])
     assert left in other and "no control" not in other and left not in page
     shutil.rmtree(copy.eval("control").graded.parent)
+    figures = copy.metrics("eval", "control")
+    figures.parent.mkdir(parents=True)
+    figures.write_text("{}\n")  # committed, while the answers stayed in DVC's cache
+    other = render_report([RunTables(copy)])
+    assert left in other and "make control</code> adds" in other and "no control" not in other
+    figures.unlink()
     other = render_report([RunTables(copy)])
     assert "This run has no control" in other and knows not in other and left not in other
 

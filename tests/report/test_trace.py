@@ -55,6 +55,15 @@ def test_why_an_accepted_trajectory_is_not_in_the_training_rows(data):
     assert "ended by length" in render_trace(data, HARD["trajectory_id"])[0]
 
 
+def test_an_analysis_that_names_no_step_is_shown(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    file = copy / "rounds/r1/verdicts.parquet"
+    rows = read_table(file).with_columns(error_step=pl.lit(None, dtype=pl.Int64))
+    write_table(rows, file, sort_by=["trajectory_id"])
+    text, _ = render_trace(copy, MISTAKE["trajectory_id"])
+    assert "ORM on no step (vision): The bar was misread." in text
+
+
 def test_choices_are_shown_with_letters(data):
     assert "A. 6\n  B. 7" in render_trace(data, problem_id(1))[0]
 

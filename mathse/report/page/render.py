@@ -29,6 +29,7 @@ from mathse.report.page.explain import (
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.sections import Paired, Row
+from mathse.report.summary import CONTROL
 from mathse.report.usage import USAGE_COLUMNS, read_usage
 from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 
@@ -116,7 +117,8 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "models": run.models,
         "controls": run.controls,
         "left_out_models": run.left_out,
-        "has_control": any(name.startswith("control") for name in [*run.models, *run.left_out]),
+        "has_control": any(name.startswith(CONTROL) for name in run.models),
+        "left_out_control": any(name.startswith(CONTROL) for name in run.left_out),
         "gold_and_teacher": gold_and_teacher(run.params),
         "accuracies": accuracies,
         "comparisons": sections.comparisons(run),

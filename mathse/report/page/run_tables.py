@@ -27,7 +27,8 @@ class RunTables:
         loop: r0 and the rounds of `params.yaml`, in order.
         controls: the controls of `params.yaml`.
         models: base, the rounds and the controls that were evaluated, in order.
-        left_out: models that were evaluated before, but are not in `params.yaml`.
+        left_out: models that were evaluated before, but are not in `params.yaml`: their answers or
+            their metrics are there.
     """
 
     def __init__(self, layout: Layout, label: str = "") -> None:
@@ -42,8 +43,9 @@ class RunTables:
         known = [BASE, *self.loop, *self.controls]
         evaluated = [name for name in known if layout.eval(name).graded.is_file()]
         self.models = sort_rounds(evaluated, self.loop)
-        folders = sorted(layout.evaluations.glob("*/graded.parquet"))
-        self.left_out = [file.parent.name for file in folders if file.parent.name not in known]
+        found = {file.parent.name for file in layout.evaluations.glob("*/graded.parquet")}
+        found |= {file.stem for file in layout.metrics("eval", "*").parent.glob("*.json")}
+        self.left_out = sort_rounds(found - {*known})
         if not self.models:
             message = "No round was evaluated yet: no file fits data/eval/*/graded.parquet."
             raise DataError(message, file=layout.evaluations, fix="run `make repro`")
