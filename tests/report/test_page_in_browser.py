@@ -110,8 +110,8 @@ def test_each_number_leads_to_as_many(
         of_problems = "change=" in hash or "ledger=" in hash
         chromium.run(f"location.hash = {hash!r}; follow()")
         assert chromium.run(COUNT)[of_problems] == number, hash
-    kinds = ("newly+solved", "right+in+both", "wrong+in+both", "ledger=hard+%E2%86%92+accepted")
-    for kind in kinds if pages == "compared" else kinds[:-1]:
+    kinds = ("kind=vision", "kind=not+named", "right+in+both", "against=old%3Ar1", "newly+broken")
+    for kind in kinds[: 5 if pages == "compared" else 1]:
         assert any(kind in hash for hash, _ in numbers), kind
     trained = [hash for hash, _ in numbers if "role=student" in hash and "change=" in hash]
     assert len(trained) == (3 if pages == "compared" else 0)

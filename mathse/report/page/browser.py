@@ -21,7 +21,7 @@ from mathse.evaluation.benchmark_rules import scoring_rules
 from mathse.report.page.formulas import to_mathml
 from mathse.report.page.pictures import shrink
 from mathse.report.page.run_tables import EVALUATION, ORM_TEST, RunTables, collect
-from mathse.report.page.sections import scrub
+from mathse.report.page.sections import kind_of_error, scrub
 from schemas import Trajectory, Verdict, column_types
 
 BATCH = 256
@@ -124,8 +124,8 @@ def _items(run: RunTables) -> pl.DataFrame:
     Returns:
         The columns of `_ITEM`, without texts; outcome says what became of an accepted trajectory.
     """
-    # Each trajectory with its verdict.
-    names = [name for name in _ITEM if name in column_types(Trajectory)]
+    # Each trajectory with its verdict. Both have a column error_kind: the verdict's is shown.
+    names = [name for name in _ITEM if name in column_types(Trajectory) and name not in _VERDICT]
     verdicts = run.verdicts.select("trajectory_id", *_VERDICT)
     written = collect(run.trajectories.select(*names, _CHARS)).join(
         verdicts, on="trajectory_id", how="left", maintain_order="left"
@@ -142,7 +142,8 @@ def _items(run: RunTables) -> pl.DataFrame:
     )
     is_right = pl.when(status="correct").then(pl.lit("match")).otherwise(pl.lit("mismatch"))
     tested = tested.with_columns(answer_state=is_right, origin=pl.lit(ORM_TEST), round=pl.lit("r0"))
-    return pl.concat([_shape(written), _shape(tested)])
+    kind = pl.when(orm_status="wrong").then(kind_of_error()).alias("error_kind")
+    return pl.concat([_shape(written), _shape(tested)]).with_columns(kind)
 
 
 def _answers(run: RunTables) -> pl.DataFrame:

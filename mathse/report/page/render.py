@@ -51,6 +51,7 @@ FILTERS = (
     ("orm", "ORM against answer"),
     ("answer", "Answer check"),
     ("outcome", "Outcome"),
+    ("kind", "Kind of error"),
     ("ledger", "Ledger"),
     ("split", "Split"),
     ("family", "Family"),

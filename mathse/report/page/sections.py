@@ -24,6 +24,7 @@ from mathse.report.summary import BASE, MAIN_SPLIT
 from schemas import DROP_REASONS, ERROR_KINDS, LEDGER_STATES, REJECT_REASONS
 
 SIGNIFICANT = 0.05
+NOT_NAMED = "not named"
 DUPLICATE = ("identical", "near_identical")
 Row = dict[str, Any]
 
@@ -174,22 +175,25 @@ def ledger_flows(tables: RunTables) -> dict[str, dict[tuple[str, str], int]]:
 def error_kinds(tables: RunTables) -> dict[str, dict[str, int]]:
     """Count the student's errors by kind in each round, as the ORM names them.
 
-    An analysis of the built-in teacher stands for its kind. "ORM rows" are those of r0 on the
-    problems that the ORM is tested on, as the annotator names them.
+    "ORM rows" are those of r0 on the problems that the ORM is tested on, as the annotator names
+    them.
     """
+    wrong = tables.verdicts.filter(origin="student", orm_status="wrong")
+    wrong = wrong.with_columns(kind=kind_of_error())
+    known = tables.orm_rows.filter(status="wrong").select(kind="error_kind")
+    sets = {"ORM rows": known} | {name: wrong.filter(round=name) for name in tables.loop[1:]}
+    counts = {name: _count(rows, "kind", (*ERROR_KINDS, NOT_NAMED)) for name, rows in sets.items()}
+    used = [kind for kind in (*ERROR_KINDS, NOT_NAMED) if any(n[kind] for n in counts.values())]
+    return {name: {kind: n[kind] for kind in used} for name, n in counts.items() if any(n.values())}
+
+
+def kind_of_error() -> pl.Expr:
+    """Return the kind of error of a verdict; an analysis of the built-in teacher stands for its."""
     kind = pl.col("error_kind")
     for name, pattern in KIND_OF_ANALYSIS.items():
         is_kind = kind.is_null() & pl.col("error_analysis").str.contains(pattern)
         kind = pl.when(is_kind).then(pl.lit(name)).otherwise(kind)
-    wrong = tables.verdicts.filter(origin="student", orm_status="wrong")
-    wrong = wrong.with_columns(kind.fill_null("not named").alias("kind"))
-    known = tables.orm_rows.filter(status="wrong").select(kind="error_kind")
-    sets = {"ORM rows": known} | {name: wrong.filter(round=name) for name in tables.loop[1:]}
-    counts = {
-        name: _count(rows, "kind", (*ERROR_KINDS, "not named")) for name, rows in sets.items()
-    }
-    used = [kind for kind in (*ERROR_KINDS, "not named") if any(n[kind] for n in counts.values())]
-    return {name: {kind: n[kind] for kind in used} for name, n in counts.items() if any(n.values())}
+    return kind.fill_null(NOT_NAMED)
 
 
 def canary(tables: RunTables) -> list[Row]:

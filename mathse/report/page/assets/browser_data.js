@@ -1,7 +1,7 @@
 // The trajectory browser. All text comes from models and data: it is only ever put in as text.
 
 const byId = (id) => document.getElementById(id);
-const FILTERS = ["round", "role", "answer", "orm", "outcome", "change", "ledger", "split", "family"];
+const FILTERS = ["round", "role", "answer", "orm", "outcome", "kind", "change", "ledger", "split", "family"];
 const CHUNK = 150; // rows of the list that are made at once
 const FOLD_CHARS = 1500;
 const MATH_ELEMENTS = new Set(
@@ -106,6 +106,7 @@ const VALUE = {
   answer: (item) => item.answer_state,
   orm: (item) => item.clash,
   outcome,
+  kind: (item) => item.error_kind,
   ledger: ledgerMove,
   split: (item) => item.problem.split,
   family: (item) => item.problem.family ?? item.problem.subject,

@@ -81,7 +81,7 @@ function facts(item) {
     ["found", item.origin === "ORM test" ? null : item.predicted_answer ?? "nothing"],
     item.origin === "ORM test" ? ["annotation", item.right ? "correct" : "wrong"] : ["answer check", `${plain(item.answer_state)}${item.rule ? `, by the rule: ${plain(item.rule)}` : ""}`],
     ["ORM", item.origin === "evaluation" ? "not asked: gold alone counts here" : item.orm_status === null ? "not asked" : item.orm_status === "skipped" ? "not asked"
-      : `${item.orm_status}${item.p_correct === null ? "" : `, P(correct) ${item.p_correct}`}${item.error_kind ? `, ${item.error_kind}` : ""}`],
+      : `${item.orm_status}${item.p_correct === null ? "" : `, P(correct) ${item.p_correct}`}${item.error_kind && item.error_kind !== "not named" ? `, ${item.error_kind}` : ""}`],
     ["ledger", ledgerMove(item)],
     ["outcome", plain(outcome(item)) || (item.origin === "evaluation" || item.origin === "ORM test" ? "measured only" : "")],
     ["ended", `${{ stop: "by itself", length: "cut off", error: "failed" }[item.finish_reason] ?? ""}${item.response_tokens ? `, ${item.response_tokens} tokens` : ""}`],
