@@ -127,8 +127,9 @@ results: $(READY)  ## write results/default-*.json from the run, and every table
 	python -m recipes.documents.results
 	python -m recipes.documents.blocks
 
-pictures: $(READY)  ## draw docs/images from the run and from results/
+pictures: $(READY)  ## draw docs/images from the run and from results/, with screenshots of its report
 	python -m recipes.documents.pictures
+	python -m recipes.documents.screenshots
 
 clean:  ## remove what tests and copies leave behind
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache
