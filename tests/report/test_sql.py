@@ -147,12 +147,16 @@ def test_an_error_has_the_kind_that_the_orm_names_or_that_of_its_analysis(whole,
     rows = pl.concat([read_table(file).filter(orm_status="wrong").head(1)] * len(lines))
     ids = [name * 16 for name in "abcde"]
     changed = {"trajectory_id": ids, "error_kind": named, "error_analysis": analyses}
-    changed["error_step"] = [1] * len(lines)
+    changed["error_step"] = [1] * (len(lines) - 1) + [None]
     rows = rows.with_columns(pl.Series(name, values) for name, values in changed.items())
     write_table(rows, file, sort_by=["trajectory_id"])
     assert query(copy, "SELECT kind FROM named_errors ORDER BY trajectory_id")[1] == [
         (kind,) for kind in kinds
     ]
+    # The student's alone, as in the report: what the ORM says of reflections is left out.
+    again = copy / "rounds/r1/reflection_verdicts.parquet"
+    refused = read_table(again).with_columns(orm_status=pl.lit("wrong"), error_step=1)
+    write_table(refused, again, sort_by=["trajectory_id"])
     found = query(copy, resolve_query("mistakes", QUERIES))[1]
     assert {row[1]: row[2] for row in found} == Counter(kinds)
     file = copy / "rounds/r1/reflections.parquet"
