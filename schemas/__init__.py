@@ -5,6 +5,7 @@
 Rules between tables are in `schemas.checks`, the values of columns in `schemas.enums`.
 """
 
+from schemas.audit import Audit as Audit
 from schemas.enums import *  # noqa: F403
 from schemas.graded import Graded as Graded
 from schemas.image import Image as Image
@@ -37,6 +38,7 @@ TABLES: tuple[type[Table], ...] = (
     LedgerRow,
     Prediction,
     Graded,
+    Audit,
     Quarantine,
     Match,
 )

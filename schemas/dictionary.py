@@ -41,6 +41,7 @@ TABLE_OF = {
     "rows": "OrmRow",
     "predictions": "Prediction",
     "graded": "Graded",
+    "audit": "Audit",
 }
 """Which contract the files of a name keep."""
 OTHERS = {

@@ -18,6 +18,7 @@ UNDECIDED_STATES = ("unknown", "unreadable")
 ANSWER_STATES = ("match", "mismatch", "no_answer", *UNDECIDED_STATES, "timeout", "error")
 ORM_STATUSES = ("correct", "wrong", "unparseable", "skipped")
 ERROR_KINDS = ("vision", "question", "knowledge", "reasoning", "calculation")
+AUDIT_STATES = ("right", "wrong", "unreadable")
 ORM_PARTS = ("train", "test")
 LEDGER_STATES = (
     "distilled",

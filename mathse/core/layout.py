@@ -40,6 +40,7 @@ class RoundLayout(_Folder):
     reflection_verdicts = _Path("reflection_verdicts.parquet")
     train = _Path("train.parquet")
     ledger = _Path("ledger.parquet")
+    audit = _Path("audit.parquet")
     dropped = _Path("dropped.parquet")
     model = _Path("model")
 

@@ -1,7 +1,8 @@
 """All families, and reproducible streams of problems for every split.
 
-Splits are made by content: a hash of a figure's facts decides its side of the split, so that no
-figure of an evaluation split shows the same facts as a figure for training.
+Splits are made by content: a hash of a figure's facts, up to symmetries, and of the seed decides
+its side of the split. No figure of an evaluation split shows what a figure for training shows, and
+each seed has a held-out part of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from mathse.figures.algebra import Balance, Machine, Sequence
@@ -20,7 +21,7 @@ from mathse.figures.canvas import Pen
 from mathse.figures.chance import Marbles, Spinner
 from mathse.figures.charts import Bars, Pictograph, Prices
 from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
-from mathse.figures.items import Facts, Family, Step, Worked, solved
+from mathse.figures.items import CHOICES, Facts, Family, Question, Step, Worked
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
 
 _TRAINED: tuple[type[Family], ...] = (
@@ -70,19 +71,20 @@ def family(name: str) -> Family:
     return FAMILIES.get(name) or UNSEEN[name]
 
 
-def side(name: str, facts: Facts) -> str:
+def side(name: str, facts: Facts, seed: int) -> str:
     """Return the split side of a figure's content: `eval`, `orm_test` or `train`."""
-    shown = {key: value for key, value in facts.items() if key != "level"}
-    content = json.dumps([name, shown], sort_keys=True)
+    content = json.dumps([seed, name, family(name).canonical(facts)], sort_keys=True)
     bucket = int(hashlib.sha256(content.encode()).hexdigest()[:8], 16) % 100
     return next((name for name, part in HELD_OUT_BUCKETS.items() if bucket in part), "train")
 
 
-def draw_figure(rng: random.Random, name: str, level: int, *, wanted_side: str | None) -> Figure:
+def draw_figure(
+    rng: random.Random, name: str, level: int, *, wanted_side: str | None, seed: int = 0
+) -> Figure:
     """Draw a random figure of a family, with content of `wanted_side` (None: of any side)."""
     kind = family(name)
     facts = kind.facts(rng, level)
-    while wanted_side not in (None, side(name, facts)):
+    while wanted_side not in (None, side(name, facts, seed)):
         facts = kind.facts(rng, level)
     pen = Pen(rng)
     kind.draw(facts, pen)
@@ -106,13 +108,34 @@ def distractors(answer: str, rng: random.Random) -> list[str]:
     return found
 
 
-def with_choices(worked: Worked, rng: random.Random) -> tuple[Worked, tuple[str, ...]]:
-    """Turn a problem into a multiple-choice one, with a last step that names the letter."""
+def offer_choices(worked: Worked, rng: random.Random) -> tuple[str, ...]:
+    """Return four answers to choose from, the right one at a random place."""
     options = [worked.answer, *distractors(worked.answer, rng)]
     rng.shuffle(options)
-    letter = LETTERS[options.index(worked.answer)]
-    chosen = Step(f"{worked.answer} is choice {letter}.", "question", "the choice")
-    return solved(worked.question, *worked.steps, chosen, kind="choice"), tuple(options)
+    return tuple(options)
+
+
+def with_choice(
+    worked: Worked, choices: tuple[str, ...], rng: random.Random | None = None
+) -> Worked:
+    """Add the step that names the letter of the answer, in the usual or in any wording."""
+    letter = LETTERS[choices.index(worked.answer)]
+    wording = rng.choice(CHOICES) if rng else CHOICES[0]
+    chosen = Step(wording.format(right=worked.answer, letter=letter), "question", "the choice")
+    question = replace(worked.question, answer_type="choice", unit=None)
+    return Worked(question, (*worked.steps, chosen), letter)
+
+
+def solution(
+    kind: Family,
+    question: Question,
+    facts: Facts,
+    choices: tuple[str, ...],
+    rng: random.Random | None = None,
+) -> Worked:
+    """Return a written solution: the usual one, or with `rng` any route in any wording."""
+    worked = kind.work(question, kind.shown(facts), rng)
+    return with_choice(worked, choices, rng) if choices else worked
 
 
 def stream(split: str, seed: int) -> Iterator[FigureProblem]:
@@ -134,9 +157,10 @@ def stream(split: str, seed: int) -> Iterator[FigureProblem]:
         kind = pool[turn % len(pool)]
         level = 3 if split == "eval_hard" else rng.choice((1, 2))
         # The figure and a question about it, with choices or without.
-        figure = draw_figure(rng, kind.name, level, wanted_side=wanted)
-        worked = kind.ask(figure.facts, rng)
+        figure = draw_figure(rng, kind.name, level, wanted_side=wanted, seed=seed)
+        question = kind.ask(figure.facts, rng)
         choices: tuple[str, ...] = ()
         if rng.random() < CHOICE_SHARE:
-            worked, choices = with_choices(worked, rng)
+            choices = offer_choices(kind.work(question, kind.shown(figure.facts)), rng)
+        worked = solution(kind, question, figure.facts, choices)
         yield FigureProblem(figure, kind.subject, worked, choices)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from mathse.figures.canvas import PALETTE, Pen, Point, polar, scatter
-from mathse.figures.items import Facts, Family, Worked, see, solved, total, work
+from mathse.figures.charts import names_in, one_by_one, table, ways
+from mathse.figures.items import Calc, Facts, Family, Question, Read, Route, at_once, rule, total
+from mathse.figures.readings import Reading, Shown
 
 COLOURS = tuple(PALETTE)
 
@@ -18,59 +22,154 @@ def simplest(part: int, whole: int) -> str:
     return f"{fraction.numerator}/{fraction.denominator}"
 
 
+def readings_of(things: str) -> tuple[Reading, ...]:
+    """Return what can be read off things of some colours; `things` is in the plural."""
+    return (
+        Reading(
+            "counts",
+            f"the numbers of {things}",
+            (
+                f"There are {{counts:pairs}} {things}.",
+                f"I count {{counts:pairs}} {things}.",
+                f"The {things} by colour: {{counts:named}}.",
+            ),
+        ),
+        Reading(
+            "one",
+            f"the {{counts:key1}} {things}",
+            (
+                "The {counts:key1} ones are {counts:value1}.",
+                f"The number of {{counts:key1}} {things} is {{counts:value1}}.",
+                f"{things.capitalize()} in {{counts:key1}}: {{counts:value1}}.",
+            ),
+        ),
+    )
+
+
 class Coloured(Family):
-    """Things of some colours, and the probability of one colour.
+    """Things of some colours: the probability of one, of one of two, or of all but one.
 
     Attributes:
-        things: what has the colours, in the plural.
-        asked: two ways to ask for the probability.
+        asked: several ways to ask, by the kind of question.
     """
 
-    things: str
-    asked: tuple[str, str]
+    constants = (1,)
+    asked: Mapping[str, Sequence[str]]
 
     @staticmethod
     def counts(facts: Facts) -> dict[str, int]:
         """Return how many things there are of each colour."""
         return dict(zip(facts["colours"], facts["counts"], strict=True))
 
-    def describe(self, facts: Facts) -> str:
-        counts = ", ".join(f"{count} {name}" for name, count in self.counts(facts).items())
-        return f"{self.things.capitalize()}: {counts}."
+    def shown(self, facts: Facts) -> Shown:
+        return {"counts": self.counts(facts)}
 
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        counts, things = self.counts(facts), self.things
-        colour = rng.choice([*counts])
-        whole, part = sum(counts.values()), counts[colour]
-        *others, last = (f"{count} {name}" for name, count in counts.items())
-        return solved(
-            rng.choice(self.asked).format(colour),
-            see(f"There are {', '.join(others)} and {last} {things}.", f"the numbers of {things}"),
-            *total(*counts.values()),
-            see(f"The {colour} ones are {part}.", f"the {colour} {things}"),
-            work(f"{part}/{whole}={simplest(part, whole)}."),
-            kind="expression",
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
+        counts = self.counts(facts)
+        kind = rng.choice(("one", "not", "either") if len(counts) > 2 else ("one", "not"))
+        colours = rng.sample([*counts], 2 if kind == "either" else 1)
+        given = dict(zip(("one", "two"), colours, strict=False))
+        text = rng.choice(self.asked[kind]).format(**given)
+        return Question(kind, text, given, answer_type="expression")
+
+    def routes(self, question: Question, shown: Shown) -> list[Route]:
+        counts, wanted = table(shown, "counts"), names_in(question)
+        rest = tuple(colour for colour in counts if colour not in wanted)
+        if question.kind == "not":
+            wanted, rest = rest, wanted
+        readings = [[Read("counts")], one_by_one("one", counts)]
+        direct = self._direct(counts, wanted)
+        if question.kind == "either":
+            return ways(readings, [*direct, *self._complement(counts, rest)])
+        if question.kind == "not":
+            return ways(readings, [*self._complement(counts, rest), *direct])
+        *add, share = direct[0]
+        usual = Route((Read("counts"), *add, Read("one", wanted), share))
+        return [usual, *ways(readings, direct)]
+
+    @staticmethod
+    def _direct(counts: Mapping[str, int], wanted: Sequence[str]) -> list[list[Calc]]:
+        """Return the calculations that divide what is wanted by all."""
+        parts, numbers = [counts[colour] for colour in wanted], [*counts.values()]
+        whole = sum(numbers)
+        share = Calc(f"{sum(parts)}/{whole}")
+        found = [[*_totals(counts, wanted), share]]
+        if len(numbers) > 2:
+            found.append([*at_once(*numbers), *at_once(*parts), share])
+        top, bottom = ("+".join(map(str, some)) for some in (parts, numbers))
+        found.append([Calc(f"({top})/({bottom})" if len(parts) > 1 else f"{top}/({bottom})")])
+        if len(parts) > 1:
+            found.append([*total(*numbers), Calc("+".join(f"{part}/{whole}" for part in parts))])
+        return found
+
+    @staticmethod
+    def _complement(counts: Mapping[str, int], rest: Sequence[str]) -> list[list[Calc]]:
+        """Return the calculations that take what is not wanted from all."""
+        whole, other = sum(counts.values()), sum(counts[colour] for colour in rest)
+        wanted, chance, about = whole - other, f"{other}/{whole}", "the other probability"
+        ends = (
+            [Calc(f"{whole}-{other}"), Calc(f"{wanted}/{whole}")],
+            [rule(f"1-{chance}", about)],
+            [Calc(chance), rule(f"1-{simplest(other, whole)}", about)],
         )
+        return [[*_totals(counts, rest), *end] for end in ends]
+
+
+def _totals(counts: Mapping[str, int], some: Sequence[str]) -> list[Calc]:
+    """Return the steps that add all, then some: none again for those that all begin with."""
+    add = total(*counts.values())
+    if [*some] == [*counts][: len(some)]:
+        return add
+    return [*add, *total(*(counts[colour] for colour in some))]
 
 
 class Spinner(Coloured):
     """A spinner with equal sectors."""
 
-    name, subject, things = "spinner", "probability", "sectors"
-    asked = "What is the probability of {}?", "How likely does the spinner stop on {}?"
+    name, subject = "spinner", "probability"
+    shows = "Sectors: {counts:pairs}."
+    readings = readings_of("sectors")
+    asked = {
+        "one": (
+            "What is the probability of {one}?",
+            "How likely does the spinner stop on {one}?",
+            "Find the probability that the spinner stops on {one}.",
+        ),
+        "not": (
+            "What is the probability that the spinner does not stop on {one}?",
+            "How likely is any colour but {one}?",
+        ),
+        "either": (
+            "What is the probability of {one} or {two}?",
+            "How likely does the spinner stop on {one} or {two}?",
+        ),
+    }
+    sizes = {
+        1: ((3, 2), (4, 2), (5, 2), (6, 2), (4, 3), (5, 3)),
+        2: ((6, 3), (6, 4), (7, 3), (7, 4)),
+        3: ((8, 3), (8, 4), (9, 3), (9, 4), (10, 3), (10, 4)),
+    }
+    """Numbers of sectors and colours, by level."""
 
     def facts(self, rng: random.Random, level: int) -> Facts:
-        sectors = rng.choice({1: (3, 4, 5), 2: (4, 5, 6), 3: (8, 9, 10)}[level])
-        colours = rng.sample(COLOURS, min(sectors - 1, 2 if level == 1 else 3))
+        sectors, colours = rng.choice(self.sizes[level])
+        chosen = rng.sample(COLOURS, colours)
         while True:
-            around = [rng.choice(colours) for _ in range(sectors)]
-            if len(set(around)) == len(colours):
+            around = [rng.choice(chosen) for _ in range(sectors)]
+            if len(set(around)) == colours:
                 return {"around": around}
 
     @staticmethod
     def counts(facts: Facts) -> dict[str, int]:
         around = facts["around"]
         return {colour: around.count(colour) for colour in COLOURS if colour in around}
+
+    def canonical(self, facts: Facts) -> object:
+        around = facts["around"]
+        turned = [
+            [*way[at:], *way[:at]] for way in (around, around[::-1]) for at in range(len(way))
+        ]
+        return min(turned)
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng, around = pen.rng, facts["around"]
@@ -96,13 +195,35 @@ class Spinner(Coloured):
 class Marbles(Coloured):
     """A bag of coloured marbles, one drawn blind."""
 
-    name, subject, things = "marbles", "probability", "marbles"
-    asked = "You draw one marble. How likely is it {}?", "What is the probability to draw {}?"
+    name, subject = "marbles", "probability"
+    shows = "Marbles: {counts:pairs}."
+    readings = readings_of("marbles")
+    asked = {
+        "one": (
+            "You draw one marble. How likely is it {one}?",
+            "What is the probability to draw {one}?",
+            "One marble is drawn blind. Find the probability that it is {one}.",
+        ),
+        "not": (
+            "You draw one marble. How likely is it not {one}?",
+            "What is the probability to draw any colour but {one}?",
+        ),
+        "either": (
+            "You draw one marble. How likely is it {one} or {two}?",
+            "What is the probability to draw {one} or {two}?",
+        ),
+    }
 
     def facts(self, rng: random.Random, level: int) -> Facts:
-        kinds, high = {1: (2, 4), 2: (2, 6), 3: (3, 6)}[level]
+        fewest, most, high = {1: (3, 8, 6), 2: (9, 13, 8), 3: (14, 18, 8)}[level]
+        kinds = rng.choice({1: (2, 3), 2: (2, 3, 4), 3: (3, 4)}[level])
         colours = sorted(rng.sample(COLOURS, kinds), key=COLOURS.index)
-        return {"colours": colours, "counts": [rng.randint(1, high) for _ in colours]}
+        while True:
+            marbles = rng.randint(fewest, most)
+            cuts = sorted(rng.sample(range(1, marbles), kinds - 1))
+            counts = [after - before for before, after in pairwise((0, *cuts, marbles))]
+            if max(counts) <= high:
+                return {"colours": colours, "counts": counts}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng

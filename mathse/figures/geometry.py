@@ -4,20 +4,65 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Mapping
+from typing import Any
 
 from mathse.figures.canvas import Pen, Point, outside, polar, rotate
-from mathse.figures.items import Facts, Family, Step, Worked, rule, see, solved, total, work
+from mathse.figures.items import (
+    Calc,
+    Facts,
+    Family,
+    Question,
+    Read,
+    Route,
+    at_once,
+    result,
+    rule,
+    total,
+)
+from mathse.figures.readings import Reading, Shown
 
 
 class Rectangle(Family):
-    """Perimeter or area of a labelled rectangle. The drawn size says nothing about the labels."""
+    """Lengths and area of a labelled rectangle. The drawn size says nothing about the labels."""
 
     name, subject = "rectangle", "geometry"
     shows = "A rectangle with width {width} and height {height}."
+    readings = (
+        Reading(
+            "sides",
+            "the width and the height",
+            (
+                "The width is {width} and the height is {height}.",
+                "Width {width}, height {height}.",
+                "The rectangle is {width} wide and {height} high.",
+                "The height is {height} and the width is {width}.",
+            ),
+        ),
+        Reading(
+            "width",
+            "the width",
+            ("The width is {width}.", "The rectangle is {width} wide.", "Its width is {width}."),
+        ),
+        Reading(
+            "height",
+            "the height",
+            (
+                "The height is {height}.",
+                "The rectangle is {height} high.",
+                "Its height is {height}.",
+            ),
+        ),
+    )
+    constants = (2,)
 
     def facts(self, rng: random.Random, level: int) -> Facts:
-        low, high = {1: (2, 12), 2: (3, 25), 3: (26, 60)}[level]
-        return {"width": rng.randint(low, high), "height": rng.randint(low, high)}
+        low, high = {1: (2, 60), 2: (61, 82), 3: (83, 99)}[level]
+        longer = rng.randint(low, high)
+        # The less of two, so that most perimeters stay short.
+        shorter = min(rng.randint(2, longer), rng.randint(2, longer))
+        width, height = rng.sample((longer, shorter), 2)
+        return {"width": width, "height": height}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
@@ -34,36 +79,102 @@ class Rectangle(Family):
         side = rng.choice((1, 3))
         pen.text(outside(corners[side], corners[(side + 1) % 4], centre, 12), str(facts["height"]))
 
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
         width, height = facts["width"], facts["height"]
-        seen = see(f"The width is {width} and the height is {height}.", "the width and the height")
-        if max(width, height) <= 12 and rng.random() < 0.5:
-            asked = "What is the area of the rectangle?", "Find the area of this rectangle."
-            area = rule(f"{width}*{height}={width * height}.", "the area")
-            return solved(rng.choice(asked), seen, area)
-        asked = (
-            "What is the perimeter of the rectangle?",
-            "How long is the way around the rectangle?",
-        )
-        half = width + height
-        around = rule(f"2*{half}={2 * half}.", "the perimeter")
-        return solved(rng.choice(asked), seen, *total(width, height), around)
+        texts = {
+            "perimeter": (
+                "What is the perimeter of the rectangle?",
+                "How long is the way around the rectangle?",
+                "Find the perimeter of this rectangle.",
+            ),
+            "area": (
+                "What is the area of the rectangle?",
+                "Find the area of this rectangle.",
+                "How large is the area of the rectangle?",
+            ),
+            "three": (
+                "How long are one width and both heights together?",
+                "One of the two widths is left out. How long are the other three sides together?",
+            ),
+            "longer": (
+                "How much longer is the longer side than the shorter side?",
+                "By how much do the width and the height differ?",
+            ),
+        }
+        kinds = ["perimeter", "perimeter", "three", *["longer"] * (width != height)]
+        kind = rng.choice(kinds)
+        if width * height < 200 and rng.random() < 0.5:
+            kind = "area"
+        return Question(kind, rng.choice(texts[kind]))
+
+    def routes(self, question: Question, shown: Mapping[str, Any]) -> list[Route]:
+        w, h = shown["width"], shown["height"]
+        both, wide, high = Read("sides"), Read("width"), Read("height")
+        if question.kind == "area":
+            areas = [rule(f"{w}*{h}", "the area"), rule(f"{h}*{w}", "the area")]
+            return [Route((*seen, area)) for area in areas for seen in ((both,), (wide, high))]
+        if question.kind == "longer":
+            gap = Calc(f"{max(w, h)}-{min(w, h)}")
+            return [Route((both, gap)), Route((wide, high, gap)), Route((high, wide, gap))]
+        twice_w, twice_h = rule(f"2*{w}", "both widths"), rule(f"2*{h}", "both heights")
+        if question.kind == "three":
+            return [
+                Route((both, *total(w, h, h))),
+                Route((both, twice_h, Calc(f"{w}+{2 * h}"))),
+                Route((both, *total(h, h, w))),
+                Route((both, *at_once(w, h, h))),
+                Route((both, rule(f"{w}+2*{h}", "the three sides"))),
+                Route((high, twice_h, wide, Calc(f"{2 * h}+{w}"))),
+            ]
+        twice = Calc(f"{2 * w}+{2 * h}")
+        return [
+            Route((both, *total(w, h), rule(f"2*{w + h}", "the perimeter"))),
+            Route((both, twice_w, twice_h, twice)),
+            Route((both, Calc(f"{w}+{w}"), Calc(f"{h}+{h}"), twice)),
+            Route((both, *at_once(w, h, w, h))),
+            Route((both, *at_once(w, w, h, h))),
+            Route((both, rule(f"2*({w}+{h})", "the perimeter"))),
+            Route((both, rule(f"2*{w}+2*{h}", "the perimeter"))),
+            Route((both, *total(w, h), Calc(f"{w + h}+{w + h}"))),
+            Route((both, *total(w, h, w, h))),
+            Route((wide, twice_w, high, twice_h, twice)),
+            Route((wide, high, *total(w, h), rule(f"2*{w + h}", "the perimeter"))),
+        ]
+
+    def canonical(self, facts: Facts) -> object:
+        return sorted((facts["width"], facts["height"]))
 
 
 class Triangle(Family):
-    """The third angle of a triangle."""
+    """A triangle with two known angles: the third, the sum of the known, their difference."""
 
     name, subject = "triangle", "geometry"
-    shows = "A triangle with angles {angles[0]}, {angles[1]} and ?."
+    shows = "A triangle with angles {angles:list} and ?."
+    readings = (
+        Reading(
+            "angles",
+            "the known angles",
+            (
+                "The known angles are {angles:list}.",
+                "The triangle has the angles {angles:list}.",
+                "Two angles are {angles:list}.",
+                "The figure shows the angles {angles:list}.",
+            ),
+        ),
+    )
+    constants = (180,)
 
     def facts(self, rng: random.Random, level: int) -> Facts:
-        step = 5 if level == 1 else 1
-        while True:
-            a, b = (rng.randrange(20, 110, step) for _ in range(2))
-            if level == 3:
-                a = rng.randrange(3, 20)
-            if 180 - a - b >= 20:
-                return {"angles": sorted((a, b))}
+        if level == 1:  # often in fives
+            step = rng.choice((5, 1))
+            a, b = (rng.randrange(20, 76, step) for _ in range(2))
+        elif level == 2:
+            b = rng.randint(76, 140)
+            a = rng.randint(20, 160 - b)
+        else:  # an angle smaller than any at the other levels
+            a = rng.randint(3, 19)
+            b = rng.randint(20, 160 - a)
+        return {"angles": sorted((a, b))}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
@@ -79,31 +190,82 @@ class Triangle(Family):
         for (x, y), label in zip(corners, labels, strict=True):
             pen.text((x + (middle[0] - x) * 0.5, y + (middle[1] - y) * 0.5), label, at_most=15)
 
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
+        texts = {
+            "third": (
+                "How many degrees is the angle marked with ?",
+                "Find the missing angle of the triangle.",
+                "How large is the third angle of the triangle?",
+            ),
+            "known": (
+                "How many degrees are the two known angles together?",
+                "What is the sum of the two known angles?",
+            ),
+            "gap": (
+                "How many degrees larger is the larger of the two known angles?",
+                "By how many degrees do the two known angles differ?",
+            ),
+        }
         a, b = facts["angles"]
-        asked = (
-            "How many degrees is the angle marked with ?",
-            "Find the missing angle of the triangle.",
-        )
-        return solved(
-            rng.choice(asked),
-            see(f"The known angles are {a} and {b}.", "the known angles"),
-            *total(a, b),
-            rule(f"180-{a + b}={180 - a - b}.", "the sum of the angles"),
-            unit="degrees",
-        )
+        kind = rng.choice(["third"] * 4 + ["known"] + ["gap"] * (a != b))
+        return Question(kind, rng.choice(texts[kind]), unit="degrees")
+
+    def routes(self, question: Question, shown: Mapping[str, Any]) -> list[Route]:
+        ways = {"third": _rest(180, shown["angles"], "the sum of the angles")}
+        ways |= _known(shown["angles"])
+        return [Route((Read("angles"), *way)) for way in ways[question.kind]]
 
 
 class SplitAngle(Family):
-    """A straight or a right angle split in two, one part known."""
+    """A straight or a right angle split in two or three, one part unknown."""
 
     name, subject = "split_angle", "geometry"
+    shows = "A {name} angle split into {known:list} and ?."
+    readings = (
+        Reading(
+            "angles",
+            "the angles",
+            (
+                "A {name} angle with a part of {known:list}.",
+                "The {name} angle is split: {known:list} beside ?.",
+                "In the {name} angle there is {known:list} beside ?.",
+            ),
+        ),
+        Reading(
+            "name",
+            "the kind of angle",
+            (
+                "The whole angle is a {name} angle.",
+                "A {name} angle is split.",
+                "All parts together make a {name} angle.",
+            ),
+        ),
+        Reading(
+            "known",
+            "the known parts",
+            (
+                "Beside ? there is {known:list}.",
+                "Known: {known:list}.",
+                "Next to ? stands {known:list}.",
+            ),
+        ),
+    )
+    constants = (180, 90)
 
     def facts(self, rng: random.Random, level: int) -> Facts:
         whole = rng.choice((180, 90))
-        step, count = 5 if level == 1 else 1, 2 if level == 3 else 1
-        known = [rng.randrange(15, (whole - 10) // count, step) for _ in range(count)]
-        return {"whole": whole, "known": known}
+        if level == 1 and rng.random() < 0.4:
+            known = [rng.randint(15, whole - 10)]
+        elif level == 1:  # often in fives
+            whole, step = 180, rng.choice((5, 1))
+            known = [rng.randrange(15, 69, step) for _ in range(2)]
+        elif level == 2:
+            larger = rng.randint(69, 155) if whole == 180 else rng.randint(15, 65)
+            known = [larger, rng.randint(15, whole - 10 - larger)]
+        else:  # a part smaller than any at the other levels
+            smaller = rng.randint(3, 14)
+            known = [smaller, rng.randint(15, whole - 10 - smaller)]
+        return {"whole": whole, "known": sorted(known)}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
@@ -129,41 +291,112 @@ class SplitAngle(Family):
         labels = [*map(str, facts["known"]), "?"]
         rng.shuffle(labels)
         edges = [0.0, *cuts, whole]
+        near, far = (0.5, 0.68) if half_turn else (0.55, 0.76)  # narrow parts need more room
+        distance = length * (near if parts == 2 else far)
         for label, low, high in zip(labels, edges[:-1], edges[1:], strict=True):
-            pen.text(ray((low + high) / 2, length * (0.5 if half_turn else 0.55)), label)
+            pen.text(ray((low + high) / 2, distance), label)
 
-    def describe(self, facts: Facts) -> str:
-        name = "straight" if facts["whole"] == 180 else "right"
-        return f"A {name} angle split into {', '.join(map(str, facts['known']))} and ?."
+    def shown(self, facts: Facts) -> Shown:
+        return {"name": self._name(facts), "known": facts["known"]}
 
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        whole, known = facts["whole"], facts["known"]
-        name = "straight" if whole == 180 else "right"
-        asked = (
-            "How many degrees is the angle marked with ?",
-            "Find the angle with the question mark.",
-        )
-        parts, rest = " and ".join(map(str, known)), whole - sum(known)
-        seen = see(f"A {name} angle with a part of {parts}.", "the angles")
-        last = rule(f"{whole}-{sum(known)}={rest}.", "the whole angle")
-        return solved(rng.choice(asked), seen, *total(*known), last, unit="degrees")
+    @staticmethod
+    def _name(facts: Facts) -> str:
+        return "straight" if facts["whole"] == 180 else "right"
+
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
+        texts = {
+            "rest": (
+                "How many degrees is the angle marked with ?",
+                "Find the angle with the question mark.",
+                f"How many degrees are left of the {self._name(facts)} angle for ?",
+            ),
+            "known": (
+                "How many degrees are the two known parts together?",
+                "What is the sum of the two known angles?",
+            ),
+            "gap": (
+                "How many degrees larger is the larger of the two known parts?",
+                "By how many degrees do the two known angles differ?",
+            ),
+        }
+        kinds = ["rest"] * 4
+        if len(facts["known"]) == 2:
+            kinds += ["known"] + ["gap"] * (facts["known"][0] != facts["known"][1])
+        kind = rng.choice(kinds)
+        return Question(kind, rng.choice(texts[kind]), unit="degrees")
+
+    def routes(self, question: Question, shown: Mapping[str, Any]) -> list[Route]:
+        whole = 180 if shown["name"] == "straight" else 90
+        seen: list[tuple[Read, ...]] = [(Read("angles"),)]
+        if question.kind == "rest":
+            ways = _rest(whole, shown["known"], "the whole angle")
+            seen += [(Read("name"), Read("known")), (Read("known"), Read("name"))]
+        else:
+            ways = _known(shown["known"])[question.kind]
+            seen += [(Read("known"),)]
+        return [Route((*reads, *way)) for reads in seen for way in ways]
+
+
+def _rest(whole: int, parts: list[int], about: str) -> list[list[Calc]]:
+    """Return the ways to take one or two parts off a whole."""
+    ways = [[*total(*parts), rule(f"{whole}-{sum(parts)}", about)]]
+    if len(parts) == 2:
+        a, b = parts
+        ways += [
+            [*total(b, a), rule(f"{whole}-{sum(parts)}", about)],
+            [rule(f"{whole}-{a}", about), Calc(f"{whole - a}-{b}")],
+            [rule(f"{whole}-{b}", about), Calc(f"{whole - b}-{a}")],
+            [rule(f"{whole}-{a}-{b}", about)],
+            [rule(f"{whole}-({a}+{b})", about)],
+        ]
+    return ways
+
+
+def _known(parts: list[int]) -> dict[str, list[list[Calc]]]:
+    """Return the ways to the sum and to the difference of two known parts."""
+    if len(parts) < 2:
+        return {}
+    a, b = parts
+    return {"known": [total(a, b), total(b, a)], "gap": [[Calc(f"{max(a, b)}-{min(a, b)}")]]}
 
 
 class Polygon(Family):
-    """The perimeter of a polygon with letters on some sides: the answer is an expression."""
+    """The perimeter of a polygon with a letter on some sides: an expression, or its value."""
 
     name, subject = "polygon", "algebra"
+    shows = "A polygon with sides {sides:list}."
+    readings = (
+        Reading(
+            "sides",
+            "the sides",
+            (
+                "The sides are {sides:list}.",
+                "The polygon has the sides {sides:list}.",
+                "Around the figure stand {sides:list}.",
+            ),
+        ),
+        Reading(
+            "letters",
+            "the sides with {letter}",
+            (
+                "The letter {letter} stands on {count} sides.",
+                "There are {count} sides with {letter}.",
+                "{count} sides have the letter {letter}.",
+            ),
+        ),
+    )
+    statements = ("The perimeter is {left}.", "The way around is {left}.", "This makes {left}.")
+    fixed = frozenset({"count"})
 
     def facts(self, rng: random.Random, level: int) -> Facts:
-        forms = {1: ((1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}
+        forms = {1: ((1, 2), (1, 2), (2, 1)), 2: ((2, 2), (3, 1), (1, 3)), 3: ((3, 2), (2, 3))}
         letters, count = rng.choice(forms[level])
-        letter, high = rng.choice("xyab"), 9 if level == 1 else 15
-        numbers = sorted(rng.randint(2, high) for _ in range(count))
-        return {"letter": letter, "letters": letters, "numbers": numbers}
+        numbers = sorted(rng.randint(2, {1: 35, 2: 45, 3: 60}[level]) for _ in range(count))
+        return {"letter": rng.choice("xyab"), "letters": letters, "numbers": numbers}
 
     def draw(self, facts: Facts, pen: Pen) -> None:
         rng = pen.rng
-        labels = self._sides(facts)
+        labels = [str(side) for side in self._sides(facts)]
         rng.shuffle(labels)
         turn, radius = rng.uniform(0, 2 * math.pi), rng.uniform(34, 40)
         centre, sides = (56.0, 56.0), range(len(labels))
@@ -173,22 +406,79 @@ class Polygon(Family):
         for one, other, label in zip(corners, [*corners[1:], corners[0]], labels, strict=True):
             pen.text(outside(one, other, centre, 11), label)
 
-    def describe(self, facts: Facts) -> str:
-        return f"A polygon with sides {', '.join(self._sides(facts))}."
+    def shown(self, facts: Facts) -> Shown:
+        letter, count = facts["letter"], facts["letters"]
+        return {"sides": self._sides(facts), "letter": letter, "count": count}
 
     @staticmethod
-    def _sides(facts: Facts) -> list[str]:
-        return [facts["letter"]] * facts["letters"] + [str(n) for n in facts["numbers"]]
+    def _sides(facts: Facts) -> list[str | int]:
+        return [facts["letter"]] * facts["letters"] + [*facts["numbers"]]
 
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        letter, count, numbers = facts["letter"], facts["letters"], facts["numbers"]
-        asked = (
-            f"Write the perimeter of the figure with {letter}.",
-            f"Which expression in {letter} gives the perimeter?",
-        )
-        front = letter if count == 1 else f"{count}{letter}"
-        steps = [see(f"The sides are {', '.join(self._sides(facts))}.", "the sides")]
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
+        letter, at = facts["letter"], rng.randint(2, 12)
+        numbers = ["numbers"] * (len(facts["numbers"]) > 1)
+        kind = rng.choice(["expression"] * 4 + ["value"] * 2 + numbers)
+        texts = {
+            "expression": (
+                f"Write the perimeter of the figure with {letter}.",
+                f"Which expression in {letter} gives the perimeter?",
+                f"Give the way around the figure as an expression in {letter}.",
+            ),
+            "value": (
+                f"How long is the perimeter for {letter}={at}?",
+                f"Each side with {letter} is {at} long. How long is the way around the figure?",
+            ),
+            "numbers": (
+                f"How long are the sides without {letter} together?",
+                f"Leave the sides with {letter} out. How long are the others together?",
+            ),
+        }
+        given = {"letter": letter, "at": at} if kind == "value" else {"letter": letter}
+        answer_type = "expression" if kind == "expression" else "number"
+        return Question(kind, rng.choice(texts[kind]), given, answer_type)
+
+    def routes(self, question: Question, shown: Mapping[str, Any]) -> list[Route]:
+        seen, numbers = Read("sides"), [n for n in shown["sides"] if isinstance(n, int)]
+        sums = [total(*numbers)]
+        sums += [total(*reversed(numbers))] if len(numbers) > 1 else []
+        sums += [at_once(*numbers)] if len(numbers) > 2 else []
+        if question.kind == "numbers":
+            return [Route((seen, *way)) for way in sums]
+        if question.kind == "value":
+            return self._valued(int(question.given["at"]), shown["count"], numbers)
+        letter, count = shown["letter"], shown["count"]
+        # The letters: none to add where there is one; repeated sum, steps, product.
+        front = result("+".join([letter] * count))
+        letters: list[list[Read | Calc]] = [[*at_once(*[letter] * count)]]
         if count > 1:
-            steps.append(work(f"{'+'.join([letter] * count)}={front}."))
-        last = Step(f"The perimeter is {front}+{sum(numbers)}.", "reasoning", "the perimeter")
-        return solved(rng.choice(asked), *steps, *total(*numbers), last, kind="expression")
+            letters += [[Read("letters"), Calc(f"{count}*{letter}")]]
+        if count > 2:
+            letters += [[Calc(f"{letter}+{letter}"), Calc(f"2{letter}+{letter}")]]
+        # Both in either order, or all at once.
+        end = f"{front}+{sum(numbers)}"
+        last = Calc(end, "reasoning", "the perimeter", self.statements)
+        routes = [Route((seen, *some, *way, last)) for some in letters for way in sums]
+        if count > 1 and len(numbers) > 1:
+            routes += [Route((seen, *sums[0], *some, last)) for some in letters]
+        equal = (f"{{left}}={end}.", f"So {{left}}={end}.", f"Then {{left}}={end}.")
+        whole = "+".join(map(str, shown["sides"]))
+        return [*routes, Route((seen, Calc(whole, "reasoning", "the perimeter", equal)), end)]
+
+    @staticmethod
+    def _valued(at: int, count: int, numbers: list[int]) -> list[Route]:
+        """Return the ways to the perimeter where the letter stands for a number."""
+        seen, letters, product = Read("sides"), Read("letters"), Calc(f"{count}*{at}")
+        routes = [
+            Route((seen, *total(*[at] * count, *numbers))),
+            Route((seen, *at_once(*[at] * count, *numbers))),
+            Route((seen, *total(*numbers, *[at] * count))),
+        ]
+        if count == 1:
+            return routes
+        plus = "".join(f"+{number}" for number in numbers)
+        products = [
+            Route((seen, letters, product, *total(count * at, *numbers))),
+            Route((seen, letters, *total(*numbers), product, Calc(f"{sum(numbers)}+{count * at}"))),
+            Route((letters, seen, Calc(f"{count}*{at}{plus}"))),
+        ]
+        return [*products, *routes]

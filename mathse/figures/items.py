@@ -1,82 +1,148 @@
-"""The parts of a family of figure problems: facts, drawing, description, worked solution."""
+"""The parts of a family of figure problems: facts, drawing, questions, routes to the answer.
+
+A question about a figure has one or more routes. A route is a list of steps that read something off
+the figure or calculate; each step has several wordings. The first route in its first wordings is
+the usual solution.
+"""
 
 from __future__ import annotations
 
 import random
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
 from mathse.figures.canvas import Pen
+from mathse.figures.readings import Reading, Shown, Value, write
+from mathse.figures.terms import NotAnExpression, work_out
 from mathse.prompts import CLOSING
 
 Facts = Mapping[str, Any]
-"""What the figure shows, as plain JSON values."""
+"""What is drawn, as plain JSON values."""
+
+EQUATIONS = (
+    "{left}={right}.",
+    "So {left}={right}.",
+    "Then {left}={right}.",
+    "{left} is {right}.",
+    "{left} makes {right}.",
+)
+"""The wordings of a calculation."""
+
+CHOICES = (
+    "{right} is choice {letter}.",
+    "{right} is option {letter}.",
+    "{right} stands at {letter}.",
+)
+"""The wordings of the step that names a choice. The value comes first: it is known already."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a worked solution."""
+    """One line of a written solution."""
 
     text: str  # without its number
     kind: str  # what a mistake in it most likely is, one of `schemas.ERROR_KINDS`
     about: str  # what it is about, a short noun phrase
 
 
-def see(text: str, about: str) -> Step:
-    """Return a step that reads something off the figure."""
-    return Step(text, "vision", about)
+@dataclass(frozen=True)
+class Read:
+    """A step that reads something off the figure: a reading, and the entries of a table."""
+
+    reading: str
+    keys: tuple[str, ...] = ()
 
 
-def work(text: str, about: str = "this calculation") -> Step:
-    """Return a step that calculates."""
-    return Step(text, "calculation", about)
+@dataclass(frozen=True)
+class Calc:
+    """A step that calculates.
+
+    Attributes:
+        left: what is worked out: `3+5`, `2*(3+5)`, `3x+7`.
+        kind: what a mistake in it most likely is.
+        about: what it finds, a short noun phrase.
+        wordings: sentences with `{left}` and mostly `{right}`; the first is the usual one.
+    """
+
+    left: str
+    kind: str = "calculation"
+    about: str = "this calculation"
+    wordings: tuple[str, ...] = EQUATIONS
+
+    @property
+    def right(self) -> str:
+        """The result in its usual form; a sum of unlike terms is its own result."""
+        return result(self.left)
 
 
-def rule(text: str, about: str) -> Step:
-    """Return a calculation that rests on a rule one has to know."""
-    return Step(text, "knowledge", about)
+@dataclass(frozen=True)
+class Route:
+    """Steps that lead to an answer; `answer` where it is not the last step's result."""
+
+    steps: tuple[Read | Calc, ...]
+    stated: str = ""
+
+    @property
+    def answer(self) -> str:
+        """The answer as the closing sentence states it."""
+        if self.stated:
+            return self.stated
+        last = self.steps[-1]
+        assert isinstance(last, Calc)
+        return last.right
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question about a figure.
+
+    Attributes:
+        kind: what is asked, a word of the family.
+        text: the question in words.
+        given: numbers and names in it, by name: `{"times": 3, "one": "pen"}`.
+    """
+
+    kind: str
+    text: str
+    given: Mapping[str, Value] = field(default_factory=dict)
+    answer_type: str = "number"
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
 class Worked:
-    """A question about a figure with its worked solution."""
+    """A question with a written solution."""
 
-    question: str
+    question: Question
     steps: tuple[Step, ...]
     answer: str
-    answer_type: str = "number"
-    unit: str | None = None
 
     def lines(self) -> list[str]:
         """Return the numbered lines of the solution, the closing sentence last."""
         return worked_lines(self.steps, self.answer)
 
 
-def solved(question: str, *steps: Step, kind: str = "number", unit: str | None = None) -> Worked:
-    """Return a problem whose answer is what the last step ends in: "2+3=5.", "The sum is x+5."."""
-    return Worked(question, steps, re.split("[= ]", steps[-1].text[:-1])[-1], kind, unit)
-
-
-def worked_lines(steps: Iterable[Step], answer: str) -> list[str]:
-    """Return the numbered lines of worked steps, with the closing sentence."""
-    lines = [f"{number}. {step.text}" for number, step in enumerate(steps, start=1)]
-    return [*lines, f"{CLOSING} {answer}."]
-
-
 class Family(ABC):
     """A kind of figure problem, without state: all choices come from the random generator.
 
     Attributes:
-        shows: the description, with the names of facts in braces.
+        shows: the description, a wording of what `shown` returns.
+        readings: what can be read off the figure.
+        statements: wordings of calculations besides `EQUATIONS`.
+        constants: numbers that one has to know, like the 180 degrees of a triangle.
+        fixed: names of numbers that a twin of a problem keeps (`mathse.figures.verifier`).
     """
 
     name: str
     subject: str
     shows: str
+    readings: tuple[Reading, ...]
+    statements: tuple[str, ...] = ()
+    constants: tuple[int, ...] = ()
+    fixed: frozenset[str] = frozenset()
 
     @abstractmethod
     def facts(self, rng: random.Random, level: int) -> Facts:
@@ -86,28 +152,75 @@ class Family(ABC):
     def draw(self, facts: Facts, pen: Pen) -> None:
         """Draw the facts."""
 
+    def shown(self, facts: Facts) -> Shown:
+        """Return what can be read off the figure, by the names that `readings` use."""
+        return {name: part for name, part in facts.items() if name != "level"}
+
     def describe(self, facts: Facts) -> str:
         """Return everything that the figure shows, as one canonical sentence."""
-        return self.shows.format(**facts)
+        return write(self.shows, self.shown(facts))
 
     @abstractmethod
-    def ask(self, facts: Facts, rng: random.Random) -> Worked:
-        """Return a question about the figure with its worked solution."""
+    def ask(self, facts: Facts, rng: random.Random) -> Question:
+        """Return a question about the figure."""
+
+    @abstractmethod
+    def routes(self, question: Question, shown: Shown) -> list[Route]:
+        """Return the ways to the answer, the usual one first. They need no more than `shown`."""
+
+    def canonical(self, facts: Facts) -> object:
+        """Return the facts up to symmetries of the figure, as JSON values: what splits go by."""
+        return {name: part for name, part in facts.items() if name != "level"}
+
+    def reading(self, key: str) -> Reading:
+        """Return a reading by its key."""
+        return next(reading for reading in self.readings if reading.key == key)
+
+    def work(self, question: Question, shown: Shown, rng: random.Random | None = None) -> Worked:
+        """Return a written solution: the usual one, or with `rng` any route in any wording."""
+        routes = self.routes(question, shown)
+        route = rng.choice(routes) if rng else routes[0]
+        steps = tuple(self.written(step, shown, rng) for step in route.steps)
+        return Worked(question, steps, route.answer)
+
+    def written(self, step: Read | Calc, shown: Shown, rng: random.Random | None = None) -> Step:
+        """Return a step in its usual wording, or with `rng` in any."""
+        if isinstance(step, Calc):
+            wording = rng.choice(step.wordings) if rng else step.wordings[0]
+            return Step(wording.format(left=step.left, right=step.right), step.kind, step.about)
+        reading = self.reading(step.reading)
+        wording = rng.choice(reading.wordings) if rng else reading.wordings[0]
+        about = write(reading.about, shown, step.keys)
+        return Step(write(wording, shown, step.keys, rng), "vision", about)
 
 
-def difference(high: int, low: int) -> Step:
-    """Return the step that subtracts."""
-    return work(f"{high}-{low}={high - low}.")
+def worked_lines(steps: Iterable[Step], answer: str) -> list[str]:
+    """Return the numbered lines of written steps, with the closing sentence."""
+    lines = [f"{number}. {step.text}" for number, step in enumerate(steps, start=1)]
+    return [*lines, f"{CLOSING} {answer}."]
 
 
-def product(one: int, other: int) -> Step:
-    """Return the step that multiplies."""
-    return work(f"{one}*{other}={one * other}.")
+def result(left: str) -> str:
+    """Return the result of an expression; a sum of unlike terms is its own result."""
+    try:
+        return work_out(left)
+    except NotAnExpression:
+        return left
 
 
-def total(*numbers: int) -> list[Step]:
+def total(*numbers: int) -> list[Calc]:
     """Return the steps that add numbers one after the other."""
-    return [work(f"{a}+{b - a}={b}.") for a, b in pairwise(accumulate(numbers))]
+    return [Calc(f"{a}+{b - a}") for a, b in pairwise(accumulate(numbers))]
+
+
+def at_once(*parts: object) -> list[Calc]:
+    """Return the step that adds all parts in one line; none where there is one part."""
+    return [Calc("+".join(map(str, parts)))] if len(parts) > 1 else []
+
+
+def rule(left: str, about: str) -> Calc:
+    """Return a calculation that rests on a rule one has to know."""
+    return Calc(left, "knowledge", about)
 
 
 def plural(count: int, noun: str) -> str:

@@ -10,10 +10,13 @@ from typing import Any
 
 import polars as pl
 
+from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.progress import track
 from mathse.figures.canvas import SIZE
-from mathse.figures.catalogue import FigureProblem, stream
+from mathse.figures.catalogue import FigureProblem, family, stream
+from mathse.figures.items import Question
+from mathse.figures.verifier import Key
 
 SOURCE = "figures"
 
@@ -40,25 +43,26 @@ def build_tables(counts: Mapping[str, int], *, seed: int) -> tuple[pl.DataFrame,
 def rows_of(item: FigureProblem, split: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the `Problem` row and the `Image` row of a drawn problem."""
     worked, figure = item.worked, item.figure
+    asked = worked.question
     image = image_row(figure.png)
     meta = {
         "facts": figure.facts,
         "description": figure.description,
-        "steps": [[step.text, step.kind, step.about] for step in worked.steps],
+        "question": {"kind": asked.kind, "given": dict(asked.given)},
     }
     choices, image_ids = list(item.choices), [image["image_id"]]
     problem = {
-        "problem_id": content_id(worked.question, choices, worked.answer, image_ids),
+        "problem_id": content_id(asked.text, choices, worked.answer, image_ids),
         "source": SOURCE,
         "split": split,
         "subject": item.subject,
         "level": figure.level,
         "family": figure.family,
-        "question": worked.question,
+        "question": asked.text,
         "choices": choices,
         "answer": worked.answer,
-        "answer_type": worked.answer_type,
-        "unit": worked.unit,
+        "answer_type": asked.answer_type,
+        "unit": asked.unit,
         "precision": None,
         "image_ids": image_ids,
         "language": "en",
@@ -77,3 +81,21 @@ def image_row(png: bytes) -> dict[str, Any]:
         "width": SIZE,
         "height": SIZE,
     }
+
+
+def key_of(row: Mapping[str, Any]) -> Key:
+    """Return what a solution of a built-in problem is checked against, from its `Problem` row.
+
+    Raises:
+        DataError: if the row is no built-in problem's.
+    """
+    meta = json.loads(row["meta"] or "{}")
+    if row["source"] != SOURCE or "question" not in meta:
+        raise DataError(
+            f"Problem {row['problem_id']} is none of the built-in problems.",
+            rule="the built-in teacher and the step verifier know the built-in problems only",
+            fix="choose another teacher or annotator for these problems",
+        )
+    kind = family(row["family"])
+    question = Question(text=row["question"], **meta["question"])
+    return Key(kind, question, kind.shown(meta["facts"]), tuple(row["choices"]), row["answer"])

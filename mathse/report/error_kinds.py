@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mathse.figures.teacher import ANALYSES
+from mathse.figures.verifier import ANALYSES
 
 # "The circles are not read as the figure shows." is the analysis of a vision error
 KIND_OF_ANALYSIS = {

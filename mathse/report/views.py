@@ -61,6 +61,7 @@ VIEWS: dict[str, View] = {
     "train": _view("distill, merge or control", (_ROUND.train, _TRAIN), (_CONTROL.train, _TRAIN)),
     "ledger": _view("distill or merge", _ROUND.ledger),
     "dropped": _view("merge", (_ROUND.dropped, _WITH_ROUND)),
+    "audit": _view("audit", _ROUND.audit),
     "orm_rows": _view("orm_data", _PROJECT.orm.rows),
     "orm_trajectories": _view("orm_data", _PROJECT.orm.trajectories),
     "orm_judgements": _view("eval_orm", _PROJECT.orm.judgements),

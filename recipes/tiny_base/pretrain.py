@@ -220,6 +220,10 @@ def main() -> None:
         default=[4600, 9000, 17000, 18900, 20700, 24000, 26400],
         help="steps at which each cycle ends",
     )
+    parser.add_argument(
+        "--start", type=Path, default=None, help="a base to go on from, at the step of --first"
+    )
+    parser.add_argument("--first", type=int, default=0, help="the step that --start has behind it")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
@@ -231,16 +235,21 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.out.mkdir(parents=True, exist_ok=True)
-    if not (args.out / "tokenizer.json").exists():
-        train(args.out, seed=args.seed)
-    processor = AutoProcessor.from_pretrained(args.out)
-    model = build_model(processor.tokenizer, args.seed)
+    if args.start:
+        processor = AutoProcessor.from_pretrained(args.start)
+        processor.save_pretrained(args.out)
+        model = Idefics3ForConditionalGeneration.from_pretrained(args.start, dtype=torch.float32)
+    else:
+        if not (args.out / "tokenizer.json").exists():
+            train(args.out, seed=args.seed)
+        processor = AutoProcessor.from_pretrained(args.out)
+        model = build_model(processor.tokenizer, args.seed)
     model.set_attn_implementation("eager")
     reader = GlyphReader(model)
     found = optimizers(model, args.rate)
     found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
     checkpoint = args.work / "checkpoint.pt"
-    first = 0
+    first = args.first
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True)
         model.load_state_dict(state["model"])

@@ -17,6 +17,7 @@ from mathse.core.steps import render_step_diff
 from mathse.figures.canary import DESCRIBE, SUMS, random_sum
 from mathse.figures.canvas import PALETTE, Pen
 from mathse.figures.catalogue import FAMILIES, Figure, draw_figure, family
+from mathse.figures.items import Facts, Read, Step
 
 READING_STEPS = 1500
 """Before this step scattered numbers to read are frequent: who cannot read digits learns little."""
@@ -103,6 +104,17 @@ def random_figure(rng: random.Random, names: Sequence[str]) -> Figure:
     return draw_figure(rng, rng.choice(names), rng.choice((1, 2, 2)), wanted_side="train")
 
 
+def random_reading(
+    name: str, facts: Facts, rng: random.Random, *, any_wording: bool = False
+) -> Step:
+    """Return a line that reads something off a figure, in its usual or in any wording."""
+    kind = family(name)
+    shown = kind.shown(facts)
+    routes = kind.routes(kind.ask(facts, rng), shown)
+    read = rng.choice([step for step in rng.choice(routes).steps if isinstance(step, Read)])
+    return kind.written(read, shown, rng if any_wording else None)
+
+
 def figure_sample(
     rng: random.Random,
     names: Sequence[str] = tuple(FAMILIES),
@@ -110,7 +122,7 @@ def figure_sample(
 ) -> Sample:
     """Draw a figure with one of four tasks; `shares` of them describe all of it, or a part."""
     figure = random_figure(rng, names)
-    reading = family(figure.family).ask(figure.facts, rng).steps[0]
+    reading = random_reading(figure.family, figure.facts, rng)
     draw = rng.random()
     if draw < shares[0]:
         return Sample(DESCRIBE, figure.description, figure.png, figure.glyphs)
@@ -127,7 +139,7 @@ def figure_sample(
 def check_sample(figure: Figure, rng: random.Random) -> Sample:
     """Ask whether every line is true, of readings of a figure and sums, some of them false."""
     lines = [
-        family(figure.family).ask(figure.facts, rng).steps[0].text
+        random_reading(figure.family, figure.facts, rng, any_wording=True).text
         for _ in range(rng.choice((1, 1, 2)))
     ]
     lines += [equation(rng) for _ in range(rng.randint(0, 2))]
@@ -196,7 +208,9 @@ def _short_line(rng: random.Random, step: int) -> str:
     if draw < 0.6:
         return equation(rng)
     kind = FAMILIES[rng.choice([*FAMILIES])]
-    return rng.choice(kind.ask(kind.facts(rng, rng.choice((1, 2))), rng).steps).text
+    facts = kind.facts(rng, rng.choice((1, 2)))
+    shown = kind.shown(facts)
+    return rng.choice(kind.work(kind.ask(facts, rng), shown, rng).steps).text
 
 
 def lookup_sample(rng: random.Random, step: int) -> Sample:

@@ -47,8 +47,9 @@ def corpus(seed: int, size: int) -> Iterator[str]:
         sample = sums_sample(rng, 0) if rng.random() < 0.2 else figure_sample(rng)
         yield sample.prompt + "\n" + sample.answer
         problem = next(problems)
-        question, choices, lines = problem.worked.question, problem.choices, problem.worked.lines()
-        analysis = f"{rng.choice(ANALYSES)} {problem.worked.steps[0].about}"
+        worked, choices = problem.worked, problem.choices
+        question, lines = worked.question.text, worked.lines()
+        analysis = f"{rng.choice(ANALYSES)} {worked.steps[0].about}"
         for messages in (
             solve_messages(question, choices, 1),
             judge_messages(question, choices, 1, lines),

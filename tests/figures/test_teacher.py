@@ -1,68 +1,40 @@
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import polars as pl
 import pytest
 
 from mathse.core.errors import DataError
 from mathse.engines.protocol import TEACHER_SAMPLING, Request
-from mathse.figures.items import Step, rule, see, work
-from mathse.figures.source import build_tables
-from mathse.figures.teacher import FiguresTeacher, first_fault, reflect, worked_lines
-
-STEPS = (
-    see("The width is 7 and the height is 4.", "the width and the height"),
-    work("7+4=11."),
-    rule("2*11=22.", "the perimeter"),
-    Step("22 is choice B.", "question", "the choice"),
-)
-RIGHT = worked_lines(STEPS, "B")
+from mathse.figures.catalogue import solution
+from mathse.figures.source import build_tables, key_of
+from mathse.figures.teacher import FiguresTeacher, reflect
+from mathse.figures.verifier import verify
 
 
-def changed(line: int, text: str) -> str:
-    return "\n".join([*RIGHT[:line], text, *RIGHT[line + 1 :]])
+def ask(teacher: FiguresTeacher, name: str, task: str = "solve", **context: object) -> Any:
+    request = Request(
+        "k", [], sampling=TEACHER_SAMPLING, task=task, problem_id=name, context=context
+    )
+    [done] = teacher.complete([request])
+    return done
 
 
-def test_the_right_trajectory_has_no_fault_and_neither_has_one_with_terms_swapped() -> None:
-    assert first_fault("\n".join(RIGHT), STEPS, "B") is None
-    assert first_fault(changed(1, "2. 4+7=11."), STEPS, "B") is None
-    assert first_fault(changed(2, "3. 11*2=22."), STEPS, "B") is None
-
-
-@pytest.mark.parametrize(
-    ("line", "text", "kind"),
-    [
-        (0, "1. The width is 9 and the height is 4.", "vision"),
-        (0, "1. The sides are a and b.", "question"),
-        (1, "2. 7+4=12.", "calculation"),
-        (1, "2. 7-4=3.", "reasoning"),
-        (2, "3. 3*11=33.", "knowledge"),
-        (3, "4. 22 is choice C.", "question"),
-        (4, "The answer to this problem is C.", "reasoning"),
-    ],
-)
-def test_the_first_fault_is_found_with_its_kind(line: int, text: str, kind: str) -> None:
-    fault = first_fault(changed(line, text), STEPS, "B")
-    assert fault is not None
-    assert (fault.step, fault.kind) == (line + 1, kind)
-
-
-def test_a_trajectory_that_stops_early_or_goes_on_is_wrong() -> None:
-    early = first_fault("\n".join(RIGHT[:2]), STEPS, "B")
-    late = first_fault("\n".join([*RIGHT, "5. More."]), STEPS, "B")
-    assert early is not None and early.step == 2
-    assert late is not None and late.step == 6
+def rows() -> Iterator[dict[str, Any]]:
+    yield from build_tables({"train": 64}, seed=1)[0].iter_rows(named=True)
 
 
 def test_a_reflection_keeps_what_is_before_the_named_step() -> None:
-    wrong = changed(1, "2. 7+4=12.")
-    assert reflect(wrong, 2, STEPS, "B").splitlines() == RIGHT
-    assert reflect(wrong, None, STEPS, "B").splitlines() == RIGHT
-    named_late = reflect(wrong, 3, STEPS, "B")
-    fault = first_fault(named_late, STEPS, "B")
-    assert named_late.splitlines()[1] == "2. 7+4=12." and fault is not None and fault.step == 2
+    right = "1. The width is 7 and the height is 4.\n2. 7+4=11.\n3. 2*11=22.\nIt is 22."
+    wrong = right.replace("7+4=11", "7+4=12")
+    assert reflect(wrong, 2, right) == right
+    assert reflect(wrong, None, right) == right
+    assert reflect(wrong, 3, right).split("\n")[1] == "2. 7+4=12."
 
 
 def test_the_engine_solves_and_annotates_every_family_without_revealing_answers() -> None:
@@ -70,33 +42,47 @@ def test_the_engine_solves_and_annotates_every_family_without_revealing_answers(
     teacher = FiguresTeacher(problems)
     for row in problems.iter_rows(named=True):
         name = row["problem_id"]
-        [solved] = teacher.complete([Request("k", [], sampling=TEACHER_SAMPLING, problem_id=name)])
-        assert solved.text == row["solution"]
-        lines = solved.text.splitlines()
+        solved = ask(teacher, name).text
+        assert solved == row["solution"]
+        assert json.loads(ask(teacher, name, "annotate", response=solved).text)["status"] == (
+            "CORRECT"
+        )
+        lines = solved.splitlines()
         for index in range(len(lines)):
-            trajectory = "\n".join([*lines[:index], lines[index] + " 9999", *lines[index + 1 :]])
-            request = Request(
-                "k",
-                [],
-                sampling=TEACHER_SAMPLING,
-                task="annotate",
-                problem_id=name,
-                context={"response": trajectory},
-            )
-            [completion] = teacher.complete([request])
-            verdict = json.loads(completion.text)
-            assert verdict["status"] == "WRONG" and verdict["error_step"] == index + 1
+            # Each number of a line is changed in turn: the last one by itself is always a fault.
+            *_, number = re.finditer(r"\d+|[A-D](?=\.)", lines[index])
+            other = "9999" if number.group().isdigit() else "E"
+            changed = lines[index][: number.start()] + other + lines[index][number.end() :]
+            response = "\n".join([*lines[:index], changed, *lines[index + 1 :]])
+            verdict = json.loads(ask(teacher, name, "annotate", response=response).text)
+            assert verdict["status"] == "WRONG" and verdict["error_step"] == index + 1, response
+            assert verdict["right_step"]
             assert not re.search(
                 rf"(?<!\w){re.escape(row['answer'])}(?!\w)",
                 verdict["error_analysis"].replace("A ", ""),
             )
 
 
+def test_any_route_in_any_wording_is_right() -> None:
+    for row in rows():
+        key, facts = key_of(row), json.loads(row["meta"])["facts"]
+        for seed in range(5):
+            worked = solution(key.family, key.question, facts, key.choices, random.Random(seed))
+            assert verify(key, "\n".join(worked.lines())) is None, worked.lines()
+
+
+def test_what_cannot_be_read_is_no_verdict() -> None:
+    problems, _ = build_tables({"train": 1}, seed=1)
+    done = ask(
+        FiguresTeacher(problems), problems["problem_id"][0], "annotate", response="1. Hm, well."
+    )
+    assert done.text == "step 1 cannot be read: 1. Hm, well." and done.error is None
+
+
 def test_unknown_problems_are_errors_not_guesses() -> None:
     problems, _ = build_tables({"train": 2}, seed=1)
-    [done] = FiguresTeacher(problems).complete(
-        [Request("k", [], sampling=TEACHER_SAMPLING, problem_id="nope")]
-    )
+    done = ask(FiguresTeacher(problems), "nope")
     assert done.finish_reason == "error" and "nope" in str(done.error)
-    with pytest.raises(DataError, match="no worked steps"):
+    assert ask(FiguresTeacher(problems), problems["problem_id"][0], "sing").finish_reason == "error"
+    with pytest.raises(DataError, match="none of the built-in problems"):
         FiguresTeacher(problems.with_columns(meta=pl.lit(None, dtype=pl.String)))

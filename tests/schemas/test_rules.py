@@ -100,6 +100,7 @@ def test_a_null_passes_where_it_may_be(name: str, field: str) -> None:
         ("Verdict", "predicted_answer"): {"answer_state": "no_answer"},
         ("Verdict", "reason"): {"accepted": True, "answer_state": "match"},
         ("Graded", "predicted_answer"): {"answer_state": "no_answer", "correct": False},
+        ("Audit", "fault_kind"): {"truth": "unreadable"},
     }
     df = frame(name, {field: None} | fitting.get((name, field), {}))
     schemas.validate(df, model_named(name), file="x")

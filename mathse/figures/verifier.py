@@ -1,0 +1,450 @@
+"""The step verifier: is a solution of a drawn problem right, on whatever route, and if not, where?
+
+It reads each line and decides by what the figure shows:
+
+1. a reading agrees with the figure;
+2. a calculation uses numbers that were read, given or worked out before, or that one has to know;
+3. it is true;
+4. it leads to the answer: replayed on twins of the problem (the same question about a figure with
+   other numbers) it gives a number that some route to the twin's answer passes through. So `2+2`
+   for an area of `2*2` is found, though both are 4;
+5. the answer is stated at the end and is the gold answer.
+
+A line in no known wording is unreadable: the solution is then neither right nor wrong.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations, product
+
+from mathse.core.steps import split_steps
+from mathse.figures.items import CHOICES, EQUATIONS, Calc, Family, Question, Route
+from mathse.figures.readings import Shown, Value, parse, values, write
+from mathse.figures.terms import (
+    LETTERS,
+    Atom,
+    Expression,
+    NotAnExpression,
+    Operation,
+    addends,
+    apply,
+    atoms,
+    read,
+    value,
+)
+from mathse.prompts import CLOSING
+
+TWINS = len(LETTERS) - 1
+MEANINGS_MAX = 2000
+"""Most readings of one expression that are followed: equal numbers have several."""
+
+ANALYSES = {
+    "vision": "{about} are not read as the figure shows.",
+    "question": "This is not what the question asks for.",
+    "knowledge": "The rule used here is wrong.",
+    "reasoning": "This does not follow from the steps before.",
+    "calculation": "The calculation is wrong.",
+}
+LETTER_NAMES = "ABCD"
+
+Vector = tuple[Fraction, ...]
+"""What a number stands for: its value in each twin."""
+
+# `2. `
+_NUMBERED = re.compile(r"^\d+\.\s+")
+# between `The red ones are 3.` and `So 3+2=5.`
+_SENTENCE = re.compile(r"(?<=[.?])\s+(?=[A-Z0-9])")
+_LEFT = r"([0-9a-z+*/()-]+)"
+_VALUE = r"([0-9a-z+*/():-]+)"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first fault of a solution: its step from 1, its kind, why, and what would be right."""
+
+    step: int
+    kind: str
+    analysis: str
+    right: str = ""
+
+
+class Unreadable(Exception):
+    """A line in no wording that the verifier knows; `step` counts from 1."""
+
+    def __init__(self, step: int, line: str) -> None:
+        super().__init__(f"step {step} cannot be read: {line}")
+        self.step = step
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a solution is checked against: everything known of a problem.
+
+    Attributes:
+        family: the kind of problem.
+        question: what is asked.
+        shown: what the figure shows.
+        choices: the offered answers, none for an open question.
+        answer: the gold answer: a value, or a choice's letter.
+    """
+
+    family: Family
+    question: Question
+    shown: Shown
+    choices: tuple[str, ...]
+    answer: str
+
+    @property
+    def gold(self) -> str:
+        """The gold answer as a value."""
+        return self.choices[LETTER_NAMES.index(self.answer)] if self.choices else self.answer
+
+
+def verify(key: Key, response: str) -> Fault | None:
+    """Return the first fault of a solution, or None if every step is right.
+
+    Raises:
+        Unreadable: a line before the first fault is in no known wording.
+    """
+    lines = split_steps(response)
+    check = _Check(key)
+    for number, line in enumerate(lines, start=1):
+        if check.closed:
+            return Fault(number, "reasoning", ANALYSES["reasoning"])
+        if fault := check.line(number, line):
+            return fault
+    if check.closed:
+        return None
+    return Fault(max(1, len(lines)), "reasoning", ANALYSES["reasoning"], f"{CLOSING} {key.answer}.")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """The numbers on the routes to the answer, each by its values in the twins.
+
+    Attributes:
+        steps: what calculations may give.
+        used: what they are made of.
+        answers: for each part of the answer (hour and minute of a time), what it may be.
+    """
+
+    steps: frozenset[Vector]
+    used: frozenset[Vector]
+    answers: tuple[frozenset[Vector], ...]
+    twins: tuple[tuple[Question, Shown], ...]
+
+
+def meaning(family: Family, question: Question, shown: Shown) -> Meaning:
+    """Return what the numbers on a question's routes stand for."""
+    twins = tuple(_twins(family, question, shown))
+    steps: set[Vector] = set()
+    used: set[Vector] = set()
+    answers: list[set[Vector]] = []
+    for routes in zip(*(family.routes(*twin) for twin in twins), strict=True):
+        lefts = [
+            [read(step.left) for step in route.steps if isinstance(step, Calc)] for route in routes
+        ]
+        for trees in zip(*lefts, strict=True):
+            steps.update(_partial_sums(trees))
+            for parts in zip(*map(atoms, trees), strict=True):
+                used.add(_vector(parts))
+        stated = [[read(part) for part in route.answer.split(":")] for route in routes]
+        for index, trees in enumerate(zip(*stated, strict=True)):
+            answers += [set()] if index == len(answers) else []
+            answers[index].add(_vector(trees))
+    return Meaning(frozenset(steps), frozenset(used), tuple(map(frozenset, answers)), twins)
+
+
+def _vector(trees: Sequence[Expression]) -> Vector:
+    return tuple(value(tree, world) for world, tree in enumerate(trees, start=1))
+
+
+def _partial_sums(trees: Sequence[Expression]) -> Iterator[Vector]:
+    """Yield what a calculation gives, and each sum of some of its parts: they come in any order."""
+    parts = [[value(part, world) for part in addends(t)] for world, t in enumerate(trees, start=1)]
+    columns = [*zip(*parts, strict=True)]
+    for count in range(1, len(columns) + 1):
+        for chosen in combinations(columns, count):
+            yield tuple(sum(column, Fraction(0)) for column in zip(*chosen, strict=True))
+
+
+def _twins(family: Family, question: Question, shown: Shown) -> Iterator[tuple[Question, Shown]]:
+    """Yield the same question about figures with other numbers, whose routes have the same shape.
+
+    Numbers keep their order, so that what is larger stays larger.
+    """
+    flat = {name: number for slot in shown for name, number in values(slot, shown)}
+    flat |= {f"given {name}": part for name, part in question.given.items()}
+    varied = [
+        name
+        for name, number in flat.items()
+        if isinstance(number, int) and name.split(".")[0] not in family.fixed
+    ]
+    rng = random.Random(f"{family.name}/{question.text}/{sorted(flat.items(), key=str)}")
+    shape = _shape(family.routes(question, shown))
+    highest = max((int(flat[name]) for name in varied), default=0)
+    found = 0
+    for high in _scales(highest, len(varied)):
+        numbers = sorted(rng.sample(range(1, high + 1), len(varied)))
+        order = sorted(varied, key=lambda name: (flat[name], rng.random()))
+        new = dict(zip(order, numbers, strict=True))
+        twin = _replaced(question, shown, new)
+        if _shape(family.routes(*twin)) == shape:
+            yield twin
+            found += 1
+            if found == TWINS:
+                return
+    raise ValueError(f"no twin of {family.name}: {question.text} {dict(shown)}")
+
+
+def _scales(highest: int, count: int) -> Iterator[int]:
+    for _ in range(60):
+        for high in (997, 300, 4 * highest, 2 * highest, highest + 3):
+            yield max(high, count + 3)
+
+
+def _shape(routes: Sequence[Route]) -> list[list[str]]:
+    """Return how routes look without their numbers: `#+#`."""
+    return [
+        [re.sub(r"\d+", "#", s.left) if isinstance(s, Calc) else s.reading for s in route.steps]
+        for route in routes
+    ]
+
+
+def _replaced(question: Question, shown: Shown, new: Mapping[str, int]) -> tuple[Question, Shown]:
+    def part_of(name: str, part: object) -> object:
+        if isinstance(part, Mapping):
+            return {key: new.get(f"{name}.{key}", number) for key, number in part.items()}
+        if isinstance(part, str | int):
+            return new.get(name, part)
+        assert isinstance(part, Sequence)
+        return [new.get(f"{name}.{index}", entry) for index, entry in enumerate(part)]
+
+    given = {name: new.get(f"given {name}", part) for name, part in question.given.items()}
+    twin = {name: part_of(name, part) for name, part in shown.items()}
+    return replace(question, given=given), twin  # type: ignore[return-value]
+
+
+class _Check:
+    """The state of a check: what is known after the lines so far."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        self.closed = False
+        self.answered = False
+        self.meaning = meaning(key.family, key.question, key.shown)
+        self.known: defaultdict[Fraction, set[Vector]] = defaultdict(set)
+        for constant in key.family.constants:
+            self.known[Fraction(constant)].add((Fraction(constant),) * TWINS)
+        for name, part in key.question.given.items():
+            self._learn(part, [twin.given[name] for twin, _ in self.meaning.twins])
+
+    def line(self, number: int, line: str) -> Fault | None:
+        """Check one line; return its fault."""
+        text = _NUMBERED.sub("", line.strip())
+        if text.startswith(CLOSING):
+            self.closed = True
+            return self._closing(number, text[len(CLOSING) :].strip().removesuffix("."))
+        for sentence in _SENTENCE.split(text):
+            for check in (self._choice, self._reading, self._calculation):
+                found = check(number, sentence)
+                if found is not None:
+                    break
+            else:
+                raise Unreadable(number, line)
+            if isinstance(found, Fault):
+                return found
+        return None
+
+    def _learn(self, part: Value, in_twins: Sequence[Value]) -> None:
+        """Remember a number or letter that is known now, with its values in the twins."""
+        if isinstance(part, int) or (len(part) == 1 and part.islower()):
+            trees = [read(str(number)) for number in in_twins]
+            self.known[value(read(str(part)))].add(_vector(trees))
+
+    def _reading(self, number: int, sentence: str) -> Fault | bool | None:
+        key = self.key
+        for reading in key.family.readings:
+            for wording in reading.wordings:
+                claims = parse(sentence, wording, key.shown)
+                if claims is None:
+                    continue
+                if any(claim.said != claim.right for claim in claims):
+                    return self._misread(number, sentence, wording, reading.about)
+                for claim in claims:
+                    for name, part in values(claim.slot, key.shown):
+                        self._learn(part, [_named(twin, name) for _, twin in self.meaning.twins])
+                return True
+        return None
+
+    def _misread(self, number: int, sentence: str, wording: str, about: str) -> Fault:
+        keys = keys_in(sentence, wording, self.key.shown)
+        try:
+            right = f"{number}. {write(wording, self.key.shown, keys)}"
+            about = write(about, self.key.shown, keys)
+        except KeyError:
+            right, about = "", "the entries"
+        analysis = ANALYSES["vision"].format(about=about)
+        return Fault(number, "vision", analysis[0].upper() + analysis[1:], right)
+
+    def _calculation(self, number: int, sentence: str) -> Fault | bool | None:
+        for wording in (*self.key.family.statements, *EQUATIONS):
+            pattern = re.escape(wording).replace(r"\{left\}", _LEFT).replace(r"\{right\}", _LEFT)
+            found = re.fullmatch(pattern, sentence)
+            if not found:
+                continue
+            try:
+                left, right = read(found.group(1)), read(found.group(found.lastindex or 1))
+                return self._calculated(number, wording, found.group(1), left, right)
+            except (NotAnExpression, ZeroDivisionError):
+                continue
+        return None
+
+    def _calculated(
+        self, number: int, wording: str, written: str, left: Expression, right: Expression
+    ) -> Fault | bool:
+        """Check a calculation that was read: what it uses, where it leads, whether it is true."""
+        if self._is_strange(left):
+            return self._fault(number, "knowledge" if self._is_rule(left) else "reasoning")
+        meant = self._meanings(left, whole=True) & self.meaning.steps
+        if not meant:
+            asked = all(self._meanings(a) & self._asked() for a in atoms(left))
+            kind = "reasoning" if asked else "question"
+            return self._fault(number, "knowledge" if self._is_rule(left) else kind)
+        if value(left) != value(right):
+            return self._fault(
+                number, "calculation", wording.format(left=written, right=Calc(written).right)
+            )
+        self.known[value(left)] |= meant
+        return True
+
+    def _is_strange(self, tree: Expression) -> bool:
+        """Return True if a number in an expression is not known; `1/2` is, once worked out."""
+        if isinstance(tree, Atom):
+            return not self._meanings(tree)
+        pair = tree.left, tree.right
+        fraction = tree.sign == "/" and all(isinstance(part, Atom) for part in pair)
+        if fraction and value(tree.right) != 0 and value(tree).denominator > 1:
+            return not self.known.get(value(tree)) and any(map(self._is_strange, pair))
+        if tree.sign in "+-" and _is_number(tree) and self.known.get(value(tree)):
+            return False  # -2 or 3x+7, once worked out
+        return any(self._is_strange(part) for part in pair)
+
+    def _asked(self) -> frozenset[Vector]:
+        return self.meaning.used | self.meaning.steps
+
+    def _is_rule(self, left: Expression) -> bool:
+        """Return True for a calculation with a number that one has to know, or takes for one."""
+        constants = {str(constant) for constant in self.key.family.constants}
+        return bool(constants) and any(
+            atom.text in constants or not self._meanings(atom) for atom in atoms(left)
+        )
+
+    def _meanings(self, tree: Expression, *, whole: bool = False) -> set[Vector]:
+        """Return what an expression may stand for, from what is known.
+
+        Args:
+            tree: the expression.
+            whole: True: leave out that a number of the same size is known already.
+        """
+        is_atom = isinstance(tree, Atom)
+        # `3x+7` can be said again: with a letter no two numbers are of one size by chance.
+        again = isinstance(tree, Operation) and tree.sign == "+"
+        is_known = is_atom or (_is_number(tree) and (again or not whole))
+        found = {*self.known.get(value(tree), ())} if is_known else set()
+        if isinstance(tree, Atom):
+            if tree.text[-1].isalpha() and len(tree.text) > 1:
+                factor = Fraction(int(tree.text[:-1]))
+                letter = self.known.get(LETTERS[0], ())
+                found |= {tuple(factor * part for part in vector) for vector in letter}
+            if tree.text == "0":
+                found.add((Fraction(0),) * TWINS)
+            return found
+        pairs = product(self._meanings(tree.left), self._meanings(tree.right))
+        for count, (one, two) in enumerate(pairs):
+            if count == MEANINGS_MAX:
+                break
+            try:
+                found.add(tuple(apply(tree.sign, a, b) for a, b in zip(one, two, strict=True)))
+            except ZeroDivisionError:
+                continue
+        return found
+
+    def _is_answer(self, text: str) -> bool:
+        """Return True if a stated value was worked out and stands for the answer."""
+        parts = text.split(":")
+        if len(parts) != len(self.meaning.answers):
+            return False
+        try:
+            return all(
+                self._meanings(read(part)) & answers
+                for part, answers in zip(parts, self.meaning.answers, strict=True)
+            )
+        except (NotAnExpression, ZeroDivisionError):
+            return False
+
+    def _choice(self, number: int, sentence: str) -> Fault | bool | None:
+        for wording in CHOICES:
+            pattern = re.escape(wording).replace(r"\{right\}", _VALUE)
+            found = re.fullmatch(pattern.replace(r"\{letter\}", "([A-Z])"), sentence)
+            if not found or not self.key.choices:
+                continue
+            said, letter = found.groups()
+            if not self._is_answer(said):
+                return self._fault(number, "reasoning")
+            if letter != self.key.answer:
+                return self._fault(
+                    number, "question", wording.format(right=said, letter=self.key.answer)
+                )
+            self.answered = True
+            return True
+        return None
+
+    def _closing(self, number: int, said: str) -> Fault | None:
+        key, right = self.key, f"{CLOSING} {self.key.answer}."
+        if key.choices and said in LETTER_NAMES[: len(key.choices)]:
+            if said == key.answer and (self.answered or self._is_answer(key.gold)):
+                return None
+            return Fault(number, "question", ANALYSES["question"], right)
+        if self._is_answer(said):
+            return None
+        return Fault(number, "reasoning", ANALYSES["reasoning"], right)
+
+    @staticmethod
+    def _fault(number: int, kind: str, right: str = "") -> Fault:
+        return Fault(number, kind, ANALYSES[kind], f"{number}. {right}" if right else "")
+
+
+def _is_number(tree: Expression) -> bool:
+    """Return True for `12`, `1/2`, `-2`, `3x+7`, not for `5-3`: what is known as a whole."""
+    if isinstance(tree, Atom):
+        return True
+    if not (isinstance(tree.left, Atom) and isinstance(tree.right, Atom)):
+        return False
+    if tree.sign == "-":
+        return tree.left == Atom("0")
+    if tree.sign == "+":
+        return tree.left.text[-1].isalpha() and tree.right.text.isdigit()
+    return tree.sign == "/" and value(tree.right) != 0 and value(tree).denominator > 1
+
+
+def keys_in(sentence: str, wording: str, shown: Shown) -> tuple[str, ...]:
+    """Return the entries of a table that a reading names, in the order of `key1`, `key2`."""
+    claims = parse(sentence, wording, shown) or []
+    return tuple(claim.slot.partition(".")[2] for claim in claims if "." in claim.slot)
+
+
+def _named(shown: Shown, name: str) -> Value:
+    slot, _, key = name.partition(".")
+    part = shown[slot]
+    if isinstance(part, Mapping):
+        return part[key]
+    if isinstance(part, str | int):
+        return part
+    return part[int(key)]
