@@ -41,6 +41,9 @@ from mathse.figures.terms import (
 from mathse.prompts import CLOSING
 
 TWINS = len(LETTERS) - 1
+_TIES = ("first", "last", "equal")
+"""What becomes of equal numbers in a twin: the first or the last is the smallest, or they stay."""
+_TRIES = 30
 MEANINGS_MAX = 2000
 """Most readings of one expression that are followed: equal numbers have several."""
 
@@ -174,39 +177,47 @@ def _partial_sums(trees: Sequence[Expression]) -> Iterator[Vector]:
             yield tuple(sum(column, Fraction(0)) for column in zip(*chosen, strict=True))
 
 
-def _twins(family: Family, question: Question, shown: Shown) -> Iterator[tuple[Question, Shown]]:
-    """Yield the same question about figures with other numbers, whose routes have the same shape.
+def _twins(family: Family, question: Question, shown: Shown) -> list[tuple[Question, Shown]]:
+    """Return the same question about figures with other numbers, whose routes have the same shape.
 
-    Numbers keep their order, so that what is larger stays larger.
+    Numbers keep their order, so that what is larger stays larger. Equal numbers become different
+    ones, in one order for all twins. Where no such twin has the shape (3 hours before 3 o'clock)
+    they stay equal; where there is none either, the problem is its own twin.
     """
     flat = {name: number for slot in shown for name, number in values(slot, shown)}
     flat |= {f"given {name}": part for name, part in question.given.items()}
-    varied = [
-        name
+    varied = {
+        name: number
         for name, number in flat.items()
         if isinstance(number, int) and name.split(".")[0] not in family.fixed
-    ]
+    }
     rng = random.Random(f"{family.name}/{question.text}/{sorted(flat.items(), key=str)}")
     shape = _shape(family.routes(question, shown))
-    highest = max((int(flat[name]) for name in varied), default=0)
-    found = 0
-    for high in _scales(highest, len(varied)):
-        numbers = sorted(rng.sample(range(1, high + 1), len(varied)))
-        order = sorted(varied, key=lambda name: (flat[name], rng.random()))
-        new = dict(zip(order, numbers, strict=True))
-        twin = _replaced(question, shown, new)
-        if _shape(family.routes(*twin)) == shape:
-            yield twin
-            found += 1
-            if found == TWINS:
-                return
-    raise ValueError(f"no twin of {family.name}: {question.text} {dict(shown)}")
+    highest = max(varied.values(), default=0)
+    for ties in _TIES:
+        twins = []
+        for high in (997, 300, 4 * highest, 2 * highest, highest + 3) * _TRIES:
+            new = _other_numbers(varied, max(high, len(varied) + 3), rng, ties)
+            twin = _replaced(question, shown, new)
+            if _shape(family.routes(*twin)) == shape:
+                twins.append(twin)
+            if len(twins) == TWINS:
+                return twins
+    return [(question, shown)] * TWINS
 
 
-def _scales(highest: int, count: int) -> Iterator[int]:
-    for _ in range(60):
-        for high in (997, 300, 4 * highest, 2 * highest, highest + 3):
-            yield max(high, count + 3)
+def _other_numbers(
+    varied: Mapping[str, int], high: int, rng: random.Random, ties: str
+) -> dict[str, int]:
+    """Return other numbers in the same order, by name; see `_TIES` for equal ones."""
+    if ties == "equal":
+        distinct = sorted(set(varied.values()))
+        new = sorted(rng.sample(range(1, high + 1), len(distinct)))
+        of = dict(zip(distinct, new, strict=True))
+        return {name: of[number] for name, number in varied.items()}
+    names = [*varied] if ties == "first" else [*varied][::-1]
+    order = sorted(names, key=lambda name: varied[name])
+    return dict(zip(order, sorted(rng.sample(range(1, high + 1), len(order))), strict=True))
 
 
 def _shape(routes: Sequence[Route]) -> list[list[str]]:

@@ -217,7 +217,7 @@ def main() -> None:
         "--cycles",
         type=int,
         nargs="+",
-        default=[4600, 9000, 17000, 18900, 20700, 24000, 26400],
+        default=[4600, 9000, 17000, 18900, 20700, 24000, 26400, 27800],
         help="steps at which each cycle ends",
     )
     parser.add_argument(

@@ -4,6 +4,7 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ from mathse.figures.verifier import Fault, Key, verify
 from mathse.prompts import CLOSING
 
 LEVELS = (1, 2, 3)
-SEEDS = 150
-DRAWS = 20_000
+SEEDS = 40
+DRAWS = 8_000
 DISTINCT = 1500
 OPPOSITE = str.maketrans("+-*", "-++")
 
@@ -81,8 +82,8 @@ def check_that_every_route_is_right(kind: Family, level: int) -> None:
 
 
 def check_that_every_wording_is_read_as_itself(kind: Family, level: int) -> None:
-    """No reading is taken for another one, nor for a calculation, and the shown is enough."""
-    for _, question, shown, key, rng in problems(kind, level):
+    """No reading is taken for another one, nor for a calculation."""
+    for _, question, shown, key, rng in islice(problems(kind, level), 30):
         texts = written(kind, kind.routes(question, shown)[0], shown, rng)
         for reading in kind.readings:
             slots = max(map(int, re.findall(r"key(\d)", reading.wordings[0])), default=0)
@@ -161,15 +162,19 @@ def check_that_a_wrong_answer_is_found(kind: Family, level: int) -> None:
 
 def check_that_another_operation_is_found(kind: Family, level: int) -> None:
     """It is found though what it says is true."""
-    for (*_, key, _), route, texts in solved(kind, level):
+    planted = 0
+    for (facts, _, _, key, _), route, texts in solved(kind, level):
         index, first = next((i, s) for i, s in enumerate(route.steps) if isinstance(s, Calc))
         left = first.left.translate(OPPOSITE)
-        if left == first.left or result(left) == result(first.left):
+        # A number that is right or is shown: `48-2+2=48` leads nowhere, but is no fault.
+        if result(left) in {result(first.left), *uses(kind.describe(facts), set())}:
             continue
         wrong = f"{left}={result(left)}."
         found = verdict(key, [*texts[:index], wrong, *texts[index + 1 :]], key.answer)
         assert found and found.step == index + 1, (texts, wrong, found)
         assert found.kind in ("reasoning", "knowledge", "question"), (texts, wrong, found)
+        planted += 1
+    assert planted >= SEEDS / 2
 
 
 def check_that_the_drawn_is_inside(kind: Family, level: int) -> None:
@@ -225,12 +230,10 @@ def shapes(facts: Facts, question: str) -> object:
     asked = [counts[word] for word in re.findall(r"circle|square|triangle", question)]
     if " not " in question or "Leave out" in question:
         return sum(counts.values()) - asked[0]
+    for goal in numbers_of(question):
+        return goal - sum(counts.values())
     if not asked:
-        return (
-            sum(numbers_of(question)) - sum(counts.values())
-            if "?" in question and numbers_of(question)
-            else sum(counts.values())
-        )
+        return sum(counts.values())
     more = "more" in question or "outnumber" in question or "greater" in question
     return asked[0] - asked[1] if more else asked[0] + asked[1]
 

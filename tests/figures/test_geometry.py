@@ -21,7 +21,7 @@ from mathse.prompts import CLOSING
 TRAINED: tuple[Family, ...] = (Rectangle(), Triangle(), SplitAngle(), Polygon())
 HARD: tuple[Family, ...] = (DoubleBalance(), Cuboid(), JoinedBars())
 CASES = [(kind, level) for kind in TRAINED for level in (1, 2, 3)] + [(kind, 3) for kind in HARD]
-SEEDS = 150
+SEEDS = 40
 DISTINCT = 1500
 KINDS = {
     "rectangle": {"perimeter", "area", "three", "longer"},

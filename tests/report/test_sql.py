@@ -10,7 +10,7 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.tables import read_table, write_table
-from mathse.figures.teacher import ANALYSES
+from mathse.figures.verifier import ANALYSES
 from mathse.report.sql import Tables, list_queries, query, resolve_query
 from mathse.report.views import VIEWS
 from tests.report.world import build, complete

@@ -347,11 +347,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
         "answer_state is one of match, mismatch, no_answer, unknown, unreadable, timeout, error",
         {"answer_state": "right"},
     ),
-    (
-        "Audit",
-        "orm_status is one of correct, wrong, unparseable, skipped",
-        {"orm_status": "right"},
-    ),
+    ("Audit", "orm_status is one of correct, wrong, unparseable, skipped", {"orm_status": "right"}),
     ("Audit", "error_step is at least 1", {"error_step": 0}),
     ("Audit", "truth is one of right, wrong, unreadable", {"truth": "odd", "fault_kind": None}),
     ("Audit", "fault_step is at least 1", {"fault_step": 0}),
