@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 
-from mathse.figures.arithmetic import number
 from mathse.figures.canvas import Pen
 from mathse.figures.items import Calc, Facts, Family, Question, Read, Route, at_once, total
-from mathse.figures.readings import Reading, Shown, Value
+from mathse.figures.readings import Reading, Shown, Value, number
 
 TERMS = 3
 """How many numbers of a sequence are written."""

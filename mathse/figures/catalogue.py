@@ -16,12 +16,15 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from mathse.figures.algebra import Balance, Machine, Sequence
-from mathse.figures.arithmetic import Clock, Coins, NumberLine, Shapes
+from mathse.figures.angles import SplitAngle, Triangle
+from mathse.figures.arithmetic import Clock, NumberLine
 from mathse.figures.canvas import Pen
 from mathse.figures.chance import Marbles, Spinner
-from mathse.figures.charts import Bars, Pictograph, Prices
-from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
+from mathse.figures.charts import Bars, Pictograph
+from mathse.figures.counting import Coins, Shapes
+from mathse.figures.geometry import Polygon, Rectangle
 from mathse.figures.items import CHOICES, Facts, Family, Question, Step, Worked
+from mathse.figures.shopping import Prices
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
 
 _TRAINED: tuple[type[Family], ...] = (

@@ -9,9 +9,21 @@ from fractions import Fraction
 from itertools import pairwise
 
 from mathse.figures.canvas import PALETTE, Pen, Point, polar, scatter
-from mathse.figures.charts import names_in, one_by_one, table, ways
-from mathse.figures.items import Calc, Facts, Family, Question, Read, Route, at_once, rule, total
-from mathse.figures.readings import Reading, Shown
+from mathse.figures.items import (
+    Calc,
+    Facts,
+    Family,
+    Question,
+    Read,
+    Route,
+    at_once,
+    names_in,
+    one_by_one,
+    rule,
+    total,
+    ways,
+)
+from mathse.figures.readings import Reading, Shown, table
 
 COLOURS = tuple(PALETTE)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
@@ -216,6 +216,26 @@ def total(*numbers: int) -> list[Calc]:
 def at_once(*parts: object) -> list[Calc]:
     """Return the step that adds all parts in one line; none where there is one part."""
     return [Calc("+".join(map(str, parts)))] if len(parts) > 1 else []
+
+
+def ways(
+    readings: Iterable[Sequence[Read]], calculations: Iterable[Sequence[Calc]], stated: str = ""
+) -> list[Route]:
+    """Return the routes that first read in one of the ways and then calculate in one of them."""
+    seen = [*readings]
+    return [Route((*read, *calc), stated) for calc in calculations for read in seen]
+
+
+def one_by_one(reading: str, names: Iterable[str]) -> list[Read]:
+    """Return the steps that read entries of a table, each on its own line."""
+    return [Read(reading, (name,)) for name in names]
+
+
+def names_in(question: Question) -> tuple[str, ...]:
+    """Return the names in a question: `one`, `two`, `three`, those that it has."""
+    return tuple(
+        str(question.given[name]) for name in ("one", "two", "three") if name in question.given
+    )
 
 
 def rule(left: str, about: str) -> Calc:

@@ -190,3 +190,16 @@ def values(slot: str, shown: Shown) -> Iterator[tuple[str, Value]]:
     else:
         for index, one in enumerate(part):
             yield f"{name}.{index}", one
+
+
+def number(part: object) -> int:
+    """Return a part of `shown`, or of what a question gives, that is a number."""
+    assert isinstance(part, int)
+    return part
+
+
+def table(shown: Shown, name: str) -> dict[str, int]:
+    """Return a table of numbers that a figure shows."""
+    part = shown[name]
+    assert isinstance(part, Mapping)
+    return {key: int(entry) for key, entry in part.items()}

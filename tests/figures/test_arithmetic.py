@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from mathse.figures.arithmetic import Clock, Coins, NumberLine, Shapes
+from mathse.figures.arithmetic import Clock, NumberLine
 from mathse.figures.canvas import SIZE, Pen
+from mathse.figures.counting import Coins, Shapes
 from mathse.figures.items import Calc, Family, Question, Read, Route, result
 from mathse.figures.readings import Shown
 from mathse.figures.verifier import Fault, Key, verify

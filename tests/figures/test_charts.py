@@ -11,9 +11,10 @@ import pytest
 
 from mathse.figures.canvas import SIZE, Pen
 from mathse.figures.chance import Marbles, Spinner
-from mathse.figures.charts import Bars, Pictograph, Prices
+from mathse.figures.charts import Bars, Pictograph
 from mathse.figures.items import Calc, Facts, Family, Read, Route, Step, worked_lines
 from mathse.figures.readings import parse, write
+from mathse.figures.shopping import Prices
 from mathse.figures.terms import work_out
 from mathse.figures.verifier import Key, verify
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from mathse.figures.angles import SplitAngle, Triangle
 from mathse.figures.canvas import SIZE, Pen
-from mathse.figures.geometry import Polygon, Rectangle, SplitAngle, Triangle
+from mathse.figures.geometry import Polygon, Rectangle
 from mathse.figures.items import Calc, Family, Question, Read, Route, result
 from mathse.figures.readings import Shown
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars

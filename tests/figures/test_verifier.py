@@ -1,0 +1,116 @@
+"""The rules of the step verifier, one by one, on problems that show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mathse.figures.catalogue import family
+from mathse.figures.items import Question
+from mathse.figures.verifier import Key, Unreadable, meaning, verify
+from mathse.prompts import CLOSING
+
+
+def key(
+    name: str,
+    kind: str,
+    shown: dict[str, Any],
+    choices: tuple[str, ...] = (),
+    letter: str = "",
+    **given: int | str,
+) -> Key:
+    kin, question = family(name), Question(kind, "?", given)
+    answer = letter or kin.work(question, shown).answer
+    return Key(kin, question, shown, choices, answer)
+
+
+SQUARE = key("rectangle", "area", {"width": 2, "height": 2})
+OBLONG = key("rectangle", "perimeter", {"width": 7, "height": 4})
+CHOSEN = key("rectangle", "perimeter", {"width": 7, "height": 4}, ("11", "22", "28", "3"), "B")
+READ = "1. The width is 7 and the height is 4."
+
+
+@pytest.mark.parametrize(
+    ("problem", "lines", "step", "kind"),
+    [
+        # a right number by a wrong calculation
+        (SQUARE, ["1. The width is 2 and the height is 2.", "2. 2+2=4.", f"{CLOSING} 4."], 2, None),
+        (OBLONG, ["1. The width is 7 and the height is 5.", "2. 7+4=11."], 1, "vision"),
+        (OBLONG, [READ, "2. 7+4=12.", "3. 2*12=24.", f"{CLOSING} 24."], 2, "calculation"),
+        (OBLONG, ["1. 7+4=11.", "2. 2*11=22.", f"{CLOSING} 22."], 1, None),  # nothing was read
+        (OBLONG, [READ, "2. 7+4=11.", "3. 3*11=33.", f"{CLOSING} 33."], 3, "knowledge"),
+        (OBLONG, [READ, "2. 7-4=3.", f"{CLOSING} 3."], 2, None),  # true, and leads nowhere
+        (OBLONG, [READ, "2. 7+4=11.", f"{CLOSING} 11."], 3, "reasoning"),  # stops too early
+        (OBLONG, [READ, "2. 7+4=11.", "3. 2*11=22.", f"{CLOSING} 21."], 4, "reasoning"),
+        (OBLONG, [READ, f"{CLOSING} 22."], 2, "reasoning"),  # right, and worked out nowhere
+        (OBLONG, [READ, "2. 7+4=11.", "3. 2*11=22."], 3, "reasoning"),  # no answer is stated
+        (OBLONG, [READ, "2. 7+4=11.", "3. 2*11=22.", f"{CLOSING} 22.", "5. 7+4=11."], 5, None),
+        (CHOSEN, [READ, "2. 2*7+2*4=22.", "3. 22 is choice C.", f"{CLOSING} C."], 3, "question"),
+        (CHOSEN, [READ, "2. 7+4=11.", "3. 11 is choice A.", f"{CLOSING} A."], 3, "reasoning"),
+        (CHOSEN, [READ, "2. 2*7+2*4=22.", "3. 22 is choice B.", f"{CLOSING} C."], 4, "question"),
+        (CHOSEN, [READ, f"{CLOSING} B."], 2, "question"),  # the letter alone, a guess
+    ],
+)
+def test_the_first_fault_is_named(problem: Key, lines: list[str], step: int, kind: str) -> None:
+    fault = verify(problem, "\n".join(lines))
+    assert fault is not None and fault.step == step
+    assert kind is None or fault.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("problem", "lines"),
+    [
+        (SQUARE, ["1. The width is 2 and the height is 2.", "2. 2*2=4.", f"{CLOSING} 4."]),
+        (OBLONG, [READ, "2. 4+7 is 11.", "3. So 11+11=22.", f"{CLOSING} 22."]),
+        (OBLONG, [READ, "2. 7+4+7+4=22.", f"{CLOSING} 22."]),
+        (OBLONG, [READ, "2. 2*(7+4)=22.", f"{CLOSING} 22."]),
+        (OBLONG, [READ, READ.replace("1", "2", 1), "3. 2*(4+7)=22.", f"{CLOSING} 22."]),
+        (OBLONG, [f"{READ} 7+4=11. 2*11=22.", f"{CLOSING} 22."]),  # one line, three sentences
+        (CHOSEN, [READ, "2. 2*7+2*4=22.", "3. 22 stands at B.", f"{CLOSING} B."]),
+        (CHOSEN, [READ, "2. 2*7+2*4=22.", f"{CLOSING} B."]),
+        (CHOSEN, [READ, "2. 2*7+2*4=22.", f"{CLOSING} 22."]),
+    ],
+)
+def test_any_way_that_leads_to_the_answer_is_right(problem: Key, lines: list[str]) -> None:
+    assert verify(problem, "\n".join(lines)) is None
+
+
+def test_what_would_be_right_is_said_where_it_is_known() -> None:
+    misread = verify(OBLONG, "1. The width is 7 and the height is 5.")
+    assert misread is not None and misread.right == READ
+    wrong = verify(OBLONG, f"{READ}\n2. So 7+4=12.")
+    assert wrong is not None and wrong.right == "2. So 7+4=11."
+
+
+@pytest.mark.parametrize("line", ["Hm, well.", "7+4=", "2^3=8.", "7+4=11", "", "+" * 3000 + "=1."])
+def test_a_line_in_no_known_wording_is_neither_right_nor_wrong(line: str) -> None:
+    if not line:
+        assert verify(OBLONG, "") is not None  # nothing was written: no answer is stated
+        return
+    with pytest.raises(Unreadable, match="step 2"):
+        verify(OBLONG, f"{READ}\n2. {line}")
+
+
+def test_equal_numbers_have_one_order_by_all_twins() -> None:
+    parts = key("stacked_bar", "less", {"parts": [29, 40, 40]})
+    for some in ("40+29=69", "29+40=69"):
+        text = f"1. The parts are 29, 40, 40.\n2. {some}.\n{CLOSING} 69."
+        assert verify(parts, text) is None
+
+
+def test_a_problem_without_other_numbers_keeps_its_equal_ones() -> None:
+    clock = family("clock")
+    question = Question("hours earlier noon", "Which time was it 3 hours earlier?", {"count": 3})
+    shown = {"hour": 3, "minute": 10}
+    text = f"1. The clock shows 3:10.\n2. 3-3=0.\n3. 0+12=12.\n{CLOSING} 12:10."
+    assert verify(Key(clock, question, shown, (), "12:10"), text) is None
+
+
+def test_twins_have_the_shape_of_the_problem_and_other_numbers() -> None:
+    found = meaning(family("bars"), Question("difference", "?", {"one": "B", "two": "A"}),
+                    {"bars": {"A": 3, "B": 9}})  # fmt: skip
+    assert len(found.twins) == 2
+    for _, twin in found.twins:
+        values = twin["bars"]
+        assert isinstance(values, dict) and values["B"] > values["A"] and values["B"] != 9
