@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,16 +20,9 @@ from tests.engines.fake import (
     end_at_once,
     fake_requests,
 )
-from tests.preload import preloaded_workers
 from tests.tiny import ask, complete, make_request
 
 DRAWN = SamplingParams(1.0, 1.0, 12, 5)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def preloaded() -> Iterator[None]:
-    with preloaded_workers():
-        yield
 
 
 def requests() -> list[Request]:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from mathse.core.errors import MathseError
-from mathse.core.images import ImageStore
-from mathse.core.machine import Machine
 from mathse.core.params import Training
 from mathse.training import Example
-from mathse.training.launch import train
-from tests.preload import preloaded_workers
 from tests.tiny import ask
 
 CONFIG = Training(
@@ -32,24 +26,3 @@ def examples() -> list[Example]:
         *with_image,
         *[Example(f"text {w}", ask(f"write {w}"), (), f"I write {w}.") for w in words],
     ]
-
-
-def train_and_tell(init: Path, images: Path, work: Path, processes: int) -> None:
-    """Train 40 steps in a folder; write there from which step, or why the training ended."""
-    try:
-        with preloaded_workers():
-            report = train(
-                examples(),
-                init=init,
-                out=work / "model",
-                config=changed(steps=40, processes=processes),
-                seed=0,
-                images=ImageStore(images),
-                checkpoints=work / "kept",
-                curve=work / "curve.tsv",
-                machine=Machine(device="cpu", save_every_steps=3),
-            )
-    except MathseError as error:
-        (work / "said").write_text(str(error))
-        raise SystemExit(1) from error
-    (work / "said").write_text(str(report.resumed_from))

@@ -6,10 +6,10 @@ import hashlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
-from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +21,35 @@ from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine
+from mathse.core.processes import ONE_THREAD
 from mathse.training.launch import train
-from tests.preload import CONTEXT, preloaded_workers
 from tests.training.conftest import Fit
-from tests.training.given import changed, examples, train_and_tell
+from tests.training.given import changed, examples
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def weights(folder: Path) -> dict[str, Any]:
     return load_file(folder / "model.safetensors")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def preloaded() -> Iterator[None]:
-    with preloaded_workers():
-        yield
+RUN = """
+import sys
+import threading
+from pathlib import Path
+from mathse.core.images import ImageStore
+from mathse.core.machine import Machine
+from mathse.training.launch import train
+from tests.training.given import changed, examples
+processes = int(sys.argv.pop())
+tiny, images, work, out = (Path(argument) for argument in sys.argv[1:])
+report = train(
+    examples(), init=tiny, out=out, config=changed(steps=40, processes=processes), seed=0,
+    images=ImageStore(images), checkpoints=work / "kept", curve=work / "curve.tsv",
+    machine=Machine(device="cpu", save_every_steps=3),
+)
+print("resumed from", report.resumed_from)
+"""
 
 
 def test_two_processes_train_as_one_does(
@@ -145,16 +160,21 @@ def test_a_process_that_is_killed_is_an_error_for_people(
 def test_killed_runs_go_on_and_end_in_the_same_bytes(
     tiny: Path, store: ImageStore, tmp_path: Path, processes: int
 ) -> None:
-    def start(work: Path) -> ForkServerProcess:
-        given = (tiny, store.folder, work, processes)
-        run = CONTEXT.Process(target=train_and_tell, args=given)
-        run.start()
-        return run
+    def start(work: Path) -> subprocess.Popen[str]:
+        arguments = [str(tiny), str(store.folder), str(work), str(work / "model"), str(processes)]
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, *arguments],
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
+        )
 
-    def resumed_from(run: ForkServerProcess, work: Path) -> int:
-        run.join()
-        assert run.exitcode == 0
-        return int((work / "said").read_text())
+    def resumed_from(run: subprocess.Popen[str]) -> int:
+        output, errors = run.communicate()
+        assert run.returncode == 0, errors
+        return int(output.split()[-1])
 
     def last_checkpoint() -> int:
         return max(
@@ -162,29 +182,29 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
             default=0,
         )
 
-    def kill_after(run: ForkServerProcess, step: int, kind: signal.Signals) -> None:
-        while run.is_alive() and last_checkpoint() < step:
+    def kill_after(process: subprocess.Popen[str], step: int, kind: signal.Signals) -> str:
+        while process.poll() is None and last_checkpoint() < step:
             time.sleep(0.005)
-        assert run.is_alive(), "the run ended before it could be killed"
-        os.kill(run.pid or 0, kind)
-        run.join()
-        assert run.exitcode == (-kind if kind == signal.SIGKILL else 1)
+        assert process.poll() is None, "the run ended before it could be killed"
+        process.send_signal(kind)
+        _, errors = process.communicate()
+        assert process.returncode == (-kind if kind == signal.SIGKILL else 1)
+        return errors
 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir(), killed.mkdir()
     first = start(whole)
     kill_after(start(killed), 3, signal.SIGKILL)
-    kill_after(start(killed), 9, signal.SIGTERM)
-    message = (killed / "said").read_text()
+    message = kill_after(start(killed), 9, signal.SIGTERM)
     stopped = int(message.split("Stopped as asked after step ")[1].split()[0])
     assert stopped == last_checkpoint() and "dvc repro" in message
     assert not (killed / "model").exists()
-    assert resumed_from(start(killed), killed) == stopped
-    assert resumed_from(first, whole) == 0
+    assert resumed_from(start(killed)) == stopped
+    assert resumed_from(first) == 0
     assert folder_digest(whole / "model") == folder_digest(killed / "model")
     assert (whole / "curve.tsv").read_bytes() == (killed / "curve.tsv").read_bytes()
     [mark] = (killed / "kept").glob(f"*/{FINISHED}")
     assert mark.read_text() == hashlib.md5((killed / "curve.tsv").read_bytes()).hexdigest()
     assert last_checkpoint() == 40  # killed before DVC caches the model, it trains no step again
-    assert resumed_from(start(killed), killed) == 40
+    assert resumed_from(start(killed)) == 40
     assert folder_digest(whole / "model") == folder_digest(killed / "model")

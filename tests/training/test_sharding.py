@@ -18,7 +18,6 @@ from mathse.core.images import ImageStore
 from mathse.core.machine import Launcher, Machine
 from mathse.training.launch import ExampleFile, run_torchrun, train
 from mathse.training.stopping import Stopped
-from tests.preload import preloaded_workers
 from tests.training.conftest import Fit
 from tests.training.given import changed, examples
 
@@ -45,8 +44,7 @@ def test_two_sharded_processes_train_as_one_and_one_goes_on(
     kept = tmp_path / "sharded"
     fit("alone", config=CONFIG)
     threading.Thread(target=stop_once_saved, args=(kept,), daemon=True).start()
-    stops = pytest.raises(Stopped, match="Stopped as asked after step")
-    with preloaded_workers(), stops:
+    with pytest.raises(Stopped, match="Stopped as asked after step"):
         train(examples(), config=SHARDED, checkpoints=kept, **shared)
     [saved] = kept.glob("*/step-*")
     steps = int(saved.name[5:])
