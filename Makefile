@@ -41,7 +41,7 @@ control: $(READY)  ## spend the rounds' steps on r0's rows alone, and on the tea
 	mathse show
 
 test: $(READY)  ## run the tests
-	pytest -q -n 2 --no-loadscope-reorder
+	pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 ifeq ($(wildcard $(VLLM_CPU)/install),)
 test-vllm:  ## run the tests with a real vLLM on the CPU and with Ray, in an environment of their own

@@ -72,17 +72,8 @@ def copy_smoke(folder: Path) -> Path:
     return folder
 
 
-def assert_first(factory: pytest.TempPathFactory) -> None:
-    """Fail in a second process of pytest-xdist: the groups of tests/conftest.py have no effect."""
-    folder = factory.getbasetemp()
-    mark = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "pipeline.begun"
-    assert not mark.exists(), "another process of this test run has the pipeline"
-    mark.touch()
-
-
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    assert_first(tmp_path_factory)
     folder = copy_smoke(tmp_path_factory.mktemp("pipeline") / "copy")
     files, params = folder.parent / "layout.log", folder.parent / "params.log"
     variables = {"MATHSE_LAYOUT_LOG": str(files), "MATHSE_PARAMS_LOG": str(params)}

@@ -43,8 +43,8 @@ def test_other_values_run_nothing_and_change_no_byte(pipeline: Pipeline) -> None
 
     before = digests()
     assert "Running stage" not in pipeline.dvc("repro")
-    again = pipeline.dvc("repro", "--force", "-s", *FORCED)
-    assert all(f"Running stage '{stage}'" in again for stage in FORCED)
-    assert digests() == before
+    for stage in FORCED:
+        assert f"Running stage '{stage}'" in pipeline.dvc("repro", "--force", "-s", stage)
+        assert digests() == before, stage
     assert any((pipeline.folder / "elsewhere").rglob("*"))
     file.write_text(yaml.safe_dump(MACHINE))
