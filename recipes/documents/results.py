@@ -40,7 +40,7 @@ def origin(seed: int) -> dict[str, Any]:
     ).stdout.strip()
     return {
         "source": "written from data/ and metrics/ by `make results`",
-        "command": "make repro control",
+        "command": "make repro",
         "commit": commit,
         "seed": seed,
         "date": datetime.now(tz=UTC).date().isoformat(),
