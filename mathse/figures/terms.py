@@ -22,7 +22,7 @@ _TOKENS_MAX = 60
 
 
 class NotAnExpression(ValueError):
-    """A text that is no expression of numbers, letters and + - * / ( )."""
+    """A text that cannot be read as an expression of numbers, letters and + - * / ( )."""
 
 
 @dataclass(frozen=True)
