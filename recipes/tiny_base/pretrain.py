@@ -1,7 +1,7 @@
 """Pre-train the embedded base model: `python -m recipes.tiny_base.pretrain models/tiny-base`.
 
 The loop is resumable: a checkpoint is written every few hundred steps, and samples depend on seed
-and step alone.
+and step alone. `--tasks teacher` trains the embedded teacher (`recipes.tiny_teacher`).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import json
 import os
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGeneration
 
 from mathse.figures.canvas import MARKS, SIZE
-from recipes.tiny_base.tasks import Sample, batch, kind_of
+from recipes.tiny_base import tasks as base_tasks
+from recipes.tiny_base.tasks import Sample
 from recipes.tiny_base.tokenizer import (
     ASSISTANT,
     CONTRAST,
@@ -36,10 +38,12 @@ from recipes.tiny_base.tokenizer import (
     USER,
     train,
 )
+from recipes.tiny_teacher import tasks as teacher_tasks
 
 IGNORED = -100
 PATCH = 14
 PATCHES = (SIZE // PATCH) ** 2
+TASKS = {"base": base_tasks, "teacher": teacher_tasks}
 GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf" + "".join(MARKS.values())
 """Characters and marks that the extra head tells apart; others count as none."""
 
@@ -91,8 +95,8 @@ def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
 class Steps(Dataset[dict[str, torch.Tensor]]):
     """Training batches by step number."""
 
-    def __init__(self, processor: Any, seed: int, size: int) -> None:
-        self.processor, self.seed, self.size = processor, seed, size
+    def __init__(self, processor: Any, tasks: str, seed: int, size: int) -> None:
+        self.processor, self.tasks, self.seed, self.size = processor, tasks, seed, size
 
     def __len__(self) -> int:
         """Return a number of steps that no run reaches."""
@@ -100,7 +104,7 @@ class Steps(Dataset[dict[str, torch.Tensor]]):
 
     def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
         """Return the batch of a step."""
-        return collate(self.processor, batch(self.seed, step, self.size))
+        return collate(self.processor, TASKS[self.tasks].batch(self.seed, step, self.size))
 
 
 def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
@@ -168,7 +172,7 @@ class GlyphReader(torch.nn.Module):
         """Return the cross-entropy over patches; patches without characters count little."""
         assert self.seen is not None
         logits = self.head(self.seen.float()).view(-1, len(GLYPHS) + 1)
-        weight = torch.ones(len(GLYPHS) + 1)
+        weight = torch.ones(len(GLYPHS) + 1, device=logits.device)
         weight[0] = 0.05
         return torch.nn.functional.cross_entropy(logits, glyphs_BPC.flatten(), weight=weight)
 
@@ -179,7 +183,9 @@ def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     if "pixels" in arrays:
         values = (arrays["pixels"].permute(0, 3, 1, 2).float() / 255 - PAPER) / CONTRAST
         inputs["pixel_values"] = values[:, None]
-        inputs["pixel_attention_mask"] = torch.ones(len(values), 1, SIZE, SIZE, dtype=torch.bool)
+        inputs["pixel_attention_mask"] = torch.ones(
+            len(values), 1, SIZE, SIZE, dtype=torch.bool, device=values.device
+        )
     return inputs
 
 
@@ -224,6 +230,9 @@ def main() -> None:
         "--start", type=Path, default=None, help="a base to go on from, at the step of --first"
     )
     parser.add_argument("--first", type=int, default=0, help="the step that --start has behind it")
+    parser.add_argument("--tasks", choices=[*TASKS], default="base")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw samples")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
@@ -244,14 +253,15 @@ def main() -> None:
             train(args.out, seed=args.seed)
         processor = AutoProcessor.from_pretrained(args.out)
         model = build_model(processor.tokenizer, args.seed)
-    model.set_attn_implementation("eager")
-    reader = GlyphReader(model)
+    model.set_attn_implementation("eager" if args.device == "cpu" else "sdpa")
+    model.to(args.device)
+    reader = GlyphReader(model).to(args.device)
     found = optimizers(model, args.rate)
     found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
     checkpoint = args.work / "checkpoint.pt"
     first = args.first
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, weights_only=True, map_location=args.device)
         model.load_state_dict(state["model"])
         reader.load_state_dict(state["reader"])
         for optimizer, saved in zip(found, state["optimizers"], strict=True):
@@ -259,45 +269,48 @@ def main() -> None:
         first = state["step"]
     last = args.stop_after or args.cycles[-1]
     loader = DataLoader(
-        Steps(processor, args.seed, args.batch),
+        Steps(processor, args.tasks, args.seed, args.batch),
         batch_size=None,
         sampler=range(first, last),
-        num_workers=1,
+        num_workers=args.workers,
         prefetch_factor=8,
     )
     started = time.monotonic()
-    losses = {
-        kind: [0.0, 0] for kind in ("figure", "reading", "text", "comparing", "lookup", "glyphs")
-    }
+    losses: dict[str, list[Any]] = defaultdict(lambda: [0.0, 0])
     model.train()
     for step, arrays in enumerate(loader, start=first):
         share = rate_at(step, args.cycles, 200, args.decay)
         for optimizer in found:
             for group in optimizer.param_groups:
                 group["lr"] = args.rate * share
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        arrays = {key: array.to(args.device, non_blocking=True) for key, array in arrays.items()}
+        with torch.autocast(args.device, dtype=torch.bfloat16):
             loss = model(**to_inputs(arrays)).loss
-        extra = reader.loss(arrays["glyphs"]) if "glyphs" in arrays else torch.zeros(())
+        extra = (
+            reader.loss(arrays["glyphs"])
+            if "glyphs" in arrays
+            else torch.zeros((), device=args.device)
+        )
         (loss + extra).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in found:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        tally = losses[kind_of(step)]
-        tally[0] += loss.item()
+        tally = losses[TASKS[args.tasks].kind_of(step)]
+        tally[0] += loss.detach()
         tally[1] += 1
         if "glyphs" in arrays:
-            losses["glyphs"][0] += extra.item()
+            losses["glyphs"][0] += extra.detach()
             losses["glyphs"][1] += 1
         done = step + 1
         if done % 100 == 0:
             row = {
                 "step": done,
-                **{k: round(v[0] / max(1, v[1]), 4) for k, v in losses.items()},
+                **{kind: round(float(total) / n, 4) for kind, (total, n) in losses.items()},
                 "rate": round(args.rate * share, 6),
                 "seconds": round(time.monotonic() - started),
             }
-            losses = {key: [0.0, 0] for key in losses}
+            losses.clear()
             with (args.work / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             print(row, flush=True)
@@ -307,7 +320,7 @@ def main() -> None:
             torch.save(state, checkpoint.with_suffix(".new"))
             os.replace(checkpoint.with_suffix(".new"), checkpoint)
     model.set_attn_implementation("sdpa")
-    model.to(torch.bfloat16).save_pretrained(args.out)
+    model.to("cpu", torch.bfloat16).save_pretrained(args.out)
 
 
 if __name__ == "__main__":

@@ -39,6 +39,13 @@ HARD_TO_SEE = (
 )
 """Families to draw more often, as many more times as they stand here."""
 
+WIDE = 27_800
+"""From here other families are drawn more often: those that were hard on the wider problems."""
+HARD_ON_WIDE = (
+    *("number_line", "coins", "polygon", "split_angle") * 2,
+    *("number_line", "coins", "triangle", "marbles", "clock", "machine", "rectangle"),
+)
+
 LOOK = "Describe only {about}."
 TRUE = "Is this true?\n{text}"
 CHECK = "Is every line true?\n{lines}"
@@ -308,7 +315,8 @@ def batch(seed: int, step: int, size: int) -> list[Sample]:
     shares = (0.45, 0.15)
     for first, later in ((LOOKING_UP, (0.25, 0.4)), (SEEING, (0.4, 0.4))):
         shares = later if step >= first else shares
-    return [figure_sample(rng, (*FAMILIES, *HARD_TO_SEE), shares) for _ in range(size)]
+    hard = HARD_TO_SEE if step < WIDE else HARD_ON_WIDE
+    return [figure_sample(rng, (*FAMILIES, *hard), shares) for _ in range(size)]
 
 
 def kind_of(step: int) -> str:
