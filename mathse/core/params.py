@@ -291,7 +291,7 @@ class Params(Section):
     eval: Evaluate
     canary: Canary
     rounds: dict[str, Round]
-    controls: list[Literal["control", "control_teacher"]]
+    controls: list[Literal["control", "control_teacher", "control_gold"]]
 
     @field_validator("rounds")
     @classmethod

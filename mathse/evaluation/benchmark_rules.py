@@ -118,12 +118,15 @@ def groups_of(problems: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         problem_id, source, by, group: a row for each time that a problem counts. Each source has
-        the group all.
+        the group all; one without published groups also the answers open and choice, for a quarter
+        of four-choice questions is right by chance.
 
     Raises:
         DataError: if `meta` of a benchmark's problem is no JSON object.
     """
-    columns = problems.select("problem_id", "source", "subject", "level", "family", "meta")
+    columns = problems.select(
+        "problem_id", "source", "subject", "level", "family", "choices", "meta"
+    )
     rows = [
         (row["problem_id"], row["source"], by, group)
         for row in columns.iter_rows(named=True)
@@ -197,6 +200,8 @@ def _groups(row: Row) -> Iterator[tuple[str, str]]:
             if str(version).casefold() == TEXT_ONLY:
                 continue
         yield ALL, ALL
+        if row["source"] not in BENCHMARKS:
+            yield "answer", "choice" if row["choices"] else "open"
         for column, by in benchmark.columns.items():
             if row[column] is not None:
                 yield by, str(row[column])

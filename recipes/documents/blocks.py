@@ -127,7 +127,7 @@ def result_lines(rounds: dict[str, Any], contrasts: dict[str, Any]) -> str:
         return " → ".join(f"{by_model[name][split][0]:.1f}" for name in names)
 
     def against(split: str) -> str:
-        compared = ("r0", "control", "control_teacher")
+        compared = ("r0", "control", "control_teacher", "control_gold")
         names = [name for name in compared if (name, split) in points]
         return ", ".join(f"{points[name, split]} against {name}" for name in names)
 

@@ -145,6 +145,8 @@ def test_a_source_without_rules_is_grouped_by_its_columns(problems: pl.DataFrame
     groups = {(by, group) for by, group in groups_of(other).select("by", "group").iter_rows()}
     assert groups == {
         ("all", "all"),
+        ("answer", "choice"),
+        ("answer", "open"),
         ("subject", "arithmetic"),
         ("subject", "counting"),
         ("level", "3"),

@@ -41,7 +41,7 @@ def any_round(files: dict[str, set[str]], stage: str) -> set[str]:
     """Return the paths of all commands of a stage, with * for the names of rounds."""
     return {
         re.sub(
-            r"/(base|control|control_teacher|r\d)(?=[/.])", "/*", path
+            r"/(base|control|control_teacher|control_gold|r\d)(?=[/.])", "/*", path
         )  # data/rounds/r1/train.parquet
         for command, paths in files.items()
         if command.split()[1] == stage

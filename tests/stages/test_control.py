@@ -11,8 +11,10 @@ import pytest
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
+from mathse.curation.contamination import contaminated_problems
 from mathse.judge.answer_states import judge_by_answer
 from stages.control import control
+from stages.control_gold import control_gold
 from stages.control_teacher import control_teacher
 from stages.decontaminate import decontaminate
 from stages.distill import distill
@@ -83,7 +85,7 @@ def test_wrong_solutions_are_replaced(
         accepted = pl.col("accepted") & ~pl.col("problem_id").is_in(wrong)
         return judge_by_answer(rows, problems).with_columns(accepted)
 
-    monkeypatch.setattr("stages.control_teacher.judge_by_answer", reject)
+    monkeypatch.setattr("mathse.teacher_rows.judge_by_answer", reject)
     rows = rows_with_seed(layout, 0)
     assert rows.height == WANTED and not set(rows["problem_id"]) & set(wrong)
     assert set(right[2:]) < set(rows["problem_id"])
@@ -96,7 +98,23 @@ def test_the_other_control_has_the_rows_of_r0(run: tuple[Layout, str]) -> None:
     assert rows.equals(read_table(layout.round("r0").train))
 
 
-@pytest.mark.parametrize("name", ["control", "control_teacher"])
+def test_the_gold_control_learns_from_the_problems_of_the_orm(run: tuple[Layout, str]) -> None:
+    layout, _ = run
+    control_gold(layout)
+    rows = read_table(layout.round("control_gold").train)
+    first = read_table(layout.round("r0").train)
+    leaks = contaminated_problems(read_table(layout.matches), "orm")
+    pool = read_table(layout.problems).filter(pl.col("split") == "orm")["problem_id"]
+    names = {*pool} - {*leaks}
+    added = rows.filter(pl.col("round") == "control_gold")
+    assert rows.filter(pl.col("round") == "r0").equals(first)
+    assert len(pool) > len(names) > 0 and set(added["problem_id"]) == names
+    counts = json.loads(layout.metrics("control_gold").read_text())["control_gold"]
+    assert counts["rows"] == rows.height == first.height + added.height
+    assert counts["wanted"] == counts["tried"] == added.height
+
+
+@pytest.mark.parametrize("name", ["control", "control_teacher", "control_gold"])
 def test_a_control_trains_r0_for_the_steps_of_all_rounds(
     run: tuple[Layout, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
