@@ -117,7 +117,7 @@ def grade(predictions: pl.DataFrame, checks: pl.DataFrame, clusters: pl.DataFram
 def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split")) -> pl.DataFrame:
     """Count right answers in each group.
 
-    Problems of one cluster stand or fall together, so n problems tell less than n independent ones.
+    Problems of one cluster are not independent: n of them may tell less than n of different ones.
     The interval is Wilson's with the effective sample size, n by the design effect. Where each
     problem is a cluster, that is n.
 

@@ -1,6 +1,6 @@
 """Compare two models on the same problems: exact paired test, bootstrap interval, transitions.
 
-Problems of one cluster, such as those about one figure, stand or fall together. So the test and the
+Problems of one cluster, such as those about one figure, are not independent. So the test and the
 bootstrap take clusters, not problems, as independent.
 """
 

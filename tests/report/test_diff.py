@@ -71,11 +71,8 @@ def test_problems_of_one_cluster_count_as_one_change(tmp_path):
     history = History(tmp_path)
     data = build(tmp_path / "data")
     history.commit("each problem is a cluster")
-    for name in ("r0", "r1"):
-        rows = read_table(data / f"eval/{name}/graded.parquet")
-        write_table(
-            rows.drop("cluster"), data / f"eval/{name}/graded.parquet", sort_by=["problem_id"]
-        )
+    for file in data.glob("eval/*/graded.parquet"):
+        write_table(read_table(file).drop("cluster"), file, sort_by=["problem_id"])
     assert part(diff(history, "r0", "r1"), "Answers")[0][-1] == "1.9e-06", "2 / 2**20"
     assert part(diff(history, "HEAD", "workspace"), "Answers")[0][-1] == "1", "one lacks the column"
     # 20 problems are newly solved, in two clusters: signs are equal in two of four cases.
