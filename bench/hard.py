@@ -20,8 +20,9 @@ from mathse.core.images import ImageStore, write_images
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.engines.loading import load_engine
-from mathse.evaluation.accuracy import wilson
+from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import compare
+from mathse.figures.clusters import clusters_of
 from mathse.figures.source import build_tables
 from mathse.trajectories import sampling_params, solve
 
@@ -50,11 +51,16 @@ def main(models: list[Path], problems: int = 3000, seed: int = 1001) -> None:
                 "problem_id", "answer_type", "choices", "unit", "precision", gold="answer"
             )
             checked = check_rows(rows.join(asked, on="problem_id", how="left"))
-            graded.append(checked.select("problem_id", correct=pl.col("state") == "match"))
+            answers = checked.select(
+                "problem_id", "round", answer_state="state", correct=pl.col("state") == "match"
+            )
+            graded.append(answers.join(clusters_of(pool), on="problem_id", maintain_order="left"))
     for model, rows in zip(models, graded, strict=True):
-        hits = int(rows["correct"].sum())
-        low, high = wilson(hits, rows.height)
-        typer.echo(f"{model}: {100 * hits / rows.height:.1f} [{100 * low:.1f}, {100 * high:.1f}]")
+        share, low, high = (
+            100 * value
+            for value in accuracy_table(rows, by=["round"]).select("accuracy", "low", "high").row(0)
+        )
+        typer.echo(f"{model}: {share:.1f} [{low:.1f}, {high:.1f}]")
     for model, rows in zip(models[1:], graded[1:], strict=True):
         found = compare(rows, graded[0])
         interval = f"[{100 * found.low:+.1f}, {100 * found.high:+.1f}]"

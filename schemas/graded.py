@@ -17,6 +17,9 @@ class Graded(Table):
     problem_id: pl.String = content_id("an evaluation problem; in `Problem`")
     round: pl.String = short_name("round whose model answered; base and control besides")
     split: pl.String = short_name("split of the problem")
+    cluster: pl.String = content_id(
+        "what the problem's picture shows, up to symmetries; intervals and tests resample clusters"
+    )
     predicted_answer: pl.String = field("answer found in the response", nullable=True)
     answer_state: pl.String = one_of(ANSWER_STATES, "the answer check: {}")
     correct: pl.Boolean = field("whether it counts as right: match alone does")

@@ -16,6 +16,7 @@ from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
 from mathse.evaluation.gate import explain_worse, worse_splits, write_gate
 from mathse.evaluation.paired import transitions
 from mathse.evaluation.round_metrics import round_metrics
+from mathse.figures.clusters import clusters_of
 
 
 def evaluate(layout: Layout, round_name: str) -> None:
@@ -26,7 +27,8 @@ def evaluate(layout: Layout, round_name: str) -> None:
     answers = read(files.predictions, schemas.Prediction)
     checked = check_answers(answers, scoring_rules(problems))
     order = ["split", "problem_id"]
-    graded = write(grade(answers, checked), files.graded, schemas.Graded, sort_by=order)
+    rows = grade(answers, checked, clusters_of(problems))
+    graded = write(rows, files.graded, schemas.Graded, sort_by=order)
     benchmarks = benchmark_table(graded, problems)
     write_table(benchmarks, files.accuracy, sort_by=["split", "source", "by", "group"])
     previous = None

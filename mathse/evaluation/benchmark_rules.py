@@ -140,8 +140,8 @@ def benchmark_table(graded: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFram
 
     Returns:
         round, split, source, by, group, n, correct, accuracy, low, high, found; sorted by the first
-        five. The interval takes all n as independent: where versions of one problem are joined it
-        is too narrow.
+        five. Rows of one problem or picture are one cluster in the interval; versions of a problem
+        with pictures that differ are not.
     """
     counted = graded.join(groups_of(problems), on="problem_id", how="inner", maintain_order="left")
     return accuracy_table(counted, by=GROUPED)

@@ -13,7 +13,7 @@ from mathse.evaluation.paired import Comparison, compare
 
 Gate = Literal["warn", "stop"]
 LEVEL = 0.05
-"""A split is worse if it lost more problems than it gained, with a McNemar p below this."""
+"""A split is worse if it lost more problems than it gained, with a p of the test below this."""
 
 
 def worse_splits(before: pl.DataFrame, after: pl.DataFrame, *, seed: int) -> dict[str, Comparison]:

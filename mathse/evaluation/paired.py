@@ -1,15 +1,22 @@
-"""Compare two models on the same problems: exact paired test, bootstrap interval, transitions."""
+"""Compare two models on the same problems: exact paired test, bootstrap interval, transitions.
+
+Problems of one cluster, such as those about one figure, are not independent. So the test and the
+bootstrap take clusters, not problems, as independent.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
 
 import numpy as np
 import polars as pl
 
 from mathse.core.errors import DataError
+from mathse.evaluation.accuracy import cluster_of
 
 RESAMPLES = 10_000
 
@@ -24,27 +31,34 @@ class Comparison:
     gained: int  # wrong before, right after
     neither: int
     difference: float  # accuracy after − before
-    low: float  # of the difference, by the 95% paired bootstrap interval
+    low: float  # of the difference, by the 95% paired bootstrap of clusters
     high: float
-    p_value: float  # of the two-sided exact McNemar test
+    p_value: float  # of the two-sided exact sign-flip test of clusters
 
 
 def compare(before: pl.DataFrame, after: pl.DataFrame, *, seed: int = 0) -> Comparison:
     """Compare two sets of `Graded` rows of the same problems, one row per problem each.
 
+    If neither has a column cluster, as in older runs, each problem is a cluster of its own.
+
     Raises:
         DataError: if there are no rows, a problem occurs twice, or the problems are not the same.
     """
-    counts = _pair(before, after)
-    n, both, neither = len(counts), counts.count((True, True)), counts.count((False, False))
-    lost, gained = counts.count((True, False)), counts.count((False, True))
-    low, high = paired_bootstrap(lost, gained, n, seed=seed)
-    p_value = mcnemar_exact(lost, gained)
+    pairs = _pair(before, after)
+    counts = Counter[tuple[bool, bool]](pairs.select("before", "after").iter_rows())
+    both, neither = counts[True, True], counts[False, False]
+    lost, gained = counts[True, False], counts[False, True]
+    change = pl.col("after").cast(pl.Int64) - pl.col("before").cast(pl.Int64)
+    clusters = pairs.group_by("cluster").agg(change.sum().alias("change"), pl.len())
+    changes: list[tuple[int, int]] = clusters.select("change", "len").rows()
+    low, high = paired_bootstrap(changes, seed=seed)
+    p_value = sign_flip_exact([net for net, _ in changes])
+    n = pairs.height
     return Comparison(n, both, lost, gained, neither, (gained - lost) / n, low, high, p_value)
 
 
-def _pair(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[bool, bool]]:
-    """Return whether each problem was right before and after."""
+def _pair(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Return for each problem whether it was right before and after, and its cluster."""
     for name, rows in (("before", before), ("after", after)):
         if rows.height == 0 or rows["problem_id"].is_duplicated().any():
             raise DataError(
@@ -52,8 +66,12 @@ def _pair(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[bool, bool]]:
                 rule="one graded answer per problem",
                 fix="compare one round and split at a time",
             )
-    pairs = before.select("problem_id", before="correct").join(
-        after.select("problem_id", after="correct"), on="problem_id", validate="1:1"
+    known = after if "cluster" in after.columns else before
+    clusters = known.select("problem_id", cluster=cluster_of(known))
+    pairs = (
+        before.select("problem_id", before="correct")
+        .join(after.select("problem_id", after="correct"), on="problem_id", validate="1:1")
+        .join(clusters, on="problem_id", validate="1:1")
     )
     if not pairs.height == before.height == after.height:
         raise DataError(
@@ -62,33 +80,68 @@ def _pair(before: pl.DataFrame, after: pl.DataFrame) -> list[tuple[bool, bool]]:
             rule="a paired test needs the same problems",
             fix="run the eval stages of both rounds on the same problems",
         )
-    return pairs.select("before", "after").rows()
+    return pairs
 
 
-def mcnemar_exact(lost: int, gained: int) -> float:
-    """Return the two-sided exact p of McNemar's test: a fair coin for each problem that changed.
+def sign_flip_exact(changes: Sequence[int]) -> float:
+    """Return the two-sided exact p of the sign-flip test: a fair coin for each cluster's sign.
 
-    It is never 0: below the smallest positive float it is that float.
+    If the models do not differ, a cluster's net change is as likely as its opposite. The p is the
+    share of all sign assignments whose sum is at least as far from 0 as the observed one. It is
+    never 0: below the smallest positive float it is that float.
+
+    Args:
+        changes: for each cluster the problems gained less those lost.
 
     Source:
-        McNemar (1947); the exact form is the binomial test of `gained` in `lost + gained` at 1/2.
+        Fisher (1935), "The Design of Experiments", the randomisation test of paired differences.
+        With changes of at most one problem it is the exact test of McNemar (1947).
     """
-    n = lost + gained
-    tail = sum(math.comb(n, k) for k in range(min(lost, gained) + 1))
+    observed = abs(sum(changes))
+    if observed == 0:
+        return 1.0
+    sizes = Counter(abs(change) for change in changes if change)
+    n = sizes.total()
+    # The number of sign assignments by their sum, of all sizes of change but the most frequent.
+    (most, times), *others = sizes.most_common()
+    ways = Counter({0: 1})
+    for size, count in others:
+        added: Counter[int] = Counter()
+        for positive, chosen in enumerate(_binomials(count)):
+            for total, known in ways.items():
+                added[total + size * (2 * positive - count)] += known * chosen
+        ways = added
+    # The most frequent size by its tail: in how many ways at least so many are positive.
+    at_least = [*reversed([*accumulate(_binomials(times))]), 0]
+    tail = 0
+    for total, known in ways.items():
+        needed = max(0, -((total - observed - most * times) // (2 * most)))
+        tail += known * at_least[min(needed, times + 1)]
     return min(1.0, max(math.ulp(0.0), float(2 * tail / 2**n)))
 
 
-def paired_bootstrap(
-    lost: int, gained: int, n: int, *, resamples: int = RESAMPLES, seed: int = 0
-) -> tuple[float, float]:
-    """Return the 95% percentile interval of the accuracy difference over resampled problems.
+def _binomials(n: int) -> list[int]:
+    """Return in how many ways 0, 1, …, n of n can be chosen."""
+    return [*accumulate(range(n), lambda ways, k: ways * (n - k) // (k + 1), initial=1)]
 
-    To resample n problems with replacement is to sample from a multinomial over lost, gained and
-    unchanged, so the counts are all that is needed.
+
+def paired_bootstrap(
+    clusters: Sequence[tuple[int, int]], *, resamples: int = RESAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Return the 95% percentile interval of the accuracy difference over resampled clusters.
+
+    To resample clusters with replacement is to sample from a multinomial over their kinds.
+
+    Args:
+        clusters: for each cluster the problems gained less those lost, and all its problems.
+        resamples: how often to resample.
+        seed: of the random numbers.
     """
-    shares = [lost / n, gained / n, max(0.0, (n - lost - gained) / n)]
-    sampled = np.random.default_rng(seed).multinomial(n, shares, size=resamples)
-    low, high = np.quantile((sampled[:, 1] - sampled[:, 0]) / n, [0.025, 0.975])
+    kinds = sorted(Counter(clusters).items(), key=lambda item: (item[0][0] == 0, item[0]))
+    shares = [count / len(clusters) for _, count in kinds]
+    changes, sizes = np.array([kind for kind, _ in kinds]).T
+    sampled = np.random.default_rng(seed).multinomial(len(clusters), shares, size=resamples)
+    low, high = np.quantile((sampled @ changes) / (sampled @ sizes), [0.025, 0.975])
     return float(low), float(high)
 
 

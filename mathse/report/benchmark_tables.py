@@ -10,7 +10,7 @@ import polars as pl
 
 from mathse.core.tables import read_table
 from mathse.evaluation.benchmark_rules import ALL, GROUPED, has_breakdown, in_headline, title_of
-from mathse.report.summary import WIDTH, accuracy_cell, is_current, sort_rounds
+from mathse.report.summary import WIDTH, Accuracy, accuracy_cell, is_current, sort_rounds
 from mathse.report.text_tables import print_table
 
 
@@ -18,10 +18,10 @@ def read_accuracy(data: str | Path) -> pl.DataFrame:
     """Read the accuracy tables of all rounds.
 
     Returns:
-        round, split, source, by, group, n, correct; no rows where nothing was evaluated yet. Tables
-        of an older form are passed over.
+        round, split, source, by, group, n, correct, low, high; no rows where nothing was evaluated
+        yet. Tables of an older form are passed over.
     """
-    wanted = [*GROUPED, "n", "correct"]
+    wanted = [*GROUPED, *Accuracy._fields]
     tables = [read_table(file) for file in sorted(Path(data).glob("eval/*/accuracy.parquet"))]
     whole = [table.select(wanted) for table in tables if set(wanted) <= set(table.columns)]
     return pl.concat(whole) if whole else pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
@@ -52,8 +52,8 @@ def render_benchmarks(data: str | Path, out: TextIO, rounds: Sequence[str] | Non
 
 
 def _line(title: str, rows: pl.DataFrame, group: tuple[str, str], rounds: list[str]) -> list[str]:
-    found = rows.filter(by=group[0], group=group[1]).select("round", "correct", "n")
-    counts = {name: (int(hits), int(n)) for name, hits, n in found.iter_rows()}
-    sizes = {n for _, n in counts.values()}
-    cells = [accuracy_cell(counts.get(name), show_n=len(sizes) > 1) for name in rounds]
+    found = rows.filter(by=group[0], group=group[1]).select("round", *Accuracy._fields)
+    accuracies = {name: Accuracy(*row) for name, *row in found.iter_rows()}
+    sizes = {accuracy.n for accuracy in accuracies.values()}
+    cells = [accuracy_cell(accuracies.get(name), show_n=len(sizes) > 1) for name in rounds]
     return [title, str(min(sizes)) if len(sizes) == 1 else "", *cells]

@@ -9,7 +9,8 @@ from typing import TextIO
 import polars as pl
 
 from mathse.core.tables import read_table
-from mathse.report.summary import WIDTH, accuracy_cell, is_current, sort_rounds
+from mathse.evaluation.accuracy import wilson
+from mathse.report.summary import WIDTH, Accuracy, accuracy_cell, is_current, sort_rounds
 from mathse.report.text_tables import print_table
 
 
@@ -22,7 +23,10 @@ def render_canary(data: str | Path, out: TextIO, rounds: Sequence[str] | None = 
     if rows.is_empty():
         return
     counts = rows.group_by("skill", "round").agg(pl.col("correct").sum(), pl.len())
-    found = {(skill, name): (hits, n) for skill, name, hits, n in counts.iter_rows()}
+    found = {
+        (skill, name): Accuracy(hits, n, *wilson(hits, n))
+        for skill, name, hits, n in counts.iter_rows()
+    }
     lines = [
         [skill, *(accuracy_cell(found.get((skill, name)), show_n=False) for name in names)]
         for skill in sorted(rows["skill"].unique())

@@ -6,17 +6,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+import polars as pl
+
 from mathse.core.errors import DataError
 from mathse.core.layout import Layout
-from mathse.evaluation.paired import mcnemar_exact, paired_bootstrap
+from mathse.evaluation.paired import compare
 from mathse.report.revisions import WORKSPACE, open_revision
 from mathse.report.sql import Row, Tables
 from mathse.report.summary import sort_rounds
 from mathse.report.text_tables import print_rows
+from schemas import Graded, column_types
 
 _ANSWERS = """
 SELECT a.split, a.problem_id, p.family, p.answer AS gold, a.predicted_answer AS before,
-       b.predicted_answer AS after, a.correct AS was_right, b.correct AS is_right
+       b.predicted_answer AS after, a.correct AS was_right, b.correct AS is_right,
+       {cluster} AS cluster
 FROM a.graded a JOIN b.graded b USING (problem_id) LEFT JOIN b.problems p USING (problem_id)
 WHERE a.round = ? AND b.round = ? ORDER BY a.split, a.problem_id
 """
@@ -88,7 +92,12 @@ def _render(
 ) -> None:
     """Write the parts of a diff that have rows."""
     # Answers to the evaluation problems: counts with a paired test, then the problems.
-    answers = {pair: tables.rows(_ANSWERS, pair) for pair in pairs}
+    clustered = all(
+        "cluster" in {row["column_name"] for row in tables.rows(f"DESCRIBE {side}.graded")}
+        for side in "ab"
+    )
+    sql = _ANSWERS.format(cluster="b.cluster" if clustered else "NULL")
+    answers = {pair: tables.rows(sql, pair) for pair in pairs}
     changed = [count for pair, rows in answers.items() for count in _counts(pair, rows)]
     _table("Answers", changed, out)
     for title, was_right in (("Newly solved", False), ("Newly broken", True)):
@@ -116,17 +125,25 @@ _SHOWN = ("split", "problem_id", "family", "gold", "before", "after")
 def _counts(pair: tuple[str, str], rows: list[Row]) -> Iterator[Row]:
     """Yield a line for each split: solved, broken, the difference with interval and p."""
     for split in sorted({row["split"] for row in rows}):
-        pairs = [(row["was_right"], row["is_right"]) for row in rows if row["split"] == split]
-        solved, broken, n = pairs.count((False, True)), pairs.count((True, False)), len(pairs)
-        low, high = paired_bootstrap(broken, solved, n)
+        of_split = [row for row in rows if row["split"] == split]
+        before, after = (
+            pl.DataFrame(
+                [(row["problem_id"], row[right], row["cluster"]) for row in of_split],
+                schema=column_types(Graded, "problem_id", "correct", "cluster"),
+                orient="row",
+            )
+            for right in ("was_right", "is_right")
+        )
+        found = compare(before, after)
+        low, high = 100 * found.low, 100 * found.high
         yield {
             "round": pair[1],
             "split": split,
-            "n": n,
-            "solved": solved,
-            "broken": broken,
-            "points": f"{100 * (solved - broken) / n:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}]",
-            "p": f"{mcnemar_exact(broken, solved):.2g}",
+            "n": found.n,
+            "solved": found.gained,
+            "broken": found.lost,
+            "points": f"{100 * found.difference:+.1f} [{low:+.1f}, {high:+.1f}]",
+            "p": f"{found.p_value:.2g}",
         }
 
 

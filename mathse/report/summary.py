@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from mathse.core.errors import DataError
 from mathse.core.tables import read_table
 from mathse.core.text import one_line
 from mathse.curation.ledger import count_states
-from mathse.evaluation.accuracy import wilson
+from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import Comparison, compare
 from mathse.report.text_tables import print_table
 
@@ -32,12 +32,21 @@ _STATES = {
 }
 
 
+class Accuracy(NamedTuple):
+    """Right answers of n problems, with the 95% interval of their share."""
+
+    correct: int
+    n: int
+    low: float
+    high: float
+
+
 @dataclass(frozen=True)
 class RoundSummary:
     """What is known of one evaluated model: a round, base or a control."""
 
     name: str
-    correct: dict[str, tuple[int, int]]  # by split: right answers and problems
+    accuracy: dict[str, Accuracy]  # by split
     # by split: compared with the round before; None where the problems are not the same
     change: dict[str, Comparison | None] = field(default_factory=dict)
     states: dict[str, int] = field(default_factory=dict)  # problems by state; empty: no ledger
@@ -91,7 +100,7 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
         states = count_states(read_table(ledger)) if ledger.is_file() else {}
         train = folder / "train.parquet"
         rows = read_table(train).height if train.is_file() else None
-        lines.append(RoundSummary(name, _count(graded[name]), change, states, rows))
+        lines.append(RoundSummary(name, _accuracies(graded[name]), change, states, rows))
     others = [name for name in names if name in (BASE, FIRST_ROUND) or name.startswith(CONTROL)]
     contrasts = [
         (loop[-1], name, split, result)
@@ -119,10 +128,10 @@ def sort_rounds(names: Iterable[str], order: Sequence[str] = ()) -> list[str]:
 def to_table(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
     """Return a summary as text: header, a row of cells for each round, and lines for below."""
     # The columns: problems never tried only where there are any, n with a split that has one.
-    found = {split for line in summary.rounds for split in line.correct}
+    found = {split for line in summary.rounds for split in line.accuracy}
     splits = sorted(found, key=lambda split: (split != MAIN_SPLIT, split))
     sizes = {
-        split: {line.correct[split][1] for line in summary.rounds if split in line.correct}
+        split: {line.accuracy[split].n for line in summary.rounds if split in line.accuracy}
         for split in splits
     }
     same_n = {split: len(found) == 1 for split, found in sizes.items()}
@@ -138,7 +147,9 @@ def to_table(summary: Summary) -> tuple[list[str], list[list[str]], list[str]]:
     lines = []
     for line in summary.rounds:
         cells = [line.name]
-        cells += [accuracy_cell(line.correct.get(name), show_n=not same_n[name]) for name in splits]
+        cells += [
+            accuracy_cell(line.accuracy.get(name), show_n=not same_n[name]) for name in splits
+        ]
         cells.append(_render_change(line.change[splits[0]]) if splits[0] in line.change else "")
         cells += [str(line.states[name]) if line.states else "" for name in states]
         cells += ["" if line.train_rows is None else str(line.train_rows)] * has_rows
@@ -154,13 +165,13 @@ def render(summary: Summary, out: TextIO) -> None:
     out.writelines(f"{textwrap.fill(one_line(note), WIDTH)}\n" for note in notes)
 
 
-def accuracy_cell(counts: tuple[int, int] | None, *, show_n: bool) -> str:
-    """Return (right answers, problems) as a percentage with its interval."""
-    if counts is None:
+def accuracy_cell(found: Accuracy | None, *, show_n: bool) -> str:
+    """Return an accuracy as a percentage with its interval."""
+    if found is None:
         return ""
-    low, high = wilson(*counts)
-    size = f" n={counts[1]}" if show_n else ""
-    return f"{100 * counts[0] / counts[1]:.1f} [{100 * low:.1f}, {100 * high:.1f}]{size}"
+    correct, n, low, high = found
+    size = f" n={n}" if show_n else ""
+    return f"{100 * correct / n:.1f} [{100 * low:.1f}, {100 * high:.1f}]{size}"
 
 
 def _changes(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Comparison | None]:
@@ -174,15 +185,16 @@ def _changes(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, Comparison 
     return changes
 
 
-def _count(graded: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    counts = graded.group_by("split").agg(pl.col("correct").sum(), pl.len()).sort("split")
-    return {split: (int(hits), int(n)) for split, hits, n in counts.iter_rows()}
+def _accuracies(graded: pl.DataFrame) -> dict[str, Accuracy]:
+    rows = accuracy_table(graded, by=["split"]).select("split", *Accuracy._fields)
+    return {split: Accuracy(*found) for split, *found in rows.iter_rows()}
 
 
 def _notes(summary: Summary) -> list[str]:
     notes = [
         "Accuracy in % with its 95% Wilson interval; change from the round before in points, with "
-        "its 95% paired bootstrap interval and the p of McNemar's exact test."
+        "its 95% paired bootstrap interval and the p of an exact sign-flip test. Problems about "
+        "the same figure are one cluster."
     ]
     states = next((line.states for line in summary.rounds if line.states), None)
     if states:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from mathse.core.params import load_params
-from mathse.evaluation.accuracy import wilson
 from mathse.evaluation.paired import Comparison
 from mathse.report.summary import RoundSummary, summarize
 from recipes.documents.blocks import ROOT
@@ -65,8 +64,8 @@ def percent(value: float, low: float, high: float) -> list[float]:
 def round_row(line: RoundSummary) -> list[Any]:
     """Return a row of default-rounds: accuracies, change on eval, problems by state, rows."""
     accuracies = [
-        percent(line.correct[split][0] / line.correct[split][1], *wilson(*line.correct[split]))
-        for split in SPLITS
+        percent(found.correct / found.n, found.low, found.high)
+        for found in (line.accuracy[split] for split in SPLITS)
     ]
     change = line.change.get("eval")
     return [
@@ -107,7 +106,7 @@ def main() -> None:
     """Write default-rounds, default-contrasts and default-orm."""
     params = load_params(ROOT / "params.yaml")
     summary = summarize(ROOT / "data", [*params.rounds, *params.controls])
-    sizes = {split: summary.rounds[0].correct[split][1] for split in SPLITS}
+    sizes = {split: summary.rounds[0].accuracy[split].n for split in SPLITS}
     about = origin(params.seed)
     named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]
     change = [{"name": "change on eval, points", "format": "+.1f"}, {"name": "p", "format": "p"}]

@@ -18,6 +18,7 @@ def graded(*rows: tuple[str, str, str]) -> pl.DataFrame:
                 "problem_id": f"{index:016x}",
                 "round": round_name,
                 "split": split,
+                "cluster": f"{index:016x}",
                 "predicted_answer": "7" if state in ("match", "mismatch") else None,
                 "answer_state": state,
                 "correct": state == "match",
@@ -103,6 +104,62 @@ def test_any_joined_column_can_group_and_counts_sum():
     assert table["family"].to_list() == ["bars", "coins", None] and table["n"].sum() == 3
 
 
+def in_clusters(*clusters: str) -> pl.DataFrame:
+    """One cluster for each text, such as 110: two problems right, one wrong."""
+    states = [(name, right) for name, cluster in enumerate(clusters) for right in cluster]
+    rows = graded(*(("r1", "eval", "match" if right == "1" else "mismatch") for _, right in states))
+    return rows.with_columns(cluster=pl.Series([f"{name:016x}" for name, _ in states]))
+
+
+def interval(rows: pl.DataFrame) -> tuple[float, float]:
+    (bounds,) = accuracy_table(rows).select("low", "high").rows()
+    return bounds
+
+
+def test_the_interval_of_two_clusters_by_hand():
+    # p = 3/5; 2 - 3p = 0.2, 1 - 2p = -0.2: variance 2/1 * 0.08 / 25 = 0.0064, less than
+    # that of independent problems, p * (1 - p) / 4 = 0.06.
+    assert interval(in_clusters("110", "10")) == wilson(3, 5)
+    # p = 3/5; 3 - 3p = 1.2, 0 - 2p = -1.2: variance 2/1 * 2.88 / 25 = 0.2304, 3.84 times 0.06.
+    assert interval(in_clusters("111", "00")) == pytest.approx(wilson(3, 5, design_effect=3.84))
+
+
+def test_a_design_effect_is_that_of_a_smaller_sample():
+    assert wilson(20, 40, design_effect=4) == pytest.approx(wilson(5, 10))
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text("01", min_size=1, max_size=4), min_size=1, max_size=20))
+def test_clusters_never_narrow_the_interval(clusters):
+    rows = in_clusters(*clusters)
+    low, high = interval(rows)
+    independent = wilson(int(rows["correct"].sum()), rows.height)
+    assert low <= independent[0] and high >= independent[1]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(2, 5))
+def test_the_same_problems_again_do_not_narrow_the_interval(hits, others, times):
+    again = in_clusters(*["1" * times] * hits, *["0" * times] * others)
+    once, several = wilson(hits, hits + others), interval(again)
+    assert several[0] < once[0] and several[1] > once[1]
+    assert several == pytest.approx(once, abs=0.5 / (hits + others)), "about as wide"
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.booleans(), min_size=1, max_size=60))
+def test_where_each_problem_is_a_cluster_the_interval_is_that_of_independent_ones(right):
+    rows = in_clusters(*("1" if hit else "0" for hit in right))
+    assert interval(rows) == wilson(sum(right), len(right))
+
+
+def test_rows_without_a_cluster_are_clusters_of_their_own():
+    rows = in_clusters("111", "00")
+    assert interval(rows.drop("cluster")) == wilson(3, 5)
+    assert interval(rows.with_columns(cluster=pl.lit(None, dtype=pl.String))) == wilson(3, 5)
+    assert interval(rows) != wilson(3, 5)
+
+
 def test_grading_joins_the_checks_and_only_a_match_is_right():
     states = ["match", "mismatch", "no_answer", "timeout", "error"]
     ids = [f"{index:016x}" for index in range(5)]
@@ -124,9 +181,13 @@ def test_grading_joins_the_checks_and_only_a_match_is_right():
             "found": ["7", "6", None, None, None],
         }
     ).reverse()
-    rows = grade(predictions, checks)
+    clusters = pl.DataFrame({"problem_id": ids, "cluster": [ids[0], *ids[:-1]]}).reverse()
+    rows = grade(predictions, checks, clusters)
     Graded.validate(rows)
     assert rows["problem_id"].to_list() == ids
+    assert rows["cluster"].to_list() == [ids[0], *ids[:-1]]
     assert rows["correct"].to_list() == [True, False, False, False, False]
     with pytest.raises(DataError, match="1 of 5"):
-        grade(predictions, checks.head(4))
+        grade(predictions, checks.head(4), clusters)
+    with pytest.raises(DataError, match="2 of 5 predictions are of problems without a cluster"):
+        grade(predictions, checks, clusters.head(3))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import itertools
 import json
 import random
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,16 @@ from hypothesis import strategies as st
 
 from mathse.core.errors import DataError
 from mathse.core.stage_tables import write_metrics
-from mathse.evaluation.paired import compare, mcnemar_exact, paired_bootstrap, transitions
+from mathse.evaluation.paired import compare, paired_bootstrap, sign_flip_exact, transitions
+
+
+def flips(lost: int, gained: int) -> list[int]:
+    return [-1] * lost + [1] * gained
+
+
+def single(lost: int, gained: int, n: int) -> list[tuple[int, int]]:
+    """Clusters of one problem each: (change, size)."""
+    return [(change, 1) for change in [*flips(lost, gained), *[0] * (n - lost - gained)]]
 
 
 def answers(*right: bool) -> pl.DataFrame:
@@ -38,21 +49,75 @@ def test_a_comparison_by_hand():
     ("lost", "gained", "p"),
     [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.0625), (1, 9, 0.021484375), (2, 10, 0.03857421875)],
 )
-def test_mcnemar_gives_the_binomial_values(lost, gained, p):
-    assert mcnemar_exact(lost, gained) == pytest.approx(p)
-    assert mcnemar_exact(gained, lost) == mcnemar_exact(lost, gained)
+def test_changes_of_one_problem_have_the_binomial_values_of_mcnemar(lost, gained, p):
+    assert sign_flip_exact([*flips(lost, gained), 0, 0]) == pytest.approx(p)
+    assert sign_flip_exact(flips(gained, lost)) == sign_flip_exact(flips(lost, gained))
 
 
-def test_mcnemar_does_not_overflow():
-    assert mcnemar_exact(1500, 3500) < 1e-100
-    assert mcnemar_exact(2500, 2500) == 1.0
+@settings(deadline=None)
+@given(st.lists(st.integers(-5, 5), max_size=9))
+def test_the_sign_flip_test_counts_all_assignments_of_signs(changes):
+    sums = [
+        sum(sign * change for sign, change in zip(signs, changes, strict=True))
+        for signs in itertools.product((-1, 1), repeat=len(changes))
+    ]
+    as_far = sum(abs(total) >= abs(sum(changes)) for total in sums)
+    assert sign_flip_exact(changes) == as_far / len(sums)
+
+
+def test_the_sign_flip_test_does_not_overflow():
+    assert sign_flip_exact(flips(1500, 3500)) < 1e-100
+    assert sign_flip_exact(flips(2500, 2500)) == 1.0
+    assert sign_flip_exact([*flips(500, 2000), *[-2] * 100, *[3] * 50]) < 1e-100
 
 
 def test_a_p_value_is_never_zero(tmp_path):
-    assert 0 < mcnemar_exact(0, 5000) < 1e-300
-    write_metrics(tmp_path / "m.json", {"gain": {"p": mcnemar_exact(5, 95), "share": 1 / 3}})
+    assert 0 < sign_flip_exact(flips(0, 5000)) < 1e-300
+    p_value = sign_flip_exact(flips(5, 95))
+    write_metrics(tmp_path / "m.json", {"gain": {"p": p_value, "share": 1 / 3}})
     written = json.loads((tmp_path / "m.json").read_text())["gain"]
-    assert written == {"p": mcnemar_exact(5, 95), "share": 0.333333}
+    assert written == {"p": p_value, "share": 0.333333}
+
+
+def test_a_comparison_of_clusters_by_hand():
+    # Net changes: +3 of 4 problems (0 lost), -1 of 1, +1 of 2, 0 of 2 (one gained, one lost).
+    sizes = {"a": 4, "b": 1, "c": 2, "d": 2}
+    clusters = pl.Series([name for name, size in sizes.items() for _ in range(size)])
+    before = answers(False, False, False, True, True, False, True, False, True)
+    after = answers(True, True, True, True, False, True, True, True, False)
+    after = after.with_columns(cluster=clusters)
+    found = compare(before, after)
+    assert (found.n, found.both, found.lost, found.gained, found.neither) == (9, 2, 2, 5, 0)
+    assert found.difference == pytest.approx(3 / 9)
+    # Of the sums of ±3 ±1 ±1, six of eight are as far from 0 as 3: all but ±(3 - 1 - 1).
+    assert found.p_value == 6 / 8
+    # Only with four times the second cluster it is lost by 1; with four times the first, 3/4.
+    assert -1 <= found.low < 0 and 3 / 7 < found.high <= 3 / 4
+    # Either side can bring the clusters; without them the problems are independent.
+    told = compare(before.with_columns(cluster=clusters), after.drop("cluster"))
+    assert told == found
+    alone = compare(before, after.drop("cluster"))
+    assert alone.p_value == sign_flip_exact(flips(2, 5)) != found.p_value
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=40))
+def test_the_same_problems_again_make_nothing_surer(pairs):
+    before, after = answers(*(a for a, _ in pairs)), answers(*(b for _, b in pairs))
+    after = after.with_columns(cluster="problem_id")
+    again = pl.concat([after, after.with_columns(problem_id=pl.col("problem_id") + "b")])
+    earlier = pl.concat([before, before.with_columns(problem_id=pl.col("problem_id") + "b")])
+    once, twice = compare(before, after), compare(earlier, again)
+    assert once == compare(before, after.drop("cluster")), "each problem is a cluster"
+    assert twice.n == 2 * once.n and twice.difference == pytest.approx(once.difference)
+    assert twice.p_value == once.p_value
+    assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+
+
+def test_clusters_of_several_problems_widen_the_interval():
+    narrow = paired_bootstrap(single(20, 60, 200))
+    wide = paired_bootstrap([(-4, 4)] * 5 + [(4, 4)] * 15 + [(0, 4)] * 30)
+    assert wide[1] - wide[0] > 1.8 * (narrow[1] - narrow[0])
 
 
 @settings(deadline=None, max_examples=40)
@@ -81,25 +146,33 @@ def test_the_bootstrap_agrees_with_drawing_problems_again():
     rng = random.Random(0)
     changes = [-1] * 20 + [1] * 50 + [0] * 130
     drawn = sorted(sum(rng.choices(changes, k=200)) / 200 for _ in range(4000))
-    low, high = paired_bootstrap(20, 50, 200, seed=1)
+    low, high = paired_bootstrap(single(20, 50, 200), seed=1)
     assert low == pytest.approx(drawn[100], abs=0.012) and high == pytest.approx(
         drawn[3899], abs=0.012
     )
 
 
 def test_the_bootstrap_is_a_function_of_its_seed():
-    assert paired_bootstrap(20, 50, 200, seed=1) == paired_bootstrap(20, 50, 200, seed=1)
-    assert paired_bootstrap(0, 0, 9) == (0.0, 0.0)
-    assert paired_bootstrap(0, 9, 9) == (1.0, 1.0)
+    first, again = (paired_bootstrap(single(20, 50, 200), seed=1) for _ in range(2))
+    assert first == again
+    assert paired_bootstrap(single(0, 0, 9)) == (0.0, 0.0)
+    assert paired_bootstrap(single(0, 9, 9)) == (1.0, 1.0)
+
+
+def test_clusters_of_one_problem_are_resampled_as_problems_were():
+    lost, gained, n = 20, 50, 200
+    shares = [lost / n, gained / n, (n - lost - gained) / n]
+    sampled = np.random.default_rng(3).multinomial(n, shares, size=10_000)
+    low, high = np.quantile((sampled[:, 1] - sampled[:, 0]) / n, [0.025, 0.975])
+    assert paired_bootstrap(single(lost, gained, n), seed=3) == (low, high)
 
 
 def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
     rng, n, covered = random.Random(1), 300, 0
     for trial in range(200):
         drawn = rng.choices(["lost", "gained", "same"], [0.1, 0.2, 0.7], k=n)
-        low, high = paired_bootstrap(
-            drawn.count("lost"), drawn.count("gained"), n, resamples=1000, seed=trial
-        )
+        clusters = single(drawn.count("lost"), drawn.count("gained"), n)
+        low, high = paired_bootstrap(clusters, resamples=1000, seed=trial)
         covered += low <= 0.1 <= high
     assert 180 <= covered <= 199
 

@@ -10,7 +10,7 @@ from mathse.core.tables import read_table, write_table
 from mathse.report.diff import render_diff
 from tests.judge.trajectories import problem_id
 from tests.report.history import History
-from tests.report.world import SAME, build, complete
+from tests.report.world import SAME, build, complete, graded
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,23 @@ def test_two_runs_differ_where_they_differ(history):
     dropped = [int(line[3]) for line in part(text, "Training rows")]
     assert sum(dropped) == 1
     assert diff(history, "HEAD", "workspace").count(": none") == 4
+
+
+def test_problems_of_one_cluster_count_as_one_change(tmp_path):
+    history = History(tmp_path)
+    data = build(tmp_path / "data")
+    history.commit("each problem is a cluster")
+    for file in data.glob("eval/*/graded.parquet"):
+        write_table(read_table(file).drop("cluster"), file, sort_by=["problem_id"])
+    assert part(diff(history, "r0", "r1"), "Answers")[0][-1] == "1.9e-06", "2 / 2**20"
+    assert part(diff(history, "HEAD", "workspace"), "Answers")[0][-1] == "1", "one lacks the column"
+    # 20 problems are newly solved, in two clusters: signs are equal in two of four cases.
+    for name in ("r0", "r1"):
+        rows = graded(name)
+        half = pl.int_range(pl.len()).over("split") % 2
+        in_two = rows.with_columns(cluster=half.cast(pl.String))
+        write_table(in_two, data / f"eval/{name}/graded.parquet", sort_by=["problem_id"])
+    assert part(diff(history, "r0", "r1"), "Answers")[0][-1] == "0.5"
 
 
 def test_what_cannot_be_compared_is_explained(history, tmp_path):

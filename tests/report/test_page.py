@@ -280,6 +280,20 @@ def test_two_runs_are_compared_by_problem(layout: Layout) -> None:
     assert f"new:r1.{problem_id(0)}" in data["items"]["trajectory_id"]
 
 
+def test_a_run_of_before_has_problems_in_clusters_of_their_own(
+    layout: Layout, run: RunTables, page: str, tmp_path: Path
+) -> None:
+    copy = Layout(shutil.copytree(layout.folder, tmp_path / "copy"))
+    for file in copy.evaluations.glob("*/graded.parquet"):
+        rows = read_table(file).drop("cluster")
+        write_table(rows, file, sort_by=["split", "problem_id"])
+    older = RunTables(copy)
+    assert older.graded["cluster"].null_count() == older.graded.height > 0
+    assert sections.accuracies(older) == sections.accuracies(run)
+    assert sections.comparisons(older) == sections.comparisons(run)
+    assert "as one cluster" in page
+
+
 def test_the_command_compares_revisions(tmp_path: Path) -> None:
     history = History(tmp_path)
     layout = build_page_world(tmp_path)

@@ -36,7 +36,10 @@ def test_rounds_stand_in_order_with_their_figures(data):
     summary = summarize(data)
     assert [line.name for line in summary.rounds] == ["base", "r0", "r1", "control"]
     base, r0, r1, control = summary.rounds
-    assert r1.correct == {"eval": (30, 40), "eval_hard": (15, 20)}
+    assert r1.accuracy == {
+        "eval": (30, 40, *wilson(30, 40)),
+        "eval_hard": (15, 20, *wilson(15, 20)),
+    }
     assert base.change == {} and control.change == {}
     assert r1.change["eval"].difference == 0.5 and r1.change["eval"].gained == 20
     assert r0.change["eval"].difference == pytest.approx(0.2)
@@ -53,6 +56,17 @@ def test_the_last_round_is_compared_with_base_first_and_control(data):
         ("r1", name, split) for name in ("base", "r0", "control") for split in ("eval", "eval_hard")
     }
     assert found["r1", "control", "eval"].difference == pytest.approx((30 - 12) / 40)
+
+
+def test_problems_of_one_cluster_widen_the_interval(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    for name in ("r0", "r1"):
+        few = pl.col("problem_id").rank("ordinal").over("split") % 8
+        rows = graded(name).with_columns(cluster=pl.format("{}{}", few, "split"))
+        write_table(rows, copy / f"eval/{name}/graded.parquet", sort_by=["problem_id"])
+    alone, together = summarize(data).rounds[2], summarize(copy).rounds[2]
+    assert together.name == "r1" and together.accuracy["eval"][:2] == (30, 40)
+    assert together.change["eval"].p_value > alone.change["eval"].p_value
 
 
 def test_the_text_shows_accuracy_interval_n_change_and_counts(data):
@@ -158,6 +172,8 @@ def test_benchmarks_are_shown_for_the_same_rounds_in_the_same_order(tmp_path):
             "group": ALL,
             "n": 10,
             "correct": 5,
+            "low": 0.125,
+            "high": 0.875,
         }
         write_table(
             pl.DataFrame([row]), tmp_path / f"eval/{name}/accuracy.parquet", sort_by=["round"]
@@ -166,6 +182,7 @@ def test_benchmarks_are_shown_for_the_same_rounds_in_the_same_order(tmp_path):
     render_benchmarks(tmp_path, out, ["final", "r1"])
     headers = [line.split() for line in out.getvalue().split("\n") if line.startswith("benchmark")]
     assert headers == [["benchmark", "n", "r0", "final"], ["benchmark", "r1"]]
+    assert out.getvalue().count("50.0 [12.5, 87.5]") == 3
 
 
 @settings(deadline=None)

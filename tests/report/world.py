@@ -97,6 +97,7 @@ def graded(name: str) -> pl.DataFrame:
             "problem_id": problem_id(index if split == "eval" else 1000 + index),
             "round": name,
             "split": split,
+            "cluster": problem_id(index if split == "eval" else 1000 + index),
             "predicted_answer": "7",
             "answer_state": "match" if index < right else "mismatch",
             "correct": index < right,

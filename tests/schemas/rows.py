@@ -123,6 +123,7 @@ GOOD: dict[str, Row] = {
         "problem_id": hex_id(1),
         "round": "r1",
         "split": "eval_hard",
+        "cluster": hex_id(6),
         "predicted_answer": "7",
         "answer_state": "match",
         "correct": True,
@@ -329,6 +330,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Graded", "problem_id and round occur once", SAME_KEY),
     ("Graded", "round is a short name", {"round": "1"}),
     ("Graded", "split is a short name", {"split": ""}),
+    ("Graded", "cluster is a content id", {"cluster": "bars"}),
     (
         "Graded",
         "answer_state is one of match, mismatch, no_answer, unknown, unreadable, timeout, error",

@@ -126,6 +126,16 @@ def test_each_benchmark_is_compared_with_the_round_before(run: Path) -> None:
     assert "gain" not in metrics(run, "base")["eval"]["sources"]["mathvista"]
 
 
+def test_graded_rows_say_what_the_picture_shows(run: Path) -> None:
+    problems = read_table(run / "data/problems/problems.parquet")
+    rows = read_table(run / "data/eval/r0/graded.parquet").join(problems, on="problem_id")
+    pictures = rows.group_by("cluster").agg(pl.col("image_ids").n_unique())
+    assert rows["cluster"].null_count() == 0 and set(pictures["image_ids"]) == {1}
+    alone = pl.col("cluster") == pl.col("problem_id")
+    no_picture = rows.filter(pl.col("image_ids").list.len() == 0)
+    assert 0 < no_picture.height == no_picture.filter(alone).height == rows.filter(alone).height
+
+
 def test_dvc_shows_accuracy_and_change_alone(run: Path) -> None:
     shown = json.loads((run / "metrics/eval/r0.json").read_text())
     assert isinstance(shown.pop("details"), list), "DVC shows no lists"

@@ -28,6 +28,7 @@ def graded(right: range, n: int = 60, split: str = "eval") -> pl.DataFrame:
             "problem_id": problem_id(index),
             "round": "r1",
             "split": split,
+            "cluster": problem_id(index),
             "predicted_answer": "7",
             "answer_state": "match" if index in right else "mismatch",
             "correct": index in right,

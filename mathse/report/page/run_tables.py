@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -118,9 +118,9 @@ class RunTables:
 
     @cached_property
     def graded(self) -> pl.DataFrame:
-        """Return the `Graded` rows of all models."""
+        """Return the `Graded` rows of all models; cluster is null in tables of older runs."""
         files = [self.layout.eval(name).graded for name in self.models]
-        return collect(scan(files, schemas.Graded))
+        return collect(scan(files, schemas.Graded, may_lack=("cluster",)))
 
     @cached_property
     def predictions(self) -> pl.LazyFrame:
@@ -160,10 +160,21 @@ class RunTables:
         }
 
 
-def scan(files: Iterable[Path], table: type[schemas.Table]) -> pl.LazyFrame:
-    """Return the rows of those files that are there, with the columns that the table must have."""
+def scan(
+    files: Iterable[Path], table: type[schemas.Table], *, may_lack: Sequence[str] = ()
+) -> pl.LazyFrame:
+    """Return the rows of those files that are there, with the columns that the table must have.
+
+    Columns of `may_lack` are null where a file does not have them.
+    """
     types = schemas.column_types(table)
-    tables = [pl.scan_parquet(file).select(*types) for file in files if file.is_file()]
+    tables = []
+    for file in files:
+        if file.is_file():
+            rows = pl.scan_parquet(file)
+            lacking = {*may_lack} - {*rows.collect_schema()} if may_lack else set()
+            nulls = {name: pl.lit(None, dtype=types[name]) for name in lacking}
+            tables.append(rows.with_columns(**nulls).select(*types))
     return pl.concat(tables) if tables else _empty(types).lazy()
 
 
