@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mathse.core.params import load_params
+import polars as pl
+
+from mathse.core.layout import Layout
+from mathse.core.params import Params, load_params
 from mathse.evaluation.paired import Comparison
 from mathse.report.summary import RoundSummary, summarize
 from recipes.documents.blocks import ROOT
@@ -32,14 +35,14 @@ def write(name: str, content: dict[str, Any]) -> None:
     (ROOT / "results" / f"{name}.json").write_text(text, encoding="utf-8")
 
 
-def origin(seed: int) -> dict[str, Any]:
+def origin(seed: int, controls: bool) -> dict[str, Any]:
     """Return command, commit, seed, date and machine of a run that was made here and now."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
     return {
         "source": "written from data/ and metrics/ by `make results`",
-        "command": "make repro",
+        "command": "make control" if controls else "make repro",
         "commit": commit,
         "seed": seed,
         "date": datetime.now(tz=UTC).date().isoformat(),
@@ -61,8 +64,29 @@ def percent(value: float, low: float, high: float) -> list[float]:
     return [100 * value, 100 * low, 100 * high]
 
 
-def round_row(line: RoundSummary) -> list[Any]:
-    """Return a row of default-rounds: accuracies, change on eval, problems by state, rows."""
+def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
+    """Return of how many problems the gold answer decided what a model learned.
+
+    r0: those that the teacher was asked for. A round: those, the problems of the ORM's training
+    rows, and unless `score.accept` is orm all training problems tried so far. A control: those of
+    its rows; the teacher's other solutions were refused by their gold answers, too.
+    """
+    first = pl.read_parquet(layout.distill.trajectories)["problem_id"].n_unique()
+    if line.name == "base":
+        return 0
+    if line.name in ("r0", "control"):
+        return first
+    if line.name in params.controls:
+        tried = json.loads(layout.metrics(line.name).read_text(encoding="utf-8"))[line.name]
+        return int(tried["tried"]) + (first if line.name == "control_gold" else 0)
+    judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
+    by_orm = judged["problem_id"].n_unique()
+    by_answer = params.score.accept != "orm"
+    return first + by_orm + by_answer * sum(line.states[state] for state in STATES[:3])
+
+
+def round_row(line: RoundSummary, gold: int | None) -> list[Any]:
+    """Return a row of default-rounds: accuracies, change on eval, problems by state, rows, gold."""
     accuracies = [
         percent(found.correct / found.n, found.low, found.high)
         for found in (line.accuracy[split] for split in SPLITS)
@@ -75,6 +99,7 @@ def round_row(line: RoundSummary) -> list[Any]:
         change.p_value if change else None,
         *(line.states.get(state) for state in STATES),
         line.train_rows,
+        gold,
     ]
 
 
@@ -107,17 +132,18 @@ def main() -> None:
     params = load_params(ROOT / "params.yaml")
     summary = summarize(ROOT / "data", [*params.rounds, *params.controls])
     sizes = {split: summary.rounds[0].accuracy[split].n for split in SPLITS}
-    about = origin(params.seed)
+    about = origin(params.seed, bool(params.controls))
     named = [{"name": f"{split} (n = {n}), %", "format": ".1f"} for split, n in sizes.items()]
     change = [{"name": "change on eval, points", "format": "+.1f"}, {"name": "p", "format": "p"}]
-    counts = ("by student", "by reflection", "still hard", "untried", "training rows")
+    counts = ("by student", "by reflection", "still hard", "untried", "training rows", "gold used")
     columns = [
         {"name": "model"},
         *named,
         *change,
         *({"name": count, "format": ","} for count in counts),
     ]
-    rows = [round_row(line) for line in summary.rounds]
+    layout = Layout(ROOT)
+    rows = [round_row(line, gold_used(line, params, layout)) for line in summary.rounds]
     write("default-rounds", {**about, "columns": columns, "rows": rows})
     columns = [{"name": name} for name in ("model", "against", "split")]
     columns += [{"name": "points", "format": "+.1f"}, {"name": "p", "format": "p"}, {"name": "n"}]

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from recipes.documents import blocks, results
@@ -22,6 +23,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text(params.replace("controls: []", "controls: [control]"))
     (tmp_path / "results").mkdir()
     build(tmp_path / "data")
+    judged = pl.DataFrame({"problem_id": ["a", "a", "b", "c"], "part": ["train"] * 3 + ["test"]})
+    (tmp_path / "data/orm/data").mkdir(parents=True, exist_ok=True)
+    judged.write_parquet(tmp_path / "data/orm/data/rows.parquet")
     monkeypatch.setattr(blocks, "ROOT", tmp_path)
     monkeypatch.setattr(results, "ROOT", tmp_path)
     return tmp_path
@@ -34,6 +38,12 @@ def test_a_run_becomes_tables(run: Path) -> None:
     assert accuracy == {
         name: pytest.approx(100 * right / N_EVAL) for name, right in CORRECT.items()
     }
+    gold = {row[0]: row[-1] for row in rounds["rows"]}
+    asked = pl.read_parquet(run / "data/distill/trajectories.parquet")["problem_id"].n_unique()
+    states = pl.read_parquet(run / "data/rounds/r1/ledger.parquet")["state"]
+    tried = states.is_in(["accepted", "reflected", "hard"]).sum()
+    assert gold["base"] == 0 < gold["r0"] == gold["control"] == asked
+    assert gold["r1"] == asked + 2 + tried > asked + 2
     contrasts = blocks.load("default-contrasts")["rows"]
     found = next(row for row in contrasts if row[1:3] == ["r0", "eval"])
     assert found[0] == "r1" and found[3][0] == pytest.approx(50.0)
