@@ -19,6 +19,8 @@ def eval_orm(layout: Layout) -> None:
     params = load_params(layout.params)
     problems = read_problems(layout, "orm_test")
     test = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "test")
+    # The other trajectories among the rows are the teacher's.
+    student = read(layout.orm.trajectories, schemas.Trajectory).filter(origin="student")
     judge = load_judge(layout, params, problems, "eval_orm")
     rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = judge.judge(rows).drop("steps", "response")
@@ -28,6 +30,7 @@ def eval_orm(layout: Layout) -> None:
     metrics = {
         "orm": orm_metrics(test, judgements),
         "by_family": {row["family"]: row for row in by_family.to_dicts()},
+        "student": orm_metrics(test.join(student, on="trajectory_id", how="semi"), judgements),
     }
     write_metrics(layout.metrics("eval_orm"), metrics)
 
