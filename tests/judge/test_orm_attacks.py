@@ -157,11 +157,13 @@ def test_texts_that_are_too_long_do_not_stop_the_stage(tmp_path: Path) -> None:
 def test_at_most_so_many_are_attacked(tmp_path: Path) -> None:
     count = MAX_ATTACKED + 5
     rows = orm_rows(count)
-    judge, _ = judge_of(tmp_path, passes, "binary", count)
+    judge, engine = judge_of(tmp_path, passes, "binary", count)
     judged = judge.judge(rows.drop("error_step"))
     found = measure_attacks(judge, Layout(tmp_path), rows, judged)
     assert {n for _, n in shares(found).values()} == {MAX_ATTACKED}
-    assert found == measure_attacks(judge, Layout(tmp_path), rows.reverse(), judged)
+    asked = len(engine.requests)
+    assert measure_attacks(judge, Layout(tmp_path), rows.reverse(), judged) == found
+    assert len(engine.requests) == asked, "the same ones, in whatever order the rows are"
 
 
 def test_without_rows_there_is_nothing_to_attack(tmp_path: Path) -> None:
