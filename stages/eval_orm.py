@@ -10,7 +10,10 @@ from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write_metrics
 from mathse.core.tables import write_table
+from mathse.engines.blank_images import BlankableImages
+from mathse.judge.blank_picture import measure_blank
 from mathse.judge.load_judge import load_judge
+from mathse.judge.orm_attacks import measure_attacks
 from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
 
 
@@ -19,7 +22,9 @@ def eval_orm(layout: Layout) -> None:
     params = load_params(layout.params)
     problems = read_problems(layout, "orm_test")
     test = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "test")
-    judge = load_judge(layout, params, problems, "eval_orm")
+    # The other trajectories among the rows are the teacher's.
+    student = read(layout.orm.trajectories, schemas.Trajectory).filter(origin="student")
+    judge = load_judge(layout, params, problems, "eval_orm", BlankableImages)
     rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = judge.judge(rows).drop("steps", "response")
     write_table(judgements, layout.orm.judgements, sort_by=["row_id"])
@@ -28,6 +33,9 @@ def eval_orm(layout: Layout) -> None:
     metrics = {
         "orm": orm_metrics(test, judgements),
         "by_family": {row["family"]: row for row in by_family.to_dicts()},
+        "student": orm_metrics(test.join(student, on="trajectory_id", how="semi"), judgements),
+        "attacks": measure_attacks(judge, layout, test, judgements),
+        "blank_picture": measure_blank(judge, layout, test, judgements),
     }
     write_metrics(layout.metrics("eval_orm"), metrics)
 

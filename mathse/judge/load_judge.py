@@ -13,7 +13,13 @@ from mathse.engines.loading import load_engine
 from mathse.judge.judging import Judge
 
 
-def load_judge(layout: Layout, params: Params, problems: pl.DataFrame, label: str) -> Judge:
+def load_judge(
+    layout: Layout,
+    params: Params,
+    problems: pl.DataFrame,
+    label: str,
+    store: type[ImageStore] | None = None,
+) -> Judge:
     """Load the ORM as the judge of trajectories.
 
     Args:
@@ -21,11 +27,12 @@ def load_judge(layout: Layout, params: Params, problems: pl.DataFrame, label: st
         params: all parameters.
         problems: `Problem` rows; those of the trajectories must be among them.
         label: what is judged, for the journal and the progress line.
+        store: what gives it the pictures; None: `ImageStore`.
     """
     engine = load_engine(
         layout.orm.model,
         params.orm,
-        ImageStore(layout.images, params.orm.pixels),
+        (store or ImageStore)(layout.images, params.orm.pixels),
         load_machine(layout.machine),
         "orm",
     )

@@ -26,8 +26,8 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
         positive_accuracy (correct ones judged correct), negative_accuracy (wrong ones judged
         wrong), overall_accuracy, wrong_passed (wrong ones judged correct), error_step_exact (the
         first faulty step is named, of all wrong ones that have one), error_step_exact_judged (of
-        those judged wrong), unparseable. Then roc_auc, brier, ece (None where they cannot be had),
-        p_given (trajectories with a probability) and n.
+        those judged wrong), unparseable. Then macro_f1_steps (see there), roc_auc, brier, ece (None
+        where they cannot be had), p_given (trajectories with a probability) and n.
 
     Raises:
         DataError: if a row was not judged.
@@ -54,7 +54,37 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
         "brier": brier(labels, scores),
         "ece": expected_calibration_error(calibration_table(labels, scores)),
         "p_given": len(scores),
+        "macro_f1_steps": macro_f1_steps(rows, judgements),
     }
+
+
+def macro_f1_steps(rows: pl.DataFrame, judgements: pl.DataFrame) -> float | None:
+    """Return the mean over classes of the F1 of naming the first faulty step; None without rows.
+
+    The class of a row is 0 if the trajectory is correct, else its first faulty step; wrong ones
+    without a step are left out. The class of a judgement is 0 if it says correct, the step that it
+    names if it says wrong, else none: a verdict that cannot be read or names no step, as in the
+    binary form, misses its row's class and is no false alarm in another. F1 of a class is
+    2 · hits / (rows of the class + judgements of the class). The mean is over the classes of the
+    rows, each with the same weight, however rare.
+
+    Args:
+        rows: `OrmRow` rows of the test part.
+        judgements: as for `orm_metrics`.
+    """
+    stepped = _join(rows, judgements).with_columns(
+        truth=pl.when(status="correct").then(0).otherwise("error_step"),
+        named=pl.when(orm_status="correct").then(0).when(orm_status="wrong").then("judged_step"),
+    )
+    stepped = stepped.filter(pl.col("truth").is_not_null())
+    named = dict(stepped["named"].value_counts().iter_rows())
+    classes = stepped.group_by("truth").agg(
+        n=pl.len(), hits=(pl.col("named") == pl.col("truth")).sum()
+    )
+    scores = [
+        2 * hits / (n + named.get(name, 0)) for name, n, hits in classes.sort("truth").iter_rows()
+    ]
+    return sum(scores) / len(scores) if scores else None
 
 
 def orm_metrics_by(

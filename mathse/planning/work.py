@@ -14,6 +14,7 @@ import polars as pl
 from mathse.core.layout import Layout
 from mathse.core.params import Params, RoleName, Training
 from mathse.core.tables import table_files
+from mathse.judge.orm_attacks import MAX_ATTACKED
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.shapes import Shape
 
@@ -227,7 +228,8 @@ def list_work(
     orm_rows = min(params.orm_data.max_train, counts.orm * params.orm_data.samples)
     yield train("train_orm", "orm", params.train_orm, params.train_orm.steps, orm_rows)
     tested = min(params.orm_data.max_test, counts.orm_test * params.orm_data.samples)
-    yield judge("eval_orm", tested)
+    # As they are, with a white picture, and three attacks on some.
+    yield judge("eval_orm", 2 * tested + 3 * min(MAX_ATTACKED, tested / 2))
 
     # The rounds: D_remain is what nobody tried yet, and what was tried and is unsolved.
     new, hard = counts.train - rows, 0.0

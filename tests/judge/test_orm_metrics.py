@@ -12,6 +12,7 @@ from mathse.judge.orm_metrics import (
     brier,
     calibration_table,
     expected_calibration_error,
+    macro_f1_steps,
     orm_metrics,
     orm_metrics_by,
     roc_auc,
@@ -59,6 +60,50 @@ def test_the_figures_by_hand():
     for share in (entry for entry in found.values() if isinstance(entry, dict)):
         assert 0 <= share["low"] <= share["value"] <= share["high"] <= 1
     json.dumps(found, allow_nan=False)
+
+
+def test_macro_f1_of_the_named_step_by_hand():
+    # truth 0 0 0 2 2 1 3, named 0 0 1 2 1 0 -
+    right = 2 * 2 / (3 + 3)
+    assert macro_f1_steps(*frames()) == pytest.approx((right + 0 + 2 / 3 + 0) / 4)
+    assert orm_metrics(*frames())["macro_f1_steps"] == macro_f1_steps(*frames())
+
+
+def test_macro_f1_knows_what_has_no_step():
+    rows, judged = frames()
+    unnamed = rows.with_columns(error_step=pl.lit(None, dtype=pl.Int64))
+    assert macro_f1_steps(unnamed, judged) == pytest.approx(2 * 2 / (3 + 2)), "no step to name"
+    binary = judged.with_columns(error_step=pl.lit(None, dtype=pl.Int64))
+    assert macro_f1_steps(rows, binary) == pytest.approx((2 * 2 / (3 + 3)) / 4)
+    unreadable = judged.with_columns(orm_status=pl.lit("unparseable"), error_step=1)
+    assert macro_f1_steps(rows, unreadable) == 0
+    far = judged.with_columns(
+        error_step=pl.when(trajectory_id="t2").then(9).otherwise("error_step")
+    )
+    assert macro_f1_steps(rows, far) == macro_f1_steps(rows, judged), "no class of a row"
+    assert macro_f1_steps(rows.clear(), judged.clear()) is None
+
+
+def test_macro_f1_weighs_each_class_the_same():
+    names = [f"t{number}" for number in range(10)]
+    rows = pl.DataFrame(
+        {
+            "trajectory_id": names,
+            "status": ["correct"] * 9 + ["wrong"],
+            "error_step": [None] * 9 + [1],
+        },
+        schema_overrides={"error_step": pl.Int64},
+    )
+    passes_all = pl.DataFrame(
+        {
+            "trajectory_id": names,
+            "orm_status": ["correct"] * 10,
+            "p_correct": [0.9] * 10,
+            "error_step": [None] * 10,
+        },
+        schema_overrides={"error_step": pl.Int64},
+    )
+    assert macro_f1_steps(rows, passes_all) == pytest.approx(18 / 19 / 2)
 
 
 def test_the_order_of_the_judgements_does_not_matter():

@@ -67,6 +67,13 @@ def test_counts_follow_params(tmp_path: Path) -> None:
     assert work["generate r1"].written_tokens == VALUES["generate"]["max_new_tokens"]
 
 
+def test_the_orm_is_asked_about_its_test_rows_twice_and_about_attacks(tmp_path: Path) -> None:
+    for limit, attacks in ((500, 300), (40, 60)):
+        plan = make({"orm_data": {"max_test": limit}}, root=tmp_path)
+        (tested,) = (one.count for one in plan.work if one.stage == "eval_orm")
+        assert tested == 2 * limit + attacks
+
+
 def test_a_round_that_generates_nothing_costs_nothing(tmp_path: Path) -> None:
     plan = make({"rounds": {"final": {"prev": "r3", "generate": False}}}, root=tmp_path)
     counts = {(one.stage, one.role): one.count for one in plan.work}

@@ -133,6 +133,25 @@ def test_the_orm_is_compared_with_the_answers_that_it_judged(run: RunTables) -> 
     )
 
 
+def test_what_eval_orm_changed_shows(tmp_path: Path) -> None:
+    layout = build_page_world(tmp_path)
+    assert orm_trust(RunTables(layout))["checks"] == []
+    assert "What it passes" not in render_report([RunTables(layout)])
+    passed = {"value": 0.25, "n": 8, "low": 0.07, "high": 0.59}
+    none = {"value": None, "n": 0, "low": 0.0, "high": 1.0}
+    metrics = {
+        "orm": {"n": 8},
+        "student": {"wrong_passed": passed, "positive_accuracy": none},
+        "attacks": {"says_correct": {"passed": passed}},
+    }
+    layout.metrics("eval_orm").write_text(json.dumps(metrics))
+    checks = orm_trust(RunTables(layout))["checks"]
+    titles = ["the student's wrong ones", "these, with a line that calls them correct"]
+    assert checks == [(title, passed) for title in titles]
+    shown = render_report([RunTables(layout)])
+    assert "What it passes" in shown and f"<td>{titles[1]}</td><td>25.0 " in shown
+
+
 def test_skills_that_are_forgotten_show(run: RunTables) -> None:
     (row,) = sections.canary(run)
     assert row["n"] == 4 and [cell and cell[0] for cell in row["cells"]] == [None, None, 0.75, None]

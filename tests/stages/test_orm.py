@@ -20,6 +20,7 @@ from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.figures.source import build_tables
 from mathse.training import TrainReport
+from stages.eval_orm import eval_orm
 from stages.train_orm import train_orm
 from tests.closure import ROOT
 from tests.judge.trajectories import (
@@ -156,3 +157,49 @@ def test_a_stage_gives_the_stepwise_orm_its_own_solution(
     assert later.height == 2 and len(engine.requests) == asked + 2, (
         "a later stage has no problem solved again"
     )
+
+
+def test_eval_orm_measures_the_student_alone_attacks_and_a_blank_picture(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool, names = write_inputs(solution=True)
+    write_table(
+        pool.with_columns(split=pl.lit("orm_test")), Layout().problems, sort_by=["problem_id"]
+    )
+    rows = pl.read_parquet(Layout().orm.rows).with_columns(part=pl.lit("test"))
+    write_table(rows, Layout().orm.rows, sort_by=["row_id"])
+    # One right row is the teacher's: it is not among the student's trajectories.
+    teacher = rows.filter(status="correct", problem_id=names[0])["trajectory_id"].item()
+    solved = [
+        trajectory(0, row["response"], **{key: row[key] for key in ("trajectory_id", "problem_id")})
+        for row in rows.filter(pl.col("trajectory_id") != teacher).iter_rows(named=True)
+    ]
+    samples = pl.DataFrame(solved, schema=schemas.column_types(schemas.Trajectory))
+    samples = samples.with_columns(
+        sample_idx=pl.int_range(pl.len()).over("problem_id"), round=pl.lit("r0")
+    )
+    write_table(samples, Layout().orm.trajectories, sort_by=["problem_id", "sample_idx"])
+    engine = Scripted(lambda request: says(request.scored_text or "Mine: 7.", prob=0.9)(request))
+    stores: list[Any] = []
+
+    def load_engine(model: object, role: object, images: object, *rest: object) -> Scripted:
+        stores.append(images)
+        return engine
+
+    monkeypatch.setattr(mathse.judge.load_judge, "load_engine", load_engine)
+    eval_orm(Layout())
+    found = json.loads(Layout().metrics("eval_orm").read_text())
+    assert list(found) == ["orm", "by_family", "student", "attacks", "blank_picture"]
+    assert found["orm"]["n"] == 4 and found["student"]["n"] == 3
+    assert found["student"]["overall_accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found["orm"]["macro_f1_steps"] == pytest.approx(2 / 3 / 2, abs=1e-6)
+    assert found["attacks"]["says_correct"]["passed"]["value"] == 1.0
+    assert found["attacks"]["empty"]["passed"]["value"] == 0.0
+    assert found["blank_picture"]["n"] == 4
+    blank = [one for request in engine.requests for one in request.image_ids if "blank" in one]
+    assert blank and all(stores[0].get(one)[:4] == b"\x89PNG" for one in blank)
+    assert pl.read_parquet(Layout().orm.judgements).height == 4
+    asked = len(engine.requests)
+    eval_orm(Layout())
+    assert len(engine.requests) == asked, "each kind of judging has a journal of its own"
+    assert json.loads(Layout().metrics("eval_orm").read_text()) == found

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import polars as pl
@@ -16,6 +18,18 @@ from mathse.report.page.run_tables import ORM_TEST, RunTables
 MAX_POINTS = 120
 _STATUSES = ("correct", "wrong", "unparseable")
 _KNOWN = ("match", "mismatch", "no_answer")
+_CHECKS = (  # title, keys in metrics/eval_orm.json
+    ("the student's right ones", ("student", "positive_accuracy")),
+    ("the student's wrong ones", ("student", "wrong_passed")),
+    ("right ones, with a white picture", ("blank_picture", "positive_accuracy")),
+    ("wrong ones, with a white picture", ("blank_picture", "wrong_passed")),
+    ("sample of right ones", ("attacks", "unchanged_right", "passed")),
+    ("these, with the last line of another", ("attacks", "swapped_last_line", "passed")),
+    ("sample of wrong ones", ("attacks", "unchanged_wrong", "passed")),
+    ("these, with a line that calls them correct", ("attacks", "says_correct", "passed")),
+    ("these, with the verdict pasted in", ("attacks", "pasted_verdict", "passed")),
+    ("their problems, with no text", ("attacks", "empty", "passed")),
+)
 Row = dict[str, Any]
 
 
@@ -26,7 +40,8 @@ def orm_trust(tables: RunTables) -> Row:
         test: the metrics of `orm_metrics` on the test rows, None where there are none; families:
         those by family; judged: for the test rows and each round and origin: name, round, origin,
         n, counts (by truth and status), refused (share of right ones called wrong), passed (share
-        of wrong ones called correct), auc, ece, roc (points), calibration (rows).
+        of wrong ones called correct), auc, ece, roc (points), calibration (rows); checks: title
+        and share passed of what eval_orm changed in the test rows, empty if it did not run.
         On what the loop judged, the truth is the answer check: a right answer from wrong steps
         counts as right, no answer as wrong; a check that failed is left out.
     """
@@ -36,6 +51,7 @@ def orm_trust(tables: RunTables) -> Row:
         for name, origin in itertools.product(tables.loop[1:], ("student", "reflection"))
     ]
     found: Row = {"test": None, "families": [], "judged": [row for row in judged if row["n"]]}
+    found["checks"] = list(_checks(tables))
     try:
         if rows.height and judgements.height:
             groups = tables.problems.select(
@@ -54,6 +70,17 @@ def orm_trust(tables: RunTables) -> Row:
     except DataError:  # rows of another run than the judgements
         pass
     return found
+
+
+def _checks(tables: RunTables) -> Iterator[tuple[str, Row]]:
+    file = tables.layout.metrics("eval_orm")
+    metrics = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    for title, keys in _CHECKS:
+        share = metrics
+        for key in keys:
+            share = share.get(key, {})
+        if share.get("n"):
+            yield title, share
 
 
 def _judged(title: str, name: str, origin: str, verdicts: pl.DataFrame) -> Row:
