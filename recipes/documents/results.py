@@ -110,7 +110,8 @@ def points(found: Comparison) -> list[float]:
 
 def orm_rows() -> list[list[Any]]:
     """Return the ORM's figures on its test trajectories."""
-    orm = json.loads((ROOT / "metrics/eval_orm.json").read_text(encoding="utf-8"))["orm"]
+    metrics = json.loads((ROOT / "metrics/eval_orm.json").read_text(encoding="utf-8"))
+    orm, student, blank = metrics["orm"], metrics.get("student"), metrics.get("blank_picture")
     shares = {
         "overall right": "overall_accuracy",
         "correct ones passed": "positive_accuracy",
@@ -120,11 +121,24 @@ def orm_rows() -> list[list[Any]]:
         "unparseable": "unparseable",
     }
     found = [(title, orm[name]) for title, name in shares.items()]
+    if student:
+        found += [
+            (f"{title}, student's trajectories", student[name])
+            for title, name in list(shares.items())[:4]
+        ]
+    if blank:
+        found += [("overall right, white picture", blank["overall_accuracy"])]
+    attacks = metrics.get("attacks", {})
+    found += [(f"passed: {name.replace('_', ' ')}", one["passed"]) for name, one in attacks.items()]
     rows = [
         [title, percent(share["value"], share["low"], share["high"]), share["n"]]
         for title, share in found
     ]
-    return [*rows, ["ROC AUC × 100", 100 * orm["roc_auc"], orm["n"]]]
+    rows += [["ROC AUC × 100", 100 * orm["roc_auc"], orm["n"]]]
+    if student:
+        rows += [["ROC AUC × 100, student's trajectories", 100 * student["roc_auc"], student["n"]]]
+        rows += [["macro-F1 over steps × 100", 100 * orm["macro_f1_steps"], orm["n"]]]
+    return rows
 
 
 def main() -> None:
