@@ -78,10 +78,7 @@ def build_page_world(root: Path) -> Layout:
         write_table(counts, layout.eval(model).accuracy, sort_by=["split", "by", "group"])
     _spoil(layout.round("r1").trajectories, MISTAKE, "response", f"{WRONG}\n{HOSTILE}")
     _spoil(layout.round("r1").verdicts, MISTAKE, "error_analysis", HOSTILE)
-    canary = pl.DataFrame(
-        {"round": ["r1"] * 4, "skill": ["sums"] * 4, "correct": [True] * 3 + [False]}
-    )
-    write_table(canary, layout.eval("r1").canary, sort_by=["skill"])
+    write_canary(layout, "r1", [True] * 3 + [False])
     # Params, metrics, curve, code.
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["rounds"] = {"r1": {"prev": "r0"}}
@@ -119,6 +116,14 @@ def add_round(layout: Layout) -> None:
     params = yaml.safe_load(layout.params.read_text())
     params["rounds"]["r2"] = {"prev": "r1"}
     layout.params.write_text(yaml.safe_dump(params))
+
+
+def write_canary(layout: Layout, model: str, correct: list[bool]) -> None:
+    """Write a model's answers to sums, each right or not."""
+    ids = [problem_id(2000 + number) for number in range(len(correct))]
+    rows = pl.DataFrame({"problem_id": ids, "correct": correct})
+    rows = rows.with_columns(round=pl.lit(model), skill=pl.lit("sums"))
+    write_table(rows, layout.eval(model).canary, sort_by=["skill", "problem_id"])
 
 
 def _write_predictions(layout: Layout, model: str) -> None:

@@ -41,7 +41,7 @@ from schemas import DROP_REASONS, LEDGER_STATES, REJECT_REASONS
 from tests.engines.test_open_image import ODD, turned
 from tests.judge.trajectories import problem_id
 from tests.report.history import History
-from tests.report.page_world import ATTACKS, HOSTILE, KEY, add_round, build_page_world
+from tests.report.page_world import ATTACKS, HOSTILE, KEY, add_round, build_page_world, write_canary
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +155,35 @@ def test_what_eval_orm_changed_shows(tmp_path: Path) -> None:
 def test_skills_that_are_forgotten_show(run: RunTables) -> None:
     (row,) = sections.canary(run)
     assert row["n"] == 4 and [cell and cell[0] for cell in row["cells"]] == [None, None, 0.75, None]
+
+
+def test_a_skill_that_the_last_round_lost_is_in_the_result(tmp_path: Path) -> None:
+    layout = build_page_world(tmp_path)
+    write_canary(layout, "base", [True] * 8)
+    for wrong, line in (
+        (5, None),  # p = 0.0625
+        (6, "base on general skills: sums 25.0% instead of 100.0% (n = 8, p = 0.031)."),
+    ):
+        write_canary(layout, "r1", [number >= wrong for number in range(8)])
+        page = render_report([RunTables(layout)])
+        result = Tags(page[: page.index('<section id="loop">')]).text
+        assert line in result if line else "general skills" not in result
+        assert ('<a href="#skills">general skills</a>' in page) == bool(line)
+    assert '<h3 id="skills">' in page
+
+
+def test_the_result_counts_comparisons_and_links_its_numbers(run: RunTables, page: str) -> None:
+    result = page[page.index('<section id="result">') : page.index('<section id="loop">')]
+    count = len(sections.comparisons(run))
+    assert f"These are {count} comparisons, and no p is corrected for that" in result
+    at = "#role=evaluation&amp;round=r1&amp;split=eval&amp;against=r0&amp;change=newly+solved"
+    assert f'<a href="{at}">20</a> newly solved, <span class="muted">0</span> broken.' in result
+
+
+def test_new_training_rows_are_told_from_all(run: RunTables, page: str) -> None:
+    new = sum(row["rows"] for row in sections.funnel(run) if row["round"] == "r1")
+    assert 0 < new < run.train.height
+    assert f"<b>{run.train.height}</b><span>training rows, {new} of them new in r1</span>" in page
 
 
 def test_the_page_is_the_same_each_time(run: RunTables, layout: Layout, page: str) -> None:
@@ -343,7 +372,7 @@ def test_the_command_compares_revisions(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     page = out.read_text()
     assert "worse:r1 cannot be distinguished from main:r1 on eval: -2.5" in page
-    assert "0 newly solved, 1 broken" in page and "<code>seed</code>" in page
+    assert "0 newly solved, 1 broken" in Tags(page).text and "<code>seed</code>" in page
     again = CliRunner().invoke(app, [*words, "--rev", "main"])
     assert again.exit_code == 2 and "--rev once" in again.output
 

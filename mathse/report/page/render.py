@@ -126,6 +126,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "compared": _compared(runs, settings) if len(runs) > 1 else None,
         "last_round": last,
         "train_rows": run.train.height if last else 0,
+        "new_rows": run.train.filter(round=last).height,
         "written": sum(row["written"] for row in funnel),
         "funnel": funnel,
         "reasons": reasons,
@@ -144,6 +145,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         and all(row["passed"]["n"] == 0 for row in reflected),
         "groups": sections.groups(run),
         "canary": sections.canary(run),
+        "forgotten": sections.forgotten(run),
         "lengths": lengths,
         "failures": sections.failures(run),
         "usage": {"columns": ["stage", "role", *USAGE_COLUMNS], "rows": usage} if usage else None,
@@ -218,7 +220,7 @@ def _sentence(pair: Paired) -> str:
     }[pair.outcome]
     return (
         f"{pair.after} {verb} {pair.before} on {pair.split}: {_points(found)} points, "
-        f"n = {found.n:,}, p {_p_value(found)}. {found.gained} newly solved, {found.lost} broken."
+        f"n = {found.n:,}, p {_p_value(found)}."
     )
 
 

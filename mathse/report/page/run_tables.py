@@ -136,6 +136,17 @@ class RunTables:
         return collect(pl.concat(found)) if found else pl.DataFrame()
 
     @cached_property
+    def canary(self) -> dict[str, pl.DataFrame]:
+        """Return problem_id, round, skill and correct of the general skills, by model."""
+        files = {name: self.layout.eval(name).canary for name in self.models}
+        names = ("problem_id", "round", "skill", "correct")
+        return {
+            name: collect(pl.scan_parquet(file).select(names))
+            for name, file in files.items()
+            if file.is_file()
+        }
+
+    @cached_property
     def orm_rows(self) -> pl.DataFrame:
         """Return the `OrmRow` rows that the ORM is tested on."""
         return collect(scan([self.layout.orm.rows], schemas.OrmRow).filter(part="test"))

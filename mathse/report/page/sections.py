@@ -198,19 +198,42 @@ def kind_of_error() -> pl.Expr:
 
 def canary(tables: RunTables) -> list[Row]:
     """Return group, n and cells (accuracy, low, high of each model) of each general skill."""
-    files = [tables.layout.eval(name).canary for name in tables.models]
-    found = [pl.scan_parquet(file) for file in files if file.is_file()]
-    if not found:
+    if not tables.canary:
         return []
     right = pl.col("correct").sum().cast(pl.Int64)
-    rows = pl.concat(found).group_by("skill", "round").agg(right, n=pl.len().cast(pl.Int64))
-    counts = {(skill, name): (hits, n) for skill, name, hits, n in collect(rows).iter_rows()}
+    found = pl.concat(tables.canary.values())
+    rows = found.group_by("skill", "round").agg(right, n=pl.len().cast(pl.Int64))
+    counts = {(skill, name): (hits, n) for skill, name, hits, n in rows.iter_rows()}
     lines = []
     for skill in sorted({skill for skill, _ in counts}):
         of_models = [counts.get((skill, name)) for name in tables.models]
         cells = [(one[0] / one[1], *wilson(*one)) if one else None for one in of_models]
         n = max(one[1] for one in of_models if one)
         lines.append({"group": skill, "n": n, "cells": cells})
+    return lines
+
+
+def forgotten(tables: RunTables) -> list[Row]:
+    """Return the general skills in which the last round is worse than the base model.
+
+    Returns:
+        skill, model, before, after (accuracies), found (the comparison).
+    """
+    names = [name for name in tables.loop if name in tables.canary]
+    if not names or BASE not in tables.canary:
+        return []
+    before, after = (tables.canary[name] for name in (BASE, names[-1]))
+    lines = []
+    for skill in sorted({*before["skill"]} & {*after["skill"]}):
+        first, last = before.filter(skill=skill), after.filter(skill=skill)
+        try:
+            found = compare(first, last)
+        except DataError:  # not the same problems
+            continue
+        if found.difference < 0 and found.p_value < SIGNIFICANT:
+            shares = {"before": (found.both + found.lost) / found.n}
+            shares["after"] = (found.both + found.gained) / found.n
+            lines.append({"skill": skill, "model": names[-1], **shares, "found": found})
     return lines
 
 
