@@ -30,7 +30,7 @@ from mathse.engines.open_image import open_image
 from mathse.evaluation.paired import Comparison
 from mathse.report.page import sections
 from mathse.report.page.browser import browser_data
-from mathse.report.page.explain import REASONS, STATES, explain, gold_and_teacher
+from mathse.report.page.explain import REASONS, STATES, explain, gold_and_teacher, p_correct_note
 from mathse.report.page.formulas import to_mathml
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.pictures import MAX_SIDE, shrink
@@ -245,10 +245,10 @@ def test_paths_and_keys_are_taken_out(text: str, shown: str) -> None:
 
 
 def test_a_page_that_would_be_too_large_says_what_it_leaves_out(run: RunTables, page: str) -> None:
-    assert "What was left out" not in page
+    assert "<summary>What was left out" not in page
     most = len(page.encode()) / 1e6 - 0.002
     small = render_report([run], most)
-    assert len(small.encode()) <= most * 1e6 and "What was left out" in small
+    assert len(small.encode()) <= most * 1e6 and "<summary>What was left out" in small
     part = browser_data([run], 8_000)
     assert len(part.text) + len(part.pictures) <= 8_000 and 0 < part.problems[0] < 60
     everything = browser_data([run], 10_000_000)
@@ -281,6 +281,14 @@ def test_what_is_said_of_gold_and_teacher_follows_from_the_parameters() -> None:
     )
     assert gold not in gold_and_teacher({"score": {"accept": "orm"}})
     assert "data set brings" in gold_and_teacher({"teacher": {"engine": "dataset"}})
+
+
+def test_p_correct_is_explained_with_its_threshold() -> None:
+    score = {"accept": "both", "min_p_correct": 0.7}
+    threshold = "below score.min_p_correct = 0.7 it is not accepted."
+    assert p_correct_note({"score": score}).endswith(threshold)
+    for other in ({"accept": "answer"}, {"min_p_correct": 0.0}):
+        assert p_correct_note({"score": score | other}).endswith("whole verdict “correct”.")
 
 
 def test_the_page_says_where_there_is_no_control_and_what_a_reflector_knows(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mathse.report.page.render import write_report
+from mathse.report.page.render import render_report, write_report
 from mathse.report.page.run_tables import RunTables
 from tests.judge.trajectories import problem_id
 from tests.report.chromium import CHROMIUM, Page, browser_page
@@ -39,6 +39,15 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> str:
     layout = build_page_world(folder := tmp_path_factory.mktemp("compared"))
     add_round(layout)
     write_report([RunTables(layout, name) for name in ("old", "new")], folder / "report.html")
+    return (folder / "report.html").as_uri()
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the address of a page that leaves trajectories out."""
+    run = RunTables(build_page_world(folder := tmp_path_factory.mktemp("small")))
+    page = render_report([run])
+    (folder / "report.html").write_text(render_report([run], len(page.encode()) / 1e6 - 0.003))
     return (folder / "report.html").as_uri()
 
 
@@ -117,6 +126,22 @@ def test_each_number_leads_to_as_many(
     assert len(trained) == (3 if pages == "compared" else 0)
 
 
+def test_the_list_says_how_many_of_the_number_of_a_link_are_in_the_file(
+    chromium: Page, small: str, url: str
+) -> None:
+    wrong = "role=evaluation&round=r1&split=eval&change=wrong+in+both"
+    count = "document.getElementById('count').innerText"
+    for address, is_cut in ((small, True), (url, False)):
+        chromium.open(address)
+        chromium.run(f"location.hash = '#{wrong}'; follow()")
+        here = chromium.run(COUNT)[1]
+        text = f". {here} of 10 problems are in this file: see “What was left out”"
+        assert (here < 10) == is_cut and chromium.run(count).endswith(text) == is_cut
+        # Other filters are not what the link counts.
+        choose(chromium, "role", "")
+        assert "in this file" not in chromium.run(count)
+
+
 def test_the_line_in_red_names_the_step_that_the_orm_calls_wrong(
     chromium: Page, compared: str
 ) -> None:
@@ -131,7 +156,7 @@ def test_the_line_in_red_names_the_step_that_the_orm_calls_wrong(
             "[...document.querySelectorAll('#detail .note.bad')].at(-1).innerText"
         )
     chromium.run(f"location.hash = '#t={BROKEN['trajectory_id']}'; follow()")
-    notes = chromium.run("document.querySelector('#detail .note.bad').innerText")
+    notes = chromium.run("document.querySelector('#detail .note').innerText")
     assert notes.startswith("Problem newly broken: in r1, 2 of 2 answers")
     named = "document.querySelector('#detail ol.steps li:nth-child(2).named .analysis')"
     assert chromium.run(f"{named}.innerText") == "ORM, step 2: The sum is 7"
@@ -223,6 +248,61 @@ def test_on_a_training_trajectory_a_tag_is_about_the_problem(page: Page) -> None
     ]
     tested = page.run(texts.format({**sample, "origin": "ORM test"}))
     assert tested[1] == "ORM refused, annotated as right"
+
+
+def test_a_tag_about_the_problem_has_no_colour(page: Page) -> None:
+    kinds = "tags({{ origin: {!r}, clash: null }}, {!r})[0].className.trim()"
+    found = [
+        page.run(kinds.format(origin, moved))
+        for origin in ("student", "evaluation")
+        for moved in ("newly solved", "newly broken")
+    ]
+    assert found == ["tag", "tag", "tag good", "tag bad"]
+
+
+def test_a_refused_text_that_is_the_worked_solution_is_called_right(page: Page) -> None:
+    item = (
+        "{{ ...items[0], origin: 'student', clash: 'refused, answer right', orm_status: 'wrong',"
+        " steps: {}, error_step: 1, problem: {{ solution: {} }} }}"
+    )
+    for steps, solution, end in (
+        (["a", "b"], ["a", "b"], "identical to the worked solution, so the verdict is wrong."),
+        (["a", "b"], ["a", "c"], "Either the verdict is wrong, or step 1 is: look at it."),
+        ([], [], "Either the verdict is wrong, or step 1 is: look at it."),
+    ):
+        assert page.run(f"verdictText({item.format(steps, solution)})").endswith(end)
+
+
+def test_a_reflection_leads_to_what_it_was_written_from(page: Page) -> None:
+    parent = f"#t={MISTAKE['trajectory_id']}"
+    assert choose(page, "role", "reflection") == 1
+    for places in ("#list .parent a", "#detail .muted .parent a", "#detail td .parent a"):
+        links = f"[...document.querySelectorAll('{places}')].map((e) => [e.hash, e.innerText])"
+        assert page.run(links) == [[parent, "r1 · student, sample 0"]], places
+    page.run("document.querySelector('#list .parent a').click()")
+    page.wait(f"document.querySelector('#list a.current')?.hash === {parent!r}")
+    assert page.run("document.querySelectorAll('#detail .muted .parent').length") == 0
+
+
+@pytest.mark.parametrize("width", [1300, 1280])
+def test_all_on_a_problem_and_its_choice_are_not_cut(
+    chromium: Page, compared: str, width: int
+) -> None:
+    chromium.open(compared, width=width)
+    for item in (BROKEN, CORRECTION):
+        chromium.run(f"location.hash = '#t={item['trajectory_id']}'; follow()")
+        table = "document.querySelector('#detail .scroll')"
+        assert chromium.run(f"{table}.scrollWidth <= {table}.clientWidth")
+        assert chromium.run("getComputedStyle(document.getElementById('partner')).maxWidth") == (
+            "100%"
+        )
+
+
+def test_p_correct_is_explained_below_it(page: Page) -> None:
+    page.run(f"location.hash = '#t={CORRECTION['trajectory_id']}'; follow()")
+    assert "probability that it writes the whole verdict “correct”: below score" in detail(page)
+    choose(page, "role", "evaluation")
+    assert "whole verdict" not in detail(page)
 
 
 def test_filters_are_folded_on_a_phone_alone(chromium: Page, url: str) -> None:

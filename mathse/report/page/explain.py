@@ -60,6 +60,17 @@ def uses_worked_solution(params: Mapping[str, Any], role: str) -> bool:
     return (params.get(role) or {}).get("engine") == "figures"
 
 
+def p_correct_note(params: Mapping[str, Any]) -> str:
+    """Say what the ORM's status and P(correct) are, and from which P(correct) on it is accepted."""
+    text = "The ORM's status is what it wrote. P(correct) is the probability that it writes the"
+    text += " whole verdict “correct”"
+    score = params.get("score") or {}
+    least = score.get("min_p_correct")
+    if least and score.get("accept") != "answer":
+        return f"{text}: below score.min_p_correct = {least} it is not accepted."
+    return f"{text}."
+
+
 def gold_and_teacher(params: Mapping[str, Any]) -> str:
     """Say what of the training data rests on gold, worked solutions or a teacher model."""
     accept, teacher = (params.get("score") or {}).get("accept"), params.get("teacher") or {}

@@ -24,6 +24,7 @@ from mathse.report.page.explain import (
     STATES,
     explain,
     gold_and_teacher,
+    p_correct_note,
     uses_worked_solution,
 )
 from mathse.report.page.orm_trust import orm_trust
@@ -121,6 +122,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "has_control": any(name.startswith(CONTROL) for name in run.models),
         "left_out_control": any(name.startswith(CONTROL) for name in run.left_out),
         "gold_and_teacher": gold_and_teacher(run.params),
+        "p_correct_note": p_correct_note(run.params),
         "accuracies": accuracies,
         "comparisons": sections.comparisons(run),
         "compared": _compared(runs, settings) if len(runs) > 1 else None,

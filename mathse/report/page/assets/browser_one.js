@@ -7,21 +7,22 @@ function show(item) {
     const isCurrent = row.dataset.id === item.trajectory_id;
     row.classList.toggle("current", isCurrent);
     if (isCurrent) row.setAttribute("aria-current", "true"); else row.removeAttribute("aria-current");
-    if (isCurrent) showRow(row);
+    if (isCurrent) showRow(row.closest("li"));
   }
   const moved = change(item, byId("f-against").value);
   const parts = [
     make("h3", { tabindex: "-1" }, mark(item), ` ${title(item)}`),
     make("p", { class: "muted" }, "trajectory ", make("a", { href: link(item) }, item.trajectory_id), " of problem ",
       make("a", { href: `#q=${item.problem.problem_id}&t=${encodeURIComponent(item.trajectory_id)}` }, item.problem.problem_id),
-      `, ${[item.problem.source, item.problem.split, item.problem.subject, item.problem.family, item.problem.level ? `level ${item.problem.level}` : ""].filter(Boolean).join(", ")}`),
-    isChanged(moved) ? make("p", { class: `note ${moved === "newly solved" ? "good" : "bad"}` }, movedText(item, moved)) : null,
+      `, ${[item.problem.source, item.problem.split, item.problem.subject, item.problem.family, item.problem.level ? `level ${item.problem.level}` : ""].filter(Boolean).join(", ")}`, fromParent(item, ", ")),
+    isChanged(moved) ? make("p", { class: `note ${colour(item, moved)}` }, movedText(item, moved)) : null,
     verdictText(item) ? make("p", { class: "note bad" }, verdictText(item)) : null,
     make("div", { class: "problem" },
       ...item.problem.images.map((picture, number) => make("img", { src: pictures[picture], alt: `Picture ${number + 1} of the problem`, title: "Click to enlarge", onclick: (event) => event.target.classList.toggle("large") })),
       make("div", {}, make("p", { class: "question" }, ...rich(item.problem.question)),
         item.problem.choices.length ? make("ol", { class: "choices" }, item.problem.choices.map((choice) => make("li", {}, ...rich(choice)))) : null)),
     facts(item),
+    item.p_correct === null ? null : make("p", { class: "small muted" }, byId("browser").dataset.pCorrect),
     make("h4", {}, item.origin === "evaluation" ? "Answer of the model" : "Trajectory"),
     folded(steps(item), item.steps.join("").length),
     item.error ? make("p", { class: "note bad" }, `The request failed: ${item.error}`) : null,
@@ -64,9 +65,11 @@ function verdictText(item) {
   const named = isRefused ? namedError(item) : "";
   if (item.origin === "ORM test" && item.clash !== "agree") return `Wrong verdict: it is annotated as ${item.right ? "correct" : "wrong"}, the ORM calls it ${item.orm_status}${p}.${named}`;
   if (item.clash === "passed, answer wrong") return `Wrong verdict: the answer is not right, the ORM calls the trajectory correct${p}.`;
-  if (item.clash === "refused, answer right") return `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}.${named} Either the verdict is wrong, or ${item.error_step ? `step ${item.error_step}` : "a step"} is: look at it.`;
+  if (item.clash === "refused, answer right") return `The ORM against the answer: the answer is right, the ORM calls the trajectory wrong${p}.${named} ${isWorkedSolution(item) ? "The text is identical to the worked solution, so the verdict is wrong." : `Either the verdict is wrong, or ${item.error_step ? `step ${item.error_step}` : "a step"} is: look at it.`}`;
   return isRefused ? `The ORM calls it wrong${p}.${named}` : "";
 }
+
+const isWorkedSolution = (item) => item.steps.length > 0 && item.steps.join("\n") === item.problem.solution.join("\n");
 
 function namedError(item) {
   const analysis = item.error_analysis ? `: ${item.error_analysis}` : "";
@@ -155,7 +158,7 @@ function diffSteps(item, parts, kind) {
 function others(item) {
   const rows = ofProblem.get(item.problem_id).map((other) =>
     make("tr", { class: other === item ? "current" : null },
-      make("td", {}, mark(other), " ", make("a", { href: link(other) }, title(other))),
+      make("td", {}, mark(other), " ", make("a", { href: link(other) }, title(other)), fromParent(other)),
       make("td", {}, other.origin === "ORM test" ? found(other) : other.predicted_answer ?? "–"),
       make("td", {}, other.orm_status === null || other.orm_status === "skipped" ? "–" : `${other.orm_status}${other.p_correct === null ? "" : ` ${other.p_correct.toFixed(2)}`}${other.orm_status === "wrong" && other.error_step ? `, step ${other.error_step}` : ""}`),
       make("td", {}, plain(outcome(other)) || "–"),
