@@ -35,7 +35,7 @@ repro: $(READY)  ## run or resume the rounds of params.yaml, then show the resul
 show: $(READY)  ## show what the rounds brought
 	mathse show
 
-control: $(READY)  ## spend the rounds' steps on r0's rows alone, and on the teacher's solutions
+control: $(READY)  ## spend the rounds' steps without the loop: on r0's rows, the teacher's solutions, the ORM's problems
 	mathse profile control
 	dvc repro
 	mathse show
@@ -101,7 +101,7 @@ experiments: $(READY)  ## what experiments changed and what they brought, in a f
 	dvc exp show --no-pager --md --only-changed --keep '^eval(_hard)?(_gain)?$$' \
 	  --drop '(Created|State|Executor|generate.hard_samples|(code|data|mathse|metrics|models|schemas|stages)(/.*)?)$$'
 
-tiny-base: $(READY)  ## make the embedded base model anew (about three hours; resumes)
+tiny-base: $(READY)  ## make the embedded base model again (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base
 	python -m recipes.tiny_base.measure models/tiny-base
 
