@@ -1,0 +1,60 @@
+"""The arms of the experiments: what each changes in `profiles/paper-mini.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def rounds(count: int, **switches: bool) -> dict[str, dict[str, Any]]:
+    """Return `rounds` of the params: r1 to r`count`, each with the same switches."""
+    return {f"r{i}": {"prev": f"r{i - 1}", **switches} for i in range(1, count + 1)}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One run of the loop.
+
+    Attributes:
+        name: of the arm.
+        about: what it is, for the tables.
+        changes: of `profiles/paper-mini.yaml`, as a profile is written.
+    """
+
+    name: str
+    about: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+CONTROLS = ("control", "control_teacher", "control_gold")
+_LAST = {"prev": "r2", "generate": False, "reflect": True}
+_ONCE = {**rounds(2, reflect=False), "final": _LAST}
+
+ARMS = (
+    Arm("main", "reflection with the ORM's feedback in each round, and the controls",
+        {"controls": list(CONTROLS)}),
+    Arm("no_reflection", "no reflection", {"reflect": {"enabled": False}}),
+    Arm("resampling", "no reflection; four samples of each problem in place of three",
+        {"reflect": {"enabled": False}, "generate": {"samples": 4, "hard_samples": 4}}),
+    Arm("feedback_none", "reflection without step and analysis", {"reflect": {"feedback": "none"}}),
+    Arm("accept_orm", "no gold answers: what the ORM passes", {"score": {"accept": "orm"}}),
+    Arm("feedback_shuffled", "reflection with the feedback on another problem",
+        {"reflect": {"feedback": "shuffled"}}),
+    Arm("feedback_annotator", "reflection with the step verifier's feedback",
+        {"reflect": {"feedback": "annotator"}}),
+    Arm("binary", "no gold answers, binary ORM",
+        {"score": {"accept": "orm"}, "train_orm": {"form": "binary"}}),
+    Arm("stepwise", "no gold answers, stepwise ORM",
+        {"score": {"accept": "orm"}, "train_orm": {"form": "stepwise"}}),
+    Arm("accept_both", "gold answers and the ORM", {"score": {"accept": "both"}}),
+    Arm("reflect_once", "reflection in a last round of its own", {"rounds": _ONCE}),
+    Arm("algorithm_1", "Algorithm 1: reflection in a last round, no gold answers",
+        {"rounds": _ONCE, "score": {"accept": "orm"}}),
+    Arm("more_rounds", "four rounds", {"rounds": rounds(4)}),
+    Arm("one_sample", "one sample of each problem",
+        {"generate": {"samples": 1, "hard_samples": 1}}),
+    Arm("six_samples", "six samples of each problem",
+        {"generate": {"samples": 6, "hard_samples": 6}}),
+    Arm("from_base", "each round from the base, as many steps as r0",
+        {"finetune": {"init": "base", "steps": 400}}),
+)  # fmt: skip

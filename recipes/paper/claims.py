@@ -1,0 +1,62 @@
+"""The paper's claims and ours, each as a difference between two models of the arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Model = tuple[str, str]
+"""An arm and one of its models; `last` is the model of its last round."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That one model is better than another.
+
+    Attributes:
+        text: the claim.
+        paper: what the paper measured, or where it says so; empty for a claim of our own.
+        before: the model that should be worse.
+        after: the model that should be better.
+    """
+
+    text: str
+    paper: str
+    before: Model
+    after: Model
+
+
+_MAIN = ("main", "last")
+
+CLAIMS = (
+    Claim("distillation helps the base", "Table 1: +24.5, +8.2, +25.3",
+          ("main", "base"), ("main", "r0")),
+    Claim("self-evolving rounds help the distilled model", "Table 1: +7.0, +6.4, +6.0",
+          ("main", "r0"), ("no_reflection", "last")),
+    Claim("reflection adds to self-evolving rounds", "Table 1: +2.4, +1.9, +0.7",
+          ("no_reflection", "last"), _MAIN),
+    Claim("the loop beats its steps on r0's rows", "", ("main", "control"), _MAIN),
+    Claim("reflection beats more samples", "", ("resampling", "last"), _MAIN),
+    Claim("the ORM's feedback beats none", "", ("feedback_none", "last"), _MAIN),
+    Claim("the ORM's feedback beats that on another problem", "",
+          ("feedback_shuffled", "last"), _MAIN),
+    Claim("the ORM's feedback beats the teacher's (here: the step verifier's)",
+          "Table 3: +0.5", ("feedback_annotator", "last"), _MAIN),
+    Claim("self-evolving beats as many rows of the teacher", "Table 4: +4.4",
+          ("main", "control_teacher"), _MAIN),
+    Claim("self-evolving beats the ORM's gold spent on the student", "",
+          ("main", "control_gold"), _MAIN),
+    Claim("without gold, a diagnostic ORM beats a binary one", "Table 5, the ORM alone: +4.5",
+          ("binary", "last"), ("accept_orm", "last")),
+    Claim("without gold, a stepwise ORM beats a diagnostic one", "",
+          ("accept_orm", "last"), ("stepwise", "last")),
+    Claim("gold answers beat the ORM's verdicts", "", ("accept_orm", "last"), _MAIN),
+    Claim("the ORM adds to gold answers", "", _MAIN, ("accept_both", "last")),
+    Claim("reflection in each round beats one at the end", "",
+          ("reflect_once", "last"), _MAIN),
+    Claim("Algorithm 1, without gold, helps the distilled model", "Table 1: +9.4, +8.2, +6.7",
+          ("main", "r0"), ("algorithm_1", "last")),
+    Claim("a third and a fourth round help", "", _MAIN, ("more_rounds", "last")),
+    Claim("three samples beat one", "", ("one_sample", "last"), _MAIN),
+    Claim("six samples beat three", "", _MAIN, ("six_samples", "last")),
+    Claim("going on from the round before beats the base anew", "", ("from_base", "last"), _MAIN),
+)  # fmt: skip

@@ -1,0 +1,159 @@
+"""The experiments of the paper's claims: arms, runs and tables."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mathse.core.params import load_params
+from mathse.profiles import apply_profile
+from recipes.paper import run, tables
+from recipes.paper.arms import ARMS, CONTROLS, Arm
+from recipes.paper.claims import CLAIMS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=lambda arm: arm.name)
+def test_params_of_an_arm_are_valid(arm: Arm, tmp_path: Path) -> None:
+    (tmp_path / "profiles").mkdir()
+    for name in ("params.yaml", "profiles/paper-mini.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    (tmp_path / "profiles" / "arm.yaml").write_text(yaml.safe_dump({**arm.changes, "seed": 2}))
+    apply_profile(tmp_path, "paper-mini")
+    before = (tmp_path / "params.yaml").read_text(encoding="utf-8")
+    apply_profile(tmp_path, "arm")
+    assert load_params(tmp_path / "params.yaml").seed == 2
+    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") != before
+
+
+def test_claims_compare_models_that_some_arm_makes() -> None:
+    made = {(arm.name, "last") for arm in ARMS}
+    made |= {("main", name) for name in ("base", "r0", *CONTROLS)}
+    for claim in CLAIMS:
+        assert {claim.before, claim.after} <= made
+        assert claim.before != claim.after
+
+
+def test_each_arm_is_compared_with_another() -> None:
+    used = {arm for claim in CLAIMS for arm, _ in (claim.before, claim.after)}
+    assert used == {arm.name for arm in ARMS}
+
+
+def a_run(arm: str, seed: int, **models: str) -> dict[str, Any]:
+    """Return a run whose models answered as these bits say, on both splits."""
+    size = len(next(iter(models.values())))
+    both = {name: {split: bits for split in tables.SPLITS} for name, bits in models.items()}
+    return {
+        "arm": arm,
+        "seed": seed,
+        "models": both,
+        "clusters": {split: list(range(size)) for split in tables.SPLITS},
+        "merge": {"r1": {"rows": 10, "new": {"student": 8}}, "r2": {"rows": 20, "new": {}}},
+        "audit": {"r1": {"student": {"n": 9, "accepted_wrong": 2}}},
+        "controls": {},
+    }
+
+
+def of(*runs: dict[str, Any]) -> tables.Runs:
+    by_arm: dict[str, dict[int, Any]] = {}
+    for one in runs:
+        by_arm.setdefault(one["arm"], {})[one["seed"]] = one
+    return tables.Runs(by_arm)
+
+
+REFLECTION = next(claim for claim in CLAIMS if claim.before == ("no_reflection", "last"))
+
+
+@pytest.mark.parametrize(
+    ("without", "main", "says"),
+    [("0" * 90, "1" * 90, "holds"), ("1" * 90, "0" * 90, "does not hold"),
+     ("01" * 45, "10" * 45, "cannot tell")],
+)  # fmt: skip
+def test_claim_says_what_the_interval_says(without: str, main: str, says: str) -> None:
+    runs = of(a_run("main", 0, r2=main), a_run("no_reflection", 0, r2=without))
+    rows = [row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text]
+    assert [row[-1] for row in rows] == [says, says]
+
+
+def test_seeds_are_pooled_and_shown_apart() -> None:
+    runs = of(
+        *(a_run("no_reflection", seed, r2="0" * 40) for seed in range(3)),
+        a_run("main", 0, r2="1" * 40),
+        a_run("main", 1, r2="0" * 40),  # seed 2 of main was not run
+    )
+    found = runs.contrast(REFLECTION, "eval")
+    assert found is not None
+    pooled, single = found
+    assert (pooled.n, pooled.difference, single) == (80, 0.5, [100.0, 0.0])
+
+
+def test_claim_without_runs_is_left_out() -> None:
+    assert [*tables.claim_rows(of(a_run("main", 0, r2="1")))] == []
+
+
+def test_share_of_wrong_ones_among_the_accepted() -> None:
+    assert tables.wrong_share([a_run("main", 0, r2="1")]) == 25.0
+
+
+def test_one_arm_of_a_seed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    active, seen, lock = set[int](), list[tuple[str, int]](), threading.Lock()
+
+    def run_arm(arm: Arm, seed: int, workers: int) -> None:
+        with lock:
+            assert seed not in active
+            active.add(seed)
+            seen.append((arm.name, seed))
+        threading.Event().wait(0.01)
+        with lock:
+            active.discard(seed)
+
+    monkeypatch.setattr(run, "run_arm", run_arm)
+    tasks = [(arm, seed) for arm in ARMS[:4] for seed in (0, 1)]
+    scheduler = run.Scheduler([*tasks], 2)
+    threads = [threading.Thread(target=scheduler.work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == sorted((arm.name, seed) for arm, seed in tasks)
+    assert scheduler.failed == []
+
+
+def test_failed_arm_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[str]()
+
+    def run_arm(arm: Arm, seed: int, workers: int) -> None:
+        seen.append(arm.name)
+        if arm.name == ARMS[0].name:
+            raise RuntimeError("disk full")
+
+    monkeypatch.setattr(run, "run_arm", run_arm)
+    scheduler = run.Scheduler([(arm, 0) for arm in ARMS[:3]], 1)
+    scheduler.work()
+    assert seen == [arm.name for arm in ARMS[:3]]
+    assert scheduler.failed == [f"{ARMS[0].name}, seed 0: disk full"]
+
+
+def test_arm_with_a_file_of_the_same_params_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[Path]()
+    monkeypatch.setattr(run, "RUNS", tmp_path)
+    monkeypatch.setattr(run, "prepare", lambda arm, seed, workers: tmp_path)
+    monkeypatch.setattr(run, "params_digest", lambda folder: "digest")
+    monkeypatch.setattr(run, "targets_of", lambda folder: [])
+    monkeypatch.setattr(run, "repro", lambda folder, targets: (calls.append(folder), (1.0, []))[1])
+    monkeypatch.setattr(run, "result_of", lambda folder: {"models": {}})
+    run.run_arm(ARMS[0], 0, 1)
+    run.run_arm(ARMS[0], 0, 1)
+    assert len(calls) == 1
+    assert json.loads((tmp_path / f"{ARMS[0].name}-s0.json").read_text())["params"] == "digest"
+    monkeypatch.setattr(run, "params_digest", lambda folder: "another")
+    run.run_arm(ARMS[0], 0, 1)
+    assert len(calls) == 2
