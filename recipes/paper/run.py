@@ -38,7 +38,8 @@ WORK = ROOT / "build" / "paper"
 PROFILE = "paper-mini"
 SHARED = ("eval_base", "eval_r0", "eval_orm")
 """Targets that most arms of a seed have in common."""
-# "Stage 'generate@r1' is cached - skipping run", "Running stage 'score@r1':"
+_PREPARING = threading.Lock()  # the YAML parser of the profiles serves one thread at a time
+# "Running stage 'score@r1':"; of one from the run cache: "… is cached - skipping run"
 _RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 
@@ -128,8 +129,38 @@ def result_of(folder: Path) -> dict[str, Any]:
         "distill": metrics("distill"),
         **{kind: {name: metrics(kind, name)[name] for name in names}
            for kind, names in kinds.items()},
+        "texts": {name: texts_of(layout, name) for name in params.rounds},
         "controls": {name: metrics(name).get(name) for name in params.controls},
     }  # fmt: skip
+
+
+def texts_of(layout: Layout, name: str) -> dict[str, Any]:
+    """Return what a round wrote and accepted: numbers, lengths, tokens, and copies of solutions.
+
+    `equal_solution` counts accepted trajectories that equal the problem's usual worked solution.
+    """
+    files = layout.round(name)
+    solutions = pl.read_parquet(layout.problems, columns=["problem_id", "solution"])
+    found = {}
+    parts = {
+        "student": (files.trajectories, files.verdicts),
+        "reflection": (files.reflections, files.reflection_verdicts),
+    }
+    for origin, (texts, verdicts) in parts.items():
+        judged = pl.read_parquet(verdicts, columns=["trajectory_id", "accepted"])
+        rows = pl.read_parquet(texts).join(judged, on="trajectory_id", validate="1:1")
+        rows = rows.join(solutions, on="problem_id", how="left", validate="m:1")
+        accepted = rows.filter("accepted").unique(["problem_id", "response"])
+        found[origin] = {
+            "n": rows.height,
+            "response_tokens": rows["response_tokens"].sum(),
+            "prompt_tokens": rows["prompt_tokens"].sum(),
+            "mean_chars": rows["response"].str.len_chars().mean(),
+            "accepted": accepted.height,
+            "accepted_mean_chars": accepted["response"].str.len_chars().mean(),
+            "equal_solution": accepted.filter(pl.col("response") == pl.col("solution")).height,
+        }
+    return found
 
 
 class Scheduler:
@@ -166,7 +197,8 @@ class Scheduler:
 
 def run_arm(arm: Arm, seed: int, workers: int) -> None:
     """Run an arm and write its file, unless it is there."""
-    folder = prepare(arm, seed, workers)
+    with _PREPARING:
+        folder = prepare(arm, seed, workers)
     digest, out = params_digest(folder), RUNS / f"{arm.name}-s{seed}.json"
     if out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest:
         return
