@@ -292,7 +292,7 @@ class Params(Section):
     eval: Evaluate
     canary: Canary
     rounds: dict[str, Round]
-    controls: list[Literal["control", "control_teacher", "control_gold"]]
+    controls: list[Literal["control", "control_teacher", "control_same", "control_gold"]]
 
     @field_validator("rounds")
     @classmethod

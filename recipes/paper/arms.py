@@ -33,6 +33,8 @@ _ONCE = {**rounds(2, reflect=False), "final": _LAST}
 ARMS = (
     Arm("main", "reflection with the ORM's feedback in each round, and the controls",
         {"controls": list(CONTROLS)}),
+    Arm("same_problems", "as main; the teacher on the problems that the loop solved",
+        {"controls": ["control_same"]}),
     Arm("no_reflection", "no reflection", {"reflect": {"enabled": False}}),
     Arm("resampling", "no reflection; four samples of each problem in place of three",
         {"reflect": {"enabled": False}, "generate": {"samples": 4, "hard_samples": 4}}),

@@ -35,6 +35,7 @@ def test_params_of_an_arm_are_valid(arm: Arm, tmp_path: Path) -> None:
 def test_claims_compare_models_that_some_arm_makes() -> None:
     made = {(arm.name, "last") for arm in ARMS}
     made |= {("main", name) for name in ("base", "r0", *CONTROLS)}
+    made |= {("same_problems", "control_same")}
     for claim in CLAIMS:
         assert {claim.before, claim.after} <= made
         assert claim.before != claim.after

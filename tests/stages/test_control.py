@@ -15,6 +15,7 @@ from mathse.curation.contamination import contaminated_problems
 from mathse.judge.answer_states import judge_by_answer
 from stages.control import control
 from stages.control_gold import control_gold
+from stages.control_same import control_same
 from stages.control_teacher import control_teacher
 from stages.decontaminate import decontaminate
 from stages.distill import distill
@@ -114,7 +115,22 @@ def test_the_gold_control_learns_from_the_problems_of_the_orm(run: tuple[Layout,
     assert counts["wanted"] == counts["tried"] == added.height
 
 
-@pytest.mark.parametrize("name", ["control", "control_teacher", "control_gold"])
+def test_the_control_of_the_same_problems_has_those_that_the_loop_solved(
+    run: tuple[Layout, str],
+) -> None:
+    layout, _ = run
+    control_same(layout)
+    rows = read_table(layout.round("control_same").train)
+    first = read_table(layout.round("r0").train)
+    last = read_table(layout.round("r3").train)
+    solved = {*last["problem_id"]} - {*first["problem_id"]}
+    added = rows.filter(pl.col("round") == "control_same")
+    assert rows.filter(pl.col("round") == "r0").equals(first)
+    assert solved and {*added["problem_id"]} == solved
+    assert set(added["origin"]) == {"teacher"}
+
+
+@pytest.mark.parametrize("name", ["control", "control_teacher", "control_same", "control_gold"])
 def test_a_control_trains_r0_for_the_steps_of_all_rounds(
     run: tuple[Layout, str], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
