@@ -17,7 +17,7 @@ export TOKENIZERS_PARALLELISM := false
 RATES ?= 2.5e-4 5e-4 1e-3
 SAMPLES ?= 2 4
 
-.PHONY: help sweep experiments repro show control test test-vllm test-trainers check quick smoke real tiny-base bench bench-answers bench-curate results pictures clean
+.PHONY: help sweep experiments paper repro show control test test-vllm test-trainers check quick smoke real tiny-base bench bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -100,6 +100,11 @@ sweep: $(READY)  ## learning rate x samples through the DVC queue: make sweep RA
 experiments: $(READY)  ## what experiments changed and what they brought, in a few columns
 	dvc exp show --no-pager --md --only-changed --keep '^eval(_hard)?(_gain)?$$' \
 	  --drop '(Created|State|Executor|generate.hard_samples|(code|data|mathse|metrics|models|schemas|stages)(/.*)?)$$'
+
+paper: $(READY)  ## the paper's claims as experiments on the embedded models: some five hours, resumes
+	python -m recipes.paper.run
+	python -m recipes.paper.tables
+	python -m recipes.documents.blocks
 
 tiny-base: $(READY)  ## make the embedded base model again (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base

@@ -62,6 +62,13 @@ class Runs:
             ]
         return pl.DataFrame(rows, schema=["problem_id", "cluster", "correct"], orient="row")
 
+    def accuracy(self, arm: str, name: str, split: str, seeds: list[int]) -> list[float]:
+        """Return a model's accuracy in percent with its 95% interval, over seeds."""
+        rows = self.graded(arm, name, split, seeds)
+        rows = rows.with_columns(round=pl.lit(name), split=pl.lit(split))
+        one = accuracy_table(rows).row(0, named=True)
+        return percent(one["accuracy"], one["low"], one["high"])
+
     def seeds(self, *models: tuple[str, str]) -> list[int]:
         """Return the seeds of which all these models were measured, with one set of problems."""
         known = sorted({seed for runs in self.by_arm.values() for seed in runs})
@@ -105,7 +112,7 @@ def claim_rows(runs: Runs) -> Iterator[list[Any]]:
 
 
 def arm_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield a row for each arm's last model and each control: accuracies, and what was accepted."""
+    """Yield a row for each arm's last model and each control."""
     for arm in ARMS:
         found = runs.by_arm.get(arm.name)
         if not found:
@@ -120,24 +127,19 @@ def arm_rows(runs: Runs) -> Iterator[list[Any]]:
 
 
 def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
-    """Return a row: model, what it is, seeds, accuracies, rows and what was accepted wrongly."""
+    """Return model, what it is, seeds, accuracies and, of an arm, what its rounds accepted."""
     seeds = runs.seeds((arm, model))
-    shares = []
-    for split in SPLITS:
-        rows = runs.graded(arm, model, split, seeds)
-        one = accuracy_table(rows.with_columns(round=pl.lit(model), split=pl.lit(split))).row(
-            0, named=True
-        )
-        shares.append(percent(one["accuracy"], one["low"], one["high"]))
-    some = [runs.by_arm[arm][seed] for seed in seeds]
-    counts: list[float | None] = [None, None]
+    shares = [runs.accuracy(arm, model, split, seeds) for split in SPLITS]
+    counts: list[float | None] = [None] * 4
     if model == "last":
+        some = [runs.by_arm[arm][seed] for seed in seeds]
         counts = [
             statistics.mean(run["merge"][last_round(run)]["rows"] for run in some),
             wrong_share(some),
+            equal_share(some),
+            statistics.mean(response_tokens(run) for run in some) / 1000,
         ]
-    label = arm if model == "last" else f"{arm}: {model}"
-    return [label, about, len(seeds), *shares, *counts]
+    return [arm if model == "last" else f"{arm}: {model}", about, len(seeds), *shares, *counts]
 
 
 def wrong_share(runs: list[Run]) -> float | None:
@@ -150,15 +152,74 @@ def wrong_share(runs: list[Run]) -> float | None:
     return 100 * wrong / accepted if accepted else None
 
 
+def equal_share(runs: list[Run]) -> float | None:
+    """Return how many percent of the student's accepted texts equal the usual solution."""
+    parts = [part["student"] for run in runs for part in run["texts"].values()]
+    accepted = sum(part["accepted"] for part in parts)
+    return 100 * sum(part["equal_solution"] for part in parts) / accepted if accepted else None
+
+
+def response_tokens(run: Run) -> int:
+    """Return the tokens that student and reflector wrote in all rounds."""
+    parts = [part for texts in run["texts"].values() for part in texts.values()]
+    return sum(part["response_tokens"] for part in parts)
+
+
+def round_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield a row for each round of the arm with most rounds: accuracy, problems, lengths."""
+    arm = "more_rounds" if "more_rounds" in runs.by_arm else "main"
+    found = runs.by_arm.get(arm, {})
+    for name in next(iter(found.values()), {"texts": {}})["texts"]:
+        texts = [run["texts"][name] for run in found.values()]
+        solved = [run["merge"][name]["problems"] for run in found.values()]
+        yield [
+            name,
+            *(runs.accuracy(arm, name, split, [*found]) for split in SPLITS),
+            *(statistics.mean(one[state] for one in solved) for state in ("accepted", "reflected")),
+            *(
+                statistics.mean(one[origin]["accepted_mean_chars"] for one in texts)
+                for origin in ("student", "reflection")
+            ),
+        ]
+
+
+def orm_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the ORMs on their test rows: all of them, and the student's own; means over seeds."""
+    forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
+    for arm, form in forms.items():
+        for part, label in (("orm", "all"), ("student", "the student's")):
+            found = [run["orm"][part] for run in runs.by_arm.get(arm, {}).values()]
+            if not found:
+                continue
+            names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
+            shares = [
+                _mean_percent([one[name]["value"] for one in found if name in one])
+                for name in names
+            ]
+            auc = _mean_percent([one["roc_auc"] for one in found])
+            yield [form, label, sum(one["n"] for one in found), *shares, auc]
+
+
+def transition_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the problems of eval by right or wrong before and after each round, seeds pooled."""
+    for arm, pairs in (("main", [("base", "r0"), ("r0", "r1"), ("r1", "r2")]),):
+        for before, after in pairs:
+            seeds = runs.seeds((arm, before), (arm, after))
+            if not seeds:
+                continue
+            found = compare(*(runs.graded(arm, name, "eval", seeds) for name in (before, after)))
+            counts = (found.both, found.neither, found.gained, found.lost)
+            yield [f"{before} → {after}", *counts]
+
+
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
-    for arm, found in runs.by_arm.items():
-        if arm not in ("accept_orm", "binary", "stepwise", "algorithm_1"):
-            continue
-        for name in next(iter(found.values()))["audit"]:
+    for arm in ("accept_orm", "binary", "stepwise", "algorithm_1"):
+        found = [*runs.by_arm.get(arm, {}).values()]
+        for name in found[0]["audit"] if found else ():
             for origin in ("student", "reflection"):
-                parts = [run["audit"][name][origin] for run in found.values() if
-                         run["audit"][name].get(origin, {}).get("n")]  # fmt: skip
+                audits = [run["audit"][name].get(origin) for run in found]
+                parts = [part for part in audits if part and part["n"]]
                 if not parts:
                     continue
                 yield [
@@ -166,19 +227,21 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
                     name,
                     origin,
                     sum(part["n"] for part in parts),
-                    *(_mean(parts, key) for key in ("right_passed", "wrong_passed", "step_exact")),
+                    *(
+                        _mean_percent([part[key] for part in parts])
+                        for key in ("right_passed", "wrong_passed", "step_exact")
+                    ),
                     sum(part["accepted_wrong_reasoning"] for part in parts),
                 ]
 
 
-def _mean(parts: list[Run], key: str) -> float | None:
-    values = [part[key] for part in parts if part[key] is not None]
-    return 100 * statistics.mean(values) if values else None
+def _mean_percent(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return 100 * statistics.mean(known) if known else None
 
 
-def main() -> None:
-    """Write claims, arms and audits."""
-    runs = Runs.load()
+def contents(runs: Runs) -> dict[str, dict[str, Any]]:
+    """Return the content of each results file of the experiments, by its name."""
     all_runs = [run for found in runs.by_arm.values() for run in found.values()]
     about = {
         "source": "written from results/paper/runs/*.json by `python -m recipes.paper.tables`",
@@ -188,21 +251,49 @@ def main() -> None:
         "date": max(run["date"] for run in all_runs),
         "machine": ", ".join(sorted({run["machine"] for run in all_runs})),
     }
-    columns = [{"name": "claim"}, {"name": "paper"}, {"name": "split"},
-               {"name": "points", "format": "+.1f"}, {"name": "p", "format": "p"},
-               {"name": "n", "format": ","}, {"name": "by seed"}, {"name": "says"}]  # fmt: skip
-    write("paper/claims", {**about, "columns": columns, "rows": [*claim_rows(runs)]})
-    columns = [{"name": "arm"}, {"name": "what"}, {"name": "seeds"},
-               {"name": "eval, %", "format": ".1f"}, {"name": "eval_hard, %", "format": ".1f"},
-               {"name": "training rows", "format": ",.0f"},
-               {"name": "accepted wrong, %", "format": ".1f"}]  # fmt: skip
-    write("paper/arms", {**about, "columns": columns, "rows": [*arm_rows(runs)]})
-    columns = [{"name": name} for name in ("arm", "round", "of")]
-    columns += [{"name": "n", "format": ","}]
-    columns += [{"name": name, "format": ".1f"} for name in
-                ("right passed, %", "wrong passed, %", "step exact, %")]  # fmt: skip
-    columns += [{"name": "accepted wrong", "format": ","}]
-    write("paper/audits", {**about, "columns": columns, "rows": [*audit_rows(runs)]})
+    tables = {
+        "claims": ("claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, says:", claim_rows),
+        "arms": (
+            "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
+            "accepted wrong in %:.1f, equal the usual solution in %:.1f, thousand tokens:,.0f",
+            arm_rows,
+        ),
+        "rounds": (
+            "round:, eval in %:.1f, eval_hard in %:.1f, solved by the student:,.0f, "
+            "by reflection:,.0f, characters of the student:.0f, of reflections:.0f",
+            round_rows,
+        ),
+        "orm": (
+            "form:, rows:, n:,, right in %:.1f, right passed in %:.1f, wrong passed in %:.1f, "
+            "faulty step exact in %:.1f, ROC AUC × 100:.1f",
+            orm_rows,
+        ),
+        "transitions": (
+            "models:, right in both:,, wrong in both:,, gained:,, lost:,",
+            transition_rows,
+        ),
+        "audits": (
+            "arm:, round:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, "
+            "step exact in %:.1f, accepted wrong:,",
+            audit_rows,
+        ),
+    }
+    return {
+        f"paper/{name}": {**about, "columns": columns(text), "rows": [*rows(runs)]}
+        for name, (text, rows) in tables.items()
+    }
+
+
+def columns(text: str) -> list[dict[str, str]]:
+    """Return columns from "name:format, …"; a format may be empty, or "," itself."""
+    found = [part.partition(":") for part in text.split(", ")]
+    return [{"name": name} | ({"format": form} if form else {}) for name, _, form in found]
+
+
+def main() -> None:
+    """Write the results files."""
+    for name, content in contents(Runs.load()).items():
+        write(name, content)
 
 
 if __name__ == "__main__":
