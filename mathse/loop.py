@@ -14,6 +14,7 @@ from mathse.core.params import Params
 from mathse.curation.merge_round import merge_round
 from mathse.curation.plan import plan_round
 from mathse.engines.protocol import Engine
+from mathse.judge.feedback import Annotator, with_feedback
 from mathse.judge.judging import Judge
 from mathse.reflection import Reflector, carry_mistakes, limit_mistakes, reflect
 from mathse.trajectories import check_failures, sampling_params, solve
@@ -47,6 +48,7 @@ def run_round(
     judge: Judge,
     reflector: Reflector,
     params: Params,
+    annotator: Annotator | None = None,
 ) -> RoundState:
     """Run one round: generate, score, reflect, merge. Fine-tuning and evaluation follow.
 
@@ -58,6 +60,7 @@ def run_round(
         judge: the ORM with the answer check.
         reflector: who writes new solutions from feedback.
         params: all parameters.
+        annotator: who gives feedback in the judge's place, where `reflect.feedback` says so.
     """
     # 3a: the student solves what is not solved yet.
     plan = plan_round(state.ledger, params, name)
@@ -71,7 +74,9 @@ def run_round(
     # 3c: mistakes: of this round, and earlier ones of problems that are still unsolved.
     mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
-    chosen = limit_mistakes(mistakes, params, name)
+    chosen = with_feedback(
+        limit_mistakes(mistakes, params, name), problems, params, name, annotator
+    )
     sampling = sampling_params(params.reflector, params.seed)
     reflections = reflect(reflector, problems, chosen, sampling=sampling, round_name=name)
     check_failures(reflections, max_share=params.errors_max_share, label=f"reflect {name}")
@@ -88,11 +93,6 @@ def run_round(
         round_name=name,
         params=params,
     )
-    tables = {
-        "trajectories": trajectories,
-        "verdicts": verdicts,
-        "reflections": reflections,
-        "reflection_verdicts": judged,
-        "dropped": dropped,
-    }
+    tables = {"trajectories": trajectories, "verdicts": verdicts, "reflections": reflections}
+    tables |= {"reflection_verdicts": judged, "dropped": dropped}
     return RoundState(name, train, ledger, mistakes, tables)

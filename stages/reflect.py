@@ -1,4 +1,4 @@
-"""reflect: new solutions from the ORM's feedback; they are judged like any trajectory."""
+"""reflect: new solutions from feedback; they are judged like any trajectory."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mathse.core.stage_tables import empty, read_problems, write, write_metrics
 from mathse.core.tables import read_table
 from mathse.engines.roles import usage_metrics
 from mathse.judge.acceptance import count_reasons
+from mathse.judge.feedback import load_annotator, with_feedback
 from mathse.judge.load_judge import load_judge
 from mathse.reflection import limit_mistakes, load_reflector, reflect
 from mathse.trajectories import check_failures, count_failures, sampling_params
@@ -30,12 +31,18 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     used: dict[str, Any] = {}
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if (chosen := limit_mistakes(mistakes, params, round_name)).height:
+        annotator = load_annotator(layout, params, problems, round_name)
+        chosen = with_feedback(chosen, problems, params, round_name, annotator)
+        engines = {"annotator": annotator.engine} if annotator else {}
+        for engine in engines.values():
+            engine.close()
         reflector = load_reflector(layout, params, problems, previous.model, label)
         sampling = sampling_params(params.reflector, params.seed)
         rows = reflect(reflector, problems, chosen, sampling=sampling, round_name=round_name)
         reflector.engine.close()
         if params.reflector.engine != "student":
-            used = usage_metrics({"reflector": reflector.engine})
+            engines["reflector"] = reflector.engine
+        used = usage_metrics(engines)
         check_failures(rows, max_share=params.errors_max_share, label=label)
         verdicts = load_judge(layout, params, problems, f"judge reflections {round_name}")(rows)
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
@@ -43,6 +50,8 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     verdicts = write(verdicts, out, schemas.Verdict, sort_by=["trajectory_id"])
     checks.every_trajectory_judged(verdicts, rows, file=str(out))
     counts = {"reflections": rows.height, "failed": count_failures(rows), **count_reasons(verdicts)}
+    if params.reflect.feedback != "orm":
+        counts["without_feedback"] = chosen["error_step"].null_count()
     write_metrics(layout.metrics("reflect", round_name), {round_name: {**counts, **used}})
 
 

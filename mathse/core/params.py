@@ -219,6 +219,7 @@ class Reflect(Section):
     per_problem_max: int = Field(ge=1)
     samples: int = Field(ge=1)
     max_problems: int | None = Field(default=None, ge=1)
+    feedback: Literal["orm", "none", "shuffled", "annotator"] = "orm"  # see `with_feedback`
 
 
 class Merge(Section):
@@ -348,6 +349,13 @@ class Params(Section):
                     yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
         if self.annotator.engine == "answer" and form != "binary":
             yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
+        if self.annotator.engine == "answer" and self.reflect.feedback == "annotator":
+            yield "reflect.feedback: annotator, and annotator.engine: answer gives no feedback"
+        if self.reflect.feedback != "orm" and self.merge.reflection_rows:
+            yield (
+                f"reflect.feedback: {self.reflect.feedback}, and merge.reflection_rows: true would "
+                "teach the ORM's feedback with reflections that were written without it"
+            )
         if self.reflector.engine == "student" and self.reflector.max_new_tokens is None:
             yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
         # The source of the problems, and what depends on it.

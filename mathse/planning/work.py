@@ -248,6 +248,9 @@ def list_work(
         yield judge(f"score {name}", sampled)
         if params.is_enabled(name, "reflect"):
             chosen = min(params.reflect.max_problems or hard, hard) * params.reflect.per_problem_max
+            if params.reflect.feedback == "annotator":
+                text, written = prompt + response, assume["verdict_tokens"]
+                yield _write(f"reflect {name}", "annotator", chosen, text, written)
             chosen *= params.reflect.samples
             text, limit = prompt + response + verdict, params.reflector.max_new_tokens
             yield write(f"reflect {name}", reflector, chosen, text, limit)
