@@ -74,8 +74,9 @@ def run_round(
     # 3c: mistakes: of this round, and earlier ones of problems that are still unsolved.
     mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
-    chosen = limit_mistakes(mistakes, params, name)
-    chosen = with_feedback(chosen, problems, params, name, annotator)
+    chosen = with_feedback(
+        limit_mistakes(mistakes, params, name), problems, params, name, annotator
+    )
     sampling = sampling_params(params.reflector, params.seed)
     reflections = reflect(reflector, problems, chosen, sampling=sampling, round_name=name)
     check_failures(reflections, max_share=params.errors_max_share, label=f"reflect {name}")

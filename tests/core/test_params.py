@@ -24,6 +24,7 @@ def folder(tmp_path: Path) -> Path:
     [
         ("seed: 0", "seed: 0\nsede: 1", "sede is not a parameter"),
         ("  accept: both", "  accept: all", "score.accept"),
+        ("  feedback: orm", "  feedback: judge", "reflect.feedback"),
         ("  min_p_correct: 0.5", "  min_p_correct: 2", "score.min_p_correct"),
         ("  r1: {prev: r0}", "  1: {prev: r0}", "name rounds r1"),
         ("  r1: {prev: r0}", "  'r1;touch X': {prev: r0}", "cannot name a round"),
@@ -51,6 +52,18 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
     ("changes", "keys"),
     [
         ({"annotator.engine": "answer"}, ["annotator.engine", "train_orm.form"]),
+        (
+            {
+                "annotator.engine": "answer",
+                "train_orm.form": "binary",
+                "reflect.feedback": "annotator",
+            },
+            ["reflect.feedback: annotator", "annotator.engine: answer"],
+        ),
+        (
+            {"reflect.feedback": "none", "merge.reflection_rows": True},
+            ["reflect.feedback: none", "merge.reflection_rows"],
+        ),
         ({"problems.source": "tables"}, ["teacher.engine", "problems.source"]),
         ({"problems.source": "tables"}, ["reflector.engine", "problems.tables is empty"]),
         ({"teacher.engine": "transformers"}, ["teacher.model", "teacher.max_new_tokens"]),

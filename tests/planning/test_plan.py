@@ -81,6 +81,15 @@ def test_a_round_that_generates_nothing_costs_nothing(tmp_path: Path) -> None:
     assert counts["reflect final", "orm"] > 0
 
 
+def test_an_annotator_of_mistakes_is_counted(tmp_path: Path) -> None:
+    sizes = {"samples": 2, "max_problems": 50}
+    for feedback, counts in (("orm", []), ("annotator", [50])):
+        plan = make({"reflect": {**sizes, "feedback": feedback}}, root=tmp_path)
+        work = [one for one in plan.work if one.stage == "reflect r1"]
+        assert [one.count for one in work if one.role == "annotator"] == counts
+        assert [one.count for one in work if one.role == "reflector"] == [100]
+
+
 def test_imports_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "data/import/tabmwp"
     folder.mkdir(parents=True)
