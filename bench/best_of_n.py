@@ -1,0 +1,101 @@
+"""Best-of-n at test time: does the ORM choose better among samples than chance or a majority?
+
+    python -m bench.best_of_n ROUND [--n 4 --n 8] [--problems 200] [--split eval] [--out FILE]
+
+Run it in the folder of a finished run. The student of ROUND samples solutions of the first problems
+of a split by content hash, as `params.yaml` says for `generate`; the ORM judges all. The greedy
+answers are those of the evaluation. The rules: `mathse/judge/best_of_n.py`. The same command goes
+on after a kill.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import polars as pl
+import typer
+
+import schemas
+from mathse.answers.check_problems import check_answers
+from mathse.core.errors import DataError, MathseError
+from mathse.core.layout import Layout
+from mathse.core.params import load_params
+from mathse.core.stage_tables import read, read_problems
+from mathse.engines.loading import load_journaled
+from mathse.evaluation.benchmark_rules import scoring_rules
+from mathse.figures.clusters import clusters_of
+from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
+from mathse.judge.load_judge import load_judge
+from mathse.trajectories import check_failures, sampling_params, solve
+
+
+def run(
+    layout: Layout, round_name: str, sizes: list[int], problems: int, split: str
+) -> dict[str, Any]:
+    """Sample, judge and measure."""
+    params = load_params(layout.params)
+    label = f"best_of_n {round_name} {split}"
+    greedy = read(layout.eval(round_name).predictions, schemas.Prediction).filter(split=split)
+    pool = read_problems(layout, split).join(greedy, on="problem_id", how="semi")
+    pool = pool.sort("problem_id").head(problems)
+    if pool.is_empty():
+        raise DataError(f"{round_name} has answered no problem of the split {split}.")
+    # The student samples, the ORM judges.
+    student = load_journaled(layout, params, "student", layout.round(round_name).model, label)
+    samples = solve(
+        student,
+        pool,
+        [(name, index) for name in pool["problem_id"] for index in range(max(sizes))],
+        sampling=sampling_params(params.generate, params.seed),
+        round_name=round_name,
+        origin="student",
+    )
+    student.close()
+    check_failures(samples, max_share=params.errors_max_share, label=label)
+    judge = load_judge(layout, params, pool, f"judge {label}")
+    judged = judge.judge(samples)
+    judge.engine.close()
+    # The answers, checked as the evaluation checks them.
+    rules, is_right = scoring_rules(pool), pl.col("state") == "match"
+    checked = check_answers(judged, rules).with_columns(correct=is_right)
+    greedy = check_answers(greedy.join(pool, on="problem_id", how="semi"), rules)
+    found = measure_best_of_n(
+        with_answer_groups(checked, rules),
+        greedy.with_columns(correct=is_right),
+        clusters_of(pool),
+        sizes=sizes,
+        seed=params.seed,
+    )
+    return {
+        "round": round_name,
+        "split": split,
+        "problems": pool.height,
+        "temperature": params.generate.temperature,
+        "samples": checked.height,
+        "without_p_correct": checked["p_correct"].null_count(),
+        "best_of": found,
+    }
+
+
+def main(
+    round_name: Annotated[str, typer.Argument(metavar="ROUND")],
+    n: Annotated[list[int], typer.Option(min=1)] = [4, 8],  # noqa: B006
+    problems: Annotated[int, typer.Option(min=1)] = 200,
+    split: str = "eval",
+    out: Path | None = None,
+) -> None:
+    """Measure best-of-n for the student of ROUND; print JSON, or write it to a file."""
+    try:
+        text = json.dumps(run(Layout(), round_name, n, problems, split), indent=2)
+    except (MathseError, schemas.ContractError) as error:
+        raise SystemExit(f"best_of_n: {error}") from error
+    if out is None:
+        typer.echo(text)
+    else:
+        out.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
