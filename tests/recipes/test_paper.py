@@ -158,3 +158,11 @@ def test_arm_with_a_file_of_the_same_params_is_not_run(
     monkeypatch.setattr(run, "params_digest", lambda folder: "another")
     run.run_arm(ARMS[0], 0, 1)
     assert len(calls) == 2
+
+
+def test_tables_are_those_of_the_committed_runs() -> None:
+    runs = tables.Runs.load()
+    assert runs.by_arm, "results/paper/runs is empty"
+    for name, content in tables.contents(runs).items():
+        known = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert known == json.loads(json.dumps(content)), f"make paper writes {name} otherwise"
