@@ -212,8 +212,8 @@ def code(
         bool, typer.Option("--why", help="Show what changed since the last run.")
     ] = False,
 ) -> None:
-    """List the modules that a stage depends on, or which of them have changed."""
-    from mathse.core.accept import changed_code, list_code
+    """List the modules that a stage depends on, or what changed in them and in local models."""
+    from mathse.accept import changed_code, list_code
     from mathse.core.layout import Layout
 
     listed = changed_code if why else list_code
@@ -225,11 +225,11 @@ def code(
 def accept(
     stages: Annotated[list[str], typer.Argument(metavar="STAGE...", help="As in dvc.yaml.")],
 ) -> None:
-    """Keep the results of stages whose code has changed: you know that they stay the same.
+    """Keep results of stages whose code or local model has changed: you know they stay the same.
 
     Shows what it accepts and writes it to docs/accepted.md.
     """
-    from mathse.core.accept import accept_code
+    from mathse.accept import accept_code
     from mathse.core.layout import Layout
 
     for line in accept_code(Layout(project_root()), stages):

@@ -24,7 +24,7 @@ PACKAGES = ("mathse", "schemas", "stages")
 REGISTRY = "mathse.core.registry"
 NOT_COUNTED = frozenset(
     f"mathse.core.{name}"
-    for name in ("accept", "code", "errors", "layout", "machine", "params", "processes", "progress")
+    for name in ("code", "errors", "layout", "machine", "params", "processes", "progress")
 )
 """Modules that change no byte of a result: params are deps by value, paths by name."""
 
@@ -179,7 +179,7 @@ class CodeBase:
         return _digest(text)
 
 
-def render_fingerprint(fingerprint: Mapping[str, str]) -> str:
+def render_fingerprint(fingerprint: Mapping[str, str | None]) -> str:
     """Return a fingerprint as the text of its file."""
     return json.dumps(fingerprint, indent=0) + "\n"
 

@@ -88,6 +88,7 @@ class Layout(_Folder):
     accepted = _Path("docs", "accepted.md")
     dvc_lock = _Path("dvc.lock")
     code_versions = _Path(".mathse", "code")
+    model_hashes = _Path(".mathse", "model_hashes.json")
 
     @property
     def distill(self) -> RoundLayout:
@@ -120,6 +121,10 @@ class Layout(_Folder):
     def code(self, stage: str) -> Path:
         """Return the code fingerprint of a stage."""
         return self.folder / "code" / f"{stage}.json"
+
+    def role(self, name: str) -> Path:
+        """Return the fingerprint of a role: that of its model."""
+        return self.folder / "code" / "roles" / f"{name}.json"
 
     def journal(self, label: str) -> Path:
         """Return the journal of one piece of work, outside every stage's outputs.

@@ -318,6 +318,15 @@ class Params(Section):
         """Return all roles by name."""
         return {name: getattr(self, name) for name in get_args(RoleName)}
 
+    @property
+    def models(self) -> dict[RoleName, str]:
+        """Return the model of each role whose engine runs or asks one."""
+        return {
+            name: role.model
+            for name, role in self.roles.items()
+            if role.engine in ENGINES and role.model is not None
+        }
+
     @model_validator(mode="after")
     def _known_names(self) -> Params:
         advisers = [name for name in DATA_ENGINES if name != "dataset"]  # that one only solves

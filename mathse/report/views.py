@@ -142,7 +142,8 @@ def metric_rows(project: Path, table: str) -> list[tuple[Any, ...]]:
     layout = Layout(project)
     if table == "code":
         found = _json_files(layout.code("*").parent)
-        return [(stage, *entry) for (stage,), read in found for entry in sorted(read.items())]
+        stages = [(name[0], read) for name, read in found if len(name) == 1]  # not code/roles
+        return [(stage, *entry) for stage, read in stages for entry in sorted(read.items())]
     rows: list[tuple[Any, ...]] = []
     for (stage, *of_round), content in _json_files(layout.metrics("*").parent):
         key = (stage, of_round[0] if of_round else None)

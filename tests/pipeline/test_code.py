@@ -16,6 +16,7 @@ from tests.pipeline.conftest import run
 
 pytestmark = pytest.mark.slow
 CURATION = "mathse/curation/training_rows.py"
+TEACHER = {"engine": "transformers", "model": "models/tiny-teacher", "max_new_tokens": 96}
 
 
 def outputs(folder: Path) -> Iterator[Path]:
@@ -39,8 +40,15 @@ def outputs(folder: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a copy of the pipeline that DVC takes for finished: each output holds its own name."""
+    """Return a copy of the pipeline that DVC takes for finished: each output holds its own name.
+
+    Teacher and reflector are the embedded teacher, student and ORM start from the embedded base.
+    """
     folder = copy_pipeline(ROOT, tmp_path_factory.mktemp("code") / "copy", "smoke")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["teacher"] |= TEACHER
+    params["reflector"] |= TEACHER
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for out in outputs(folder):
         file = out if out.suffix else out / "file"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -53,12 +61,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def again(finished: Path) -> Iterator[Callable[..., set[str]]]:
     """Return a function that edits files and gives the stages that would run after `code` ran."""
-    before: dict[Path, str | None] = {}
+    lock = finished / "dvc.lock"  # `mathse accept` changes it
+    before: dict[Path, str | None] = {lock: lock.read_text()}
 
     def edit(*edits: tuple[str, Callable[[str], str]]) -> set[str]:
         for name, change in edits:
             file = finished / name
             before[file] = file.read_text() if file.exists() else None
+            file.parent.mkdir(exist_ok=True)
             file.write_text(change(before[file] or ""))
         run(finished, "dvc", "repro", "code", PYTHONPATH=str(finished))
         changed = json.loads(run(finished, "dvc", "status", "--json"))
@@ -123,3 +133,45 @@ def test_an_accepted_change_runs_nothing(finished: Path, again: Callable[..., se
         "distill"
     }
     assert "merge@r2" in (finished / "docs" / "accepted.md").read_text()
+
+
+def reformat(text: str) -> str:
+    """Return other bytes of a JSON file with the same values."""
+    return text + "\n"
+
+
+def test_a_changed_model_runs_the_stages_of_its_roles(
+    finished: Path, again: Callable[..., set[str]]
+) -> None:
+    assert again() == set()
+    changed = again(("models/tiny-teacher/config.json", reformat))
+    assert changed == {"distill", "orm_data", "reflect@r1", "reflect@r2", "report"}
+    said = run(finished, "mathse", "code", "--why", "distill", "score", PYTHONPATH=str(finished))
+    assert said == "distill: the model folder of teacher has changed\n"
+
+
+def test_a_changed_base_model_trains_again(again: Callable[..., set[str]]) -> None:
+    changed = again(("models/tiny-base/config.json", reformat))
+    trained = {"finetune_r0", "finetune@r1", "finetune@r2", "train_orm"}
+    assert changed == trained | {"predict_base", "canary_base", "report"}
+
+
+def test_a_model_card_runs_nothing(again: Callable[..., set[str]]) -> None:
+    assert again(("models/tiny-teacher/README.md", reformat)) == set()
+
+
+def test_a_model_of_no_role_runs_nothing(again: Callable[..., set[str]]) -> None:
+    weights = ("models/other/model.safetensors", lambda _: "weights")
+    assert again(weights, ("models/other/config.json", lambda _: "{}")) == set()
+
+
+def test_an_accepted_model_runs_nothing(finished: Path, again: Callable[..., set[str]]) -> None:
+    assert "reflect@r1" in again(("models/tiny-teacher/config.json", reformat))
+    said = run(finished, "mathse", "accept", "reflect", PYTHONPATH=str(finished))
+    assert said.splitlines() == [
+        f"accepted reflect@{name}: the model folder of reflector has changed"
+        for name in ("r1", "r2")
+    ]
+    assert set(json.loads(run(finished, "dvc", "status", "--json", "reflect", "distill"))) == {
+        "distill"
+    }

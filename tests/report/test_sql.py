@@ -226,6 +226,7 @@ def test_metrics_costs_and_code_are_tables(data, tmp_path):
         "metrics/reflect/r1.json": {"r1": {"rows": 3, "details": [{"usage": usage}]}},
         "metrics/broken.json": [],
         "code/merge.json": {"mathse.core.ids": "00ff"},
+        "code/roles/orm.json": {"model": None},
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(json.dumps(content))

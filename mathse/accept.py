@@ -1,4 +1,4 @@
-"""Which code of a finished stage has changed since it ran, and how to keep its results.
+"""Which code or model of a finished stage has changed since it ran, and how to keep its results.
 
 `dvc.lock` has the hash of the fingerprint that a stage ran with. The fingerprint itself is found
 by that hash in `.mathse/code`, where the stage `code` keeps it, or else in the last commit.
@@ -10,8 +10,9 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -19,6 +20,10 @@ import yaml
 from mathse.core.code import CodeBase, explain_change
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
+from mathse.core.params import load_params
+from mathse.engines.local_models import fingerprint_models
+
+_ROLES = "code/roles/"
 
 
 def keep_versions(layout: Layout, fingerprints: Sequence[str]) -> None:
@@ -43,43 +48,41 @@ def list_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
 
 
 def changed_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each stage whose code has changed since it ran, and one for each change."""
-    code = CodeBase(layout.folder)
+    """Yield a line for each module and local model of a stage that has changed since it ran."""
+    current = _Current(layout)
     lines = [
         f"{name}: {line}"
         for name, stage in _locked_stages(layout, names).items()
-        for line in _changes(layout, code, stage)
+        for line in _changes(layout, current, stage, _locked(stage))
     ]
-    yield from lines or ["No code of these stages has changed since they ran."]
+    yield from lines or ["No code and no local model of these stages has changed since they ran."]
 
 
 def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
-    """Make DVC take the results of stages for those of the code of today; yield what was accepted.
+    """Make DVC take the results of stages for those of today's code and models; yield what changed.
 
     Raises:
-        ParamError: if a stage is unknown, or has changed in more than its code.
+        ParamError: if a stage is unknown, or has changed in more than its code and local models.
     """
     stages = _locked_stages(layout, names)
     _dvc(layout, "repro", "--quiet", "code")
     status = json.loads(_dvc(layout, "status", "--json", *stages))
-    code = CodeBase(layout.folder)
+    current = _Current(layout)
     lines = []
-    # What DVC finds changed: nothing but the code of each stage.
+    # What DVC finds changed: nothing but the code and the local models of each stage.
     for name, stage in stages.items():
-        its_code = f"code/{_module(stage).removeprefix('stages.')}.json"
         entries = [
             entry if isinstance(entry, dict) else {"": [entry]} for entry in status.get(name, [])
         ]
         changed = {path for entry in entries for paths in entry.values() for path in paths}
-        if other := sorted(changed - {its_code}):
+        if other := sorted(path for path in changed if not _is_fingerprint(stage, path)):
             raise ParamError(
                 f"{name} is not accepted: not its code alone has changed, but {', '.join(other)}.\n"
                 f"  fix: dvc repro {name}"
             )
-        if changed:
-            lines += [f"{name}: {line}" for line in _changes(layout, code, stage)]
+        lines += [f"{name}: {line}" for line in _changes(layout, current, stage, changed)]
     if not lines:
-        yield "Nothing to accept: no code of these stages has changed since they ran."
+        yield "Nothing to accept: no code and no local model of these stages has changed."
         return
     # Accept it, and keep a record.
     _dvc(layout, "commit", "--force", "--quiet", *stages)
@@ -109,19 +112,49 @@ def _module(stage: dict[str, Any]) -> str:
     return str(stage["cmd"]).split()[2]
 
 
-def _changes(layout: Layout, code: CodeBase, stage: dict[str, Any]) -> Iterator[str]:
-    """Yield what has changed since a stage ran, module by module."""
-    module = _module(stage)
-    path = f"code/{module.removeprefix('stages.')}.json"
-    digest = next((dep["md5"] for dep in stage["deps"] if dep["path"] == path), "")
-    before = _version(layout, path, digest)
-    if before is None:
-        yield "what it ran with is neither in .mathse/code nor in the last commit"
-    else:
-        yield from explain_change(before, code.fingerprint(module))
+def _is_fingerprint(stage: dict[str, Any], path: str) -> bool:
+    """Return True if a path is the fingerprint of a stage's code or of a model that it uses."""
+    return path.startswith(_ROLES) or path == f"code/{_module(stage).removeprefix('stages.')}.json"
 
 
-def _version(layout: Layout, path: str, digest: str) -> dict[str, str] | None:
+def _locked(stage: dict[str, Any]) -> dict[str, str]:
+    """Return the fingerprints that a stage ran with, by path, as hashes of the files."""
+    return {dep["path"]: dep["md5"] for dep in stage["deps"] if _is_fingerprint(stage, dep["path"])}
+
+
+class _Current:
+    """The fingerprints of today, which the stage `code` would write."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.code = CodeBase(layout.folder)
+
+    @cached_property
+    def models(self) -> Mapping[str, Mapping[str, str | None]]:
+        """Return those of the roles. Weights that have changed are read, which may take a while."""
+        models = fingerprint_models(self.layout, load_params(self.layout.params))
+        return {f"{_ROLES}{role}.json": fingerprint for role, fingerprint in models.items()}
+
+
+def _changes(
+    layout: Layout, current: _Current, stage: dict[str, Any], paths: Iterable[str]
+) -> Iterator[str]:
+    """Yield what has changed since a stage ran: modules and models of these fingerprints."""
+    locked = _locked(stage)
+    for path in sorted(paths):
+        role = path.removeprefix(_ROLES).removesuffix(".json") if path.startswith(_ROLES) else None
+        before = _version(layout, path, locked[path]) if path in locked else {}
+        if before is None:
+            yield f"{path} that it ran with is neither in .mathse/code nor in the last commit"
+        elif role is None:
+            yield from explain_change(before, current.code.fingerprint(_module(stage)))
+        elif not before:
+            yield f"the model of {role} is a new dependency"
+        elif before != current.models[path]:
+            yield f"the model folder of {role} has changed"
+
+
+def _version(layout: Layout, path: str, digest: str) -> dict[str, Any] | None:
     """Return the fingerprint with this hash."""
     kept = layout.code_versions / f"{digest}.json"
     if kept.is_file():
@@ -131,7 +164,7 @@ def _version(layout: Layout, path: str, digest: str) -> dict[str, str] | None:
         text = subprocess.run(command, cwd=layout.folder, capture_output=True, check=False).stdout
     if hashlib.md5(text).hexdigest() != digest:
         return None
-    found: dict[str, str] = json.loads(text)
+    found: dict[str, Any] = json.loads(text)
     return found
 
 
