@@ -19,7 +19,7 @@ from recipes.tiny_teacher.tasks import (
 )
 from tests.closure import ROOT
 
-PROMPTS = ROOT / "recipes" / "tiny_teacher" / "prompts"
+PROMPTS = ROOT / "models" / "tiny-teacher" / "prompts"
 
 
 def test_it_learns_right_solutions_by_several_routes_of_training_figures() -> None:
