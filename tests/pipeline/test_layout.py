@@ -14,7 +14,7 @@ from tests.pipeline.conftest import Pipeline
 pytestmark = pytest.mark.slow
 ASKED_ALWAYS = {"params.yaml", "machine.yaml", "dvc.lock"}
 ASKED_ALWAYS |= {".mathse/code", ".mathse/model_hashes.json"}
-NOT_ASKED = ("code", "models/", "imports.json")  # built-in problems need no imports
+NOT_ASKED = ("code", "models", "imports.json")  # built-in problems need no imports
 
 
 def declared(pipeline: Pipeline) -> dict[str, set[str]]:
