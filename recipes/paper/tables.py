@@ -65,7 +65,8 @@ class Runs:
     def accuracy(self, arm: str, name: str, split: str, seeds: list[int]) -> list[float]:
         """Return a model's accuracy in percent with its 95% interval, over seeds."""
         rows = self.graded(arm, name, split, seeds)
-        rows = rows.with_columns(round=pl.lit(name), split=pl.lit(split))
+        state = pl.when("correct").then(pl.lit("match")).otherwise(pl.lit("mismatch"))
+        rows = rows.with_columns(round=pl.lit(name), split=pl.lit(split), answer_state=state)
         one = accuracy_table(rows).row(0, named=True)
         return percent(one["accuracy"], one["low"], one["high"])
 
