@@ -215,7 +215,7 @@ def transition_rows(runs: Runs) -> Iterator[list[Any]]:
 
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
-    for arm in ("accept_orm", "binary", "stepwise", "algorithm_1"):
+    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
         found = [*runs.by_arm.get(arm, {}).values()]
         for name in found[0]["audit"] if found else ():
             for origin in ("student", "reflection"):
