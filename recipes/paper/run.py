@@ -1,9 +1,9 @@
 """Run the arms: `python -m recipes.paper.run [--seeds 3] [--arms main,binary] [--workers 2]`.
 
-Each arm is a copy of the pipeline under build/paper, run by `dvc repro`. All copies share one DVC
-cache with its run cache, so a stage that two arms have in common is computed once. An arm that has
-its file under results/paper/runs, made with the same params, is not run again; one that was killed
-resumes where it was.
+Each arm is a copy of the pipeline under build/paper, run by `dvc repro`; all share one DVC cache.
+It starts as a copy of the seed's first arm, so only what the arm changes is computed. (DVC's run
+cache would do that too, but keeps no stage whose metrics are in Git.) An arm that has its file
+under results/paper/runs, made with the same params, is not run again; one that was killed resumes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,18 +35,22 @@ from recipes.paper.arms import ARMS, Arm
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "results" / "paper" / "runs"
+BEST = ROOT / "results" / "paper" / "best_of_n"
 WORK = ROOT / "build" / "paper"
 PROFILE = "paper-mini"
 SHARED = ("eval_base", "eval_r0", "eval_orm")
 """Targets that most arms of a seed have in common."""
 _PREPARING = threading.Lock()  # the YAML parser of the profiles serves one thread at a time
-# "Running stage 'score@r1':"; of one from the run cache: "… is cached - skipping run"
+# "Running stage 'score@r1':"
 _RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 
 def prepare(arm: Arm, seed: int, workers: int) -> Path:
     """Make the copy of an arm, or bring it up to date, and return its folder."""
-    folder = WORK / f"s{seed}" / arm.name
+    folder, first = (WORK / f"s{seed}" / name for name in (arm.name, ARMS[0].name))
+    if not folder.exists() and (first / "dvc.lock").is_file():
+        left_out = shutil.ignore_patterns(".git", "repro.log")
+        shutil.copytree(first, folder, symlinks=True, ignore=left_out)
     copy_pipeline(ROOT, folder, PROFILE)
     changes = {**arm.changes, "seed": seed}
     text = f"# {arm.about}\n{yaml.safe_dump(changes)}"
@@ -187,6 +192,8 @@ class Scheduler:
                 self.busy.add(found[1])
             try:
                 run_arm(*found, self.workers)
+                if found[0] is ARMS[0]:
+                    choose_among_samples(found[1])
             except Exception as error:  # the other arms go on
                 self.failed.append(f"{found[0].name}, seed {found[1]}: {error}")
                 typer.echo(self.failed[-1], err=True)
@@ -216,6 +223,27 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
     partial.write_text(text + "\n", encoding="utf-8")
     partial.replace(out)
     typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: done in {seconds / 60:.1f} min")
+
+
+def choose_among_samples(seed: int) -> None:
+    """Measure best-of-n with the last model of the first arm, unless that is done.
+
+    Raises:
+        RuntimeError: with what it printed, if it fails.
+    """
+    folder, out = WORK / f"s{seed}" / ARMS[0].name, BEST / f"s{seed}.json"
+    if out.is_file():
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    last = [*load_params(folder / "params.yaml").rounds][-1]
+    words = ["bench.best_of_n", last, "--n", "4", "--n", "8", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", *words],
+        cwd=folder, env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"best-of-n of seed {seed} failed:\n{done.stderr[-3000:]}")
 
 
 def main(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from mathse.evaluation.paired import Comparison, compare
 from recipes.documents.results import percent, points, write
 from recipes.paper.arms import ARMS
 from recipes.paper.claims import CLAIMS, Claim
-from recipes.paper.run import RUNS
+from recipes.paper.run import BEST, RUNS
 
 SPLITS = ("eval", "eval_hard")
 Run = dict[str, Any]
@@ -236,6 +236,19 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
                 ]
 
 
+def best_rows() -> Iterator[list[Any]]:
+    """Yield the rules that choose among n samples: mean accuracies over seeds."""
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(BEST.glob("*.json"))]
+    rules = {"greedy": "greedy, one text", "random": "any of the n", "majority": "majority",
+             "orm_best": "highest P(correct)", "weighted_vote": "vote weighted by P(correct)",
+             "pass": "one of the n is right"}  # fmt: skip
+    for rule, label in rules.items() if found else ():
+        sizes = [*found[0]["best_of"]]
+        shares = [_mean_percent([run["best_of"][n][rule]["accuracy"] for run in found])
+                  for n in sizes]  # fmt: skip
+        yield [label, sum(run["problems"] for run in found), *shares]
+
+
 def _mean_percent(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return 100 * statistics.mean(known) if known else None
@@ -252,7 +265,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "date": max(run["date"] for run in all_runs),
         "machine": ", ".join(sorted({run["machine"] for run in all_runs})),
     }
-    tables = {
+    tables: dict[str, tuple[str, Callable[[Runs], Iterator[list[Any]]]]] = {
         "claims": ("claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, says:", claim_rows),
         "arms": (
             "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
@@ -279,6 +292,9 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             audit_rows,
         ),
     }
+    if best := [*best_rows()]:
+        form = "rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f"
+        tables["best-of-n"] = (form, lambda _: iter(best))
     return {
         f"paper/{name}": {**about, "columns": columns(text), "rows": [*rows(runs)]}
         for name, (text, rows) in tables.items()

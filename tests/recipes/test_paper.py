@@ -126,6 +126,16 @@ def test_one_arm_of_a_seed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scheduler.failed == []
 
 
+def test_best_of_n_is_measured_once_with_the_first_arm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[int]()
+    monkeypatch.setattr(run, "run_arm", lambda arm, seed, workers: None)
+    monkeypatch.setattr(run, "choose_among_samples", seen.append)
+    run.Scheduler([(arm, seed) for arm in ARMS[:2] for seed in (0, 1)], 1).work()
+    assert seen == [0, 1]
+
+
 def test_failed_arm_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[str]()
 
