@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices, settle
+from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices
 from mathse.answers.rules_worker import judge_chunks
 from mathse.answers.sandbox import Question, Reply, Sandbox
 from mathse.core.errors import DataError
@@ -63,7 +63,7 @@ def check_rows(
         replies = {question: future.result() for question, future in asked.items()}
     final: dict[Task | None, Verdict] = {None: Verdict("error", None, "gold_empty")}
     for task, item in judged.items():
-        final[task] = settle(item, replies[item.question]) if isinstance(item, Pending) else item
+        final[task] = item.settle(replies[item.question]) if isinstance(item, Pending) else item
     return df.with_columns(
         pl.Series(name, [getattr(final[task], name) for task in tasks], dtype=pl.String)
         for name in ("state", "found", "reason")

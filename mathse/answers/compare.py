@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from fractions import Fraction
@@ -12,7 +13,7 @@ from mathse.answers.expressions import Tree
 from mathse.answers.families import compare_families, matched
 from mathse.answers.number_words import NUMBER_WORD
 from mathse.answers.plain import plain_math, plain_text
-from mathse.answers.read import ratio_as_number, read_value
+from mathse.answers.read import ratio_as_number, read_number, read_value
 from mathse.answers.real_sets import as_reals, same_reals
 from mathse.answers.units import read_unit
 from mathse.answers.values import (
@@ -95,19 +96,22 @@ def _states_others(text: str, gold: Term) -> bool:
     return len(values) == len(numbers) > 0 and gold.value not in values
 
 
+# `3,14`, but not `3,140`
+_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,(?!\d{3}$)\d+)")
+
+
 def _decimal_comma(left: str, right: str, asked: Asked) -> Outcome | None:
     """Read `3,14` as a decimal number where the other side is one."""
-    pointed = [
-        text.replace(",", ".") if re.fullmatch(r"[-+]?(?:0,\d+|\d+,(?!\d{3}$)\d+)", text) else text
-        for text in (left, right)
-    ]
-    values = [read_value(text) for text in pointed]
-    if [pointed[0] != left, pointed[1] != right].count(True) != 1:
+    commas = [_COMMA.fullmatch(text) is not None for text in (left, right)]
+    if commas[0] == commas[1]:
         return None
-    if not all(isinstance(value, Term) for value in values):
-        return None
-    outcome = same_value(values[0], values[1], Asked(asked.unit, None))  # type: ignore[arg-type]
-    return Outcome(True, "decimal_comma") if outcome.reason == "same_number" else None
+    texts = (
+        text.replace(",", ".") if comma else text
+        for text, comma in zip((left, right), commas, strict=True)
+    )
+    a, b = map(read_number, texts)
+    same = a and b and compare_terms(a, b, Asked(asked.unit)).reason == "same_number"
+    return Outcome(True, "decimal_comma") if same else None
 
 
 def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
@@ -191,17 +195,20 @@ def _reals(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 
 def _matrices(gold: Value, found: Value, asked: Asked) -> Outcome | None:
-    """Compare a column or row with a tuple."""
-    if {type(gold), type(found)} != {Matrix, Group}:
+    """Compare matrices entry by entry; a tuple is a row or a column, too."""
+    sides = [
+        side.rows if isinstance(side, Matrix) else tuple((item,) for item in side.items)
+        for side in (gold, found)
+        if isinstance(side, Matrix) or (isinstance(side, Group) and side.ordered)
+    ]
+    if Matrix not in (type(gold), type(found)) or len(sides) < 2:
         return None
-    sides = []
-    for side, other in ((gold, found), (found, gold)):
-        if isinstance(side, Matrix) and isinstance(other, Group):
-            if not other.ordered or (len(side.rows) > 1 and any(len(row) > 1 for row in side.rows)):
-                return None
-            side = Group(tuple(cell for row in side.rows for cell in row), other.brackets)
-        sides.append(side)
-    return same_value(sides[0], sides[1], asked)
+    if type(gold) is not type(found):  # a row becomes a column
+        sides = [tuple(zip(*rows, strict=True)) if len(rows) == 1 else rows for rows in sides]
+    if [*map(len, sides[0])] != [*map(len, sides[1])]:
+        return Outcome(False, "different_shape")
+    first, second = (tuple(itertools.chain(*rows)) for rows in sides)
+    return _items(first, second, True, asked)
 
 
 def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
@@ -321,22 +328,15 @@ def _solved(gold: Value, found: Value) -> Outcome:
     return Outcome(None, "equation_and_value")
 
 
-def _matrix_rule(gold: Matrix, found: Matrix, asked: Asked) -> Outcome:
-    if [len(row) for row in gold.rows] != [len(row) for row in found.rows]:
-        return Outcome(False, "different_shape")
-    cells = [tuple(cell for row in side.rows for cell in row) for side in (gold, found)]
-    return _items(cells[0], cells[1], True, asked)
-
-
 def _ratio_rule(gold: Ratio, found: Ratio, asked: Asked) -> Outcome:
     if len(gold.terms) != len(found.terms):
         return Outcome(False, "different_count")
     (a, *first), (b, *second) = ([term.tree for term in side.terms] for side in (gold, found))
-    for c, d in zip(first, second, strict=True):  # a : c = b : d
-        equal = algebra.equal(("*", a, d), ("*", b, c))
-        if not equal:
-            return Outcome(equal, "different_ratio")
-    return Outcome(True, "same_ratio")
+    pairs = zip(first, second, strict=True)  # a : c = b : d
+    equal = [algebra.equal(("*", a, d), ("*", b, c)) for c, d in pairs]
+    if all(equal):
+        return Outcome(True, "same_ratio")
+    return Outcome(False if False in equal else None, "different_ratio")
 
 
 def _moments(gold: Moment, found: Moment, asked: Asked) -> Outcome:
@@ -354,8 +354,11 @@ MAX_NAME_WORDS = 3
 def _words(gold: Words, found: Words, asked: Asked) -> Outcome:
     if _same_words(gold.text, found.text):
         return Outcome(True, "same_words")
-    short = max(len(side.text.split()) for side in (gold, found)) <= MAX_NAME_WORDS
-    return Outcome(False if short else None, "different_words")
+    return Outcome(False if _are_short(gold, found) else None, "different_words")
+
+
+def _are_short(*values: Value) -> bool:
+    return all(len(v.text.split()) <= MAX_NAME_WORDS for v in values if isinstance(v, Words))
 
 
 def _same_words(left: str, right: str) -> bool:
@@ -381,17 +384,13 @@ def _words_and_value(gold: Value, found: Value) -> Outcome:
         return Outcome(False, "states_no_number")
     if Named in (type(gold), type(found)):
         return UNDECIDED
-    short = all(
-        len(v.text.split()) <= MAX_NAME_WORDS for v in (gold, found) if isinstance(v, Words)
-    )
-    return Outcome(False if short else None, "words_and_value")
+    return Outcome(False if _are_short(gold, found) else None, "words_and_value")
 
 
 _RULES: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Term, Term): compare_terms,
     (Group, Group): _groups,
     (Relation, Relation): _relations,
-    (Matrix, Matrix): _matrix_rule,
     (Ratio, Ratio): _ratio_rule,
     (Moment, Moment): _moments,
     (Words, Words): _words,
