@@ -183,10 +183,8 @@ def _power(base: complex, power: complex) -> complex:
     return complex(base**power)
 
 
-def _natural(value: complex) -> int:
-    if value.imag or value.real != int(value.real) or not 0 <= value.real <= 170:
-        raise ValueError("not a natural number")
-    return int(value.real)
+def _factorial(value: complex) -> float:
+    return math.nan if value.imag else math.gamma(value.real + 1)
 
 
 _FUNCTIONS: dict[str, Callable[..., complex]] = {
@@ -195,7 +193,7 @@ _FUNCTIONS: dict[str, Callable[..., complex]] = {
     "*": operator.mul,
     "/": operator.truediv,
     "^": _power,
-    "binom": lambda n, k: math.comb(_natural(n), _natural(k)),
+    "binom": lambda n, k: _factorial(n) / _factorial(k) / _factorial(n - k),
     "sin": cmath.sin,
     "cos": cmath.cos,
     "tan": cmath.tan,
@@ -212,7 +210,7 @@ _FUNCTIONS: dict[str, Callable[..., complex]] = {
     "abs": abs,
     "floor": lambda value: math.floor(value.real),
     "ceil": lambda value: math.ceil(value.real),
-    "!": lambda value: math.factorial(_natural(value)),
+    "!": _factorial,
 }
 
 
