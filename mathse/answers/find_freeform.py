@@ -11,7 +11,7 @@ from mathse.answers.number_words import NUMBER_WORD
 from mathse.answers.plain import plain_math
 from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
-from mathse.answers.values import Named, Term, Words
+from mathse.answers.values import Words
 
 _DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+,\d+(?![\d,])|\d+(?:\.\d+)?|\.\d+)"
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -99,9 +99,8 @@ def find_free_form(text: str, *, wants_number: bool) -> Span | None:
     if not text:
         return None
     final = _LAST_LINE.search(text)
-    if final is not None and "boxed" not in final[1]:
-        answer = _from_snippet(final[1], wants_number)
-        return Span(final.start(), answer or "", "marker")
+    if final is not None:
+        return Span(final.start(), _from_snippet(final[1], wants_number) or "", "marker")
     short = _short(text, wants_number) if len(text) <= 60 and "\n" not in text else None
     return short or _stated(text, wants_number) or _concluded(text, wants_number)
 
@@ -110,23 +109,13 @@ def _short(text: str, wants_number: bool) -> Span | None:
     if "boxed" in text or any(marker.rule == "marker" for marker in markers.markers(text)):
         return None
     if _reads(text, wants_number):
-        return Span(0, _without_name(text.strip(" *").rstrip("."), wants_number), "whole")
+        return Span(0, text.strip(" *").rstrip("."), "whole")
     if wants_number:
         return None
-    if _FORMULA.search(text) and re.search(r"[a-zA-Z]{2}", _FORMULA.sub("", text)):
-        return Span(0, _stated_value(_affirmed(text)), "whole")
     if _reads(value := _stated_value(_affirmed(text)), wants_number):
         return Span(0, value, "whole")
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
     return None if sentence else Span(0, text.strip(), "whole")
-
-
-def _without_name(text: str, wants_number: bool) -> str:
-    """Return the 5 of `x = 5`, where a number is asked for."""
-    value = read_value(text) if wants_number and "=" in text else None
-    if isinstance(value, Named) and isinstance(value.value, Term):
-        return text.rpartition("=")[2].strip(" $")
-    return text
 
 
 _GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此", re.I)
@@ -197,21 +186,12 @@ def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
 
 
 def _from_snippet(snippet: str, wants_number: bool) -> str | None:
-    snippet = snippet.strip().strip("*_").strip()
-    if REFUSAL.search(snippet):
-        return None
-    snippet = _affirmed(snippet)
+    snippet = _affirmed(snippet.strip().strip("*_").strip())
     if _reads(snippet, wants_number):
-        return _without_name(snippet.strip().rstrip(" ."), wants_number)
+        return snippet.strip().rstrip(" .")
     if wants_number:
         return number_in(snippet, last=False)
-    # The formula that it opens with, if nothing before or after makes it another.
-    formula = _FORMULA.search(snippet)
-    if formula is None or formula.start() > 60:
-        return snippet.strip(" .*\"'") or None
-    changed = _ALTERED_BEFORE.search(snippet[: formula.start()])
-    joined = re.match(r"\W{0,3}(?:and|or|[,和或且与])\s*[$\\]", snippet[formula.end() :])
-    return snippet.strip(" .") if changed or joined else formula[0]
+    return snippet.strip(" .*\"'") or None
 
 
 def _concluded(text: str, wants_number: bool) -> Span | None:
@@ -284,8 +264,6 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     """
     sentence = _affirmed(sentence.replace("**", "").replace("__", ""))
     text = plain_math(sentence)
-    if "\\approx" in text:
-        text = text.split("\\approx")[0] if "=" in text.split("\\approx")[0] else text
     formulas = _FORMULA.findall(sentence)
     if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
         formula = "".join(formulas[0])
@@ -308,10 +286,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
         kept = pattern.sub(lambda match: " " * len(match.group(0)), text)
         if kept != text and (_runs(kept) or _words(kept)):
             text = kept
-    # One number, number words, or the first number after the last verb that has one.
+    # Number words, or the first number after the last verb that has one.
     runs = _runs(text)
-    if len(runs) == 1:
-        return runs[0]
     if not runs:
         words = _words(text)
         return None if not words else words[-1 if last else 0]

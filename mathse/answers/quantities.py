@@ -107,10 +107,6 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
     after = tokens[index:]
     if len(after) > MAX_UNIT_TOKENS:
         return None
-    if after[0].text in ("st", "nd", "rd", "th") and not after[0].spaced:
-        if tokens[index - 1].kind != "number" or not all(map(_is_noun, after[1:])):
-            return None
-        return _plain_term(tokens[:index])
     single = after[0].kind == "letter" and not after[0].spaced and after[0].text not in "°%"
     for end in range(len(after), 0, -1):
         if not all(map(_is_noun, after[end:])):
@@ -143,7 +139,7 @@ def _is_noun(token: Token) -> bool:
     if not token.text.isascii():
         return not re.search("[或且比又分之不]", token.text)
     if len(token.text) < 3:
-        return token.text in ("of", "in", "at", "by", "on", "sq", "cu")
+        return token.text in ("of", "in", "at", "by", "on", "sq", "cu", "st", "nd", "rd", "th")
     return re.search("[aeiou]", token.text) is not None and token.text not in ("sqrt", "sin", "log")
 
 
