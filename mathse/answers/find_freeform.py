@@ -53,12 +53,6 @@ REFUSAL = re.compile(
     r"|insufficient|无法(?:确定|得出|判断|回答|计算)",
     re.I,
 )
-# `3rd`, `step 2`, `figure 1`
-_ORDINAL = re.compile(
-    r"\d+(?:st|nd|rd|th)\b|\bstep\s*\d+"
-    r"|\b(?:figure|image|option|choice|question|problem|example|bar|row|column|week|day)\s*\d+",
-    re.I,
-)
 # `x =` or `\frac` at the end
 _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 # `- Monday: 5`
@@ -66,15 +60,6 @@ _LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 _PLEASANTRY = re.compile(
     r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
-)
-# `more than 8`, `6° less than 90`, `at least 60`, `between 3 and 5`
-_BOUND = re.compile(
-    r"(?:\$?[\d.,]+[%°]?\s*)?\b"
-    r"(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)"
-    r"\s+than\s+\$?[\d.,]+%?"
-    r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
-    r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
-    re.I,
 )
 # `4, 5`, `4 balls and 3`
 _COORDINATED = re.compile(
@@ -281,11 +266,6 @@ def number_in(sentence: str, *, last: bool) -> str | None:
             clause = re.search(verb, side, re.S)
             later = _runs(clause.group(1)) if clause is not None else []
             return (later or found)[0]
-    # Blank out bounds and ordinals if another number is left.
-    for pattern in (_BOUND, _ORDINAL):
-        kept = pattern.sub(lambda match: " " * len(match.group(0)), text)
-        if kept != text and (_runs(kept) or _words(kept)):
-            text = kept
     # Number words, or the first number after the last verb that has one.
     runs = _runs(text)
     if not runs:
