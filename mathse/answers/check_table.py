@@ -82,3 +82,16 @@ def _task(row: dict[str, Any]) -> Task | None:
     text["response"] = text["response"] or ""
     choices = parse_choices(row["choices"])
     return Task(**text, choices=choices, precision=precision)  # type: ignore[arg-type]
+
+
+def check_answers(rows: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+    """Add state, found and reason of the answer check to trajectories or predictions.
+
+    Args:
+        rows: trajectories or predictions.
+        problems: their `Problem` rows, with question_type where a benchmark has one.
+    """
+    names = [name for name in OPTIONAL if name in problems.columns]
+    gold = problems.select("problem_id", *names, gold="answer")
+    joined = rows.join(gold, on="problem_id", how="left", maintain_order="left")
+    return check_rows(joined).drop("gold", *names)

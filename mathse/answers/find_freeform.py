@@ -326,12 +326,8 @@ def _runs(text: str) -> list[str]:
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
         end = text.index(run, match.start()) + len(run)
-        glued = _GLUED_AFTER.match(text, end) if before[-1:] != "'" else None
-        if (
-            glued
-            or _ALTERED_AFTER.match(text, end)
-            or ("\\frac" in run and read_number(run) is None)
-        ):
+        glued = before[-1:] != "'" and _GLUED_AFTER.match(text, end)
+        if glued or _ALTERED_AFTER.match(text, end):
             continue
         # `3 hours 30 minutes` is one number.
         between = text[ends[-1] : match.start()].strip() if found else "-"
