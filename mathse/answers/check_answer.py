@@ -58,7 +58,17 @@ class Pending:
 
 @dataclass(frozen=True)
 class Task:
-    """One answer to check, with what is known of its problem."""
+    """One answer to check, with what is known of its problem.
+
+    Attributes:
+        gold: the right answer: a value, an option's letter or an option's text.
+        response: the response as generated, or the bare answer.
+        question_type: `multi_choice` or `free_form`.
+        answer_type: number, choice, expression, text, set, integer, float or list.
+        choices: the options of a multiple-choice problem.
+        unit: the unit that the problem asks for.
+        precision: digits after the point to which a float counts.
+    """
 
     gold: str
     response: str
@@ -99,13 +109,7 @@ def find_answer(
     answer_type: str | None = None,
     choices: Sequence[str] = (),
 ) -> str | None:
-    """Find the final answer in a response, without knowing gold.
-
-    Args:
-        response: the response as generated.
-        question_type: `multi_choice` or `free_form`, if known.
-        answer_type: number, choice, expression, text, set, integer, float or list, if known.
-        choices: the options of a multiple-choice problem.
+    """Find the final answer in a response, without knowing gold; see `Task` for the arguments.
 
     Returns:
         The option's letter in multiple choice, else the answer's text; None if there is none.
@@ -225,16 +229,8 @@ def check_one(
 ) -> Verdict:
     """Check one response and explain the verdict.
 
-    Args:
-        gold: the right answer: a value, an option's letter or an option's text.
-        response: the response as generated, or the bare answer.
-        question_type: see `find_answer`.
-        answer_type: see `find_answer`.
-        choices: the options, as a list or a JSON list.
-        unit: the unit that the problem asks for.
-        precision: digits after the point to which a float counts.
-        timeout_s: wall-clock limit for SymPy.
-        memory_mb: memory cap for SymPy's process.
+    The arguments are those of `Task`, with choices as a list or a JSON list; the wall-clock limit
+    for SymPy, and the memory cap of its process.
     """
     task = Task(gold, response, question_type, answer_type, parse_choices(choices), unit, precision)
     result, by = judge(task), "rules"

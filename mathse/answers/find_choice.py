@@ -106,13 +106,11 @@ def find_options(text: str, options: Options) -> Span | None:
         for match in _STATES_SEVERAL.finditer(text)
     )
     spans = sorted([*several, *markers.statements(text)], key=lambda span: span.start)
-    if len(text) <= 80 and "\n" not in text:
-        spans.insert(0, Span(0, text, "whole"))
+    spans.insert(0, Span(0, text, "whole"))
     for span in reversed(spans):
         if (labels := listed_labels(span.text, options)) is not None:
             return Span(span.start, "".join(sorted(labels)), span.rule)
-        if option_of(span.text, options) is not None:
-            return None
+    return None
     return None
 
 

@@ -230,15 +230,11 @@ class _Reader:
         """Read equations, definitions, inequalities and memberships."""
         exact, approximations = split_at(tokens, {"\\approx"})
         if approximations:
-            if exact[0] and (len(exact[0]) > 1 or exact[0][0].kind == "number"):
-                tokens = exact[0]
-            elif len(exact) == 2 and (name := read_name(exact[0])) is not None:
-                return Named(name, self.value(exact[1]))
-            else:
-                raise Unreadable("approximation")
+            name = read_name(exact[0])
+            return self.value(exact[0]) if name is None else Named(name, self.value(exact[1]))
         sides, signs = split_at(tokens, _SIGNS)
         if not signs:
-            return self.single(tokens) if approximations else None
+            return None
         if not all(sides):
             if signs[0] == "=" and not sides[0] and len(sides) == 2:
                 return self.value(sides[1])
