@@ -375,9 +375,4 @@ def _is_unit(tail: str, after: str) -> bool:
         return True
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
-    return read_number("1 " + tail) is not None and (
-        read_unit(word) is not None or word.lower() in _SCALE_WORDS
-    )
-
-
-_SCALE_WORDS = {"percent", "million", "billion", "thousand", "hundred", "万", "亿"}
+    return read_number("1 " + tail) is not None and read_unit(word) is not None

@@ -14,13 +14,14 @@ _SMALL = (
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
 _WORDS = {word: value for value, word in enumerate(_SMALL.split())}
 _WORDS |= {word: 10 * ten for ten, word in enumerate(_TENS.split(), start=2)}
-SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+SCALES = _SCALES | {"万": 10**4, "亿": 10**8}
 _ORDINALS = "half third fourth fifth sixth seventh eighth ninth tenth"
 _PARTS = {word: value for value, word in enumerate(_ORDINALS.split(), start=2)}
 _PARTS |= {"halves": 2, "quarter": 4}
-_COUNTED = _WORDS | SCALES | {"and": 0}
+_COUNTED = _WORDS | _SCALES | {"and": 0}
 _CHINESE = set("〇零一二两三四五六七八九十百千万亿")
-NUMBER_WORD = "|".join([*_WORDS, *SCALES])
+NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
 
 
 @lru_cache(maxsize=4096)
