@@ -46,7 +46,7 @@ _TOKEN = re.compile(
     # `12`, `3.5`, `.5`, `3e-8`
     r"|(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE]\s?[-+]?\d+(?![\w.]))?)"
     r"|(?P<command>\\[a-zA-Z]+|\\[|])|(?P<word>[a-zA-Z]{2,})|(?P<letter>[a-zA-Z])"
-    r"|(?P<cjk>[万亿]|[\u4e00-\u9fff]+)|(?P<sign>\*\*|''|[^\s\\]))"
+    r"|(?P<cjk>[万亿]|[\u4e00-\u9fff]+)|(?P<sign>''|[^\s\\]))"
 )
 _KINDS = {"periodic": "number", "european": "number", "grouped": "number", "cjk": "word"}
 
@@ -165,7 +165,7 @@ class _Reader:
             if token.kind == "word" and token.text.isascii() and token.text not in _BASES:
                 parts = _split_word(token.text)
             for number, part in enumerate(parts):
-                self.tokens.append("^" if part == "**" else part)
+                self.tokens.append(part)
                 self.kinds.append("command" if part[0] == "\\" else token.kind)
                 self.spaced.append(token.spaced and not number)
         self.end = len(self.tokens)

@@ -291,7 +291,7 @@ def mentioned(text: str, options: Options) -> int | None:
         for start, end, index in spans
         if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
     )
-    if outer and _NEGATED.search(plain[: outer[0][0]]) and not text.startswith("no"):
+    if outer and _NEGATED.search(plain[: outer[0][0]]):
         return None
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]

@@ -58,9 +58,6 @@ _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 # `- Monday: 5`
 _LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
-_PLEASANTRY = re.compile(
-    r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
-)
 # `4, 5`, `4 balls and 3`
 _COORDINATED = re.compile(
     r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))"
@@ -103,12 +100,9 @@ def _short(text: str, wants_number: bool) -> Span | None:
     return None if sentence else Span(0, text.strip(), "whole")
 
 
-_GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此", re.I)
-
-
 def _reads(text: str, wants_number: bool) -> bool:
     """Return whether a whole text is a value: no mere words, no bare letter for a number."""
-    value = None if _GOES_ON.search(text) else read_value(text)
+    value = read_value(text)
     if value is None or isinstance(value, Words):
         return False
     return not wants_number or read_number(text) is not None or re.search(r"\d", text) is not None
@@ -182,7 +176,7 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
 def _concluded(text: str, wants_number: bool) -> Span | None:
     """Find the answer of a response without a statement: in its conclusions or last sentences."""
     # A refusal has no answer.
-    parts = [part for part in markers.sentences(text) if not _PLEASANTRY.match(part.text)]
+    parts = markers.sentences(text)
     conclusions = [part for part in parts if markers.concludes(part.text)]
     if not parts or any(REFUSAL.search(part.text) for part in [parts[-1], *conclusions[-1:]]):
         return None
