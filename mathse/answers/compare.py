@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from mathse.answers import algebra
@@ -52,8 +52,7 @@ def compare(
         precision: digits after the point to which a number counts.
 
     Returns:
-        The outcome. `equal` is None if the rules cannot decide: for the reason `unread` because
-        one of the two was not read.
+        The outcome; undecided for the reason `unread` if one of the two was not read.
     """
     gold, found = (_BOX.sub(r"\1", text.strip().rstrip(" .")) for text in (gold, found))
     left, right = (plain_math(text).lstrip(" ;,:*").rstrip(" .;,:*") for text in (gold, found))
@@ -207,7 +206,7 @@ def _matrices(gold: Value, found: Value, asked: Asked) -> Outcome | None:
         sides = [tuple(zip(*rows, strict=True)) if len(rows) == 1 else rows for rows in sides]
     if [*map(len, sides[0])] != [*map(len, sides[1])]:
         return Outcome(False, "different_shape")
-    first, second = (tuple(itertools.chain(*rows)) for rows in sides)
+    first, second = ([*itertools.chain(*rows)] for rows in sides)
     return _items(first, second, True, asked)
 
 
@@ -231,13 +230,12 @@ def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
     """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
-    names = [
-        [item.name if isinstance(item, Named) else "" for item in side.items]
+    left, right = (
+        {item.name: item.value for item in side.items if isinstance(item, Named) and item.name}
         for side in (gold, found)
-    ]
-    systems = [len(set(side)) == len(side) and all(side) for side in names]
-    if all(systems):
-        return _systems(gold, found, asked)
+    )
+    if len(left) == len(gold.items) and len(right) == len(found.items):
+        return _systems(left, right, asked)
     if len(gold.items) != len(found.items):
         return Outcome(False, "different_count")
     both = gold.ordered and found.ordered
@@ -247,9 +245,7 @@ def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
     return _items(gold.items, found.items, ordered, asked)
 
 
-def _items(
-    gold: tuple[Value, ...], found: tuple[Value, ...], ordered: bool, asked: Asked
-) -> Outcome:
+def _items(gold: Sequence[Value], found: Sequence[Value], ordered: bool, asked: Asked) -> Outcome:
     outcomes: list[Outcome] = []
 
     def same(a: Value, b: Value) -> bool:
@@ -260,24 +256,20 @@ def _items(
         paired = all([same(a, b) for a, b in zip(gold, found, strict=True)])
         known = any(outcome.equal is False for outcome in outcomes)
     else:
-        paired = matched(list(gold), list(found), same)
+        paired = matched(gold, found, same)
         known = all(outcome.equal is not None for outcome in outcomes)
     if paired:
         return Outcome(True, "same_items")
     return Outcome(False, "different_items") if known else UNDECIDED
 
 
-def _systems(gold: Group, found: Group, asked: Asked) -> Outcome:
+def _systems(left: dict[str, Value], right: dict[str, Value], asked: Asked) -> Outcome:
     """Compare `x = 1, y = 2` with `y = 2, x = 1`: each name has its value."""
-    left, right = (
-        {item.name: item.value for item in side.items if isinstance(item, Named)}
-        for side in (gold, found)
-    )
     if set(left) != set(right):
         known = len(left) != len(right) or not "".join([*left, *right]).strip("xyzabc_0123456789")
         return Outcome(False if known else None, "different_names")
     names = sorted(left)
-    return _items(tuple(left[n] for n in names), tuple(right[n] for n in names), True, asked)
+    return _items([left[name] for name in names], [right[name] for name in names], True, asked)
 
 
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}

@@ -94,15 +94,19 @@ def _short(text: str, wants_number: bool) -> Span | None:
         return Span(0, text.strip(" *").rstrip("."), "whole")
     if wants_number:
         return None
-    if _reads(value := _stated_value(_affirmed(text)), wants_number):
-        return Span(0, value, "whole")
+    value = _stated_value(_affirmed(text))
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
-    return None if sentence else Span(0, text.strip(), "whole")
+    value = value if _reads(value, wants_number) else "" if sentence else text.strip()
+    return Span(0, value, "whole") if value else None
+
+
+# `2x = 6, so x = 3`
+_GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此", re.I)
 
 
 def _reads(text: str, wants_number: bool) -> bool:
     """Return whether a whole text is a value: no mere words, no bare letter for a number."""
-    value = read_value(text)
+    value = None if _GOES_ON.search(text) else read_value(text)
     if value is None or isinstance(value, Words):
         return False
     return not wants_number or read_number(text) is not None or re.search(r"\d", text) is not None
@@ -132,23 +136,14 @@ def _stated(text: str, wants_number: bool) -> Span | None:
     spans = [span for span in markers.statements(text) if span.rule != "option"]
     box = next((span for span in spans if span.rule == "boxed"), None)
     for span in reversed(spans):
-        if span is box:
-            return Span(span.start, _box_value(span.text.strip(), wants_number), "boxed")
         answer = _from_snippet(span.text, wants_number)
+        if span is box:
+            return Span(span.start, answer or span.text, "boxed")
         if answer is not None:
             if box is not None and _contradicts(text, box, span, answer):
                 return Span(span.start, "", "several_answers")
             return Span(span.start, answer, "marker")
     return None
-
-
-def _box_value(content: str, wants_number: bool) -> str:
-    """Return what a box holds: the one number in it, where a number is asked for."""
-    if not wants_number or _reads(content, wants_number):
-        return content
-    terms = r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]"
-    number = number_in(content, last=True)
-    return content if number is None or re.search(terms, plain_math(content)) else number
 
 
 def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
@@ -157,11 +152,9 @@ def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
     With further steps in between, the box may be an intermediate result.
     """
     start = text.find(box.text, box.start)
-    if start < 0 or not _BESIDE.fullmatch(text, start + len(box.text), marker.start):
-        return False
-    if read_number(box.text) is None or read_number(answer) is None:
-        return False
-    return compare(box.text, answer).equal is False
+    beside = start >= 0 and _BESIDE.fullmatch(text, start + len(box.text), marker.start)
+    numbers = beside and read_number(box.text) and read_number(answer)
+    return bool(numbers) and compare(box.text, answer).equal is False
 
 
 def _from_snippet(snippet: str, wants_number: bool) -> str | None:

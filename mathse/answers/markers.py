@@ -104,8 +104,8 @@ def markers(text: str) -> tuple[Span, ...]:
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        # Leave out what states no answer: denials, other options, whole solutions.
         asked = rest[len(sentence) :].lstrip("$*_ ").startswith("?")
+        # Leave out what states no answer: questions, denials, other options, whole solutions.
         if asked and len(sentence) <= MAX_SET_OFF:
             continue
         middle = match["middle"] or ""
@@ -113,11 +113,11 @@ def markers(text: str) -> tuple[Span, ...]:
             sentence = sentence.partition("而是")[2]
         if _DENIED.match(sentence) and (corrected := CORRECTED.search(sentence)) is not None:
             sentence = corrected[1] or corrected[2]
-        if _EMPTY.match(sentence) or _DENIED.match(sentence):
-            continue
         word = text[match.start() : max(match.start(), match.start("middle"))].lower()
         if (
-            _NO_STATEMENT.search(middle)
+            _EMPTY.match(sentence)
+            or _DENIED.match(sentence)
+            or _NO_STATEMENT.search(middle)
             or _UNTRUE.search(text[: match.start()][-40:])
             or (skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence)
             or _OTHERS.search(text[max(0, match.start() - 12) : match.end()])
