@@ -60,11 +60,6 @@ def _bits(value: Fraction) -> int:
 
 
 def _exact_power(base: Fraction, power: Fraction) -> Fraction:
-    if power.denominator == 2:
-        root = Fraction(math.isqrt(max(base.numerator, 0)), math.isqrt(base.denominator))
-        if root * root != base:
-            raise _NotRational
-        base, power = root, 2 * power
     if power.denominator != 1 or abs(power) * _bits(base) > MAX_BITS:
         raise _NotRational
     return Fraction(base ** int(power))

@@ -68,12 +68,7 @@ def _letter_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def find_option(text: str, options: Options) -> Span | None:
-    """Return a span whose text is the label of the option that a response chooses, or None.
-
-    Args:
-        text: a response that went through `clean_response`.
-        options: the options of the problem.
-    """
+    """Return a span whose text is the label of the option that a response in plain form chooses."""
     if not text or not options.labels or _only_lists_options(text):
         return None
     stated_later = any(span.start > 0 for span in markers.markers(text))

@@ -69,14 +69,9 @@ _RANGE = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
 def find_free_form(text: str, *, wants_number: bool) -> Span | None:
-    """Find the final answer in a response that went through `clean_response`.
+    """Return the final answer of a response in plain form, with the rule that found it, or None.
 
-    Args:
-        text: the response.
-        wants_number: True if the answer is known to be a number.
-
-    Returns:
-        The answer's text, with the rule that found it, or None.
+    With `wants_number`, the answer is known to be a number.
     """
     if not text:
         return None
@@ -224,15 +219,11 @@ def _stated_value(sentence: str) -> str:
 
 
 def number_in(sentence: str, *, last: bool) -> str | None:
-    """Pick the number that a sentence states.
+    """Return the number that a sentence states, with its unit, or None.
 
     The right side of the last equals sign comes first; then the first number after the last "is",
-    "has", …; then the last number, or the first if not `last`. Bounds ("more than 8") are no
-    answers beside another number; a range ("from 13 to 20") and a list ("4 balls and 3 cubes") are
-    returned unchanged.
-
-    Returns:
-        The number with its unit, or None.
+    "has", …; then the last number, or the first if not `last`. A range ("from 13 to 20") and a
+    list ("4 balls and 3 cubes") are returned unchanged.
     """
     sentence = _affirmed(sentence.replace("**", "").replace("__", ""))
     text = plain_math(sentence)

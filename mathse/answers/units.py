@@ -23,10 +23,6 @@ class Unit:
     scale: int = 1
 
 
-def _base(name: str, size: str = "1", power: int = 1) -> Unit:
-    return Unit(((name, power),), Fraction(size))
-
-
 _TABLE = """
 length      m meter metre 米 1; in inch inche 英寸 0.0254; ft foot feet 英尺 0.3048; yd yard 0.9144
 length      mi mile 英里 1609.344; 厘米 公分 1/100; 毫米 1/1000; 分米 1/10; 千米 公里 1000
@@ -62,7 +58,8 @@ for _line in _TABLE.strip().split("\n"):
     _kind, _, _power = _name.partition("^")
     for _entry in _entries.split(";"):
         *_words, _size = _entry.split()
-        _UNITS |= {word: _base(_kind, _size, int(_power or 1)) for word in _words}
+        _unit = Unit(((_kind, int(_power or 1)),), Fraction(_size))
+        _UNITS |= dict.fromkeys(_words, _unit)
 _PREFIXES = {"k": "1000", "m": "1/1000", "c": "1/100", "d": "1/10", "M": "1000000"}
 _PREFIXES |= {"kilo": "1000", "milli": "1/1000", "centi": "1/100", "deci": "1/10"}
 _PREFIXED = "m g s l L N J W V A Hz Pa meter metre gram second liter litre"
