@@ -45,7 +45,7 @@ def compare_families(gold: Value, found: Value, asked: Asked) -> Outcome | None:
     def same_family(a: Tree, b: Tree) -> bool:
         return bool(algebra.equal(a, b)) or (shifts and _same_numbers(a, b))
 
-    same = all(map(same_family, *sides)) if ordered else matched(*sides, same_family)
+    same = all(map(same_family, *sides)) if ordered else matched(sides[0], sides[1], same_family)
     return Outcome(True, "same_family") if same else Outcome(None, "families")
 
 

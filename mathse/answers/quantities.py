@@ -40,8 +40,6 @@ def read_compound(text: str, tokens: Tokens) -> Term | None:
         unit = read_unit(text[words[0].start : words[-1].end]) if words else None
         if unit is not None and words[0].text == "分" and units:
             unit = MINUTES if units[0].dimension == MINUTES.dimension else unit
-        if unit is not None and words[0].text in ("'", "''") and not (units and units[0] == DEGREE):
-            unit = read_unit("ft" if words[0].text == "'" else "in")
         if unit is None or (
             units and (unit.dimension, True) != (units[0].dimension, unit.size < units[-1].size)
         ):

@@ -259,17 +259,16 @@ class _Reader:
         """Read `x = 5`, `(x, y) = (1, 2)`, `1 + 1 = 2`, or an equation."""
         names = read_names(sides[0])
         if names and len(sides) == 2:
-            value = self.value(sides[1])
-            if not isinstance(value, Group):
+            point = self.value(sides[1])
+            if not isinstance(point, Group) or (point.brackets and len(point.items) != len(names)):
                 raise Unreadable("tuple")
-            if not value.brackets or len(value.items) != len(names):
-                return value
-            return Group(tuple(map(Named, names, value.items)), value.brackets)
+            named = tuple(map(Named, names, point.items)) if point.brackets else point.items
+            return Group(named, point.brackets)
         left, last = read_expression(sides[0]), read_expression(sides[-1])
         constant = not name and left is not None and not algebra.letters(left)
         constant = constant and not (last is not None and algebra.letters(last))
         relation = name is None and not constant
-        value = None if relation else self.value(sides[-1])
+        value: Value | None = None if relation else self.value(sides[-1])
         if name and isinstance(value, Term) and (own := re.match(r"\\?([a-zA-Z]+)", name)):
             bare = value.tree[0] == "v" and "(" not in name
             relation = bare or own[1] in algebra.letters(value.tree)
