@@ -374,8 +374,6 @@ def _words_and_value(gold: Value, found: Value) -> Outcome:
     number = isinstance(found, Words) and isinstance(gold, Term) and gold.is_number
     if number and not _NUMBER_WORDS.search(plain_text(found.text)):  # type: ignore[union-attr]
         return Outcome(False, "states_no_number")
-    if Named in (type(gold), type(found)):
-        return UNDECIDED
     return Outcome(False if _are_short(gold, found) else None, "words_and_value")
 
 

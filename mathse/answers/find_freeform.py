@@ -126,6 +126,10 @@ def _affirmed(sentence: str) -> str:
     return "" if _DENIED.search(sentence) else sentence
 
 
+# `3, 4`, `x + 1`: no single number
+_TERMS = re.compile(r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]")
+
+
 def _stated(text: str, wants_number: bool) -> Span | None:
     """Return the last box or the last "answer is", whichever comes later and has an answer."""
     spans = [span for span in markers.statements(text) if span.rule != "option"]
@@ -133,7 +137,8 @@ def _stated(text: str, wants_number: bool) -> Span | None:
     for span in reversed(spans):
         answer = _from_snippet(span.text, wants_number)
         if span is box:
-            return Span(span.start, answer or span.text, "boxed")
+            several_terms = _TERMS.search(plain_math(span.text)) is not None
+            return Span(span.start, span.text if several_terms else answer or span.text, "boxed")
         if answer is not None:
             if box is not None and _contradicts(text, box, span, answer):
                 return Span(span.start, "", "several_answers")

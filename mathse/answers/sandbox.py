@@ -51,17 +51,17 @@ class Child:
     """A Python process and a pipe to it, whose number is its last argument."""
 
     def __init__(self, *arguments: str) -> None:
-        self.pipe, theirs = multiprocessing.Pipe()
+        self.pipe, right = multiprocessing.Pipe()
         path = os.pathsep.join(folder for folder in sys.path if folder)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", *arguments, str(theirs.fileno())],
+            [sys.executable, "-P", *arguments, str(right.fileno())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
-            pass_fds=[theirs.fileno()],
+            pass_fds=[right.fileno()],
         )
-        theirs.close()
+        right.close()
 
     def kill(self) -> None:
         """Kill the process, wait for its end and close the pipe."""
