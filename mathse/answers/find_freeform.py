@@ -76,7 +76,7 @@ def find_free_form(text: str, *, wants_number: bool) -> Span | None:
     if not text:
         return None
     final = _LAST_LINE.search(text)
-    if final is not None:
+    if final is not None and "boxed" not in final[1]:
         return Span(final.start(), _from_snippet(final[1], wants_number) or "", "marker")
     short = _short(text, wants_number) if len(text) <= 60 and "\n" not in text else None
     return short or _stated(text, wants_number) or _concluded(text, wants_number)
@@ -159,11 +159,19 @@ def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
 
 def _from_snippet(snippet: str, wants_number: bool) -> str | None:
     snippet = _affirmed(snippet.strip().strip("*_").strip())
+    if REFUSAL.search(snippet):
+        return None
     if _reads(snippet, wants_number):
         return snippet.strip().rstrip(" .")
     if wants_number:
         return number_in(snippet, last=False)
-    return snippet.strip(" .*\"'") or None
+    # The formula that it opens with, if nothing before or after makes it another.
+    formula = _FORMULA.search(snippet)
+    if formula is None or formula.start() > 60:
+        return snippet.strip(" .*\"'") or None
+    changed = _ALTERED_BEFORE.search(snippet[: formula.start()])
+    joined = re.match(r"\W{0,3}(?:and|or|[,和或且与])\s*[$\\]", snippet[formula.end() :])
+    return snippet.strip(" .") if changed or joined else formula[0]
 
 
 def _concluded(text: str, wants_number: bool) -> Span | None:
