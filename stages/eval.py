@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import schemas
-from mathse.answers.check_problems import check_answers
+from mathse.answers.check_table import check_answers
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run

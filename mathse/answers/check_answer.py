@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -50,10 +51,24 @@ class Pending:
     question: Question
     where: str
 
+    def settle(self, reply: Reply) -> Verdict:
+        """Return the verdict of SymPy's reply."""
+        return Verdict(reply.state, self.found, reply.reason, self.where)
+
 
 @dataclass(frozen=True)
 class Task:
-    """One answer to check, with what is known of its problem."""
+    """One answer to check, with what is known of its problem.
+
+    Attributes:
+        gold: the right answer: a value, an option's letter or an option's text.
+        response: the response as generated, or the bare answer.
+        question_type: `multi_choice` or `free_form`.
+        answer_type: number, choice, expression, text, set, integer, float or list.
+        choices: the options of a multiple-choice problem.
+        unit: the unit that the problem asks for.
+        precision: digits after the point to which a float counts.
+    """
 
     gold: str
     response: str
@@ -94,13 +109,7 @@ def find_answer(
     answer_type: str | None = None,
     choices: Sequence[str] = (),
 ) -> str | None:
-    """Find the final answer in a response, without knowing gold.
-
-    Args:
-        response: the response as generated.
-        question_type: `multi_choice` or `free_form`, if known.
-        answer_type: number, choice, expression, text, set, integer, float or list, if known.
-        choices: the options of a multiple-choice problem.
+    """Find the final answer in a response, without knowing gold; see `Task` for the arguments.
 
     Returns:
         The option's letter in multiple choice, else the answer's text; None if there is none.
@@ -144,11 +153,11 @@ def _judge(task: Task) -> Verdict | Pending:
     if options is not None:
         several = listed_labels(task.gold, options)
         if several is not None and task.gold.strip() not in options.texts:
-            return _judge_several(task, options, several)
-        if wanted := _gold_options(task.gold, options):
+            return _judge_choice(task, options, several, several=True)
+        if wanted := _gold_labels(task.gold, options):
             return _judge_choice(task, options, wanted)
     elif kind is None and gold.strip("() .") in _BARE.labels:
-        return _judge_choice(task, _BARE, frozenset([option_of(gold, _BARE) or 0]))
+        return _judge_choice(task, _BARE, _gold_labels(gold, _BARE))
     # Free form: the declared kind counts only if gold is of that kind.
     kind = None if kind in _NUMBER_KINDS else kind
     found, where = _find(task.response, None, kind is None and read_number(gold) is not None)
@@ -179,39 +188,24 @@ def gold_value(gold: str) -> str:
     return text
 
 
-def _gold_options(gold: str, options: Options) -> frozenset[int]:
-    """Return the options that gold names: by its words first, then by letter."""
-    gold = split_response(gold)[0]
-    index = options.texts.index(gold.strip()) if gold.strip() in options.texts else None
-    index = option_of(gold, options) if index is None else index
-    if index is None:
-        return frozenset()
-    return frozenset(n for n, text in enumerate(options.texts) if text == options.texts[index])
+def _gold_labels(gold: str, options: Options) -> frozenset[str]:
+    """Return the labels of the option that gold names, and of those with the same words."""
+    index = option_of(split_response(gold)[0], options)
+    same = [] if index is None else [text == options.texts[index] for text in options.texts]
+    return frozenset(itertools.compress(options.labels, same))
 
 
-def _judge_choice(task: Task, options: Options, wanted: frozenset[int]) -> Verdict:
-    found, where = _find(task.response, options, False)
+def _judge_choice(
+    task: Task, options: Options, wanted: frozenset[str], *, several: bool = False
+) -> Verdict:
+    """Compare with the labels that are right: one of them, or if several all and no other."""
+    span = find_options(split_response(task.response)[0], options) if several else None
+    found, where = (span.text, span.rule) if span else _find(task.response, options, False)
     if found is None:
         return Verdict("no_answer", None, where or "no_option_named")
-    same = options.labels.index(found) in wanted
+    same = set(found) == wanted if several else found in wanted
     state, reason = ("match", "same_option") if same else ("mismatch", "different_option")
-    return Verdict(state, found, reason, where)
-
-
-def _judge_several(task: Task, options: Options, wanted: frozenset[str]) -> Verdict:
-    """Judge a problem with several right options: all of them, and no other."""
-    text = split_response(task.response)[0]
-    span = find_options(text, options) or find_option(text, options)
-    if span is None:
-        return Verdict("no_answer", None, "no_option_named")
-    same = wanted == set(span.text)
-    state, reason = ("match", "same_options") if same else ("mismatch", "different_options")
-    return Verdict(state, span.text, reason, span.rule)
-
-
-def settle(pending: Pending, reply: Reply) -> Verdict:
-    """Return the verdict of SymPy's reply."""
-    return Verdict(reply.state, pending.found, reply.reason, pending.where)
+    return Verdict(state, found, reason + "s" * several, where)
 
 
 @lru_cache(maxsize=4)
@@ -235,22 +229,14 @@ def check_one(
 ) -> Verdict:
     """Check one response and explain the verdict.
 
-    Args:
-        gold: the right answer: a value, an option's letter or an option's text.
-        response: the response as generated, or the bare answer.
-        question_type: see `find_answer`.
-        answer_type: see `find_answer`.
-        choices: the options, as a list or a JSON list.
-        unit: the unit that the problem asks for.
-        precision: digits after the point to which a float counts.
-        timeout_s: wall-clock limit for SymPy.
-        memory_mb: memory cap for SymPy's process.
+    The arguments are those of `Task`, with choices as a list or a JSON list; the wall-clock limit
+    for SymPy, and the memory cap of its process.
     """
     task = Task(gold, response, question_type, answer_type, parse_choices(choices), unit, precision)
     result, by = judge(task), "rules"
     if isinstance(result, Pending):
         by = "Math-Verify"
-        result = settle(result, _shared_sandbox(timeout_s, memory_mb).decide([result.question])[0])
+        result = result.settle(_shared_sandbox(timeout_s, memory_mb).decide([result.question])[0])
     found = "nothing" if result.found is None else result.found
     explain = (
         f"verdict: {result.state} ({result.reason.replace('_', ' ')}, decided by {by})\n"

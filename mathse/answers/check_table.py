@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices, settle
+from mathse.answers.check_answer import Pending, Task, Verdict, parse_choices
 from mathse.answers.rules_worker import judge_chunks
 from mathse.answers.sandbox import Question, Reply, Sandbox
 from mathse.core.errors import DataError
@@ -63,7 +63,7 @@ def check_rows(
         replies = {question: future.result() for question, future in asked.items()}
     final: dict[Task | None, Verdict] = {None: Verdict("error", None, "gold_empty")}
     for task, item in judged.items():
-        final[task] = settle(item, replies[item.question]) if isinstance(item, Pending) else item
+        final[task] = item.settle(replies[item.question]) if isinstance(item, Pending) else item
     return df.with_columns(
         pl.Series(name, [getattr(final[task], name) for task in tasks], dtype=pl.String)
         for name in ("state", "found", "reason")
@@ -82,3 +82,16 @@ def _task(row: dict[str, Any]) -> Task | None:
     text["response"] = text["response"] or ""
     choices = parse_choices(row["choices"])
     return Task(**text, choices=choices, precision=precision)  # type: ignore[arg-type]
+
+
+def check_answers(rows: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+    """Add state, found and reason of the answer check to trajectories or predictions.
+
+    Args:
+        rows: trajectories or predictions.
+        problems: their `Problem` rows, with question_type where a benchmark has one.
+    """
+    names = [name for name in OPTIONAL if name in problems.columns]
+    gold = problems.select("problem_id", *names, gold="answer")
+    joined = rows.join(gold, on="problem_id", how="left", maintain_order="left")
+    return check_rows(joined).drop("gold", *names)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from mathse.answers import algebra
@@ -12,7 +13,7 @@ from mathse.answers.expressions import Tree
 from mathse.answers.families import compare_families, matched
 from mathse.answers.number_words import NUMBER_WORD
 from mathse.answers.plain import plain_math, plain_text
-from mathse.answers.read import ratio_as_number, read_value
+from mathse.answers.read import ratio_as_number, read_number, read_value
 from mathse.answers.real_sets import as_reals, same_reals
 from mathse.answers.units import read_unit
 from mathse.answers.values import (
@@ -51,8 +52,7 @@ def compare(
         precision: digits after the point to which a number counts.
 
     Returns:
-        The outcome. `equal` is None if the rules cannot decide: for the reason `unread` because
-        one of the two was not read.
+        The outcome; undecided for the reason `unread` if one of the two was not read.
     """
     gold, found = (_BOX.sub(r"\1", text.strip().rstrip(" .")) for text in (gold, found))
     left, right = (plain_math(text).lstrip(" ;,:*").rstrip(" .;,:*") for text in (gold, found))
@@ -95,19 +95,22 @@ def _states_others(text: str, gold: Term) -> bool:
     return len(values) == len(numbers) > 0 and gold.value not in values
 
 
+# `3,14`, but not `3,140`
+_COMMA = re.compile(r"[-+]?(?:0,\d+|\d+,(?!\d{3}$)\d+)")
+
+
 def _decimal_comma(left: str, right: str, asked: Asked) -> Outcome | None:
     """Read `3,14` as a decimal number where the other side is one."""
-    pointed = [
-        text.replace(",", ".") if re.fullmatch(r"[-+]?(?:0,\d+|\d+,(?!\d{3}$)\d+)", text) else text
-        for text in (left, right)
-    ]
-    values = [read_value(text) for text in pointed]
-    if [pointed[0] != left, pointed[1] != right].count(True) != 1:
+    commas = [_COMMA.fullmatch(text) is not None for text in (left, right)]
+    if commas[0] == commas[1]:
         return None
-    if not all(isinstance(value, Term) for value in values):
-        return None
-    outcome = same_value(values[0], values[1], Asked(asked.unit, None))  # type: ignore[arg-type]
-    return Outcome(True, "decimal_comma") if outcome.reason == "same_number" else None
+    texts = (
+        text.replace(",", ".") if comma else text
+        for text, comma in zip((left, right), commas, strict=True)
+    )
+    a, b = map(read_number, texts)
+    same = a and b and compare_terms(a, b, Asked(asked.unit)).reason == "same_number"
+    return Outcome(True, "decimal_comma") if same else None
 
 
 def same_value(gold: Value, found: Value, asked: Asked) -> Outcome:
@@ -191,17 +194,20 @@ def _reals(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 
 def _matrices(gold: Value, found: Value, asked: Asked) -> Outcome | None:
-    """Compare a column or row with a tuple."""
-    if {type(gold), type(found)} != {Matrix, Group}:
+    """Compare matrices entry by entry; a tuple is a row or a column, too."""
+    sides = [
+        side.rows if isinstance(side, Matrix) else tuple((item,) for item in side.items)
+        for side in (gold, found)
+        if isinstance(side, Matrix) or (isinstance(side, Group) and side.ordered)
+    ]
+    if Matrix not in (type(gold), type(found)) or len(sides) < 2:
         return None
-    sides = []
-    for side, other in ((gold, found), (found, gold)):
-        if isinstance(side, Matrix) and isinstance(other, Group):
-            if not other.ordered or (len(side.rows) > 1 and any(len(row) > 1 for row in side.rows)):
-                return None
-            side = Group(tuple(cell for row in side.rows for cell in row), other.brackets)
-        sides.append(side)
-    return same_value(sides[0], sides[1], asked)
+    if type(gold) is not type(found):  # a row becomes a column
+        sides = [tuple(zip(*rows, strict=True)) if len(rows) == 1 else rows for rows in sides]
+    if [*map(len, sides[0])] != [*map(len, sides[1])]:
+        return Outcome(False, "different_shape")
+    first, second = ([*itertools.chain(*rows)] for rows in sides)
+    return _items(first, second, True, asked)
 
 
 def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
@@ -224,13 +230,12 @@ def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
     """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
-    names = [
-        [item.name if isinstance(item, Named) else "" for item in side.items]
+    left, right = (
+        {item.name: item.value for item in side.items if isinstance(item, Named) and item.name}
         for side in (gold, found)
-    ]
-    systems = [len(set(side)) == len(side) and all(side) for side in names]
-    if all(systems):
-        return _systems(gold, found, asked)
+    )
+    if len(left) == len(gold.items) and len(right) == len(found.items):
+        return _systems(left, right, asked)
     if len(gold.items) != len(found.items):
         return Outcome(False, "different_count")
     both = gold.ordered and found.ordered
@@ -240,9 +245,7 @@ def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
     return _items(gold.items, found.items, ordered, asked)
 
 
-def _items(
-    gold: tuple[Value, ...], found: tuple[Value, ...], ordered: bool, asked: Asked
-) -> Outcome:
+def _items(gold: Sequence[Value], found: Sequence[Value], ordered: bool, asked: Asked) -> Outcome:
     outcomes: list[Outcome] = []
 
     def same(a: Value, b: Value) -> bool:
@@ -253,24 +256,20 @@ def _items(
         paired = all([same(a, b) for a, b in zip(gold, found, strict=True)])
         known = any(outcome.equal is False for outcome in outcomes)
     else:
-        paired = matched(list(gold), list(found), same)
+        paired = matched(gold, found, same)
         known = all(outcome.equal is not None for outcome in outcomes)
     if paired:
         return Outcome(True, "same_items")
     return Outcome(False, "different_items") if known else UNDECIDED
 
 
-def _systems(gold: Group, found: Group, asked: Asked) -> Outcome:
+def _systems(left: dict[str, Value], right: dict[str, Value], asked: Asked) -> Outcome:
     """Compare `x = 1, y = 2` with `y = 2, x = 1`: each name has its value."""
-    left, right = (
-        {item.name: item.value for item in side.items if isinstance(item, Named)}
-        for side in (gold, found)
-    )
     if set(left) != set(right):
         known = len(left) != len(right) or not "".join([*left, *right]).strip("xyzabc_0123456789")
         return Outcome(False if known else None, "different_names")
     names = sorted(left)
-    return _items(tuple(left[n] for n in names), tuple(right[n] for n in names), True, asked)
+    return _items([left[name] for name in names], [right[name] for name in names], True, asked)
 
 
 _FLIPPED = {"<": ">", ">": "<", "\\le": "\\ge", "\\ge": "\\le"}
@@ -321,22 +320,15 @@ def _solved(gold: Value, found: Value) -> Outcome:
     return Outcome(None, "equation_and_value")
 
 
-def _matrix_rule(gold: Matrix, found: Matrix, asked: Asked) -> Outcome:
-    if [len(row) for row in gold.rows] != [len(row) for row in found.rows]:
-        return Outcome(False, "different_shape")
-    cells = [tuple(cell for row in side.rows for cell in row) for side in (gold, found)]
-    return _items(cells[0], cells[1], True, asked)
-
-
 def _ratio_rule(gold: Ratio, found: Ratio, asked: Asked) -> Outcome:
     if len(gold.terms) != len(found.terms):
         return Outcome(False, "different_count")
     (a, *first), (b, *second) = ([term.tree for term in side.terms] for side in (gold, found))
-    for c, d in zip(first, second, strict=True):  # a : c = b : d
-        equal = algebra.equal(("*", a, d), ("*", b, c))
-        if not equal:
-            return Outcome(equal, "different_ratio")
-    return Outcome(True, "same_ratio")
+    pairs = zip(first, second, strict=True)  # a : c = b : d
+    equal = [algebra.equal(("*", a, d), ("*", b, c)) for c, d in pairs]
+    if all(equal):
+        return Outcome(True, "same_ratio")
+    return Outcome(False if False in equal else None, "different_ratio")
 
 
 def _moments(gold: Moment, found: Moment, asked: Asked) -> Outcome:
@@ -354,8 +346,11 @@ MAX_NAME_WORDS = 3
 def _words(gold: Words, found: Words, asked: Asked) -> Outcome:
     if _same_words(gold.text, found.text):
         return Outcome(True, "same_words")
-    short = max(len(side.text.split()) for side in (gold, found)) <= MAX_NAME_WORDS
-    return Outcome(False if short else None, "different_words")
+    return Outcome(False if _are_short(gold, found) else None, "different_words")
+
+
+def _are_short(*values: Value) -> bool:
+    return all(len(v.text.split()) <= MAX_NAME_WORDS for v in values if isinstance(v, Words))
 
 
 def _same_words(left: str, right: str) -> bool:
@@ -379,19 +374,13 @@ def _words_and_value(gold: Value, found: Value) -> Outcome:
     number = isinstance(found, Words) and isinstance(gold, Term) and gold.is_number
     if number and not _NUMBER_WORDS.search(plain_text(found.text)):  # type: ignore[union-attr]
         return Outcome(False, "states_no_number")
-    if Named in (type(gold), type(found)):
-        return UNDECIDED
-    short = all(
-        len(v.text.split()) <= MAX_NAME_WORDS for v in (gold, found) if isinstance(v, Words)
-    )
-    return Outcome(False if short else None, "words_and_value")
+    return Outcome(False if _are_short(gold, found) else None, "words_and_value")
 
 
 _RULES: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Term, Term): compare_terms,
     (Group, Group): _groups,
     (Relation, Relation): _relations,
-    (Matrix, Matrix): _matrix_rule,
     (Ratio, Ratio): _ratio_rule,
     (Moment, Moment): _moments,
     (Words, Words): _words,

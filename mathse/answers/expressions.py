@@ -26,9 +26,9 @@ class Token(NamedTuple):
 
     kind: str
     text: str
-    start: int
-    end: int
     spaced: bool
+    start: int = 0
+    end: int = 0
 
 
 class Unreadable(ValueError):
@@ -46,7 +46,7 @@ _TOKEN = re.compile(
     # `12`, `3.5`, `.5`, `3e-8`
     r"|(?P<number>(?:\d+(?:\.\d+)?|\.\d+)(?:[eE]\s?[-+]?\d+(?![\w.]))?)"
     r"|(?P<command>\\[a-zA-Z]+|\\[|])|(?P<word>[a-zA-Z]{2,})|(?P<letter>[a-zA-Z])"
-    r"|(?P<cjk>[\u4e00-\u9fff]+)|(?P<sign>\*\*|''|[^\s\\]))"
+    r"|(?P<cjk>[万亿]|[\u4e00-\u9fff]+)|(?P<sign>''|[^\s\\]))"
 )
 _KINDS = {"periodic": "number", "european": "number", "grouped": "number", "cjk": "word"}
 
@@ -76,7 +76,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         index = start + len(piece)
         if piece == "." and tokens and tokens[-1].kind == "word":
             continue  # an abbreviation, as in `sq. in.`
-        tokens.append(Token(_KINDS.get(kind, kind), piece, start, index, spaced))
+        tokens.append(Token(_KINDS.get(kind, kind), piece, spaced, start, index))
     return tuple(tokens)
 
 
@@ -139,8 +139,11 @@ _PROSE = set(_PROSE_WORDS.split())
 """Short words that are no products of letters."""
 
 
-def _split_word(word: str) -> list[str]:
+def _split_word(token: Token) -> list[str]:
     """Split a word into variables of one letter, unless it spells a function, pi or sqrt."""
+    word = token.text
+    if token.kind != "word" or not word.isascii() or word in _BASES:
+        return [word]
     if word in _FUNCTIONS or word in ("pi", "sqrt"):
         return ["\\" + word]
     if word.lower() in _PROSE:
@@ -157,20 +160,13 @@ class _Reader:
     """Recursive descent over tokens."""
 
     def __init__(self, tokens: tuple[Token, ...]) -> None:
-        self.tokens: list[str] = []
-        self.kinds: list[str] = []
-        self.spaced: list[bool] = []
-        for token in tokens:
-            parts = [token.text]
-            if token.kind == "word" and token.text.isascii() and token.text not in _BASES:
-                parts = _split_word(token.text)
-            for number, part in enumerate(parts):
-                self.tokens.append("^" if part == "**" else part)
-                self.kinds.append("command" if part[0] == "\\" else token.kind)
-                self.spaced.append(token.spaced and not number)
+        self.tokens = [
+            Token("command" if part[0] == "\\" else token.kind, part, token.spaced and not number)
+            for token in tokens
+            for number, part in enumerate(_split_word(token))
+        ]
         self.end = len(self.tokens)
-        self.tokens += [""] * 3
-        self.kinds += [""] * 3
+        self.tokens += [Token("", "", False)] * 3
         self.index = 0
         self.depth = 0
 
@@ -181,16 +177,16 @@ class _Reader:
         return tree
 
     def peek(self, ahead: int = 0) -> str:
-        return self.tokens[self.index + ahead]
+        return self.tokens[self.index + ahead].text
 
     def kind(self, ahead: int = 0) -> str:
-        return self.kinds[self.index + ahead]
+        return self.tokens[self.index + ahead].kind
 
     def take(self) -> str:
         if self.index >= self.end:
             raise Unreadable("end")
         self.index += 1
-        return self.tokens[self.index - 1]
+        return self.tokens[self.index - 1].text
 
     def expect(self, token: str) -> None:
         if self.take() != token:
@@ -278,7 +274,7 @@ class _Reader:
             return self.atom(argument=True)
         if not token.isdigit():
             raise Unreadable(token)
-        self.tokens[self.index] = token[1:]
+        self.tokens[self.index] = self.tokens[self.index]._replace(text=token[1:])
         self.index += len(token) == 1
         return ("n", Fraction(token[0]))
 
@@ -296,7 +292,8 @@ class _Reader:
             return self.command(token[1:])
         if kind == "letter" or (kind == "word" and token.isascii()):
             name = token + self.subscript()
-            if token in ("f", "g", "h") and self.peek() == "(" and not self.spaced[self.index]:
+            after = self.tokens[self.index]
+            if token in ("f", "g", "h") and after.text == "(" and not after.spaced:
                 name += self.raw("(")
             return ("v", name)
         raise Unreadable(token)
@@ -322,7 +319,7 @@ class _Reader:
             return ("n", value)
         if part[1][0] == part[2][0] == "n" and 0 < part[1][1] < part[2][1]:
             return ("+", ("n", value), part)
-        if is_fraction and self.tokens[start] == "\\frac":
+        if is_fraction and self.tokens[start].text == "\\frac":
             return ("*", ("n", value), part)
         raise Unreadable("mixed number")
 

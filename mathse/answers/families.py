@@ -40,15 +40,12 @@ def compare_families(gold: Value, found: Value, asked: Asked) -> Outcome | None:
         return None
     if not terms_only or len(sides[0]) != len(sides[1]):
         return UNDECIDED
-    if ordered:
-        same = all(algebra.equal(a, b) for a, b in zip(*sides, strict=True))
-    else:
-        shifts = not set(rings) - {"Z"}
+    shifts = not ordered and set(rings) <= {"Z"}
 
-        def same_family(a: Tree, b: Tree) -> bool:
-            return bool(algebra.equal(a, b)) or (shifts and _same_numbers(a, b))
+    def same_family(a: Tree, b: Tree) -> bool:
+        return bool(algebra.equal(a, b)) or (shifts and _same_numbers(a, b))
 
-        same = matched(sides[0], sides[1], same_family)
+    same = all(map(same_family, *sides)) if ordered else matched(sides[0], sides[1], same_family)
     return Outcome(True, "same_family") if same else Outcome(None, "families")
 
 

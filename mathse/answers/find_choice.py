@@ -12,11 +12,7 @@ from mathse.answers.options import Options, option_by_text
 from mathse.answers.plain import plain_math, plain_text
 from mathse.answers.read import read_number
 
-MAX_LOOSE_SENTENCES = 3
-"""In a longer text, an option mentioned somewhere is no answer."""
-
-_CIRCLED = {char: index for index, char in enumerate("①②③④⑤⑥⑦⑧")}
-
+_CIRCLED = "①②③④⑤⑥⑦⑧"
 
 # `A) red`, `(B). blue`
 _LIST_LINE = re.compile(r"^\s*\(?[A-Z]{1,2}\s*[).:]\s*\S")
@@ -33,10 +29,8 @@ def option_of(text: str, options: Options) -> int | None:
         return options.texts.index(text)
     bare = _bare(text)
     # A as the answer's heading, not as a label.
-    if bare.startswith("A:"):
-        answered = _after_a(bare[2:].strip(), options)
-        if answered is not None:
-            return answered
+    if bare.startswith("A:") and (valued := by_value(bare[2:], options)) is not None:
+        return valued
     # A label that opens the text.
     match = _letter_pattern(options.labels).match(bare)
     if match is not None:
@@ -45,17 +39,10 @@ def option_of(text: str, options: Options) -> int | None:
         named = yes_or_no(bare[match.end() :].lstrip(" ).:,;-*_\"'}]"), options)
         return options.labels.index(_label(match)) if named is None else named
     # A circled number, unless the options have some of their own.
-    if text in _CIRCLED and not any(set(option) & set(_CIRCLED) for option in options.texts):
-        return _CIRCLED[text] if _CIRCLED[text] < len(options.labels) else None
+    index = _CIRCLED.find(bare) if len(bare) == 1 else -1
+    if 0 <= index < len(options.labels) and set(_CIRCLED).isdisjoint("".join(options.texts)):
+        return index
     return option_by_text(text, options)
-
-
-def _after_a(text: str, options: Options) -> int | None:
-    """Return the option that the words after "A:" give: `A: No`, `A: it is 0.8`."""
-    for find in (yes_or_no, option_by_text, mentioned):
-        if (index := find(text, options)) is not None:
-            return index
-    return by_value(text, options) if len(text.split()) > 1 else None
 
 
 def _several_labels(text: str, options: Options) -> bool:
@@ -67,8 +54,7 @@ def _several_labels(text: str, options: Options) -> bool:
 
 
 def _bare(text: str) -> str:
-    text = plain_math(text) if "\\" in text or "$" in text else text
-    return text.strip().strip("*_\"'` ")
+    return plain_math(text).strip("*_\"'` ")
 
 
 @lru_cache(maxsize=256)
@@ -82,12 +68,7 @@ def _letter_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def find_option(text: str, options: Options) -> Span | None:
-    """Return a span whose text is the label of the option that a response chooses, or None.
-
-    Args:
-        text: a response that went through `clean_response`.
-        options: the options of the problem.
-    """
+    """Return a span whose text is the label of the option that a response in plain form chooses."""
     if not text or not options.labels or _only_lists_options(text):
         return None
     stated_later = any(span.start > 0 for span in markers.markers(text))
@@ -120,13 +101,11 @@ def find_options(text: str, options: Options) -> Span | None:
         for match in _STATES_SEVERAL.finditer(text)
     )
     spans = sorted([*several, *markers.statements(text)], key=lambda span: span.start)
-    if len(text) <= 80 and "\n" not in text:
-        spans.insert(0, Span(0, text, "whole"))
+    spans.insert(0, Span(0, text, "whole"))
     for span in reversed(spans):
         if (labels := listed_labels(span.text, options)) is not None:
             return Span(span.start, "".join(sorted(labels)), span.rule)
-        if option_of(span.text, options) is not None:
-            return None
+    return None
     return None
 
 
@@ -150,23 +129,16 @@ def _in_snippet(snippet: str, options: Options) -> int | None:
     index = option_of(snippet, options)
     if index is not None:
         return index
-    if _several_labels(_bare(snippet), options):
-        return None
     labels = labels_in(snippet, options)
     if len(labels) == 1:
         return labels.pop()
-    if len(labels) > 2:
-        return None
     yes = yes_or_no(snippet, options)
     return mentioned(snippet, options) if yes is None else yes
 
 
 def _concluded(text: str, options: Options) -> Span | None:
     """Find the option of a response without a statement of the answer."""
-    # An opening yes or no, and a last line that is a label.
-    index = yes_or_no(text, options)
-    if index is not None:
-        return Span(0, options.labels[index], "first")
+    # A last line that is a label.
     last_line = text.rsplit("\n", 1)[-1]
     match = _letter_pattern(options.labels).match(_bare(last_line))
     if match is not None and len(last_line) <= 4:
@@ -185,13 +157,10 @@ def _concluded(text: str, options: Options) -> Span | None:
         index = _named_in(part.text, options)
         if index is not None:
             return Span(part.start, options.labels[index], "conclusion")
-    # A label that opens the text, a mention in a short text, a yes or no by its sense.
+    # A label that opens the text, a yes or no by its sense.
     opening = _letter_pattern(options.labels).match(_bare(parts[0].text))
-    if opening is not None and len(labels_in(text, options)) <= 1:
+    if opening is not None and len(named) <= 1:
         return Span(0, _label(opening), "first")
-    index = mentioned(text, options) if len(parts) <= MAX_LOOSE_SENTENCES else None
-    if index is not None:
-        return Span(0, options.labels[index], "only")
     index = by_polarity(text, parts, options)
     return None if index is None else Span(0, options.labels[index], "polarity")
 
@@ -317,7 +286,7 @@ def mentioned(text: str, options: Options) -> int | None:
         for start, end, index in spans
         if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
     )
-    if outer and _NEGATED.search(plain[: outer[0][0]]) and not text.startswith("no"):
+    if outer and _NEGATED.search(plain[: outer[0][0]]):
         return None
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]

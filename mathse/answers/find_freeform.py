@@ -11,7 +11,7 @@ from mathse.answers.number_words import NUMBER_WORD
 from mathse.answers.plain import plain_math
 from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
-from mathse.answers.values import Named, Term, Words
+from mathse.answers.values import Words
 
 _DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+,\d+(?![\d,])|\d+(?:\.\d+)?|\.\d+)"
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
@@ -53,29 +53,11 @@ REFUSAL = re.compile(
     r"|insufficient|无法(?:确定|得出|判断|回答|计算)",
     re.I,
 )
-# `3rd`, `step 2`, `figure 1`
-_ORDINAL = re.compile(
-    r"\d+(?:st|nd|rd|th)\b|\bstep\s*\d+"
-    r"|\b(?:figure|image|option|choice|question|problem|example|bar|row|column|week|day)\s*\d+",
-    re.I,
-)
 # `x =` or `\frac` at the end
 _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 # `- Monday: 5`
 _LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
-_PLEASANTRY = re.compile(
-    r"(?:I hope|Let me know|Do you (?:want|have)|Please let|Feel free|Is there anything)", re.I
-)
-# `more than 8`, `6° less than 90`, `at least 60`, `between 3 and 5`
-_BOUND = re.compile(
-    r"(?:\$?[\d.,]+[%°]?\s*)?\b"
-    r"(?:less|lower|fewer|smaller|more|greater|higher|larger|longer|shorter|older|younger)"
-    r"\s+than\s+\$?[\d.,]+%?"
-    r"|\b(?:at\s+(?:least|most)|above|below|over|under|exceed(?:s|ing)?|between|out of|per)\s+"
-    r"\$?[\d.,]+%?(?:\s+and\s+[\d.,]+%?)?",
-    re.I,
-)
 # `4, 5`, `4 balls and 3`
 _COORDINATED = re.compile(
     r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))"
@@ -87,21 +69,15 @@ _RANGE = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
 def find_free_form(text: str, *, wants_number: bool) -> Span | None:
-    """Find the final answer in a response that went through `clean_response`.
+    """Return the final answer of a response in plain form, with the rule that found it, or None.
 
-    Args:
-        text: the response.
-        wants_number: True if the answer is known to be a number.
-
-    Returns:
-        The answer's text, with the rule that found it, or None.
+    With `wants_number`, the answer is known to be a number.
     """
     if not text:
         return None
     final = _LAST_LINE.search(text)
     if final is not None and "boxed" not in final[1]:
-        answer = _from_snippet(final[1], wants_number)
-        return Span(final.start(), answer or "", "marker")
+        return Span(final.start(), _from_snippet(final[1], wants_number) or "", "marker")
     short = _short(text, wants_number) if len(text) <= 60 and "\n" not in text else None
     return short or _stated(text, wants_number) or _concluded(text, wants_number)
 
@@ -110,25 +86,16 @@ def _short(text: str, wants_number: bool) -> Span | None:
     if "boxed" in text or any(marker.rule == "marker" for marker in markers.markers(text)):
         return None
     if _reads(text, wants_number):
-        return Span(0, _without_name(text.strip(" *").rstrip("."), wants_number), "whole")
+        return Span(0, text.strip(" *").rstrip("."), "whole")
     if wants_number:
         return None
-    if _FORMULA.search(text) and re.search(r"[a-zA-Z]{2}", _FORMULA.sub("", text)):
-        return Span(0, _stated_value(_affirmed(text)), "whole")
-    if _reads(value := _stated_value(_affirmed(text)), wants_number):
-        return Span(0, value, "whole")
+    value = _stated_value(_affirmed(text))
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
-    return None if sentence else Span(0, text.strip(), "whole")
+    value = value if _reads(value, wants_number) else "" if sentence else text.strip()
+    return Span(0, value, "whole") if value else None
 
 
-def _without_name(text: str, wants_number: bool) -> str:
-    """Return the 5 of `x = 5`, where a number is asked for."""
-    value = read_value(text) if wants_number and "=" in text else None
-    if isinstance(value, Named) and isinstance(value.value, Term):
-        return text.rpartition("=")[2].strip(" $")
-    return text
-
-
+# `2x = 6, so x = 3`
 _GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此", re.I)
 
 
@@ -159,28 +126,24 @@ def _affirmed(sentence: str) -> str:
     return "" if _DENIED.search(sentence) else sentence
 
 
+# `3, 4`, `x + 1`: no single number
+_TERMS = re.compile(r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]")
+
+
 def _stated(text: str, wants_number: bool) -> Span | None:
     """Return the last box or the last "answer is", whichever comes later and has an answer."""
     spans = [span for span in markers.statements(text) if span.rule != "option"]
     box = next((span for span in spans if span.rule == "boxed"), None)
     for span in reversed(spans):
-        if span is box:
-            return Span(span.start, _box_value(span.text.strip(), wants_number), "boxed")
         answer = _from_snippet(span.text, wants_number)
+        if span is box:
+            several_terms = _TERMS.search(plain_math(span.text)) is not None
+            return Span(span.start, span.text if several_terms else answer or span.text, "boxed")
         if answer is not None:
             if box is not None and _contradicts(text, box, span, answer):
                 return Span(span.start, "", "several_answers")
             return Span(span.start, answer, "marker")
     return None
-
-
-def _box_value(content: str, wants_number: bool) -> str:
-    """Return what a box holds: the one number in it, where a number is asked for."""
-    if not wants_number or _reads(content, wants_number):
-        return content
-    terms = r"[,;]|\\pm|[a-zA-Z]\s*[-+*/^]|[-+*/^]\s*[a-zA-Z]"
-    number = number_in(content, last=True)
-    return content if number is None or re.search(terms, plain_math(content)) else number
 
 
 def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
@@ -189,20 +152,17 @@ def _contradicts(text: str, box: Span, marker: Span, answer: str) -> bool:
     With further steps in between, the box may be an intermediate result.
     """
     start = text.find(box.text, box.start)
-    if start < 0 or not _BESIDE.fullmatch(text, start + len(box.text), marker.start):
-        return False
-    if read_number(box.text) is None or read_number(answer) is None:
-        return False
-    return compare(box.text, answer).equal is False
+    beside = start >= 0 and _BESIDE.fullmatch(text, start + len(box.text), marker.start)
+    numbers = beside and read_number(box.text) and read_number(answer)
+    return bool(numbers) and compare(box.text, answer).equal is False
 
 
 def _from_snippet(snippet: str, wants_number: bool) -> str | None:
-    snippet = snippet.strip().strip("*_").strip()
+    snippet = _affirmed(snippet.strip().strip("*_").strip())
     if REFUSAL.search(snippet):
         return None
-    snippet = _affirmed(snippet)
     if _reads(snippet, wants_number):
-        return _without_name(snippet.strip().rstrip(" ."), wants_number)
+        return snippet.strip().rstrip(" .")
     if wants_number:
         return number_in(snippet, last=False)
     # The formula that it opens with, if nothing before or after makes it another.
@@ -217,7 +177,7 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
 def _concluded(text: str, wants_number: bool) -> Span | None:
     """Find the answer of a response without a statement: in its conclusions or last sentences."""
     # A refusal has no answer.
-    parts = [part for part in markers.sentences(text) if not _PLEASANTRY.match(part.text)]
+    parts = markers.sentences(text)
     conclusions = [part for part in parts if markers.concludes(part.text)]
     if not parts or any(REFUSAL.search(part.text) for part in [parts[-1], *conclusions[-1:]]):
         return None
@@ -272,20 +232,14 @@ def _stated_value(sentence: str) -> str:
 
 
 def number_in(sentence: str, *, last: bool) -> str | None:
-    """Pick the number that a sentence states.
+    """Return the number that a sentence states, with its unit, or None.
 
     The right side of the last equals sign comes first; then the first number after the last "is",
-    "has", …; then the last number, or the first if not `last`. Bounds ("more than 8") are no
-    answers beside another number; a range ("from 13 to 20") and a list ("4 balls and 3 cubes") are
-    returned unchanged.
-
-    Returns:
-        The number with its unit, or None.
+    "has", …; then the last number, or the first if not `last`. A range ("from 13 to 20") and a
+    list ("4 balls and 3 cubes") are returned unchanged.
     """
     sentence = _affirmed(sentence.replace("**", "").replace("__", ""))
     text = plain_math(sentence)
-    if "\\approx" in text:
-        text = text.split("\\approx")[0] if "=" in text.split("\\approx")[0] else text
     formulas = _FORMULA.findall(sentence)
     if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
         formula = "".join(formulas[0])
@@ -303,15 +257,8 @@ def number_in(sentence: str, *, last: bool) -> str | None:
             clause = re.search(verb, side, re.S)
             later = _runs(clause.group(1)) if clause is not None else []
             return (later or found)[0]
-    # Blank out bounds and ordinals if another number is left.
-    for pattern in (_BOUND, _ORDINAL):
-        kept = pattern.sub(lambda match: " " * len(match.group(0)), text)
-        if kept != text and (_runs(kept) or _words(kept)):
-            text = kept
-    # One number, number words, or the first number after the last verb that has one.
+    # Number words, or the first number after the last verb that has one.
     runs = _runs(text)
-    if len(runs) == 1:
-        return runs[0]
     if not runs:
         words = _words(text)
         return None if not words else words[-1 if last else 0]
@@ -370,12 +317,8 @@ def _runs(text: str) -> list[str]:
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
         end = text.index(run, match.start()) + len(run)
-        glued = _GLUED_AFTER.match(text, end) if before[-1:] != "'" else None
-        if (
-            glued
-            or _ALTERED_AFTER.match(text, end)
-            or ("\\frac" in run and read_number(run) is None)
-        ):
+        glued = before[-1:] != "'" and _GLUED_AFTER.match(text, end)
+        if glued or _ALTERED_AFTER.match(text, end):
             continue
         # `3 hours 30 minutes` is one number.
         between = text[ends[-1] : match.start()].strip() if found else "-"
@@ -423,9 +366,4 @@ def _is_unit(tail: str, after: str) -> bool:
         return True
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
-    return read_number("1 " + tail) is not None and (
-        read_unit(word) is not None or word.lower() in _SCALE_WORDS
-    )
-
-
-_SCALE_WORDS = {"percent", "million", "billion", "thousand", "hundred", "万", "亿"}
+    return read_number("1 " + tail) is not None and read_unit(word) is not None

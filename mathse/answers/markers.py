@@ -21,8 +21,15 @@ MAX_BOXES = 24
 
 MAX_MARKERS = 40
 
-# `\boxed{5}`, `\fbox{5}`, `\boxed 5`
-_BOXED = re.compile(r"\\f?boxed\s*(?=\{)|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)|\\fbox\s*(?=\{)")
+_GROUP = r"[^{}]"
+for _ in range(8):  # braces inside braces
+    _GROUP = rf"(?:[^{{}}\\]|\\.|\{{{_GROUP}*+\}})"
+# `\boxed{5}`, `\fbox{5}`, `\boxed 5`; a box that is never closed runs to its line's end
+_BOXED = re.compile(
+    rf"\\(?:f?boxed|fbox)\s*(?:\{{(?P<closed>{_GROUP}*+)\}}|\{{(?P<open>[^\n]*))"
+    r"|\\f?boxed\s+(?P<bare>[^\s{}$\\]+)",
+    re.S,
+)
 # `the answer to the question is`, `**Answer:**`, `#### ` before a number
 _MARKER = re.compile(
     r"\b(?:answer|solution|result|choice|option|ans)s?\b(?!\s+(?:choices|options))"
@@ -56,31 +63,6 @@ _ABBREVIATION = re.compile(
 _EMPTY = re.compile(r"^[\s*_$:.\\()\[\]\"']*$")
 
 
-def boxed(text: str) -> list[Span]:
-    r"""Return the contents of all `\boxed{…}`; an unclosed last box runs to its line's end."""
-    spans = []
-    for match in list(_BOXED.finditer(text))[-MAX_BOXES:]:
-        start, content = match.end(), match.group("bare")
-        if not content:
-            end = _closing_brace(text, start)
-            rest = text[start + 1 : end if end > 0 else None]
-            content = rest if end > 0 else rest.split("\n", 1)[0].rstrip(" $.*")
-        if match.group("bare") or not _EMPTY.match(content):
-            spans.append(Span(match.start(), content, "boxed"))
-    return spans
-
-
-def _closing_brace(text: str, start: int) -> int:
-    depth = 0
-    for index in range(start, min(len(text), start + 4000)):
-        char = text[index]
-        if char in "{}" and text[index - 1] != "\\":
-            depth += 1 if char == "{" else -1
-            if depth == 0 and char == "}":
-                return index
-    return -1
-
-
 # ` and `, `, `, `\text{ or }` between two boxes
 _LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(?:and|or)\s*\})*")
 
@@ -88,14 +70,16 @@ _LINK = re.compile(r"(?:[\s$.,;*、和或]|and|or|\\[()\[\]]|\\quad|\\text\{\s*(
 def last_boxed(text: str) -> Span | None:
     """Return the last box; boxes joined by nothing but `and`, `or`, a comma make one list."""
     joined: list[Span] = []
-    for span in reversed(boxed(text)):
+    for match in reversed(list(_BOXED.finditer(text))[-MAX_BOXES:]):
+        content = match["closed"] or match["bare"] or (match["open"] or "").rstrip(" $.*")
+        if _EMPTY.match(content) and not match["bare"]:
+            continue
         if joined:
-            end = text.find(span.text, span.start) + len(span.text)
-            between = text[end + 1 : joined[0].start]
+            between = text[match.end() : joined[0].start]
             word = len(between) <= 40 and re.search(r"and|or|,|、|和|或", between)
             if not (word and _LINK.fullmatch(between)):
                 break
-        joined.insert(0, span)
+        joined.insert(0, Span(match.start(), content, "boxed"))
     if len(joined) < 2:
         return joined[0] if joined else None
     return Span(joined[0].start, ", ".join(span.text for span in joined), "boxed")
@@ -120,8 +104,8 @@ def markers(text: str) -> tuple[Span, ...]:
         if skipped is not None:
             rest = rest[skipped.end() :]
         sentence = rest[: sentence_end(rest)].strip()
-        # Leave out what states no answer: denials, other options, whole solutions.
         asked = rest[len(sentence) :].lstrip("$*_ ").startswith("?")
+        # Leave out what states no answer: questions, denials, other options, whole solutions.
         if asked and len(sentence) <= MAX_SET_OFF:
             continue
         middle = match["middle"] or ""
@@ -129,11 +113,11 @@ def markers(text: str) -> tuple[Span, ...]:
             sentence = sentence.partition("而是")[2]
         if _DENIED.match(sentence) and (corrected := CORRECTED.search(sentence)) is not None:
             sentence = corrected[1] or corrected[2]
-        if _EMPTY.match(sentence) or _DENIED.match(sentence):
-            continue
         word = text[match.start() : max(match.start(), match.start("middle"))].lower()
         if (
-            _NO_STATEMENT.search(middle)
+            _EMPTY.match(sentence)
+            or _DENIED.match(sentence)
+            or _NO_STATEMENT.search(middle)
             or _UNTRUE.search(text[: match.start()][-40:])
             or (skipped is not None and len(sentence) > MAX_SET_OFF and "boxed" not in sentence)
             or _OTHERS.search(text[max(0, match.start() - 12) : match.end()])

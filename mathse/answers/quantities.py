@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from mathse.answers import algebra
 from mathse.answers.expressions import Token, Tree, Unreadable, number_of, read_expression
-from mathse.answers.number_words import SCALES, number_from_words
+from mathse.answers.number_words import number_from_words
 from mathse.answers.structure import JOINERS, Tokens
 from mathse.answers.units import DEGREE, MINUTES, Unit, read_unit
 from mathse.answers.values import Term
@@ -20,6 +20,7 @@ _NO_NOUN_WORDS = (
     " quarters tenths hundredths wrong incorrect score percent pct negative"
 )
 _NO_NOUNS = set(_NO_NOUN_WORDS.split())
+_SUFFIXES = {"K": "thousand", "M": "million", "B": "billion"}
 MAX_UNIT_TOKENS = 16
 """More words beside a number than this are a sentence."""
 
@@ -39,8 +40,6 @@ def read_compound(text: str, tokens: Tokens) -> Term | None:
         unit = read_unit(text[words[0].start : words[-1].end]) if words else None
         if unit is not None and words[0].text == "分" and units:
             unit = MINUTES if units[0].dimension == MINUTES.dimension else unit
-        if unit is not None and words[0].text in ("'", "''") and not (units and units[0] == DEGREE):
-            unit = read_unit("ft" if words[0].text == "'" else "in")
         if unit is None or (
             units and (unit.dimension, True) != (units[0].dimension, unit.size < units[-1].size)
         ):
@@ -87,43 +86,26 @@ def _plain_term(tokens: Tokens) -> Term | None:
 
 def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
     """Read tokens before an index as a number, those from there on as what is counted."""
-    token = tokens[index]
-    scale = SCALES.get(token.text.lower()) or {"万": 10**4, "亿": 10**8}.get(token.text[:1])
-    if token.kind == "letter" and not token.spaced and index == len(tokens) - 1:
-        scale = {"K": 10**3, "M": 10**6, "B": 10**9}.get(token.text)
-    if scale is not None and tokens[index - 1].kind == "number":
-        rest: Term | None = Term(("n", Fraction(1)))
-        after = tokens[index + 1 :]
-        if len(token.text) > 1 and not token.text.isascii():
-            after = (token._replace(text=token.text[1:], start=token.start + 1), *after)
-        one = Token("number", "1", 0, 0, False)
-        rest = _with_unit(text, (one, *after), 1) if after else rest
-        term = read_term(text, tokens[:index])
-        if rest is None or term is None or term.unit is not None:
-            return None
-        tree: Tree = ("*", term.tree, ("n", Fraction(scale)))
-        decimals = None if term.decimals is None else term.decimals - len(str(scale)) + 1
-        return Term(tree, rest.unit, decimals, term.digits)
     after = tokens[index:]
     if len(after) > MAX_UNIT_TOKENS:
         return None
-    if after[0].text in ("st", "nd", "rd", "th") and not after[0].spaced:
-        if tokens[index - 1].kind != "number" or not all(map(_is_noun, after[1:])):
-            return None
-        return _plain_term(tokens[:index])
-    single = after[0].kind == "letter" and not after[0].spaced and after[0].text not in "°%"
+    touching = after[0].kind == "letter" and not after[0].spaced and after[0].text not in "°%"
     for end in range(len(after), 0, -1):
         if not all(map(_is_noun, after[end:])):
             break
         unit = read_unit(text[after[0].start : after[end - 1].end])
-        if unit is None or (single and end == 1) or (unit == DEGREE and after[0].text == "°"):
+        if touching and end == 1:
+            unit = read_unit(_SUFFIXES.get(after[0].text, "")) if len(after) == 1 else None
+        tree = read_expression(tokens[:index])
+        if unit is None or tree is None or (unit == DEGREE and after[0].text == "°"):
             continue
-        tree_before = read_expression(tokens[:index])
-        if tree_before is not None and (
-            not algebra.letters(tree_before) or after[0].kind != "letter"
-        ):
+        if not algebra.letters(tree) or after[0].kind != "letter":
             decimals, digits = _written(tokens[:index])
-            return Term(_without_degrees(tree_before)[0], unit, decimals, digits)
+            if unit.scale > 1:
+                tree = ("*", tree, ("n", Fraction(unit.scale)))
+                decimals = None if decimals is None else decimals - len(str(unit.scale)) + 1
+            measured = replace(unit, scale=1) if unit.dimension else None
+            return Term(_without_degrees(tree)[0], measured, decimals, digits)
     if all(map(_is_noun, after)):
         before = _plain_term(tokens[:index])
         return before if before is not None and before.is_number else None
@@ -143,7 +125,7 @@ def _is_noun(token: Token) -> bool:
     if not token.text.isascii():
         return not re.search("[或且比又分之不]", token.text)
     if len(token.text) < 3:
-        return token.text in ("of", "in", "at", "by", "on", "sq", "cu")
+        return token.text in ("of", "in", "at", "by", "on", "sq", "cu", "st", "nd", "rd", "th")
     return re.search("[aeiou]", token.text) is not None and token.text not in ("sqrt", "sin", "log")
 
 

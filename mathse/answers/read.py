@@ -7,20 +7,11 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 
-from mathse.answers import algebra
+from mathse.answers import algebra, real_sets
 from mathse.answers.expressions import Tree, Unreadable, read_expression, tokens_of
 from mathse.answers.plain import ROW, plain_math
 from mathse.answers.quantities import read_compound, read_term
-from mathse.answers.real_sets import (
-    ORDERS,
-    all_reals,
-    as_reals,
-    chain,
-    inequality,
-    interval,
-    is_empty,
-    points,
-)
+from mathse.answers.real_sets import all_reals, as_reals, chain, interval, is_empty, points
 from mathse.answers.structure import (
     CLOSERS,
     JOINERS,
@@ -67,7 +58,7 @@ _BASE = re.compile(r"^(\d+) \(?(?:in )?base (\w+)\)?$")
 # `about 5`, `≈5`, `only x = 0`
 _ADVERB_WORDS = (
     "about approximately around roughly nearly exactly only just approx all either so thus hence"
-    " therefore then at 约 约为 大约 共 共有 为 是"
+    " therefore then at \\approx ~ 约 约为 大约 共 共有 为 是"
 )
 _ADVERBS = set(_ADVERB_WORDS.split())
 _SIGN_NAMES = "le ge ne in notin parallel perp sim cong equiv subset subseteq to mapsto"
@@ -168,19 +159,13 @@ class _Reader:
         Raises:
             Unreadable: if the tokens are no value.
         """
-        while tokens and (
-            tokens[0].text.lower() in _ADVERBS or tokens[0].text in ("\\approx", "~")
-        ):
+        while tokens and tokens[0].text.lower() in _ADVERBS:
             tokens = tokens[1:]
         tokens, letter, ring = without_condition(tokens)
-        parts, signs = split_at(tokens, {"to"})
-        if tokens and tokens[0].text == "from" and len(signs) == 1:
-            ends = [read_term(self.text, part) for part in (parts[0][1:], parts[1]) if part]
-            reals = as_reals(Group(tuple(end for end in ends if end is not None), "[]"))
-            if reals is not None:
-                return reals
         if not tokens:
             raise Unreadable("empty")
+        if tokens[0].text == "from":
+            return self.interval(tokens[1:], {"to"}, "[]")
         value = self.joined(tokens)
         return Family(value, letter, ring) if letter else value
 
@@ -245,15 +230,11 @@ class _Reader:
         """Read equations, definitions, inequalities and memberships."""
         exact, approximations = split_at(tokens, {"\\approx"})
         if approximations:
-            if exact[0] and (len(exact[0]) > 1 or exact[0][0].kind == "number"):
-                tokens = exact[0]
-            elif len(exact) == 2 and (name := read_name(exact[0])) is not None:
-                return Named(name, self.value(exact[1]))
-            else:
-                raise Unreadable("approximation")
+            name = read_name(exact[0])
+            return self.value(exact[0]) if name is None else Named(name, self.value(exact[1]))
         sides, signs = split_at(tokens, _SIGNS)
         if not signs:
-            return self.single(tokens) if approximations else None
+            return None
         if not all(sides):
             if signs[0] == "=" and not sides[0] and len(sides) == 2:
                 return self.value(sides[1])
@@ -262,15 +243,11 @@ class _Reader:
         if set(signs) == {"="}:
             return self.defined(name, sides)
         if signs == ["\\in"] and name is not None:
-            reals = as_reals(self.value(sides[1]))
+            reals = as_reals(Named(name, self.value(sides[1])))
             if reals is None:
                 raise Unreadable("set")
-            return Reals(reals.holds, reals.bounds, name)
-        if ORDERS.keys() >= set(signs):
-            reals = self.inequality(sides, signs)
-            if reals is not None:
-                return reals
-        return self.relation(sides, signs)
+            return reals
+        return self.inequality(sides, signs) or self.relation(sides, signs)
 
     def relation(self, sides: list[Tokens], signs: list[str]) -> Relation:
         trees = [tree for side in sides if (tree := read_expression(side)) is not None]
@@ -282,64 +259,45 @@ class _Reader:
         """Read `x = 5`, `(x, y) = (1, 2)`, `1 + 1 = 2`, or an equation."""
         names = read_names(sides[0])
         if names and len(sides) == 2:
-            value = self.value(sides[1])
-            group = value.items[0] if isinstance(value, Group) and not value.brackets else value
-            if isinstance(group, Group) and len(group.items) == len(names):
-                if group is not value:
-                    return value
-                named = tuple(map(Named, names, group.items))
-                return Group(named, group.brackets)
-            raise Unreadable("tuple")
-        equation = ["="] * (len(sides) - 1)
-        if not name:
-            left, last = read_expression(sides[0]), read_expression(sides[-1])
-            constant = left is not None and not algebra.letters(left)
-            constant = constant and not (last is not None and algebra.letters(last))
-            if constant or name is not None:
-                value = self.value(sides[-1])
-                return value if constant else Named("", value)
-            return self.relation(sides, equation)
-        value = self.value(sides[-1])
-        own = re.match(r"\\?[a-zA-Z]+", name)
-        if isinstance(value, Term) and own:
+            point = self.value(sides[1])
+            if not isinstance(point, Group) or (point.brackets and len(point.items) != len(names)):
+                raise Unreadable("tuple")
+            named = tuple(map(Named, names, point.items)) if point.brackets else point.items
+            return Group(named, point.brackets)
+        left, last = read_expression(sides[0]), read_expression(sides[-1])
+        constant = not name and left is not None and not algebra.letters(left)
+        constant = constant and not (last is not None and algebra.letters(last))
+        relation = name is None and not constant
+        value: Value | None = None if relation else self.value(sides[-1])
+        if name and isinstance(value, Term) and (own := re.match(r"\\?([a-zA-Z]+)", name)):
             bare = value.tree[0] == "v" and "(" not in name
-            if bare or own[0].strip("\\") in algebra.letters(value.tree):
-                return self.relation(sides, equation)
-        return Named(name, value)
+            relation = bare or own[1] in algebra.letters(value.tree)
+        if value is None or relation:
+            return self.relation(sides, ["="] * (len(sides) - 1))
+        return value if constant else Named(name or "", value)
 
     def inequality(self, sides: list[Tokens], signs: list[str]) -> Reals | None:
         """Read `x < 3`, `5 >= x`, `-1 < x <= 4`; None if it is not about one name and numbers."""
         trees = [read_expression(side) for side in sides]
-        numbers = [
-            None if tree is None or algebra.letters(tree) else algebra.number(tree)
-            for tree in trees
-        ]
+        numbers = [None if tree is None else algebra.number(tree) for tree in trees]
         unknown = [index for index, number in enumerate(numbers) if number is None]
-        if len(sides) > 3 or len(unknown) != 1 or (len(sides) == 3 and unknown != [1]):
+        known = real_sets.ORDERS.keys() >= set(signs) and len(sides) < 4 and len(unknown) == 1
+        if not known or (len(sides) == 3 and unknown != [1]):
             return None
         turns = len(sides) == 3 and (signs[0] in ("<", "\\le")) != (signs[1] in ("<", "\\le"))
         name = read_name(sides[unknown[0]])
         if name is None or turns or (len(sides) == 3 and "\\ne" in signs):
             return None
-        return inequality(numbers, signs, name)
+        return real_sets.inequality(numbers, signs, name)
 
     # One value.
 
     def single(self, tokens: Tokens) -> Value | None:
-        if tokens[0].text == "\\begin":
+        if "\\begin" in [token.text for token in tokens[:2]]:
             return self.environment(tokens)
         opener, closer = tokens[0].text, tokens[-1].text
-        if (
-            len(tokens) > 2
-            and opener == "{"
-            and tokens[1].text == "\\begin"
-            and not closes_at_end(tokens)
-        ):
-            return self.environment(tokens[1:])
-        if opener == "]" and closer in ("[", "]") or (opener in ("[", "(") and closer == "["):
-            return self.interval_of(
-                tokens, {"]": "(", "[": "[", "(": "("}[opener] + ")]"[closer == "]"]
-            )
+        if outwards := {"][": "()", "]]": "(]", "[[": "[)"}.get(opener + closer):
+            return self.interval(tokens[1:-1], {",", ";"}, outwards)
         if opener in OPENERS and closer in CLOSERS and closes_at_end(tokens):
             value = self.bracketed(tokens)
             if value is not None:
@@ -353,13 +311,13 @@ class _Reader:
             self.ratio(tokens) or read_compound(self.text, tokens) or read_term(self.text, tokens)
         )
 
-    def interval_of(self, tokens: Tokens, brackets: str) -> Reals:
-        parts, _ = split_at(tokens[1:-1], {",", ";"})
-        ends = [read_term(self.text, part) for part in parts if part]
-        values = [end.value for end in ends if end is not None]
-        if len(values) != 2 or None in values:
+    def interval(self, tokens: Tokens, separators: set[str], brackets: str) -> Reals:
+        """Read the ends of an interval: `7 to 9`, the inner part of `]0, 1[`."""
+        ends = [read_term(self.text, part) for part in split_at(tokens, separators)[0]]
+        reals = as_reals(Group(tuple(end for end in ends if end is not None), brackets))
+        if reals is None:
             raise Unreadable("interval")
-        return interval(values[0] or 0.0, values[1] or 0.0, brackets)
+        return reals
 
     def bracketed(self, tokens: Tokens) -> Value | None:
         """Read a tuple, an interval, a set or a set-builder; None for brackets around one term."""
@@ -372,8 +330,6 @@ class _Reader:
             parts, signs = split_at(inner, {"|", "\\mid", ":"})
             if len(signs) == 1 and read_name(parts[0][:1]) and split_at(parts[1], _SIGNS)[1]:
                 return self.value(parts[1])
-            if inner[0].text == "\\begin":
-                return self.environment(inner)
         parts, signs = split_at(inner, {";"})
         if not signs:
             parts, signs = split_at(inner, {",", "、"})
@@ -394,26 +350,20 @@ class _Reader:
     def environment(self, tokens: Tokens) -> Value:
         r"""Read a matrix, a determinant or a system of equations between \begin and \end."""
         match = re.fullmatch(
-            r"\\begin\s*\{\s*([a-z]+)\*?\s*\}(?:\s*\{[lcr|\s]*\})?(.*)\\end\s*\{\s*\1\*?\s*\}",
+            r"\{?\s*\\begin\s*\{\s*([a-z]+)\*?\s*\}(?:\s*\{[lcr|\s]*\})?(.*)"
+            r"\\end\s*\{\s*\1\*?\s*\}\s*\}?",
             self.text[tokens[0].start : tokens[-1].end].strip(),
             re.S,
         )
         if match is None:
             raise Unreadable("environment")
-        rows = [row.strip(" ,;") for row in match[2].split(ROW)]
-        rows = [row for row in rows if row]
+        rows = [row.strip(" ,;") for row in match[2].split(ROW) if row.strip(" ,;")]
         if match[1] in ("cases", "array", "aligned") and all("&" not in row for row in rows):
-            value = read_value(" ; ".join(rows))
-            if value is None or isinstance(value, Words):
-                raise Unreadable("system")
-            return value
-        cells = [[read_value(cell) for cell in row.split("&")] for row in rows]
-        if not cells or any(cell is None for row in cells for cell in row):
-            raise Unreadable("cell")
-        matrix = Matrix(tuple(tuple(cell for cell in row if cell is not None) for row in cells))
-        if match[1] == "vmatrix":
-            return _determinant(matrix)
-        return matrix
+            return _read_part(" ; ".join(rows))
+        if not rows:
+            raise Unreadable("empty matrix")
+        matrix = Matrix(tuple(tuple(map(_read_part, row.split("&"))) for row in rows))
+        return _determinant(matrix) if match[1] == "vmatrix" else matrix
 
     def ratio(self, tokens: Tokens) -> Ratio | None:
         """Read `2:3`, `2 to 3`, `2比3`."""
@@ -424,6 +374,13 @@ class _Reader:
         if len(terms) != len(parts) or any(term is None for term in terms):
             raise Unreadable("ratio")
         return Ratio(tuple(term for term in terms if term is not None))
+
+
+def _read_part(text: str) -> Value:
+    value = read_value(text)
+    if value is None:
+        raise Unreadable(text)
+    return value
 
 
 def _determinant(matrix: Matrix) -> Term:
@@ -446,15 +403,11 @@ def _expanded(rows: list[list[Tree]]) -> Tree:
 
 def _both_signs(value: Value) -> list[Value]:
     """Return both values of `1 ± √2`."""
-    if isinstance(value, Term) and _has_sign(value.tree):
+    if isinstance(value, Term) and "±" in str(value.tree):
         return [Term(_with_sign(value.tree, sign), value.unit) for sign in (1, -1)]
     if isinstance(value, Named):
         return [Named(value.name, one) for one in _both_signs(value.value)]
     return [value]
-
-
-def _has_sign(tree: Tree) -> bool:
-    return tree[0] == "±" or any(isinstance(part, tuple) and _has_sign(part) for part in tree)
 
 
 def _with_sign(tree: Tree, sign: int) -> Tree:

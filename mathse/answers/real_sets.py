@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
 
 from mathse.answers.values import Group, Named, Reals, Term, Value
 
-TOLERANCE = 1e-9
-
-
-def same_float(a: float, b: float) -> bool:
-    """Return whether two floats are equal up to rounding."""
-    if math.isinf(a) or math.isinf(b):
-        return a == b
-    return abs(a - b) <= TOLERANCE * max(1.0, abs(a), abs(b))
-
-
 ORDERS: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b and not same_float(a, b),
-    ">": lambda a, b: a > b and not same_float(a, b),
-    "\\le": lambda a, b: a < b or same_float(a, b),
-    "\\ge": lambda a, b: a > b or same_float(a, b),
-    "\\ne": lambda a, b: not same_float(a, b),
+    "<": operator.lt,
+    ">": operator.gt,
+    "\\le": operator.le,
+    "\\ge": operator.ge,
+    "\\ne": operator.ne,
 }
+
+
+def _rounded(value: float) -> float:
+    """Return a float to nine digits: bounds that differ by less are the same."""
+    return float(f"{value:.9g}")
 
 
 def inequality(sides: Sequence[float | None], signs: Sequence[str], name: str) -> Reals:
     r"""Return the x of `1 < x \le 3`; None stands for x, or for |x| if that is the name."""
     absolute = len(name) == 3 and name[0] == "|"
+    sides = [None if side is None else _rounded(side) for side in sides]
     bounds = [side for side in sides if side is not None]
     if absolute:
         bounds += [0.0, *(-bound for bound in bounds)]
 
     def holds(x: float) -> bool:
         values = [(abs(x) if absolute else x) if side is None else side for side in sides]
-        pairs = zip(signs, values, values[1:], strict=False)
-        return all(ORDERS[sign](a, b) for sign, a, b in pairs)
+        pairs = zip(signs, itertools.pairwise(values), strict=True)
+        return all(ORDERS[sign](a, b) for sign, (a, b) in pairs)
 
     return Reals(holds, tuple(bounds), name[1] if absolute else name)
 
@@ -50,14 +47,11 @@ def interval(low: float, high: float, brackets: str) -> Reals:
 
 def points(numbers: tuple[float, ...]) -> Reals:
     """Return a finite set."""
-    return Reals(lambda x: any(same_float(x, number) for number in numbers), numbers)
+    bounds = tuple(map(_rounded, numbers))
+    return Reals(lambda x: x in bounds, bounds)
 
 
-_COMBINED: dict[str, Callable[[bool, bool], bool]] = {
-    "or": operator.or_,
-    "and": operator.and_,
-    "minus": operator.gt,
-}
+_COMBINED = {"or": operator.or_, "and": operator.and_, "minus": operator.gt}
 
 
 def chain(sets: Sequence[Reals], joiners: Sequence[str]) -> Reals:
@@ -75,10 +69,8 @@ def chain(sets: Sequence[Reals], joiners: Sequence[str]) -> Reals:
 
 def _samples(bounds: tuple[float, ...]) -> list[float]:
     """Return all finite bounds, a point between each two neighbours, and one beyond each end."""
-    finite = sorted(filter(math.isfinite, bounds)) or [0.0]
-    between = [
-        (a + b) / 2 for a, b in zip(finite, finite[1:], strict=False) if not same_float(a, b)
-    ]
+    finite = sorted(set(filter(math.isfinite, bounds))) or [0.0]
+    between = [(a + b) / 2 for a, b in itertools.pairwise(finite)]
     return [finite[0] - 1, *finite, *between, finite[-1] + 1]
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import multiprocessing
 import os
 import queue
-import select
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,6 @@ MAX_TIMEOUT_FACTOR = 4
 """A worker with less CPU time than `timeout_s` gets more time, up to this many times the limit."""
 SPAWN_AFTER_S = 1.0
 """A further worker starts only if none is free for so long: loading SymPy takes longer."""
-_FATAL_REASONS = ("worker_died", "memory_cap")
 REQUESTS_PER_WORKER = 2_000
 """A worker is replaced after so many questions: SymPy's caches only grow."""
 
@@ -44,95 +43,74 @@ class Reply:
     reason: str
 
 
-def kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a child process, wait for its end and close its pipes."""
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
+_DIED = Reply("error", "worker_died")
+_OVERRUN = Reply("timeout", "wall_clock")
 
 
-class _Worker:
-    """One child process and its pipes."""
+class Child:
+    """A Python process and a pipe to it, whose number is its last argument."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.pipe, right = multiprocessing.Pipe()
+        path = os.pathsep.join(folder for folder in sys.path if folder)
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", *arguments, str(right.fileno())],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "0"},
+            pass_fds=[right.fileno()],
+        )
+        right.close()
+
+    def kill(self) -> None:
+        """Kill the process, wait for its end and close the pipe."""
+        self.process.kill()
+        self.process.wait()
+        self.pipe.close()
+
+
+class _Worker(Child):
+    """A process in which Math-Verify is loaded."""
 
     def __init__(self, memory_mb: int) -> None:
-        script = Path(__file__).with_name("sympy_worker.py")
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", str(script), str(memory_mb)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
-        )
-        self.buffer = b""
+        """Start it and wait: loading does not count against a question."""
+        super().__init__(str(Path(__file__).with_name("sympy_worker.py")), str(memory_mb))
         self.served = 0
-        self.ended = False
-        self.memory_mb = memory_mb
-        self.ready = False
-
-    def wait(self) -> None:
-        """Wait until Math-Verify is loaded: that time does not count against a question."""
-        if not self.ready and self.read(START_LIMIT_S) is None:
+        try:
+            ready = self.pipe.poll(START_LIMIT_S) and self.pipe.recv_bytes()
+        except (OSError, EOFError):
+            ready = False
+        if not ready:
             self.kill()
             raise MathseError(
-                "the answer checker's worker did not start "
-                f"under a memory cap of {self.memory_mb} MB.\n"
+                f"the answer checker's worker did not start under a memory cap of {memory_mb} MB.\n"
                 "  fix: raise memory_mb (512 is enough on Linux), or check that math-verify imports"
             )
-        self.ready = True
 
     def ask(self, question: Question, timeout_s: float) -> Reply:
-        assert self.process.stdin is not None
-        self.wait()
-        try:
-            self.process.stdin.write(json.dumps(vars(question)).encode() + b"\n")
-            self.process.stdin.flush()
-        except OSError:
-            return Reply("error", "worker_died")
         self.served += 1
-        begun, spent = time.monotonic(), self._cpu_s()
-        last = begun + (MAX_TIMEOUT_FACTOR - 1) * timeout_s
-        answer, left = None, timeout_s
-        while answer is None and not self.ended and left >= 0.1 * timeout_s:
-            answer = self.read(left)
-            left = timeout_s - (self._cpu_s() - spent) if time.monotonic() <= last else 0.0
-        if answer is None:
-            return Reply("error", "worker_died") if self.ended else Reply("timeout", "wall_clock")
-        return Reply(str(answer["state"]), str(answer["reason"]))
+        last = time.monotonic() + (MAX_TIMEOUT_FACTOR - 1) * timeout_s
+        spent, left = self._cpu_s(), timeout_s
+        try:
+            self.pipe.send_bytes(json.dumps(vars(question)).encode())
+            while not self.pipe.poll(left):
+                left = timeout_s - (self._cpu_s() - spent)
+                if not left >= 0.1 * timeout_s or time.monotonic() > last:
+                    return _OVERRUN
+            return Reply(**json.loads(self.pipe.recv_bytes()))
+        except (OSError, EOFError):
+            return _DIED
 
     def _cpu_s(self) -> float:
         """Return the CPU seconds used; infinite if unknown, so that wall time alone counts."""
         try:
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            return time.clock_gettime((~self.process.pid << 3) | 2)  # see clock_getcpuclockid(3)
         except OSError:
             return float("inf")
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def read(self, timeout_s: float) -> dict[str, object] | None:
-        """Read one line within the limit; None if none came."""
-        assert self.process.stdout is not None
-        descriptor = self.process.stdout.fileno()
-        deadline = time.monotonic() + timeout_s
-        self.ended = False
-        while b"\n" not in self.buffer:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([descriptor], [], [], left)[0]:
-                return None
-            data = os.read(descriptor, 65536)
-            if not data:
-                self.ended = True
-                return None
-            self.buffer += data
-        line, _, self.buffer = self.buffer.partition(b"\n")
-        return dict(json.loads(line))
-
-    def kill(self) -> None:
-        kill(self.process)
 
 
-class Sandbox:
+class Sandbox(AbstractContextManager["Sandbox"]):
     """A pool of workers, started on the first question, each killed and replaced when it overruns.
 
     Args:
@@ -164,13 +142,13 @@ class Sandbox:
         try:
             worker = self._idle.get(timeout=SPAWN_AFTER_S if self._started else 0.001)
         except queue.Empty:
-            worker = _Worker(self.memory_mb)
             self._started = True
-        reply = None
+            worker = _Worker(self.memory_mb)
+        reply = _DIED
         try:
             reply = worker.ask(question, self.timeout_s)
         finally:
-            broken = reply is None or reply.state == "timeout" or reply.reason in _FATAL_REASONS
+            broken = reply in (_DIED, _OVERRUN) or reply.reason == "memory_cap"
             if broken or worker.served >= REQUESTS_PER_WORKER:
                 worker.kill()
             else:
@@ -182,10 +160,6 @@ class Sandbox:
         self._threads.shutdown(cancel_futures=True)
         while not self._idle.empty():
             self._idle.get().kill()
-
-    def __enter__(self) -> Sandbox:
-        """Return the pool; no process is started yet."""
-        return self
 
     def __exit__(self, *exception: object) -> None:
         """Kill all workers."""

@@ -1,6 +1,6 @@
-"""The process in which Math-Verify (SymPy) runs under a memory cap: one JSON line in, one out.
+"""The process in which Math-Verify (SymPy) runs under a memory cap: JSON in, JSON out.
 
-It is started by file name, `python -P sympy_worker.py MEMORY_MB`, and imports nothing of this
+It is started by file name, `python -P sympy_worker.py MEMORY_MB PIPE`, and imports nothing of this
 package, so that it is ready quickly. It does not limit its own time: the parent kills it.
 """
 
@@ -13,36 +13,41 @@ import resource
 import sys
 import threading
 import time
+from multiprocessing.connection import Connection
 from typing import Any
 
 
-def main(memory_mb: int) -> None:
-    """Answer requests until the input ends, with a cap on the address space in MiB."""
+def main(memory_mb: int, pipe: Connection) -> None:
+    """Answer requests until the pipe is closed, with a cap on the address space in MiB."""
     cap = memory_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (cap, cap))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
     threading.Thread(target=_leave_with_parent, args=(os.getppid(),), daemon=True).start()
     logging.disable(logging.CRITICAL)
     sys.setrecursionlimit(2_000)
     import math_verify  # type: ignore[import-untyped]  # noqa: F401  (slow: before any timing)
 
-    _reply(replies, {"ready": True})
-    for line in sys.stdin:
-        request = json.loads(line)
+    pipe.send_bytes(b"ready")
+    while True:
         try:
-            _reply(replies, decide(request["gold"], request["found"], request["digits"]))
-        except MemoryError:
-            _reply(replies, {"state": "error", "reason": "memory_cap"})
+            request = pipe.recv_bytes()
+        except EOFError:
             return
-        except RecursionError:
-            _reply(replies, {"state": "error", "reason": "too_deep"})
-        except Exception as problem:  # SymPy raises anything at all on odd input
-            _reply(replies, {"state": "error", "reason": f"sympy_{type(problem).__name__}"})
+        pipe.send_bytes(json.dumps(_reply(json.loads(request))).encode())
 
 
-def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
+def _reply(request: dict[str, Any]) -> dict[str, str]:
+    try:
+        return decide(**request)
+    except MemoryError:
+        return {"state": "error", "reason": "memory_cap"}
+    except RecursionError:
+        return {"state": "error", "reason": "too_deep"}
+    except Exception as problem:  # SymPy raises anything at all on odd input
+        return {"state": "error", "reason": f"sympy_{type(problem).__name__}"}
+
+
+def decide(gold: str, found: str, digits: int) -> dict[str, str]:
     """Compare two answers (LaTeX without delimiters) with Math-Verify, floats rounded to `digits`.
 
     Returns:
@@ -68,11 +73,6 @@ def decide(gold: str, found: str, digits: int) -> dict[str, Any]:
     return {"state": "unknown", "reason": "sympy_different"}
 
 
-def _reply(stream: Any, message: dict[str, Any]) -> None:
-    stream.write(json.dumps(message) + "\n")
-    stream.flush()
-
-
 def _leave_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(1.0)
@@ -80,4 +80,4 @@ def _leave_with_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), Connection(int(sys.argv[2])))

@@ -8,20 +8,19 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
+from mathse.answers.number_words import SCALES
+
 Dimension = tuple[tuple[str, int], ...]
 """Base quantities with their powers: a speed is `(("length", 1), ("time", -1))`."""
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit: what it measures, and its size in that dimension's base unit."""
+    """A unit: what it measures, its size in that dimension's base unit, a number in front of it."""
 
     dimension: Dimension
     size: Fraction = Fraction(1)
-
-
-def _base(name: str, size: str = "1", power: int = 1) -> Unit:
-    return Unit(((name, power),), Fraction(size))
+    scale: int = 1
 
 
 _TABLE = """
@@ -59,7 +58,8 @@ for _line in _TABLE.strip().split("\n"):
     _kind, _, _power = _name.partition("^")
     for _entry in _entries.split(";"):
         *_words, _size = _entry.split()
-        _UNITS |= {word: _base(_kind, _size, int(_power or 1)) for word in _words}
+        _unit = Unit(((_kind, int(_power or 1)),), Fraction(_size))
+        _UNITS |= dict.fromkeys(_words, _unit)
 _PREFIXES = {"k": "1000", "m": "1/1000", "c": "1/100", "d": "1/10", "M": "1000000"}
 _PREFIXES |= {"kilo": "1000", "milli": "1/1000", "centi": "1/100", "deci": "1/10"}
 _PREFIXED = "m g s l L N J W V A Hz Pa meter metre gram second liter litre"
@@ -76,7 +76,7 @@ MINUTES = _UNITS["min"]
 # `square`, `cm`, `^{2}`, `/`, `°C`, `''`
 _PART = re.compile(
     r"\s*(?:(?P<power>\^\s*\{?\s*-?\d\s*\}?)|(?P<over>/|per\b|每)|(?P<times>[*·.])"
-    r"|(?P<word>平方|立方|°\s*[CF](?![a-z])|''|[%$€£¥°'¢]|\\Omega|[a-zA-ZΩμ]+|[\u4e00-\u9fff]+))"
+    r"|(?P<word>平方|立方|[万亿]|°\s*[CF](?![a-z])|''|[%$€£¥°'¢]|\\Omega|[a-zA-ZΩμ]+|[\u4e00-\u9fff]+))"
 )
 _JOINED = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
 """`squareinches`: LaTeX drops the space in mathematics."""
@@ -84,12 +84,12 @@ _JOINED = re.compile(r"^(square|sq|cubic)(?=[a-z]{2,}$)", re.I)
 
 @lru_cache(maxsize=4096)
 def read_unit(text: str) -> Unit | None:
-    """Read a unit such as `cm`, `square inches`, `cm^2`, `km/h`, `平方米`; None for other words."""
+    """Read a unit such as `cm^2`, `square inches`, `km/h`, `million tons`; None for other words."""
     if len(text) > 40:
         return None
     text = _JOINED.sub(r"\1 ", text.strip().strip("{}").rstrip("."))
     found: list[tuple[Unit, int]] = []
-    sign, next_power, position = 1, 1, 0
+    sign, next_power, position, scale = 1, 1, 0, 1
     while position < len(text):
         match = _PART.match(text, position)
         if match is None:
@@ -100,6 +100,8 @@ def read_unit(text: str) -> Unit | None:
         elif match["power"] and found:
             power = int(re.sub(r"[\s^{}]", "", match["power"]))
             found[-1] = (found[-1][0], found[-1][1] + sign * (power - 1))
+        elif word.lower() in SCALES and not found:
+            scale *= SCALES[word.lower()]
         elif word.lower() in _POWER_WORDS:
             next_power = _POWER_WORDS[word.lower()]
         elif word.lower() in _POWER_AFTER and found:
@@ -116,7 +118,7 @@ def read_unit(text: str) -> Unit | None:
             powers[name] = powers.get(name, 0) + exponent * power
     size = math.prod((unit.size**power for unit, power in found), start=Fraction(1))
     dimension = tuple(sorted((name, power) for name, power in powers.items() if power))
-    return Unit(dimension, Fraction(size)) if found else None
+    return Unit(dimension, Fraction(size), scale) if found or scale > 1 else None
 
 
 def _named(word: str) -> Unit | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from mathse.answers.check_problems import check_answers
+from mathse.answers.check_table import check_answers
 from mathse.curation.drops import Drops
 from mathse.engines.protocol import (
     TEACHER_SAMPLING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from mathse.answers.check_problems import check_answers
+from mathse.answers.check_table import check_answers
 from mathse.judge.acceptance import accept_trajectories
 
 

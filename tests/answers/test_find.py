@@ -100,6 +100,19 @@ def test_numbers(response: str, found: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("response", "found"),
+    [
+        ("The answer is $2x+1$ because both lines cross it twice.", "$2x+1$"),
+        ("The answer is $2x$ and $3x$ in this order.", "$2x$ and $3x$ in this order"),
+        ("The answer: it cannot be determined from this figure.", None),
+        ("Ans: so it is \\boxed{x+1}", "x+1"),
+    ],
+)
+def test_expressions(response: str, found: str | None) -> None:
+    assert find_answer(response, answer_type="expression") == found
+
+
+@pytest.mark.parametrize(
     ("gold", "said", "state"),
     [
         ("1234567", "1,234,567", "match"),

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from mathse.answers.check_problems import check_answers
+from mathse.answers.check_table import check_answers
 from mathse.core.images import ImageStore
 from mathse.core.steps import split_steps
 from mathse.core.text import printable
