@@ -18,7 +18,7 @@ import polars as pl
 import typer
 
 import schemas
-from mathse.answers.check_problems import check_answers
+from mathse.answers.check_table import check_answers
 from mathse.core.errors import DataError, MathseError
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
