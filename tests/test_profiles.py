@@ -120,7 +120,7 @@ def test_one_model_is_not_piled_on_another(tmp_path):
     assert (tmp_path / "params.yaml").read_text() == alone
 
 
-CONTRADICTIONS = {("offline", "paper")}
+CONTRADICTIONS = {("offline", "paper"), ("offline", "paper-mini")}
 """The first one's annotator names no steps, and the paper's ORM needs them."""
 
 
