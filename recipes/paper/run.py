@@ -132,11 +132,20 @@ def result_of(folder: Path) -> dict[str, Any]:
         "clusters": clusters(layout, "base"),
         "orm": metrics("eval_orm"),
         "distill": metrics("distill"),
+        "accept": params.score.accept,
+        "gold": gold_of(layout),
         **{kind: {name: metrics(kind, name)[name] for name in names}
            for kind, names in kinds.items()},
         "texts": {name: texts_of(layout, name) for name in params.rounds},
         "controls": {name: metrics(name).get(name) for name in params.controls},
     }  # fmt: skip
+
+
+def gold_of(layout: Layout) -> dict[str, int]:
+    """Return of how many problems the gold answer decided what r0 and what the ORM learned."""
+    judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
+    distilled = pl.read_parquet(layout.distill.trajectories)
+    return {"r0": distilled["problem_id"].n_unique(), "orm": judged["problem_id"].n_unique()}
 
 
 def texts_of(layout: Layout, name: str) -> dict[str, Any]:

@@ -140,7 +140,26 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
             equal_share(some),
             statistics.mean(response_tokens(run) for run in some) / 1000,
         ]
-    return [arm if model == "last" else f"{arm}: {model}", about, len(seeds), *shares, *counts]
+    label = arm if model == "last" else f"{arm}: {model}"
+    gold = statistics.mean(gold_used(runs.by_arm[arm][seed], model) for seed in seeds)
+    return [label, about, len(seeds), *shares, gold, *counts]
+
+
+def gold_used(run: Run, model: str) -> int:
+    """Return of how many problems the gold answer decided what a model learned.
+
+    The last round's: those of r0, those of the ORM's training rows, and, unless the ORM alone
+    accepts, all problems tried. A control's: those that the teacher was asked for.
+    """
+    first: int = run["gold"]["r0"]
+    if model in ("base", "r0", "control"):
+        return 0 if model == "base" else first
+    if model != "last":
+        tried: int = run["controls"][model]["tried"]
+        return tried + (0 if model == "control_teacher" else first)
+    states = run["merge"][last_round(run)]["problems"]
+    tried = sum(states[name] for name in ("accepted", "reflected", "hard"))
+    return first + run["gold"]["orm"] + (0 if run["accept"] == "orm" else tried)
 
 
 def wrong_share(runs: list[Run]) -> float | None:
@@ -268,8 +287,8 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     tables: dict[str, tuple[str, Callable[[Runs], Iterator[list[Any]]]]] = {
         "claims": ("claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, says:", claim_rows),
         "arms": (
-            "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
-            "accepted wrong in %:.1f, equal the usual solution in %:.1f, thousand tokens:,.0f",
+            "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f, "
+            "training rows:,.0f, accepted wrong in %:.1f, equal the usual solution in %:.1f, thousand tokens:,.0f",
             arm_rows,
         ),
         "rounds": (
