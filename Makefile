@@ -102,9 +102,8 @@ experiments: $(READY)  ## what experiments changed and what they brought, in a f
 	  --drop '(Created|State|Executor|generate.hard_samples|(code|data|mathse|metrics|models|schemas|stages)(/.*)?)$$'
 
 paper: $(READY)  ## the paper's claims as experiments on the embedded models: some five hours, resumes
-	python -m recipes.paper.run
-	python -m recipes.paper.tables
-	python -m recipes.documents.blocks
+	python -m recipes.paper.run; status=$$?; python -m recipes.paper.tables && \
+	python -m recipes.documents.blocks && exit $$status
 
 tiny-base: $(READY)  ## make the embedded base model again (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base

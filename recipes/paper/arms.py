@@ -26,13 +26,14 @@ class Arm:
     changes: dict[str, Any] = field(default_factory=dict)
 
 
-CONTROLS = ("control", "control_teacher", "control_gold")
+CONTROLS = ("control", "control_teacher", "control_gold", "control_same")
 _LAST = {"prev": "r2", "generate": False, "reflect": True}
+_THIRD = {"steps": 133}  # three trainings instead of two, of as many steps together
 _ONCE = {**rounds(2, reflect=False), "final": _LAST}
 
 ARMS = (
-    Arm("main", "reflection with the ORM's feedback in each round, and the controls",
-        {"controls": list(CONTROLS)}),
+    Arm("main", "reflection with the ORM's feedback in each round",
+        {"controls": list(CONTROLS[:3])}),
     Arm("no_reflection", "no reflection", {"reflect": {"enabled": False}}),
     Arm("accept_both", "gold answers and the ORM", {"score": {"accept": "both"}}),
     Arm("accept_orm", "no gold answers: what the ORM passes", {"score": {"accept": "orm"}}),
@@ -46,17 +47,18 @@ ARMS = (
     Arm("binary", "no gold answers, binary ORM",
         {"score": {"accept": "orm"}, "train_orm": {"form": "binary"}}),
     Arm("algorithm_1", "Algorithm 1: reflection in a last round, no gold answers",
-        {"rounds": _ONCE, "score": {"accept": "orm"}}),
+        {"rounds": _ONCE, "finetune": _THIRD, "score": {"accept": "orm"}}),
     Arm("feedback_annotator", "reflection with the step verifier's feedback",
         {"reflect": {"feedback": "annotator"}}),
     Arm("feedback_shuffled", "reflection with the feedback on another problem",
         {"reflect": {"feedback": "shuffled"}}),
-    Arm("reflect_once", "reflection in a last round of its own", {"rounds": _ONCE}),
+    Arm("reflect_once", "reflection in a last round of its own",
+        {"rounds": _ONCE, "finetune": _THIRD}),
     Arm("more_rounds", "four rounds", {"rounds": rounds(4)}),
     Arm("one_sample", "one sample of each problem",
         {"generate": {"samples": 1, "hard_samples": 1}}),
     Arm("six_samples", "six samples of each problem",
         {"generate": {"samples": 6, "hard_samples": 6}}),
     Arm("from_base", "each round from the base, as many steps as r0",
-        {"finetune": {"init": "base", "steps": 400}}),
+        {"finetune": {"init": "base", "steps": 1000}}),
 )  # fmt: skip

@@ -14,24 +14,24 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import polars as pl
 import typer
 import yaml
 
 from mathse.copies import copy_pipeline
 from mathse.core.ids import content_id
-from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.processes import ONE_THREAD
 from mathse.profiles import apply_profile
 from recipes.documents.results import machine
 from recipes.paper.arms import ARMS, Arm
+from recipes.paper.keep import result_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "results" / "paper" / "runs"
@@ -49,13 +49,14 @@ def prepare(arm: Arm, seed: int, workers: int) -> Path:
     """Make the copy of an arm, or bring it up to date, and return its folder."""
     folder, first = (WORK / f"s{seed}" / name for name in (arm.name, ARMS[0].name))
     if not folder.exists() and (first / "dvc.lock").is_file():
+        # A kill leaves no half of a copy under the arm's name.
+        partial = folder.with_name(f"{arm.name}.partial")
+        shutil.rmtree(partial, ignore_errors=True)
         left_out = shutil.ignore_patterns(".git", "repro.log")
-        shutil.copytree(first, folder, symlinks=True, ignore=left_out)
+        shutil.copytree(first, partial, symlinks=True, ignore=left_out)
+        partial.replace(folder)
     copy_pipeline(ROOT, folder, PROFILE)
-    changes = {**arm.changes, "seed": seed}
-    text = f"# {arm.about}\n{yaml.safe_dump(changes)}"
-    (folder / "profiles" / "arm.yaml").write_text(text, encoding="utf-8")
-    apply_profile(folder, "arm")
+    apply_arm(folder, arm, seed)
     # One process for each arm, as many arms as workers. The params say so for the trainings.
     if workers > 1:
         (folder / "machine.yaml").write_text("inference_processes: 1\n", encoding="utf-8")
@@ -64,9 +65,23 @@ def prepare(arm: Arm, seed: int, workers: int) -> Path:
     return folder
 
 
-def params_digest(folder: Path) -> str:
-    """Return a content id of the params of a copy."""
-    return content_id("paper", yaml.safe_load((folder / "params.yaml").read_text("utf-8")))
+def apply_arm(folder: Path, arm: Arm, seed: int) -> None:
+    """Apply an arm's changes to the params of a folder."""
+    text = f"# {arm.about}\n{yaml.safe_dump({**arm.changes, 'seed': seed})}"
+    (folder / "profiles" / "arm.yaml").write_text(text, encoding="utf-8")
+    apply_profile(folder, "arm")
+
+
+def params_digest(arm: Arm, seed: int) -> str:
+    """Return a content id of an arm's params."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copy(ROOT / "params.yaml", folder)
+        (folder / "profiles").mkdir()
+        shutil.copy(ROOT / "profiles" / f"{PROFILE}.yaml", folder / "profiles")
+        apply_profile(folder, PROFILE)
+        apply_arm(folder, arm, seed)
+        return content_id("paper", yaml.safe_load((folder / "params.yaml").read_text("utf-8")))
 
 
 def targets_of(folder: Path) -> list[str]:
@@ -93,88 +108,10 @@ def repro(folder: Path, targets: list[str]) -> tuple[float, list[str]]:
             [sys.executable, "-m", "dvc", "repro", *targets],
             cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
-    text = log.read_text(encoding="utf-8", errors="replace")[begin:]
+    text = log.read_bytes()[begin:].decode("utf-8", errors="replace")
     if done.returncode:
         raise RuntimeError(f"dvc repro failed in {folder}:\n{text[-3000:]}")
     return time.monotonic() - start, _RAN.findall(text)
-
-
-def graded_bits(layout: Layout, name: str) -> dict[str, str]:
-    """Return for each split which problems a model solved: 1 or 0, in the order of their ids."""
-    rows = pl.read_parquet(layout.eval(name).graded).sort("problem_id")
-    return {
-        split: "".join("1" if hit else "0" for hit in part["correct"])
-        for (split,), part in sorted(rows.partition_by("split", as_dict=True).items())
-    }
-
-
-def clusters(layout: Layout, name: str) -> dict[str, list[int]]:
-    """Return for each split the number of each problem's cluster, in the order of their ids."""
-    rows = pl.read_parquet(layout.eval(name).graded).sort("problem_id")
-    return {
-        split: part["cluster"].rank("dense").cast(pl.Int64).to_list()
-        for (split,), part in sorted(rows.partition_by("split", as_dict=True).items())
-    }
-
-
-def result_of(folder: Path) -> dict[str, Any]:
-    """Return what is kept of an arm's run: answers by problem, and the metrics of its stages."""
-    layout, params = Layout(folder), load_params(folder / "params.yaml")
-    models = ["base", "r0", *params.rounds, *params.controls]
-
-    def metrics(stage: str, name: str | None = None) -> Any:
-        return json.loads(layout.metrics(stage, name).read_text(encoding="utf-8"))
-
-    kinds = {"merge": [*params.rounds], "score": [*params.rounds], "reflect": [*params.rounds],
-             "audit": [*params.rounds], "finetune": ["r0", *params.rounds]}  # fmt: skip
-    return {
-        "models": {name: graded_bits(layout, name) for name in models},
-        "clusters": clusters(layout, "base"),
-        "orm": metrics("eval_orm"),
-        "distill": metrics("distill"),
-        "accept": params.score.accept,
-        "gold": gold_of(layout),
-        **{kind: {name: metrics(kind, name)[name] for name in names}
-           for kind, names in kinds.items()},
-        "texts": {name: texts_of(layout, name) for name in params.rounds},
-        "controls": {name: metrics(name).get(name) for name in params.controls},
-    }  # fmt: skip
-
-
-def gold_of(layout: Layout) -> dict[str, int]:
-    """Return of how many problems the gold answer decided what r0 and what the ORM learned."""
-    judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
-    distilled = pl.read_parquet(layout.distill.trajectories)
-    return {"r0": distilled["problem_id"].n_unique(), "orm": judged["problem_id"].n_unique()}
-
-
-def texts_of(layout: Layout, name: str) -> dict[str, Any]:
-    """Return what a round wrote and accepted: numbers, lengths, tokens, and copies of solutions.
-
-    `equal_solution` counts accepted trajectories that equal the problem's usual worked solution.
-    """
-    files = layout.round(name)
-    solutions = pl.read_parquet(layout.problems, columns=["problem_id", "solution"])
-    found = {}
-    parts = {
-        "student": (files.trajectories, files.verdicts),
-        "reflection": (files.reflections, files.reflection_verdicts),
-    }
-    for origin, (texts, verdicts) in parts.items():
-        judged = pl.read_parquet(verdicts, columns=["trajectory_id", "accepted"])
-        rows = pl.read_parquet(texts).join(judged, on="trajectory_id", validate="1:1")
-        rows = rows.join(solutions, on="problem_id", how="left", validate="m:1")
-        accepted = rows.filter("accepted").unique(["problem_id", "response"])
-        found[origin] = {
-            "n": rows.height,
-            "response_tokens": rows["response_tokens"].sum(),
-            "prompt_tokens": rows["prompt_tokens"].sum(),
-            "mean_chars": rows["response"].str.len_chars().mean(),
-            "accepted": accepted.height,
-            "accepted_mean_chars": accepted["response"].str.len_chars().mean(),
-            "equal_solution": accepted.filter(pl.col("response") == pl.col("solution")).height,
-        }
-    return found
 
 
 class Scheduler:
@@ -203,9 +140,12 @@ class Scheduler:
                 run_arm(*found, self.workers)
                 if found[0] is ARMS[0]:
                     choose_among_samples(found[1])
-            except Exception as error:  # the other arms go on
+            except Exception as error:  # the other seeds go on
                 self.failed.append(f"{found[0].name}, seed {found[1]}: {error}")
                 typer.echo(self.failed[-1], err=True)
+                if found[0] is ARMS[0]:  # the others start from it
+                    with self.free:
+                        self.tasks = [task for task in self.tasks if task[1] != found[1]]
             with self.free:
                 self.busy.discard(found[1])
                 self.free.notify_all()
@@ -213,11 +153,12 @@ class Scheduler:
 
 def run_arm(arm: Arm, seed: int, workers: int) -> None:
     """Run an arm and write its file, unless it is there."""
+    out = RUNS / f"{arm.name}-s{seed}.json"
     with _PREPARING:
+        digest = params_digest(arm, seed)
+        if out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest:
+            return
         folder = prepare(arm, seed, workers)
-    digest, out = params_digest(folder), RUNS / f"{arm.name}-s{seed}.json"
-    if out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest:
-        return
     typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: {arm.about}")
     seconds, ran = repro(folder, targets_of(folder))
     commit = subprocess.run(
@@ -241,11 +182,12 @@ def choose_among_samples(seed: int) -> None:
         RuntimeError: with what it printed, if it fails.
     """
     folder, out = WORK / f"s{seed}" / ARMS[0].name, BEST / f"s{seed}.json"
-    if out.is_file():
+    if out.is_file() or not folder.is_dir():  # or the arm was run on another machine
         return
     out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_suffix(".partial")
     last = [*load_params(folder / "params.yaml").rounds][-1]
-    words = ["bench.best_of_n", last, "--n", "4", "--n", "8", "--out", str(out)]
+    words = ["bench.best_of_n", last, "--n", "4", "--n", "8", "--out", str(partial)]
     done = subprocess.run(
         [sys.executable, "-P", "-m", *words],
         cwd=folder, env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
@@ -253,6 +195,7 @@ def choose_among_samples(seed: int) -> None:
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"best-of-n of seed {seed} failed:\n{done.stderr[-3000:]}")
+    partial.replace(out)
 
 
 def main(
@@ -261,12 +204,20 @@ def main(
     workers: Annotated[int, typer.Option(help="arms at a time, one core each")] = 2,
 ) -> None:
     """Run the arms of all seeds, the most important ones first."""
-    chosen = [arm for arm in ARMS if not arms or arm.name in arms.split(",")]
+    wanted = [name for name in arms.split(",") if name]
+    if unknown := {*wanted} - {arm.name for arm in ARMS}:
+        raise typer.BadParameter(f"there is no arm {', '.join(sorted(unknown))}")
+    chosen = [arm for arm in ARMS if not wanted or arm.name in wanted]
     tasks = [(arm, seed) for arm in chosen for seed in range(seeds)]
     scheduler = Scheduler(tasks, workers)
     with ThreadPoolExecutor(workers) as pool:
-        for future in [pool.submit(scheduler.work) for _ in range(workers)]:
-            future.result()
+        futures = [pool.submit(scheduler.work) for _ in range(workers)]
+        try:
+            for future in futures:
+                future.result()
+        except KeyboardInterrupt:
+            scheduler.tasks.clear()  # the stages that run end by the same signal
+            raise
     if scheduler.failed:
         raise SystemExit(f"{len(scheduler.failed)} arms failed")
 

@@ -16,7 +16,7 @@ import polars as pl
 from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import Comparison, compare
 from recipes.documents.results import percent, points, write
-from recipes.paper.arms import ARMS
+from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS, Claim
 from recipes.paper.run import BEST, RUNS
 
@@ -73,7 +73,12 @@ class Runs:
     def seeds(self, *models: tuple[str, str]) -> list[int]:
         """Return the seeds of which all these models were measured, with one set of problems."""
         known = sorted({seed for runs in self.by_arm.values() for seed in runs})
-        return [s for s in known if all(self.model(arm, name, s) for arm, name in models)]
+        found = [s for s in known if all(self.model(arm, name, s) for arm, name in models)]
+        return [
+            s
+            for s in found
+            if len({json.dumps(self.by_arm[arm][s]["problems"]) for arm, _ in models}) == 1
+        ]
 
     def contrast(self, claim: Claim, split: str) -> tuple[Comparison, list[float]] | None:
         """Return the pooled comparison of a claim's two models, and the points in each seed."""
@@ -131,12 +136,16 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
     """Return model, what it is, seeds, accuracies and, of an arm, what its rounds accepted."""
     seeds = runs.seeds((arm, model))
     shares = [runs.accuracy(arm, model, split, seeds) for split in SPLITS]
-    counts: list[float | None] = [None] * 4
+    counts: list[float | None] = [None] * 5
+    if model in CONTROLS:
+        counts[0] = statistics.mean(
+            runs.by_arm[arm][seed]["controls"][model]["rows"] for seed in seeds
+        )
     if model == "last":
         some = [runs.by_arm[arm][seed] for seed in seeds]
         counts = [
             statistics.mean(run["merge"][last_round(run)]["rows"] for run in some),
-            wrong_share(some),
+            *(wrong_share(some, origin) for origin in ("student", "reflection")),
             equal_share(some),
             statistics.mean(response_tokens(run) for run in some) / 1000,
         ]
@@ -146,37 +155,43 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
 
 
 def gold_used(run: Run, model: str) -> int:
-    """Return of how many problems the gold answer decided what a model learned.
+    """Return how many problems' gold answers decided what a model learned, r0's included.
 
     The last round's: those of r0, those of the ORM's training rows, and, unless the ORM alone
-    accepts, all problems tried. A control's: those that the teacher was asked for.
+    accepts, all that were tried. A control's: those of r0, and those that the teacher was asked
+    for. A problem that counts for two of these counts twice.
     """
     first: int = run["gold"]["r0"]
     if model in ("base", "r0", "control"):
         return 0 if model == "base" else first
     if model != "last":
         tried: int = run["controls"][model]["tried"]
-        return tried + (0 if model == "control_teacher" else first)
+        return first + tried
     states = run["merge"][last_round(run)]["problems"]
     tried = sum(states[name] for name in ("accepted", "reflected", "hard"))
     return first + run["gold"]["orm"] + (0 if run["accept"] == "orm" else tried)
 
 
-def wrong_share(runs: list[Run]) -> float | None:
-    """Return how many percent of what the rounds accepted is wrong by the step verifier."""
+def wrong_share(runs: list[Run], origin: str) -> float | None:
+    """Return how many percent of what the rounds accepted the step verifier calls wrong.
+
+    Args:
+        runs: of one arm.
+        origin: student or reflection.
+    """
     wrong = accepted = 0
     for run in runs:
         for name, audit in run["audit"].items():
-            wrong += sum(part["accepted_wrong"] for part in audit.values())
-            accepted += sum(run["merge"][name]["new"].values())
+            wrong += audit.get(origin, {}).get("accepted_wrong", 0)
+            accepted += run["texts"][name][origin]["accepted"]
     return 100 * wrong / accepted if accepted else None
 
 
 def equal_share(runs: list[Run]) -> float | None:
-    """Return how many percent of the student's accepted texts equal the usual solution."""
+    """Return how many percent of the student's different accepted texts equal the usual one."""
     parts = [part["student"] for run in runs for part in run["texts"].values()]
-    accepted = sum(part["accepted"] for part in parts)
-    return 100 * sum(part["equal_solution"] for part in parts) / accepted if accepted else None
+    distinct = sum(part["distinct"] for part in parts)
+    return 100 * sum(part["equal_solution"] for part in parts) / distinct if distinct else None
 
 
 def response_tokens(run: Run) -> int:
@@ -197,7 +212,7 @@ def round_rows(runs: Runs) -> Iterator[list[Any]]:
             *(runs.accuracy(arm, name, split, [*found]) for split in SPLITS),
             *(statistics.mean(one[state] for one in solved) for state in ("accepted", "reflected")),
             *(
-                statistics.mean(one[origin]["accepted_mean_chars"] for one in texts)
+                mean_of([one[origin]["accepted_mean_chars"] for one in texts])
                 for origin in ("student", "reflection")
             ),
         ]
@@ -251,7 +266,7 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
                         _mean_percent([part[key] for part in parts])
                         for key in ("right_passed", "wrong_passed", "step_exact")
                     ),
-                    sum(part["accepted_wrong_reasoning"] for part in parts),
+                    sum(part["accepted_wrong"] for part in parts),
                 ]
 
 
@@ -268,9 +283,15 @@ def best_rows() -> Iterator[list[Any]]:
         yield [label, sum(run["problems"] for run in found), *shares]
 
 
-def _mean_percent(values: list[float | None]) -> float | None:
+def mean_of(values: list[float | None]) -> float | None:
+    """Return the mean of the known values; None if there is none."""
     known = [value for value in values if value is not None]
-    return 100 * statistics.mean(known) if known else None
+    return statistics.mean(known) if known else None
+
+
+def _mean_percent(values: list[float | None]) -> float | None:
+    found = mean_of(values)
+    return None if found is None else 100 * found
 
 
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
@@ -288,12 +309,14 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "claims": ("claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, says:", claim_rows),
         "arms": (
             "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f, "
-            "training rows:,.0f, accepted wrong in %:.1f, equal the usual solution in %:.1f, thousand tokens:,.0f",
+            "training rows:,.0f, student's accepted wrong in %:.1f, "
+            "accepted reflections wrong in %:.1f, equal the usual solution in %:.1f, "
+            "thousand tokens:,.0f",
             arm_rows,
         ),
         "rounds": (
-            "round:, eval in %:.1f, eval_hard in %:.1f, solved by the student:,.0f, "
-            "by reflection:,.0f, characters of the student:.0f, of reflections:.0f",
+            "round:, eval in %:.1f, eval_hard in %:.1f, solved by the student so far:,.0f, "
+            "by reflection so far:,.0f, characters of the student:.0f, of reflections:.0f",
             round_rows,
         ),
         "orm": (

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
 
 from mathse.core.params import load_params
@@ -34,7 +35,7 @@ def test_params_of_an_arm_are_valid(arm: Arm, tmp_path: Path) -> None:
 
 def test_claims_compare_models_that_some_arm_makes() -> None:
     made = {(arm.name, "last") for arm in ARMS}
-    made |= {("main", name) for name in ("base", "r0", *CONTROLS)}
+    made |= {("main", name) for name in ("base", "r0", *CONTROLS[:3])}
     made |= {("same_problems", "control_same")}
     for claim in CLAIMS:
         assert {claim.before, claim.after} <= made
@@ -54,9 +55,11 @@ def a_run(arm: str, seed: int, **models: str) -> dict[str, Any]:
         "arm": arm,
         "seed": seed,
         "models": both,
+        "problems": {split: f"{size} problems" for split in tables.SPLITS},
         "clusters": {split: list(range(size)) for split in tables.SPLITS},
         "merge": {"r1": {"rows": 10, "new": {"student": 8}}, "r2": {"rows": 20, "new": {}}},
         "audit": {"r1": {"student": {"n": 9, "accepted_wrong": 2}}},
+        "texts": {"r1": {"student": {"accepted": 5}, "reflection": {"accepted": 0}}},
         "controls": {},
     }
 
@@ -99,7 +102,15 @@ def test_claim_without_runs_is_left_out() -> None:
 
 
 def test_share_of_wrong_ones_among_the_accepted() -> None:
-    assert tables.wrong_share([a_run("main", 0, r2="1")]) == 25.0
+    runs = [a_run("main", 0, r2="1")]
+    assert tables.wrong_share(runs, "student") == 40.0
+    assert tables.wrong_share(runs, "reflection") is None
+
+
+def test_models_of_different_problems_are_not_compared() -> None:
+    other = a_run("no_reflection", 0, r2="0" * 9)
+    other["problems"] = {split: "others" for split in tables.SPLITS}
+    assert of(a_run("main", 0, r2="1" * 9), other).contrast(REFLECTION, "eval") is None
 
 
 def test_one_arm_of_a_seed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,14 +152,43 @@ def test_failed_arm_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) ->
 
     def run_arm(arm: Arm, seed: int, workers: int) -> None:
         seen.append(arm.name)
-        if arm.name == ARMS[0].name:
+        if arm.name == ARMS[1].name:
             raise RuntimeError("disk full")
 
     monkeypatch.setattr(run, "run_arm", run_arm)
+    monkeypatch.setattr(run, "choose_among_samples", lambda seed: None)
     scheduler = run.Scheduler([(arm, 0) for arm in ARMS[:3]], 1)
     scheduler.work()
     assert seen == [arm.name for arm in ARMS[:3]]
-    assert scheduler.failed == [f"{ARMS[0].name}, seed 0: disk full"]
+    assert scheduler.failed == [f"{ARMS[1].name}, seed 0: disk full"]
+
+
+def test_arms_that_would_start_from_a_failed_one_are_not_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = list[tuple[str, int]]()
+
+    def run_arm(arm: Arm, seed: int, workers: int) -> None:
+        seen.append((arm.name, seed))
+        if seed == 0:
+            raise RuntimeError("disk full")
+
+    monkeypatch.setattr(run, "run_arm", run_arm)
+    monkeypatch.setattr(run, "choose_among_samples", lambda seed: None)
+    run.Scheduler([(arm, seed) for arm in ARMS[:2] for seed in (0, 1)], 1).work()
+    assert seen == [(ARMS[0].name, 0), (ARMS[0].name, 1), (ARMS[1].name, 1)]
+
+
+def test_unknown_arm_is_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="there is no arm mian"):
+        run.main(arms="mian")
+
+
+def test_digest_is_that_of_the_params_that_are_run() -> None:
+    arms = ARMS[:3]
+    digests = {run.params_digest(arm, seed) for arm in arms for seed in (0, 1)}
+    assert len(digests) == 2 * len(arms)
+    assert run.params_digest(ARMS[0], 0) == run.params_digest(ARMS[0], 0)
 
 
 def test_arm_with_a_file_of_the_same_params_is_not_run(
@@ -157,7 +197,7 @@ def test_arm_with_a_file_of_the_same_params_is_not_run(
     calls = list[Path]()
     monkeypatch.setattr(run, "RUNS", tmp_path)
     monkeypatch.setattr(run, "prepare", lambda arm, seed, workers: tmp_path)
-    monkeypatch.setattr(run, "params_digest", lambda folder: "digest")
+    monkeypatch.setattr(run, "params_digest", lambda arm, seed: "digest")
     monkeypatch.setattr(run, "targets_of", lambda folder: [])
     monkeypatch.setattr(run, "repro", lambda folder, targets: (calls.append(folder), (1.0, []))[1])
     monkeypatch.setattr(run, "result_of", lambda folder: {"models": {}})
@@ -165,7 +205,7 @@ def test_arm_with_a_file_of_the_same_params_is_not_run(
     run.run_arm(ARMS[0], 0, 1)
     assert len(calls) == 1
     assert json.loads((tmp_path / f"{ARMS[0].name}-s0.json").read_text())["params"] == "digest"
-    monkeypatch.setattr(run, "params_digest", lambda folder: "another")
+    monkeypatch.setattr(run, "params_digest", lambda arm, seed: "another")
     run.run_arm(ARMS[0], 0, 1)
     assert len(calls) == 2
 
