@@ -101,7 +101,7 @@ experiments: $(READY)  ## what experiments changed and what they brought, in a f
 	dvc exp show --no-pager --md --only-changed --keep '^eval(_hard)?(_gain)?$$' \
 	  --drop '(Created|State|Executor|generate.hard_samples|(code|data|mathse|metrics|models|schemas|stages)(/.*)?)$$'
 
-paper: $(READY)  ## the paper's claims as experiments on the embedded models: some five hours, resumes
+paper: $(READY)  ## the paper's claims as experiments on the embedded models: hours, resumes
 	python -m recipes.paper.run; status=$$?; python -m recipes.paper.tables && \
 	python -m recipes.documents.blocks && exit $$status
 
