@@ -10,7 +10,7 @@ import schemas
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import Merge, Params
-from mathse.core.stage_tables import empty, read
+from mathse.core.stage_tables import empty, read, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.plan import usable_problems
 from mathse.curation.training_rows import merge_rows
@@ -72,3 +72,22 @@ def solve_random(
         train, _ = merge_rows(train, rows, verdicts, round_name=name, limits=limits)
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
     return train, counts | usage_metrics({"teacher": teacher})
+
+
+def add_solved(layout: Layout, params: Params, name: str, problems: pl.DataFrame) -> None:
+    """Write the rows of a control: those of r0, and the teacher's solutions of some problems.
+
+    Args:
+        layout: where rows and metrics go.
+        params: all parameters.
+        name: of the control.
+        problems: `Problem` rows of one split; each is tried once.
+
+    Raises:
+        DataError: if too many requests fail.
+    """
+    first = read(layout.round("r0").train, schemas.TrainRow)
+    solved, counts = solve_random(layout, params, name, problems, wanted=None)
+    train = pl.concat([first, solved])
+    write(train, layout.round(name).train, schemas.TrainRow, sort_by=["row_id"])
+    write_metrics(layout.metrics(name), {name: {**counts, "rows": train.height}})

@@ -6,27 +6,16 @@ the same problems to the student instead.
 
 from __future__ import annotations
 
-import polars as pl
-
-import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.teacher_rows import solve_random
-
-NAME = "control_gold"
+from mathse.core.stage_tables import read_problems
+from mathse.teacher_rows import add_solved
 
 
 def control_gold(layout: Layout) -> None:
     """Write the rows of the control that learns from the ORM's problems."""
-    params = load_params(layout.params)
-    first = read(layout.round("r0").train, schemas.TrainRow)
-    problems = read_problems(layout, "orm")
-    solved, counts = solve_random(layout, params, NAME, problems, wanted=None)
-    train = pl.concat([first, solved])
-    write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])
-    write_metrics(layout.metrics(NAME), {NAME: {**counts, "rows": train.height}})
+    add_solved(layout, load_params(layout.params), "control_gold", read_problems(layout, "orm"))
 
 
 if __name__ == "__main__":

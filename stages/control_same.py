@@ -8,25 +8,20 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.teacher_rows import solve_random
-
-NAME = "control_same"
+from mathse.core.stage_tables import read, read_problems
+from mathse.teacher_rows import add_solved
 
 
 def control_same(layout: Layout) -> None:
     """Write the rows of the control that has the loop's problems, solved by the teacher."""
     params = load_params(layout.params)
-    first = read(layout.round("r0").train, schemas.TrainRow)
-    last = read(layout.round(["r0", *params.rounds][-1]).train, schemas.TrainRow)
-    solved_by_loop = {*last["problem_id"]} - {*first["problem_id"]}
-    problems = read_problems(layout, "train").filter(
-        pl.col("problem_id").is_in(sorted(solved_by_loop))
+    first, last = (
+        read(layout.round(name).train, schemas.TrainRow)["problem_id"]
+        for name in ("r0", [*params.rounds][-1])
     )
-    solved, counts = solve_random(layout, params, NAME, problems, wanted=None)
-    train = pl.concat([first, solved])
-    write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])
-    write_metrics(layout.metrics(NAME), {NAME: {**counts, "rows": train.height}})
+    solved = sorted({*last} - {*first})
+    problems = read_problems(layout, "train").filter(pl.col("problem_id").is_in(solved))
+    add_solved(layout, params, "control_same", problems)
 
 
 if __name__ == "__main__":
