@@ -67,7 +67,8 @@ def prepare(arm: Arm, seed: int, workers: int) -> Path:
 
 def apply_arm(folder: Path, arm: Arm, seed: int) -> None:
     """Apply an arm's changes to the params of a folder."""
-    text = f"# {arm.about}\n{yaml.safe_dump({**arm.changes, 'seed': seed})}"
+    changes = yaml.safe_dump({**arm.changes, "seed": seed}, sort_keys=False)  # rounds in order
+    text = f"# {arm.about}\n{changes}"
     (folder / "profiles" / "arm.yaml").write_text(text, encoding="utf-8")
     apply_profile(folder, "arm")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import typer
-import yaml
 
 from mathse.core.params import load_params
 from mathse.profiles import apply_profile
@@ -25,12 +24,13 @@ def test_params_of_an_arm_are_valid(arm: Arm, tmp_path: Path) -> None:
     (tmp_path / "profiles").mkdir()
     for name in ("params.yaml", "profiles/paper-mini.yaml"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    (tmp_path / "profiles" / "arm.yaml").write_text(yaml.safe_dump({**arm.changes, "seed": 2}))
     apply_profile(tmp_path, "paper-mini")
-    before = (tmp_path / "params.yaml").read_text(encoding="utf-8")
-    apply_profile(tmp_path, "arm")
-    assert load_params(tmp_path / "params.yaml").seed == 2
-    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") != before
+    before = load_params(tmp_path / "params.yaml")
+    run.apply_arm(tmp_path, arm, 2)
+    params = load_params(tmp_path / "params.yaml")
+    assert params.seed == 2 and params.model_copy(update={"seed": before.seed}) != before
+    rounds = arm.changes.get("rounds", before.model_dump()["rounds"])
+    assert [*params.rounds] == [*rounds]
 
 
 def test_claims_compare_models_that_some_arm_makes() -> None:
