@@ -62,5 +62,6 @@ CLAIMS = (
     Claim("a third and a fourth round, and their steps, help", "", _MAIN, ("more_rounds", "last")),
     Claim("three samples beat one", "", ("one_sample", "last"), _MAIN),
     Claim("six samples beat three", "", _MAIN, ("six_samples", "last")),
-    Claim("starting each round from the round before beats starting from the base", "", ("from_base", "last"), _MAIN),
+    Claim("starting each round from the round before beats starting from the base", "",
+          ("from_base", "last"), _MAIN),
 )  # fmt: skip
