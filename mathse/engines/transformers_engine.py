@@ -1,7 +1,7 @@
 """Generation with Hugging Face transformers: any Hub model for images and text, on CPU or GPU.
 
-What this does not do: serve over a network, or share a prompt's cache between samples of one
-problem.
+A batch reads each distinct prompt once (see `read_prompts`). What this does not do: serve over a
+network.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
-from mathse.engines.inputs import Features, InputBuilder, append_tokens
+from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
 from mathse.engines.outputs import read_tokens
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
+from mathse.engines.read_prompts import ReadPrompts, read_prompts
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
 
 Dtype = Literal["auto", "bfloat16", "float32"]
@@ -153,28 +154,41 @@ class TransformersEngine:
         yield from (one for one in checked if isinstance(one, Completion))
         good = [one for one in checked if isinstance(one, _Prompt)]
         if good:
-            probs = self._score_texts(good)
-            for prompt, tokens, prob in zip(good, self._generate(good), probs, strict=True):
+            with torch.inference_mode():
+                read = self._read_prompts(good)
+                probs = self._score_texts(good, read)
+                written = self._generate(good, read)
+            for prompt, tokens, prob in zip(good, written, probs, strict=True):
                 yield self._read(prompt, tokens, prob)
 
-    def _score_texts(self, prompts: Sequence[_Prompt]) -> list[float | None]:
-        """Return the probability of each scored text, from one forward pass over the batch."""
-        if not any(prompt.scored_ids for prompt in prompts):
-            return [None] * len(prompts)
-        inputs = self.builder.batch(
-            [p.text for p in prompts], [p.request.image_ids for p in prompts]
+    def _read_prompts(self, prompts: Sequence[_Prompt]) -> ReadPrompts:
+        """Read each distinct prompt once."""
+        texts = [prompt.text for prompt in prompts]
+        image_ids = [prompt.request.image_ids for prompt in prompts]
+        return read_prompts(
+            self.model,
+            [*zip(texts, image_ids, strict=True)],
+            lambda rows: self.builder.batch(
+                [texts[row] for row in rows], [image_ids[row] for row in rows]
+            ),
+            self._generation_config(1),
         )
+
+    def _score_texts(self, prompts: Sequence[_Prompt], read: ReadPrompts) -> list[float | None]:
+        """Return the probability of each scored text, from one forward pass over the batch."""
         longest = max(len(prompt.scored_ids) for prompt in prompts)
-        inputs = self._append(inputs, [prompt.scored_ids for prompt in prompts])
-        with torch.inference_mode():
-            on_device: Any = {name: value.to(self.device) for name, value in inputs.items()}
-            logits_BTV = self.model(
-                **on_device, use_cache=False, logits_to_keep=longest + 1
-            ).logits[:, -longest - 1 :]
-            return [
-                self._score_text(row, row_TV)
-                for row, row_TV in zip(prompts, logits_BTV, strict=True)
-            ]
+        if not longest:
+            return [None] * len(prompts)
+        padded = [
+            [*row.scored_ids, *[self._pad_id] * (longest - len(row.scored_ids))] for row in prompts
+        ]
+        known = [[n < len(row.scored_ids) for n in range(longest)] for row in prompts]
+        logits_BTV = read.logits(
+            torch.tensor(padded), torch.tensor(known), self._generation_config(1)
+        )
+        return [
+            self._score_text(row, row_TV) for row, row_TV in zip(prompts, logits_BTV, strict=True)
+        ]
 
     def _score_text(self, prompt: _Prompt, logits_TV: torch.Tensor) -> float | None:
         """Return the probability of a row's scored text, given the scores at each position."""
@@ -193,11 +207,11 @@ class TransformersEngine:
             return 0.0  # the grammar forbids the text
         return float(scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1).sum().exp())
 
-    def _generate(self, prompts: Sequence[_Prompt]) -> list[list[int]]:
+    def _generate(self, prompts: Sequence[_Prompt], read: ReadPrompts) -> list[list[int]]:
         """Return each row's tokens, up to its stop token or the limit.
 
-        When half of the rows have ended, the others go on in a batch of their own: a few long rows
-        would otherwise keep the whole batch computing.
+        When half of the rows have ended, the others go on in a smaller batch: a few long rows would
+        otherwise keep the whole batch computing.
         """
         sampling = prompts[0].request.sampling  # but for the seed, that of all rows
         written: list[list[int]] = [[] for _ in prompts]
@@ -205,47 +219,36 @@ class TransformersEngine:
         if sampling.temperature > 0:
             seeds = [prompt.request.sampling.seed for prompt in prompts]
             uniform_BN = uniforms(seeds, count=sampling.max_new_tokens).to(self.device)
-        while left := [n for n in range(len(prompts)) if not self._has_ended(written[n], sampling)]:
+        left = [*range(len(prompts))]
+        while left:
             # All rows that are left have as many tokens: those of the batches before.
             known = len(written[left[0]])
-            inputs = self.builder.batch(
-                [prompts[n].text for n in left], [prompts[n].request.image_ids for n in left]
-            )
-            if known:
-                inputs = self._append(inputs, [written[n] for n in left])
-            length = inputs["input_ids"].shape[1]
             sampler = SeededSampler(
                 None if uniform_BN is None else uniform_BN[left, known:],
                 temperature=sampling.temperature,
                 top_p=sampling.top_p,
-                start=length,
-                constraint=self._constraint([(prompts[n], written[n]) for n in left], length),
+                start=read.length,
+                constraint=self._constraint([(prompts[n], written[n]) for n in left], read.length),
             )
             few = len(left) // 2 if len(left) > SMALL_BATCH else 0
-            with torch.inference_mode():
-                new_BT = self.model.generate(
-                    **{name: value.to(self.device) for name, value in inputs.items()},
-                    generation_config=self._generation_config(sampling.max_new_tokens - known),
-                    logits_processor=LogitsProcessorList([sampler]),
-                    stopping_criteria=StoppingCriteriaList(
-                        [StopWhenMostFinished(self._stop_ids, start=length, go_on_above=few)]
-                    ),
-                )[:, length:].cpu()
+            new_BT = read.generate(
+                self._generation_config(sampling.max_new_tokens - known),
+                logits_processor=LogitsProcessorList([sampler]),
+                stopping_criteria=StoppingCriteriaList(
+                    [StopWhenMostFinished(self._stop_ids, start=read.length, go_on_above=few)]
+                ),
+            )
             for number, new in zip(left, new_BT.tolist(), strict=True):
                 written[number] += new[: _count_to_stop(new, self.builder.stop_ids)]
+            going_on = [
+                row for row, n in enumerate(left) if not self._has_ended(written[n], sampling)
+            ]
+            read.keep(going_on)
+            left = [left[row] for row in going_on]
         return written
 
     def _has_ended(self, tokens: Sequence[int], sampling: SamplingParams) -> bool:
-        return len(tokens) >= sampling.max_new_tokens or (
-            bool(tokens) and tokens[-1] in self.builder.stop_ids
-        )
-
-    def _append(self, inputs: Features, tokens: Sequence[Sequence[int]]) -> Features:
-        """Put each row's tokens behind its prompt, padded at the end."""
-        longest = max(len(row) for row in tokens)
-        tokens_BT = torch.tensor([[*row, *[self._pad_id] * (longest - len(row))] for row in tokens])
-        known_BT = torch.tensor([[index < len(row) for index in range(longest)] for row in tokens])
-        return append_tokens(inputs, tokens_BT, known_BT)
+        return len(tokens) >= sampling.max_new_tokens or tokens[-1] in self.builder.stop_ids
 
     def _constraint(
         self, rows: Sequence[tuple[_Prompt, list[int]]], start: int
@@ -273,6 +276,7 @@ class TransformersEngine:
             eos_token_id=self._stop_ids,
             pad_token_id=self._pad_id,
             suppress_tokens=self._never_written,
+            return_dict_in_generate=True,
         )
         return chosen
 

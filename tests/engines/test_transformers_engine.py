@@ -15,7 +15,7 @@ from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import append_tokens
 from mathse.engines.model_files import model_digest
-from mathse.engines.protocol import Completion, Request, SamplingParams
+from mathse.engines.protocol import Completion, Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask, complete, make_request
 
@@ -45,9 +45,8 @@ def alone(engine: TransformersEngine, request: Request, tokens: int) -> str:
     """Generate by transformers' own greedy search, one request at a time."""
     text = engine.builder.render(request.messages, prefix=request.prefix)
     inputs = engine.builder.features(text, request.image_ids)
-    out = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)[
-        0, inputs["input_ids"].shape[1] :
-    ]
+    made = engine.model.generate(**inputs, do_sample=False, max_new_tokens=tokens)
+    out = made.sequences[0, inputs["input_ids"].shape[1] :]
     return str(engine.builder.tokenizer.decode(out, skip_special_tokens=True))
 
 
@@ -105,16 +104,43 @@ def test_rows_that_end_early_leave_the_batch_and_change_nothing(
     sampling = SamplingParams(8.0, 1.0, 300, 2)
     monkeypatch.setattr(module, "SMALL_BATCH", 1000)
     together = complete(engine, given, sampling)
-    assert sizes == [24]
+    assert sizes == [24, 24]  # to read the prompts, and to write
     sizes.clear()
     monkeypatch.setattr(module, "SMALL_BATCH", 2)
     assert complete(engine, given, sampling) == together
-    assert len(sizes) > 1 and sizes == sorted(sizes, reverse=True) and sizes[1] <= 12
+    assert len(sizes) > 2 and sizes == sorted(sizes, reverse=True) and sizes[2] <= 12
     reasons = {c.finish_reason for c in together}
     assert reasons == {"stop", "length"}
     for completion in together:
         assert (completion.response_tokens == 300) or completion.finish_reason == "stop"
         assert "<end_of_utterance>" not in completion.text
+
+
+def test_samples_of_one_problem_read_their_prompt_and_picture_once(
+    engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = requests(5)
+    samples = [
+        replace(one, key=f"{one.key} {n}", sampling=SamplingParams(2.0, 1.0, 12, n))
+        for one in problems
+        for n in range(4)
+    ]
+    wanted = [completion for one in samples for completion in complete_all(engine, [one])]
+    read: list[tuple[int, int]] = []
+    generate = engine.model.generate
+
+    def watched(**inputs: Any) -> Any:
+        read.append((len(inputs["input_ids"]), len(inputs.get("pixel_values", ()))))
+        return generate(**inputs)
+
+    monkeypatch.setattr(engine.model, "generate", watched)
+    engine.batch_size = 100
+    assert complete_all(engine, samples) == wanted
+    # Those with an image, those without; each first reads its prompts, then writes.
+    shown = sum(bool(one.image_ids) for one in problems)
+    assert [read[0], read[1][:1]] == [(shown, shown), (4 * shown,)]
+    assert (5 - shown, 0) in read and (20 - 4 * shown, 0) in read
+    assert len({one.text for one in wanted}) > 15
 
 
 def test_a_prefix_is_forced_and_not_returned(engine: TransformersEngine) -> None:
@@ -279,6 +305,7 @@ def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
         for n, one in enumerate(requests(12))
     ]
     prompts = [engine._check(one) for one in hot]
-    written = engine._generate([p for p in prompts if not isinstance(p, Completion)])
+    good = [one for one in prompts if not isinstance(one, Completion)]
+    written = engine._generate(good, engine._read_prompts(good))
     drawn = {token for row in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}

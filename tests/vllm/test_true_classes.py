@@ -10,6 +10,7 @@ import pytest
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine
 from mathse.core.params import Training
+from mathse.engines import transformers_engine
 from mathse.engines.loading import load_engine
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
@@ -51,7 +52,7 @@ def requests() -> list[Request]:
 @pytest.mark.parametrize("method", ["full", "lora"])
 @pytest.mark.parametrize("name", CLASSES)
 def test_it_trains_saves_loads_and_generates(
-    name: str, method: str, store: ImageStore, tmp_path: Path
+    name: str, method: str, store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     base = build(name, tmp_path / "base")
     words = ["one", "two", "three", "four"]
@@ -78,6 +79,7 @@ def test_it_trains_saves_loads_and_generates(
     assert not any(one.error for one in together)
     assert [complete_all(engine, [one])[0].text for one in given] == [one.text for one in together]
     assert len({one.text for one in together}) > 2
+    check_samples(engine, given, monkeypatch)
     if method == "lora":
         return  # it was merged: to vLLM it is a model like the other
     machine = Machine(device="cpu", inference_processes=1)
@@ -85,3 +87,26 @@ def test_it_trains_saves_loads_and_generates(
     ours = complete_all(served, given)
     served.close()
     assert [replace(one, cached_tokens=0) for one in ours] == together
+
+
+def check_samples(
+    engine: TransformersEngine, given: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Samples that share what was read of prompt and picture are those of each request alone."""
+    monkeypatch.setattr(transformers_engine, "SMALL_BATCH", 1)
+    engine.batch_size = 3 * len(given)
+    samples = [
+        replace(
+            one, key=f"{one.key} {n}", scored_text="It is " * n,
+            sampling=SamplingParams(3.0, 1.0, 24, n),
+        )
+        for one in given
+        for n in range(3)
+    ]  # fmt: skip
+    together = complete_all(engine, samples)
+    alone = [complete_all(engine, [one])[0] for one in samples]
+    assert [one.text for one in together] == [one.text for one in alone]
+    assert len({one.text for one in alone}) > len(given)
+    for one, other in zip(together, alone, strict=True):
+        assert one.scored_prob == (other.scored_prob and pytest.approx(other.scored_prob, rel=1e-3))
+    assert len({one.scored_prob for one in alone}) > len(given)
