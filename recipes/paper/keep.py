@@ -69,6 +69,7 @@ def result_of(folder: Path) -> dict[str, Any]:
         **{kind: {name: metrics(kind, name)[name] for name in names}
            for kind, names in kinds.items()},
         "texts": {name: texts_of(layout, name) for name in params.rounds},
+        "faults": {name: faults_of(layout, name) for name in params.rounds},
         "controls": {name: metrics(name).get(name) for name in params.controls},
     }  # fmt: skip
 
@@ -78,6 +79,16 @@ def gold_of(layout: Layout) -> dict[str, int]:
     judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
     distilled = pl.read_parquet(layout.distill.trajectories)
     return {"r0": distilled["problem_id"].n_unique(), "orm": judged["problem_id"].n_unique()}
+
+
+def faults_of(layout: Layout, name: str) -> dict[str, dict[str, int]]:
+    """Return of a round how many wrong trajectories have their first fault of which kind."""
+    rows = pl.read_parquet(layout.round(name).audit).filter(pl.col("truth") == "wrong")
+    counts = rows.group_by("origin", "fault_kind").len().sort("origin", "fault_kind")
+    found: dict[str, dict[str, int]] = {"student": {}, "reflection": {}}
+    for origin, kind, count in counts.iter_rows():
+        found[origin][kind] = count
+    return found
 
 
 def texts_of(layout: Layout, name: str) -> dict[str, Any]:

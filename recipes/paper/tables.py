@@ -19,6 +19,7 @@ from recipes.documents.results import percent, points, write
 from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS, Claim
 from recipes.paper.run import BEST, RUNS
+from schemas.enums import ERROR_KINDS
 
 SPLITS = ("eval", "eval_hard")
 Run = dict[str, Any]
@@ -247,6 +248,17 @@ def transition_rows(runs: Runs) -> Iterator[list[Any]]:
             yield [f"{before} → {after}", *counts]
 
 
+def fault_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield of the student's and the reflector's wrong texts in `main` what went wrong first."""
+    found = runs.by_arm.get("main", {}).values()
+    for origin in ("student", "reflection"):
+        for name in next(iter(found), {"faults": {}})["faults"]:
+            counts = [run["faults"][name][origin] for run in found]
+            sums = [sum(one.get(kind, 0) for one in counts) for kind in ERROR_KINDS]
+            if wrong := sum(sums):
+                yield [name, origin, wrong, *(100 * count / wrong for count in sums)]
+
+
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
     for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
@@ -327,6 +339,10 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "transitions": (
             "models:, right in both:,, wrong in both:,, gained:,, lost:,",
             transition_rows,
+        ),
+        "faults": (
+            f"round:, of:, wrong:,, {', '.join(f'{kind} in %:.1f' for kind in ERROR_KINDS)}",
+            fault_rows,
         ),
         "audits": (
             "arm:, round:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, "
