@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -29,12 +29,15 @@ class ReadPrompts:
     Attributes:
         ids_BL: tokens.
         mask_BL: 1 where there is a token, 0 where there is padding.
+        more: what else a model wants for each prompt token, of more than two dimensions (Mllama:
+            which pictures it sees).
     """
 
     model: Any
     cache: Any
     ids_BL: Tensor
     mask_BL: Tensor
+    more: Features = field(default_factory=dict)
 
     @property
     def length(self) -> int:
@@ -48,9 +51,10 @@ class ReadPrompts:
             attention_mask=self.mask_BL,
             past_key_values=self.cache,
             generation_config=config,
+            **self.more,
             **options,
         )
-        new_BT = made.sequences[:, self.length :]
+        new_BT: Tensor = made.sequences[:, self.length :]
         self.ids_BL = made.sequences
         self.mask_BL = torch.cat([self.mask_BL, torch.ones_like(new_BT)], dim=1)
         return new_BT
@@ -62,6 +66,7 @@ class ReadPrompts:
         index = torch.tensor(rows, dtype=torch.long, device=self.ids_BL.device)
         self.cache.reorder_cache(index)
         self.ids_BL, self.mask_BL = self.ids_BL[index], self.mask_BL[index]
+        self.more = {name: value[index] for name, value in self.more.items()}
         # Where positions in a picture are two-dimensional (Qwen2-VL, …), the model keeps for each
         # row how far positions lag behind tokens.
         for module in self.model.modules():
@@ -90,6 +95,7 @@ class ReadPrompts:
                 past_key_values=copy.deepcopy(self.cache),
                 generation_config=config,
                 logits_to_keep=tokens_BT.shape[1] + 1,
+                **self.more,
             )
         finally:
             hook.remove()
@@ -117,12 +123,11 @@ def read_prompts(
     ids_BL, mask_BL = inputs["input_ids"], inputs["attention_mask"]
     # The last token is read with the first new one. It is no part of a picture: the chat template
     # ends with words.
-    shorter = {
-        name: value[:, :-1] if value.shape == ids_BL.shape else value
-        for name, value in inputs.items()
-    }
+    by_token = {name: value for name, value in inputs.items() if value.shape[:2] == ids_BL.shape}
+    shorter = inputs | {name: value[:, :-1] for name, value in by_token.items()}
     made = model.generate(**shorter, generation_config=config)
-    read = ReadPrompts(model, made.past_key_values, ids_BL, mask_BL)
+    more = {name: value for name, value in by_token.items() if value.dim() > 2}
+    read = ReadPrompts(model, made.past_key_values, ids_BL, mask_BL, more)
     number = {key: n for n, key in enumerate(first)}
     read.keep([number[key] for key in keys])
     return read
