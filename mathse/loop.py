@@ -17,7 +17,7 @@ from mathse.engines.protocol import Engine
 from mathse.judge.feedback import Annotator, with_feedback
 from mathse.judge.judging import Judge
 from mathse.reflection import Reflector, carry_mistakes, limit_mistakes, reflect
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import check_failures, sampling_params, solve_round
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,7 @@ def run_round(
     """
     # 3a: the student solves what is not solved yet.
     plan = plan_round(state.ledger, params, name)
-    sampling = sampling_params(params.generate, params.seed)
-    trajectories = solve(
-        student, problems, plan, sampling=sampling, round_name=name, origin="student"
-    )
+    trajectories = solve_round(student, problems, plan, params, name)
     check_failures(trajectories, max_share=params.errors_max_share, label=f"generate {name}")
     # 3b: the judge gives each trajectory its verdict.
     verdicts = judge(trajectories)

@@ -12,7 +12,7 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.core.params import SamplingSection, WritingRole
+from mathse.core.params import Params, SamplingSection, WritingRole
 from mathse.core.steps import split_steps
 from mathse.engines.protocol import (
     TEACHER_SAMPLING,
@@ -22,7 +22,7 @@ from mathse.engines.protocol import (
     complete_all,
     request_seed,
 )
-from mathse.prompts import Message, solve_messages
+from mathse.prompts import Message, open_messages, solve_messages
 from schemas import Trajectory, column_types
 
 TRAJECTORY = column_types(Trajectory)
@@ -75,6 +75,26 @@ def solve(
         )
     samples = [sample_idx for _, sample_idx in plan]
     return write_trajectories(engine, requests, samples, round_name=round_name, origin=origin)
+
+
+def solve_round(
+    student: Engine, problems: pl.DataFrame, plan: Plan, params: Params, round_name: str
+) -> pl.DataFrame:
+    """Let the student solve a round's problems; see `solve`.
+
+    With `generate.choices: hidden` it has to find the answer itself: a letter that is right by
+    chance would bring wrong reasoning into the training rows.
+    """
+    section = params.generate
+    return solve(
+        student,
+        problems,
+        plan,
+        sampling=sampling_params(section, params.seed),
+        round_name=round_name,
+        origin="student",
+        messages=solve_messages if section.choices == "shown" else open_messages,
+    )
 
 
 def sampling_params(section: SamplingSection | WritingRole, seed: int) -> SamplingParams:

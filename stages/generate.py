@@ -10,7 +10,7 @@ from mathse.core.stage_tables import empty, read, read_problems, write
 from mathse.curation.plan import plan_round
 from mathse.engines.loading import load_journaled
 from mathse.evaluation.gate import pass_gate
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import check_failures, solve_round
 from schemas import checks
 
 
@@ -26,14 +26,8 @@ def generate(layout: Layout, round_name: str) -> None:
     label = f"generate {round_name}"
     rows = empty(schemas.Trajectory)
     if plan := plan_round(ledger, params, round_name):
-        rows = solve(
-            load_journaled(layout, params, "student", previous.model, label),
-            problems,
-            plan,
-            sampling=sampling_params(params.generate, params.seed),
-            round_name=round_name,
-            origin="student",
-        )
+        student = load_journaled(layout, params, "student", previous.model, label)
+        rows = solve_round(student, problems, plan, params, round_name)
     check_failures(rows, max_share=params.errors_max_share, label=label)
     out = layout.round(round_name).trajectories
     write(rows, out, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])

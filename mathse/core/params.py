@@ -202,6 +202,7 @@ class Generate(SamplingSection):
     samples: int = Field(ge=1)
     hard_samples: int = Field(ge=0)
     max_problems: int | None = Field(default=None, ge=1)
+    choices: Literal["shown", "hidden"] = "shown"
 
 
 class Score(Section):

@@ -13,7 +13,7 @@ from mathse.prompts.judge import (
     weighted_span,
 )
 from mathse.prompts.reflect import reflect_messages
-from mathse.prompts.solve import CLOSING, solve_messages
+from mathse.prompts.solve import CLOSING, open_messages, solve_messages
 from mathse.prompts.text import Message, choice_letter, clean_text, number_steps
 from mathse.prompts.version import PROMPTS_VERSION
 
@@ -29,6 +29,7 @@ __all__ = [
     "judge_solution_messages",
     "judge_solution_text",
     "number_steps",
+    "open_messages",
     "reflect_messages",
     "render_verdict",
     "solve_messages",

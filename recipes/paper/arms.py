@@ -29,12 +29,17 @@ class Arm:
 CONTROLS = ("control", "control_teacher", "control_gold", "control_same")
 _LAST = {"prev": "r2", "generate": False, "reflect": True}
 _THIRD = {"steps": 133}  # three trainings instead of two, of as many steps together
+_HIDDEN = {"choices": "hidden"}
 _ONCE = {**rounds(2, reflect=False), "final": _LAST}
 
 ARMS = (
     Arm("main", "reflection with the ORM's feedback in each round",
         {"controls": list(CONTROLS[:3])}),
     Arm("no_reflection", "no reflection", {"reflect": {"enabled": False}}),
+    Arm("hidden_choices", "as main; the student solves without sight of the choices",
+        {"generate": _HIDDEN}),
+    Arm("hidden_no_reflection", "no reflection; the student solves without sight of the choices",
+        {"generate": _HIDDEN, "reflect": {"enabled": False}}),
     Arm("accept_both", "gold answers and the ORM", {"score": {"accept": "both"}}),
     Arm("accept_orm", "no gold answers: what the ORM passes", {"score": {"accept": "orm"}}),
     Arm("feedback_none", "reflection without step and analysis", {"reflect": {"feedback": "none"}}),
