@@ -68,7 +68,7 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     _dvc(layout, "repro", "--quiet", "code")
     status = json.loads(_dvc(layout, "status", "--json", *stages))
     current = _Current(layout)
-    lines = []
+    stages_of: dict[str, list[str]] = {}
     # What DVC finds changed: nothing but the code and the local models of each stage.
     for name, stage in stages.items():
         entries = [
@@ -80,13 +80,15 @@ def accept_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
                 f"{name} is not accepted: not its code alone has changed, but {', '.join(other)}.\n"
                 f"  fix: dvc repro {name}"
             )
-        lines += [f"{name}: {line}" for line in _changes(layout, current, stage, changed)]
-    if not lines:
+        for change in _changes(layout, current, stage, changed):
+            stages_of.setdefault(change, []).append(name)
+    if not stages_of:
         yield "Nothing to accept: no code and no local model of these stages has changed."
         return
     # Accept it, and keep a record.
     _dvc(layout, "commit", "--force", "--quiet", *stages)
     layout.accepted.parent.mkdir(exist_ok=True)
+    lines = [f"{change}: {', '.join(names)}" for change, names in stages_of.items()]
     with layout.accepted.open("a", encoding="utf-8") as file:
         day = datetime.now(UTC).strftime("%Y-%m-%d")
         file.writelines(f"- {day} {line}\n" for line in lines)

@@ -168,10 +168,7 @@ def test_a_model_of_no_role_runs_nothing(again: Callable[..., set[str]]) -> None
 def test_an_accepted_model_runs_nothing(finished: Path, again: Callable[..., set[str]]) -> None:
     assert "reflect@r1" in again(("models/tiny-teacher/config.json", reformat))
     said = run(finished, "mathse", "accept", "reflect", PYTHONPATH=str(finished))
-    assert said.splitlines() == [
-        f"accepted reflect@{name}: the model folder of reflector has changed"
-        for name in ("r1", "r2")
-    ]
+    assert said == "accepted the model folder of reflector has changed: reflect@r1, reflect@r2\n"
     assert set(json.loads(run(finished, "dvc", "status", "--json", "reflect", "distill"))) == {
         "distill"
     }
