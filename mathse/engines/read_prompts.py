@@ -121,8 +121,8 @@ def read_prompts(
         first.setdefault(key, row)
     inputs = {name: value.to(model.device) for name, value in batch([*first.values()]).items()}
     ids_BL, mask_BL = inputs["input_ids"], inputs["attention_mask"]
-    # The last token is read with the first new one. It never belongs to a picture: the chat template
-    # ends with words.
+    # The last token is read with the first new one. It never belongs to a picture: the chat
+    # template ends with words.
     by_token = {name: value for name, value in inputs.items() if value.shape[:2] == ids_BL.shape}
     shorter = inputs | {name: value[:, :-1] for name, value in by_token.items()}
     made = model.generate(**shorter, generation_config=config)
