@@ -1,11 +1,13 @@
 """Best-of-n at test time: does the ORM choose better among samples than chance or a majority?
 
-    python -m bench.best_of_n ROUND [--n 4 --n 8] [--problems 200] [--split eval] [--out FILE]
+    python -m bench.best_of_n ROUND [--n 4 --n 8] [--problems 200] [--split eval] [--candidates 3]
+        [--out FILE]
 
 Run it in the folder of a finished run. The student of ROUND samples solutions of the first problems
 of a split by content hash, as `params.yaml` says for `generate`; the ORM judges all. The greedy
-answers are those of the evaluation. The rules: `mathse/judge/best_of_n.py`. The same command goes
-on after a kill.
+answers are those of the evaluation. With --candidates the student also chooses among its samples,
+as many in a prompt; `merge.select_rows` teaches it to. The rules: `mathse/judge/best_of_n.py`. The
+same command goes on after a kill.
 """
 
 from __future__ import annotations
@@ -28,13 +30,14 @@ from mathse.evaluation.benchmark_rules import scoring_rules
 from mathse.figures.clusters import clusters_of
 from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
 from mathse.judge.load_judge import load_judge
+from mathse.judge.self_select import Selection, select
 from mathse.trajectories import check_failures, sampling_params, solve
 
 
 def run(
-    layout: Layout, round_name: str, sizes: list[int], problems: int, split: str
+    layout: Layout, round_name: str, sizes: list[int], problems: int, split: str, candidates: int
 ) -> dict[str, Any]:
-    """Sample, judge and measure."""
+    """Sample, judge, choose and measure."""
     params = load_params(layout.params)
     label = f"best_of_n {round_name} {split}"
     greedy = read(layout.eval(round_name).predictions, schemas.Prediction).filter(split=split)
@@ -52,29 +55,38 @@ def run(
         round_name=round_name,
         origin="student",
     )
-    student.close()
     check_failures(samples, max_share=params.errors_max_share, label=label)
-    judge = load_judge(layout, params, pool, f"judge {label}")
-    judged = judge.judge(samples)
-    judge.engine.close()
     # The answers, checked as the evaluation checks them.
     rules, is_right = scoring_rules(pool), pl.col("state") == "match"
-    checked = check_answers(judged, rules).with_columns(correct=is_right)
+    checked = check_answers(samples, rules).with_columns(correct=is_right)
     greedy = check_answers(greedy.join(pool, on="problem_id", how="semi"), rules)
+    grouped = with_answer_groups(checked, rules)
+    # The student chooses among the first n.
+    chosen: dict[int, Selection] = {}
+    for n in sizes if candidates else ():
+        first = grouped.filter(pl.col("sample_idx") < n)
+        chosen[n] = select(student, first, pool, most=candidates)
+    student.close()
+    judge = load_judge(layout, params, pool, f"judge {label}")
+    judged = judge.judge(grouped)
+    judge.engine.close()
     found = measure_best_of_n(
-        with_answer_groups(checked, rules),
+        judged,
         greedy.with_columns(correct=is_right),
         clusters_of(pool),
         sizes=sizes,
         seed=params.seed,
+        selected={n: selection.chosen for n, selection in chosen.items()},
     )
+    for n, selection in chosen.items():
+        found[str(n)]["selection"] = {"asked": selection.asked, "unclear": selection.unclear}
     return {
         "round": round_name,
         "split": split,
         "problems": pool.height,
         "temperature": params.generate.temperature,
-        "samples": checked.height,
-        "without_p_correct": checked["p_correct"].null_count(),
+        "samples": judged.height,
+        "without_p_correct": judged["p_correct"].null_count(),
         "best_of": found,
     }
 
@@ -84,11 +96,14 @@ def main(
     n: Annotated[list[int], typer.Option(min=1)] = [4, 8],  # noqa: B006
     problems: Annotated[int, typer.Option(min=1)] = 200,
     split: str = "eval",
+    candidates: Annotated[
+        int, typer.Option(help="solutions in a prompt to choose from; 0: none")
+    ] = 0,
     out: Path | None = None,
 ) -> None:
     """Measure best-of-n for the student of ROUND; print JSON, or write it to a file."""
     try:
-        text = json.dumps(run(Layout(), round_name, n, problems, split), indent=2)
+        text = json.dumps(run(Layout(), round_name, n, problems, split, candidates), indent=2)
     except (MathseError, schemas.ContractError) as error:
         raise SystemExit(f"best_of_n: {error}") from error
     if out is None:

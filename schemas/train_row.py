@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import polars as pl
 
 from schemas.enums import ORIGINS
@@ -11,7 +13,7 @@ from schemas.table import Table, content_id, field, one_of, short_name, text, un
 class TrainRow(Table):
     """One training row. `round` is the round that added it; the ids lead to all that made it.
 
-    A row with a draft teaches two things: to solve the problem, and to reflect on the draft.
+    A row with a draft also teaches to reflect on the draft, one with candidates to choose.
     """
 
     row_id: pl.String = content_id("content id of the row")
@@ -27,6 +29,11 @@ class TrainRow(Table):
     )
     error_step: pl.Int64 | None = field("what the judge said of the draft", nullable=True, ge=1)
     error_analysis: pl.String | None = text("likewise", nullable=True)
+    candidates: Annotated[pl.List, pl.String()] | None = field(
+        "the response and wrong solutions of the same problem, of which the student learns to name "
+        "the right one; the column is there with `merge.select_rows`",
+        nullable=True,
+    )
 
     id_unique = unique("row_id")
     trajectory_unique = unique("trajectory_id")

@@ -17,8 +17,11 @@ from mathse.prompts import (
     judge_solution_messages,
     judge_solution_text,
     number_steps,
+    parse_selection,
     reflect_messages,
     render_verdict,
+    select_messages,
+    selection_text,
     solve_messages,
     verdict_prefix,
     weighted_span,
@@ -88,6 +91,19 @@ def test_reflect_gives_feedback_and_doubts_it() -> None:
 
 def test_reflect_without_feedback() -> None:
     assert "step ?: wrong." in text_of(reflect_messages("How many?", [], 1, "It is 1.", None, None))
+
+
+def test_select_numbers_solutions_and_reads_the_number_that_is_named() -> None:
+    text = text_of(select_messages("How many?", ["3", "4"], 1, ["See 3.\nSo 3.", "So <image> 4."]))
+    assert text == (
+        "How many?\nA. 3\nB. 4\nOne of these solutions is right.\n"
+        "Solution 1:\n1. See 3.\n2. So 3.\nSolution 2:\n1. So the image 4.\n"
+        "Which one? End with: The right solution is ..."
+    )
+    assert [parse_selection(selection_text(index), 3) for index in range(3)] == [0, 1, 2]
+    said = "The right solution is 1? No: the right solution is 2."
+    assert parse_selection(said, 2) == 1 and parse_selection(said, 1) is None
+    assert parse_selection("2", 2) is parse_selection("The right solution is 0.", 2) is None
 
 
 def test_braces_in_data_stay() -> None:

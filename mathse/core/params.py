@@ -236,6 +236,7 @@ class Merge(Section):
     hard_max: int | None = Field(default=None, ge=1)
     hard_share: float = Field(default=0.0, ge=0, lt=1)  # least share of hard problems' new rows
     reflection_rows: bool = False  # see `TrainRow.draft`
+    select_rows: int = Field(default=0, ge=0)  # most candidates; see `TrainRow.candidates`
 
     @model_validator(mode="after")
     def _limits_can_be_met(self) -> Merge:
@@ -243,6 +244,8 @@ class Merge(Section):
             raise ValueError(f"max_chars is {self.max_chars}, below min_chars of {self.min_chars}")
         if self.hard_rate > self.easy_rate:
             raise ValueError(f"hard_rate is {self.hard_rate}, above easy_rate of {self.easy_rate}")
+        if self.select_rows == 1:
+            raise ValueError("select_rows is 1: to choose takes 2 solutions; 0 means no such rows")
         return self
 
 

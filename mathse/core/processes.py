@@ -48,6 +48,12 @@ def start_worker(
     return process, connection
 
 
+def end_workers() -> None:
+    """End the workers of this process: at its exit it would wait for them."""
+    for process in multiprocessing.active_children():
+        process.terminate()
+
+
 def _levels() -> dict[str, int]:
     """Return the levels of all loggers that have one."""
     loggers = logging.root.manager.loggerDict.items()
@@ -64,6 +70,7 @@ def _start(
     run: Callable[[Connection], None],
     connection: Connection,
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the parent decides, and ends this one
     os.environ |= environment  # before any library that counts cores is imported
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

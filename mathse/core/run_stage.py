@@ -13,7 +13,7 @@ from pathlib import Path
 from mathse.core.errors import MathseError
 from mathse.core.finished import remove_finished
 from mathse.core.layout import Layout
-from mathse.core.processes import end_with_dvc, single_run
+from mathse.core.processes import end_with_dvc, end_workers, single_run
 from mathse.core.text import printable
 
 
@@ -41,6 +41,10 @@ def run(stage: Callable[..., None]) -> None:
         with single_run(layout.lock(name, *words), " ".join([name, *words])):
             remove_finished(layout)
             stage(layout, *words)
+    except KeyboardInterrupt:
+        end_workers()
+        print(f"\n{name}: stopped. `dvc repro` goes on from what is done.", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         if not isinstance(error, MathseError) and type(error).__name__ != "ContractError":
             raise

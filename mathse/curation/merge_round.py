@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from mathse.core.params import Params
+from mathse.curation.candidates import with_candidates
 from mathse.curation.ledger import assert_ledger, next_ledger
 from mathse.curation.training_rows import merge_rows, without_unusable
 
@@ -42,6 +43,16 @@ def merge_round(
     assert_ledger(after, previous=ledger, train=merged)
     if params.merge.reflection_rows:
         merged = with_drafts(merged, train, reflections, mistakes)
+    if params.merge.select_rows:
+        merged = with_candidates(
+            merged,
+            train,
+            trajectories,
+            verdicts,
+            round_name=round_name,
+            gold_counts=params.score.accept != "orm",
+            most=params.merge.select_rows,
+        )
     return merged, after, dropped
 
 

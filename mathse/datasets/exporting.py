@@ -2,9 +2,9 @@
 
 Prompts are those of the pipeline itself, pictures those that the student saw: one that other
 readers show otherwise (16-bit, turned by EXIF, transparent, CMYK) becomes a PNG. A row with a draft
-gives two examples, to solve and to reflect. Besides what the trainer reads, each row carries its
-problem in the column `mathse`, so that an import gives the same problems and solutions back, with
-the same images but for those PNG; the trainers ignore that column.
+or candidates gives one more example, to reflect or to choose. Besides what the trainer reads, each
+row carries its problem in the column `mathse`, so that an import gives the same problems and
+solutions back, with the same images but for those PNG; the trainers ignore that column.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
 from mathse.engines.open_image import as_shown
-from mathse.prompts import reflect_messages, solve_messages
+from mathse.prompts import lessons
 from mathse.prompts.text import clean_text
 from schemas import TrainRow, optional_types
 
@@ -82,8 +82,9 @@ def export_rows(
     out.mkdir(parents=True, exist_ok=True)
     FORMATS[form](rows, images, out)
     n_images = rows["image_ids"].explode(empty_as_null=False).n_unique()
-    n_drafts = rows.get_column("draft", default=pl.Series([None])).drop_nulls().len()
-    return {"rows": rows.height + n_drafts, "images": n_images}
+    more = [name for name in ("draft", "candidates") if name in rows.columns]
+    n_more = sum(rows[name].drop_nulls().len() for name in more)
+    return {"rows": rows.height + n_more, "images": n_images}
 
 
 def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFrame, ImageStore]:
@@ -111,8 +112,8 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
     last = max(tables, key=lambda name: re.sub(r"\d+", lambda digits: digits[0].zfill(9), name))
     train = read_table(tables[round_name or last])
     problems = read_table(data / "problems" / "problems.parquet").drop("solution")
-    drafts = [name for name in optional_types(TrainRow) if name in train.columns]
-    rows = train.select("row_id", "problem_id", "response", *drafts).join(problems, on="problem_id")
+    extra = [name for name in optional_types(TrainRow) if name in train.columns]
+    rows = train.select("row_id", "problem_id", "response", *extra).join(problems, on="problem_id")
     return rows.sort("row_id"), ImageStore(data / "problems" / "images")
 
 
@@ -180,17 +181,12 @@ def _parts(
 ) -> Iterator[tuple[dict[str, str], dict[str, str], str]]:
     """Yield the messages of the user and the assistant, and the problem for `ORIGIN_COLUMN`."""
     count = len(row["image_ids"])
-    problem = row["question"], row["choices"], count
     origin = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
     text = json.dumps(origin, ensure_ascii=False, sort_keys=True)
-    prompts = [solve_messages(*problem)]
-    if row.get("draft"):
-        feedback = row["draft"], row["error_step"], row["error_analysis"]
-        prompts.append(reflect_messages(*problem, *feedback))
-    for (message,) in prompts:
+    for _, (message,), learned in lessons(row):
         asked = _without_tags(str(message["content"][-1]["text"]), count)
         prompt = {"role": "user", "content": images + asked}
-        yield prompt, {"role": "assistant", "content": _without_tags(row["response"], count)}, text
+        yield prompt, {"role": "assistant", "content": _without_tags(learned, count)}, text
 
 
 def _without_tags(text: str, n_images: int) -> str:

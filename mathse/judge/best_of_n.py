@@ -7,6 +7,7 @@ Rules, each by the first sample where several are equal:
 - majority: the final answer that most samples have;
 - orm_best: the sample with the highest P(correct); a sample without one comes last;
 - weighted_vote: the final answer with the highest sum of P(correct);
+- selected: the sample that the student chooses itself, where it was asked;
 - pass: right if any sample is; no rule can choose better.
 
 Source:
@@ -16,7 +17,7 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -27,9 +28,10 @@ from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import paired_bootstrap, sign_flip_exact
 from schemas import Graded, column_types
 
-RULES = ("greedy", "random", "majority", "orm_best", "weighted_vote", "pass")
+RULES = ("greedy", "random", "majority", "orm_best", "weighted_vote", "selected", "pass")
+CHOICES = ("orm_best", "selected")
 COMPARED = ("greedy", "random", "majority")
-"""What orm_best is compared with."""
+"""What each choice is compared with."""
 
 
 class Sample(NamedTuple):
@@ -47,8 +49,9 @@ def measure_best_of_n(
     *,
     sizes: Sequence[int],
     seed: int,
+    selected: Mapping[int, Mapping[str, int]] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    """Return the accuracy of each rule for each n, and how much better orm_best is than others.
+    """Return the accuracy of each rule for each n, and how much better the choices are than others.
 
     Args:
         samples: problem_id, sample_idx, answer (see `with_answer_groups`), p_correct and correct.
@@ -56,10 +59,11 @@ def measure_best_of_n(
         clusters: problem_id and cluster.
         sizes: the n to measure: the first n samples of each problem count.
         seed: of the bootstrap.
+        selected: by n the sample_idx that the student chooses of each problem, if it was asked.
 
     Returns:
         By n, then by rule: accuracy with the number of problems and the 95% interval of clusters;
-        under differences orm_best less another rule, paired by problem.
+        under differences a choice less another rule, paired by problem.
 
     Raises:
         DataError: if a problem has fewer samples than an n, or no greedy trajectory.
@@ -81,7 +85,11 @@ def measure_best_of_n(
             [
                 (name, right, rule)
                 for name, sampled in by_problem.items()
-                for rule, right in [("greedy", greedily[name]), *_results(sampled[:n])]
+                for rule, right in [
+                    ("greedy", greedily[name]),
+                    *_results(sampled[:n]),
+                    *([("selected", sampled[selected[n][name]].correct)] if selected else []),
+                ]
             ],
             schema={**column_types(Graded, "problem_id", "correct"), "rule": pl.String()},
             orient="row",
@@ -94,9 +102,13 @@ def measure_best_of_n(
                 "n": len(by_problem),
             }
             for rule in RULES
+            if rule in shares
         }
         measured["differences"] = {
-            f"orm_best - {rule}": _difference(rows, rule, n, seed) for rule in COMPARED
+            f"{choice} - {rule}": _difference(rows, choice, rule, n, seed)
+            for choice in CHOICES
+            if choice in shares
+            for rule in COMPARED
         }
         found[str(n)] = measured
     return found
@@ -126,13 +138,15 @@ def _vote(samples: Sequence[Sample], weight: Callable[[Sample], float]) -> bool:
     return bool(votes) and first[max(votes, key=lambda answer: votes[answer])].correct
 
 
-def _difference(rows: pl.DataFrame, rule: str, n: int, seed: int) -> dict[str, float | int]:
-    """Return the accuracy of orm_best less that of another rule, in whole n-ths of a problem."""
+def _difference(
+    rows: pl.DataFrame, choice: str, rule: str, n: int, seed: int
+) -> dict[str, float | int]:
+    """Return the accuracy of a choice less that of another rule, in whole n-ths of a problem."""
     right = pl.col("correct")
     hits = rows.group_by("problem_id", "cluster", "rule").agg(
         hits=n * right.sum().cast(pl.Int64) // right.len()
     )
-    best, other = (hits.filter(rule=name) for name in ("orm_best", rule))
+    best, other = (hits.filter(rule=name) for name in (choice, rule))
     pairs = best.join(other, on="problem_id", validate="1:1")
     changes: list[tuple[int, int]] = (
         pairs.group_by("cluster")

@@ -12,7 +12,9 @@ from mathse.prompts.judge import (
     verdict_prefix,
     weighted_span,
 )
+from mathse.prompts.lessons import lessons
 from mathse.prompts.reflect import reflect_messages
+from mathse.prompts.select import parse_selection, select_messages, selection_text
 from mathse.prompts.solve import CLOSING, open_messages, solve_messages
 from mathse.prompts.text import Message, choice_letter, clean_text, number_steps
 from mathse.prompts.version import PROMPTS_VERSION
@@ -28,10 +30,14 @@ __all__ = [
     "judge_messages",
     "judge_solution_messages",
     "judge_solution_text",
+    "lessons",
     "number_steps",
     "open_messages",
+    "parse_selection",
     "reflect_messages",
     "render_verdict",
+    "select_messages",
+    "selection_text",
     "solve_messages",
     "verdict_prefix",
     "weighted_span",

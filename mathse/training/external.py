@@ -25,7 +25,7 @@ from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.training.report import TrainReport
-from mathse.training.stopping import at_sigterm
+from mathse.training.stopping import at_stop
 
 COMMANDS = {"llama-factory": ("llamafactory-cli", "train"), "ms-swift": ("swift", "sft")}
 
@@ -79,7 +79,7 @@ def train_elsewhere(
     if launcher.processes > 1:
         processes["FORCE_TORCHRUN"] = "1"
     process = subprocess.Popen(line, env=os.environ | processes, cwd=folder)
-    with at_sigterm(process.terminate):
+    with at_stop(process.terminate):
         code = process.wait()
     if code:
         raise MathseError(f"{command} ended with {code}; its messages are above.")

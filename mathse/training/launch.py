@@ -23,7 +23,7 @@ from mathse.core.params import Training
 from mathse.core.processes import ONE_THREAD, end_with_launcher, start_worker
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
-from mathse.training.stopping import STOP, Stopped, stop_at_sigterm
+from mathse.training.stopping import STOP, Stopped, stop_when_asked
 
 _TASK, _RESULT = "task.pickle", "result.pickle"
 GRACE_S = 5
@@ -75,7 +75,7 @@ def train(
     on_gpus = machine.has_gpu and launcher.processes * launcher.nodes > 1
     stop = checkpoints / STOP
     stop.unlink(missing_ok=True)
-    with stop_at_sigterm(stop):
+    with stop_when_asked(stop):
         if config.processes == 1 and not on_gpus:
             from mathse.training.loop import finetune
 

@@ -27,7 +27,7 @@ from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
 from mathse.training.sharding import shard, start_accelerator
 from mathse.training.step import rate_share, train_step
-from mathse.training.stopping import STOP, stop_at_sigterm, stopped
+from mathse.training.stopping import STOP, stop_when_asked, stopped
 from mathse.training.training_log import TrainingLog, write_curve
 from mathse.training.weights import load_model, parameter_groups, save_model
 
@@ -160,7 +160,7 @@ def finetune(
     keep_logits = "logits_to_keep" in forward.parameters
     stop = checkpoints / STOP
     training_log = TrainingLog(checkpoints / LOG, start > 0, model, accelerator, peak_tflops)
-    with stop_at_sigterm(stop):
+    with stop_when_asked(stop):
         for step in steps:
             rate = config.learning_rate * rate_share(step, len(plan), config.warmup_ratio)
             for group in optimizer.param_groups:

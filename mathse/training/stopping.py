@@ -1,4 +1,4 @@
-"""A training run that is asked to stop: SIGTERM to any of its processes, or the end of its parent.
+"""A training run that is asked to stop: by Ctrl-C, SIGTERM to a process, or its parent's end.
 
 Whoever gets the signal writes a file; every process of the run looks for it after each step.
 """
@@ -30,23 +30,37 @@ def stopped(step: int, steps: int) -> Stopped:
 
 
 @contextmanager
-def at_sigterm(action: Callable[[], object]) -> Iterator[None]:
-    """Do something at SIGTERM instead of ending. Signals reach the main thread alone."""
+def at_stop(action: Callable[[], object]) -> Iterator[None]:
+    """Do something at SIGTERM or Ctrl-C instead of ending; a second Ctrl-C ends at once.
+
+    Signals reach the main thread alone. Where a shell has switched Ctrl-C off, it stays off.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: action())
+
+    def act(number: int, _: object) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        action()
+
+    before = {
+        number: signal.signal(number, act)
+        for number in (signal.SIGTERM, signal.SIGINT)
+        if signal.getsignal(number) != signal.SIG_IGN
+    }
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def stop_at_sigterm(file: Path) -> AbstractContextManager[None]:
-    """Write a file at SIGTERM."""
+def stop_when_asked(file: Path) -> AbstractContextManager[None]:
+    """Write a file at SIGTERM or Ctrl-C."""
 
     def write() -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
 
-    return at_sigterm(write)
+    return at_stop(write)

@@ -15,7 +15,7 @@ from mathse.core.layout import Layout
 from mathse.core.machine import load_machine
 from mathse.core.params import Params
 from mathse.core.stage_tables import read, read_problems, write_metrics
-from mathse.prompts import reflect_messages, solve_messages
+from mathse.prompts import lessons
 from mathse.training.examples import Example
 from schemas import checks
 
@@ -44,8 +44,8 @@ def train_student(
     # Model libraries load after the tables were checked.
     from mathse.training.launch import train as fit
 
-    drafts = [name for name in schemas.optional_types(schemas.TrainRow) if name in rows.columns]
-    rows = rows.select("row_id", "problem_id", "response", *drafts).join(
+    extra = [name for name in schemas.optional_types(schemas.TrainRow) if name in rows.columns]
+    rows = rows.select("row_id", "problem_id", "response", *extra).join(
         problems.drop("solution"), on="problem_id", maintain_order="left"
     )
     machine, work = load_machine(layout.machine), layout.checkpoints(round_name)
@@ -70,13 +70,8 @@ def train_student(
 
 
 def _examples(rows: pl.DataFrame) -> Iterator[Example]:
-    """Yield an example to solve for each row, and one to reflect where it has a draft."""
+    """Yield what each row teaches: to solve its problem, and what else it is for."""
     for row in rows.iter_rows(named=True):
-        images = tuple(row["image_ids"])
-        problem = row["question"], row["choices"], len(images)
-        yield Example(row["row_id"], solve_messages(*problem), images, row["response"])
-        if row.get("draft"):
-            messages = reflect_messages(
-                *problem, row["draft"], row["error_step"], row["error_analysis"]
-            )
-            yield Example(f"{row['row_id']} reflection", messages, images, row["response"])
+        for task, messages, text in lessons(row):
+            name = row["row_id"] if task == "solve" else f"{row['row_id']} {task}"
+            yield Example(name, messages, tuple(row["image_ids"]), text)

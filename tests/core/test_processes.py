@@ -140,6 +140,43 @@ def test_a_stage_and_its_workers_end_with_dvc(tmp_path: Path, by_dvc: bool) -> N
         os.kill(stage, signal.SIGTERM)
 
 
+INTERRUPTED = """
+import os
+from functools import partial
+from pathlib import Path
+from mathse.core.processes import start_worker
+from mathse.core.run_stage import run
+from tests.core.test_processes import stay
+def stage(layout):
+    _, connection = start_worker({}, partial(stay, Path(os.environ["STARTED"])))
+    connection.poll(None)
+if __name__ == "__main__":
+    run(stage)
+"""
+
+
+def test_ctrl_c_ends_a_stage_in_one_line_and_its_workers_with_it(tmp_path: Path) -> None:
+    """A terminal sends it to all processes of the group."""
+    script, started = tmp_path / "generate.py", tmp_path / "pid"
+    script.write_text(INTERRUPTED)
+    stage = subprocess.Popen(
+        [sys.executable, str(script)],
+        cwd=tmp_path, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "STARTED": str(started)},
+        stderr=subprocess.PIPE, start_new_session=True,
+        # a shell's job in the background has Ctrl-C switched off, and its children with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    while not started.exists():
+        assert stage.poll() is None
+        time.sleep(0.02)
+    os.killpg(stage.pid, signal.SIGINT)
+    _, errors = stage.communicate(timeout=30)
+    assert stage.returncode == 130
+    assert errors == "\ngenerate: stopped. `dvc repro` goes on from what is done.\n"
+    assert not is_running(int(started.read_text()))
+
+
 def test_a_second_run_is_refused_and_named(tmp_path: Path) -> None:
     lock = tmp_path / "locks" / "score-r1"
     refusal = pytest.raises(ParamError, match=f"score r1 runs already .* process {os.getpid()}")

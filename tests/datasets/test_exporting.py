@@ -23,7 +23,7 @@ from mathse.core.tables import read_table, write_table
 from mathse.datasets.exporting import FORMATS, export_rows, training_rows
 from mathse.datasets.imported import load_imports
 from mathse.engines.open_image import open_image
-from mathse.prompts import reflect_messages, solve_messages
+from mathse.prompts import reflect_messages, select_messages, solve_messages
 from tests.datasets.made import Imported, bring, picture, put
 from tests.engines.test_open_image import ODD, turned
 
@@ -219,6 +219,21 @@ def test_a_row_with_a_draft_teaches_to_reflect_too(tmp_path: Path, form: str) ->
     assert exported_rows(tmp_path / form, form) == [
         (tags + prompt[0]["content"][-1]["text"], "It is so.", 2) for prompt in prompts
     ]
+    back = bring(BACK[form], tmp_path / form, tmp_path / "back")
+    assert back.row()["problem_id"] == problem["problem_id"] and back.counts["duplicates"] == 1
+
+
+@pytest.mark.parametrize("form", list(FORMATS))
+def test_a_row_with_candidates_teaches_to_choose_too(tmp_path: Path, form: str) -> None:
+    first = imported(tmp_path)
+    shown = ["1. Guess <image>.", "It is so."]
+    data = pipeline(tmp_path / "data", first, ["It is so."], candidates=shown)
+    assert export_rows(form, data, tmp_path / form)["rows"] == 2
+    problem = first.problems.filter(pl.col("image_ids").list.len() > 0).row(0, named=True)
+    (message,) = select_messages(problem["question"], problem["choices"], 2, shown)
+    tags = "" if form == "trl" else "<image><image>"
+    selection = (tags + message["content"][-1]["text"], "The right solution is 2.", 2)
+    assert exported_rows(tmp_path / form, form)[1] == selection
     back = bring(BACK[form], tmp_path / form, tmp_path / "back")
     assert back.row()["problem_id"] == problem["problem_id"] and back.counts["duplicates"] == 1
 

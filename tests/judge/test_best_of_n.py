@@ -19,11 +19,13 @@ from mathse.core.layout import Layout
 from mathse.core.stage_tables import write
 from mathse.engines.protocol import Completion, Request
 from mathse.figures.source import build_tables
-from mathse.judge.best_of_n import RULES, measure_best_of_n, with_answer_groups
+from mathse.judge.best_of_n import RULES as ALL_RULES
+from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
 from mathse.judge.judging import Judge
 from tests.closure import ROOT
 from tests.judge.trajectories import Scripted, problem_id, problems, says
 
+RULES = [rule for rule in ALL_RULES if rule != "selected"]
 SAMPLES = {"problem_id": pl.String, "sample_idx": pl.Int64, "answer": pl.String}
 SAMPLES |= {"p_correct": pl.Float64, "correct": pl.Boolean}
 
@@ -40,7 +42,7 @@ CASES: list[tuple[list[tuple[str | None, float | None]], set[str]]] = [
 ]
 
 
-def measure(cases: Any, sizes: tuple[int, ...] = (4,)) -> dict[str, Any]:
+def measure(cases: Any, sizes: tuple[int, ...] = (4,), selected: Any = None) -> dict[str, Any]:
     """Measure problems by their samples; the greedy answers to the first two are right."""
     names = [problem_id(number) for number in range(len(cases))]
     rows = [
@@ -51,7 +53,7 @@ def measure(cases: Any, sizes: tuple[int, ...] = (4,)) -> dict[str, Any]:
     samples = pl.DataFrame(rows, schema=SAMPLES, orient="row").sample(fraction=1, shuffle=True)
     greedy = pl.DataFrame({"problem_id": names, "correct": [i < 2 for i in range(len(names))]})
     clusters = pl.DataFrame({"problem_id": names, "cluster": names})
-    return measure_best_of_n(samples, greedy, clusters, sizes=sizes, seed=0)
+    return measure_best_of_n(samples, greedy, clusters, sizes=sizes, seed=0, selected=selected)
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
@@ -85,6 +87,18 @@ def test_a_smaller_n_takes_the_first_samples() -> None:
     assert [found[n]["random"]["accuracy"] for n in found] == [0, 0, 0.5]
     with pytest.raises(DataError, match="the fewest are 4"):
         measure([samples], sizes=(4, 5))
+
+
+def test_what_the_student_selects_is_one_of_the_rules() -> None:
+    case = [("6", 0.9), ("7", 0.1), ("6", 0.2), ("5", 0.3)]
+    first, second = problem_id(0), problem_id(1)
+    chosen = {2: {first: 1, second: 0}, 4: {first: 1, second: 3}}
+    found = measure([case, case], sizes=(2, 4), selected=chosen)
+    assert [found[n]["selected"]["accuracy"] for n in ("2", "4")] == [0.5, 0.5]
+    assert found["4"]["differences"]["selected - majority"]["value"] == 0.5
+    assert found["4"]["differences"]["selected - random"]["value"] == 0.25
+    assert {*found["4"]} == {*ALL_RULES, "differences"}
+    assert "selected" not in measure([case])["4"]
 
 
 def test_problems_of_one_figure_are_one_cluster() -> None:
@@ -190,6 +204,20 @@ def test_the_command_samples_judges_and_reports(
         "weighted_vote": 1.0, "pass": 1.0,
     }  # fmt: skip
     assert found["best_of"]["4"]["differences"]["orm_best - random"]["value"] == 0.75
+
+    # The student chooses too, among the two answers; `select` below is one that sees the right one.
+    def select(request: Request) -> Completion:
+        if request.task != "select":
+            return sample(request)
+        parts = request.messages[0]["content"][-1]["text"].split("Solution ")[1:]
+        index = next((i for i, part in enumerate(parts, start=1) if "987" not in part), 1)
+        return says(f"The right solution is {index}.")(request)
+
+    student.say = select
+    asked = json.loads(runner.invoke(app, [*words, "--candidates", "3"]).stdout)["best_of"]
+    assert asked["4"]["selected"]["accuracy"] == 1 and asked["2"]["selected"]["accuracy"] == 0
+    assert asked["4"]["selection"] == {"asked": 3, "unclear": 0}
+    assert asked["2"]["selection"] == {"asked": 0, "unclear": 0}, "one answer: nothing to choose"
     # To a file; a split that was not answered is named.
     assert runner.invoke(app, [*words, "--out", "found.json"]).stdout == ""
     assert json.loads(Path("found.json").read_text()) == found

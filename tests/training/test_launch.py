@@ -156,9 +156,11 @@ def test_a_process_that_is_killed_is_an_error_for_people(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(
+    ("processes", "asked"), [(1, signal.SIGTERM), (2, signal.SIGTERM), (2, signal.SIGINT)]
+)
 def test_killed_runs_go_on_and_end_in_the_same_bytes(
-    tiny: Path, store: ImageStore, tmp_path: Path, processes: int
+    tiny: Path, store: ImageStore, tmp_path: Path, processes: int, asked: signal.Signals
 ) -> None:
     def start(work: Path) -> subprocess.Popen[str]:
         arguments = [str(tiny), str(store.folder), str(work), str(work / "model"), str(processes)]
@@ -195,7 +197,7 @@ def test_killed_runs_go_on_and_end_in_the_same_bytes(
     whole.mkdir(), killed.mkdir()
     first = start(whole)
     kill_after(start(killed), 3, signal.SIGKILL)
-    message = kill_after(start(killed), 9, signal.SIGTERM)
+    message = kill_after(start(killed), 9, asked)
     stopped = int(message.split("Stopped as asked after step ")[1].split()[0])
     assert stopped == last_checkpoint() and "dvc repro" in message
     assert not (killed / "model").exists()
