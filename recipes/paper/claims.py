@@ -60,6 +60,8 @@ CLAIMS = (
           ("accept_orm", "last"), ("stepwise", "last")),
     Claim("gold answers beat the ORM's verdicts", "", ("accept_orm", "last"), _MAIN),
     Claim("the ORM adds to gold answers", "", _MAIN, ("accept_both", "last")),
+    Claim("to learn to choose helps to solve", "", _MAIN, ("select_rows", "last")),
+    Claim("to learn to reflect helps to solve", "", _MAIN, ("reflection_rows", "last")),
     Claim("reflection in each round beats one at the end", "",
           ("reflect_once", "last"), _MAIN),
     Claim("Algorithm 1, without gold, beats its steps on r0's rows", "Table 1: +9.4, +8.2, +6.7",

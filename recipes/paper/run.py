@@ -35,11 +35,17 @@ from recipes.paper.keep import result_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNS = ROOT / "results" / "paper" / "runs"
-BEST = ROOT / "results" / "paper" / "best_of_n"
+MEASURED = ROOT / "results" / "paper"
 WORK = ROOT / "build" / "paper"
 PROFILE = "paper-mini"
 SHARED = ("eval_base", "eval_r0", "eval_orm")
 """Targets that most arms of a seed have in common."""
+_BEST_OF_N = ["best_of_n", "{last}", "--n", "4", "--n", "8", "--candidates", "3"]
+AFTER = {
+    "main": (_BEST_OF_N, ["orm_refresh", "{previous}", "{last}"]),
+    "select_rows": (_BEST_OF_N,),
+}
+"""Measurements of `bench` in the folder of an arm: outside of the loop, so no stages."""
 _PREPARING = threading.Lock()  # the YAML parser of the profiles serves one thread at a time
 # "Running stage 'score@r1':"
 _RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
@@ -139,8 +145,7 @@ class Scheduler:
                 self.busy.add(found[1])
             try:
                 run_arm(*found, self.workers)
-                if found[0] is ARMS[0]:
-                    choose_among_samples(found[1])
+                measure(*found)
             except Exception as error:  # the other seeds go on
                 self.failed.append(f"{found[0].name}, seed {found[1]}: {error}")
                 typer.echo(self.failed[-1], err=True)
@@ -176,27 +181,29 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
     typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: done in {seconds / 60:.1f} min")
 
 
-def choose_among_samples(seed: int) -> None:
-    """Measure best-of-n with the last model of the first arm, unless that is done.
+def measure(arm: Arm, seed: int) -> None:
+    """Run the measurements of an arm, but for those that are done.
 
     Raises:
-        RuntimeError: with what it printed, if it fails.
+        RuntimeError: with what one printed, if it fails.
     """
-    folder, out = WORK / f"s{seed}" / ARMS[0].name, BEST / f"s{seed}.json"
-    if out.is_file() or not folder.is_dir():  # or the arm was run on another machine
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    partial = out.with_suffix(".partial")
-    last = [*load_params(folder / "params.yaml").rounds][-1]
-    words = ["bench.best_of_n", last, "--n", "4", "--n", "8", "--out", str(partial)]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", *words],
-        cwd=folder, env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise RuntimeError(f"best-of-n of seed {seed} failed:\n{done.stderr[-3000:]}")
-    partial.replace(out)
+    folder = WORK / f"s{seed}" / arm.name
+    for name, *words in AFTER.get(arm.name, ()):
+        out = MEASURED / name / f"{arm.name}-s{seed}.json"
+        if out.is_file() or not folder.is_dir():  # or the arm was run on another machine
+            continue
+        out.parent.mkdir(parents=True, exist_ok=True)
+        partial = out.with_suffix(".partial")
+        rounds = ["r0", *load_params(folder / "params.yaml").rounds]
+        words = [word.format(last=rounds[-1], previous=rounds[-2]) for word in words]
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", f"bench.{name}", *words, "--out", str(partial)],
+            cwd=folder, env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode:
+            raise RuntimeError(f"{name} of seed {seed} failed:\n{done.stderr[-3000:]}")
+        partial.replace(out)
 
 
 def main(

@@ -5,97 +5,17 @@ An arm that has not been run yet is left out, and so is a comparison with it.
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import Comparison, compare
-from recipes.documents.results import percent, points, write
+from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
-from recipes.paper.claims import CLAIMS, Claim
-from recipes.paper.run import BEST, RUNS
+from recipes.paper.claims import CLAIMS
+from recipes.paper.orm_tables import audit_rows, best_rows, orm_rows, refresh_rows
+from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from schemas.enums import ERROR_KINDS
-
-SPLITS = ("eval", "eval_hard")
-Run = dict[str, Any]
-"""The content of an arm's file."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """All runs by arm and seed."""
-
-    by_arm: dict[str, dict[int, Run]]
-
-    @classmethod
-    def load(cls) -> Runs:
-        """Read the files of all arms."""
-        found: dict[str, dict[int, Run]] = {}
-        for file in sorted(RUNS.glob("*.json")):
-            run = json.loads(file.read_text(encoding="utf-8"))
-            found.setdefault(run["arm"], {})[run["seed"]] = run
-        return cls(found)
-
-    def model(self, arm: str, name: str, seed: int) -> dict[str, str] | None:
-        """Return a model's answers; `last` is that of the arm's last round."""
-        run = self.by_arm.get(arm, {}).get(seed)
-        if run is None:
-            return None
-        name = last_round(run) if name == "last" else name
-        answers: dict[str, str] | None = run["models"].get(name)
-        return answers
-
-    def graded(self, arm: str, name: str, split: str, seeds: list[int]) -> pl.DataFrame:
-        """Return problem_id, cluster and correct of a model's answers, over seeds."""
-        rows = []
-        for seed in seeds:
-            bits = self.model(arm, name, seed)
-            assert bits is not None
-            names = self.by_arm[arm][seed]["clusters"][split]
-            rows += [
-                (f"s{seed} {index}", f"s{seed} {cluster}", bit == "1")
-                for index, (cluster, bit) in enumerate(zip(names, bits[split], strict=True))
-            ]
-        return pl.DataFrame(rows, schema=["problem_id", "cluster", "correct"], orient="row")
-
-    def accuracy(self, arm: str, name: str, split: str, seeds: list[int]) -> list[float]:
-        """Return a model's accuracy in percent with its 95% interval, over seeds."""
-        rows = self.graded(arm, name, split, seeds)
-        state = pl.when("correct").then(pl.lit("match")).otherwise(pl.lit("mismatch"))
-        rows = rows.with_columns(round=pl.lit(name), split=pl.lit(split), answer_state=state)
-        one = accuracy_table(rows).row(0, named=True)
-        return percent(one["accuracy"], one["low"], one["high"])
-
-    def seeds(self, *models: tuple[str, str]) -> list[int]:
-        """Return the seeds of which all these models were measured, with one set of problems."""
-        known = sorted({seed for runs in self.by_arm.values() for seed in runs})
-        found = [s for s in known if all(self.model(arm, name, s) for arm, name in models)]
-        return [
-            s
-            for s in found
-            if len({json.dumps(self.by_arm[arm][s]["problems"]) for arm, _ in models}) == 1
-        ]
-
-    def contrast(self, claim: Claim, split: str) -> tuple[Comparison, list[float]] | None:
-        """Return the pooled comparison of a claim's two models, and the points in each seed."""
-        if not (seeds := self.seeds(claim.before, claim.after)):
-            return None
-        pooled = compare(*(self.graded(*m, split, seeds) for m in (claim.before, claim.after)))
-        single = [
-            compare(*(self.graded(*m, split, [s]) for m in (claim.before, claim.after)))
-            for s in seeds
-        ]
-        return pooled, [100 * one.difference for one in single]
-
-
-def last_round(run: Run) -> str:
-    """Return the name of the last round of a run."""
-    return [*run["merge"]][-1]
 
 
 def verdict(found: Comparison) -> str:
@@ -219,23 +139,6 @@ def round_rows(runs: Runs) -> Iterator[list[Any]]:
         ]
 
 
-def orm_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield the ORMs on their test rows: all of them, and the student's own; means over seeds."""
-    forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
-    for arm, form in forms.items():
-        for part, label in (("orm", "all"), ("student", "the student's")):
-            found = [run["orm"][part] for run in runs.by_arm.get(arm, {}).values()]
-            if not found:
-                continue
-            names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
-            shares = [
-                _mean_percent([one[name]["value"] for one in found if name in one])
-                for name in names
-            ]
-            auc = _mean_percent([one["roc_auc"] for one in found])
-            yield [form, label, sum(one["n"] for one in found), *shares, auc]
-
-
 def transition_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the problems of eval by right or wrong before and after each round, seeds pooled."""
     for arm, pairs in (("main", [("base", "r0"), ("r0", "r1"), ("r1", "r2")]),):
@@ -257,53 +160,6 @@ def fault_rows(runs: Runs) -> Iterator[list[Any]]:
             sums = [sum(one.get(kind, 0) for one in counts) for kind in ERROR_KINDS]
             if wrong := sum(sums):
                 yield [name, origin, wrong, *(100 * count / wrong for count in sums)]
-
-
-def audit_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
-    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
-        found = [*runs.by_arm.get(arm, {}).values()]
-        for name in found[0]["audit"] if found else ():
-            for origin in ("student", "reflection"):
-                audits = [run["audit"][name].get(origin) for run in found]
-                parts = [part for part in audits if part and part["n"]]
-                if not parts:
-                    continue
-                yield [
-                    arm,
-                    name,
-                    origin,
-                    sum(part["n"] for part in parts),
-                    *(
-                        _mean_percent([part[key] for part in parts])
-                        for key in ("right_passed", "wrong_passed", "step_exact")
-                    ),
-                    sum(part["accepted_wrong"] for part in parts),
-                ]
-
-
-def best_rows() -> Iterator[list[Any]]:
-    """Yield the rules that choose among n samples: mean accuracies over seeds."""
-    found = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(BEST.glob("*.json"))]
-    rules = {"greedy": "greedy, one text", "random": "any of the n", "majority": "majority",
-             "orm_best": "highest P(correct)", "weighted_vote": "vote weighted by P(correct)",
-             "pass": "one of the n is right"}  # fmt: skip
-    for rule, label in rules.items() if found else ():
-        sizes = [*found[0]["best_of"]]
-        shares = [_mean_percent([run["best_of"][n][rule]["accuracy"] for run in found])
-                  for n in sizes]  # fmt: skip
-        yield [label, sum(run["problems"] for run in found), *shares]
-
-
-def mean_of(values: list[float | None]) -> float | None:
-    """Return the mean of the known values; None if there is none."""
-    known = [value for value in values if value is not None]
-    return statistics.mean(known) if known else None
-
-
-def _mean_percent(values: list[float | None]) -> float | None:
-    found = mean_of(values)
-    return None if found is None else 100 * found
 
 
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
@@ -350,12 +206,23 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             audit_rows,
         ),
     }
-    if best := [*best_rows()]:
-        form = "rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f"
-        tables["best-of-n"] = (form, lambda _: iter(best))
+    measured: dict[str, tuple[str, Iterator[list[Any]]]] = {
+        "best-of-n": (
+            "arm:, rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f",
+            best_rows(),
+        ),
+        "orm-refresh": (
+            "ORM:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, step exact in %:.1f, "
+            "ROC AUC × 100:.1f",
+            refresh_rows(),
+        ),
+    }
+    found = {name: (text, [*rows(runs)]) for name, (text, rows) in tables.items()}
+    found |= {name: (text, [*rows]) for name, (text, rows) in measured.items()}
     return {
-        f"paper/{name}": {**about, "columns": columns(text), "rows": [*rows(runs)]}
-        for name, (text, rows) in tables.items()
+        f"paper/{name}": {**about, "columns": columns(text), "rows": rows}
+        for name, (text, rows) in found.items()
+        if rows
     }
 
 

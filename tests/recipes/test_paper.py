@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mathse.profiles import apply_profile
 from recipes.paper import run, tables
 from recipes.paper.arms import ARMS, CONTROLS, Arm
 from recipes.paper.claims import CLAIMS
+from recipes.paper.runs import SPLITS, Runs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,13 +52,13 @@ def test_each_arm_is_compared_with_another() -> None:
 def a_run(arm: str, seed: int, **models: str) -> dict[str, Any]:
     """Return a run whose models answered as these bits say, on both splits."""
     size = len(next(iter(models.values())))
-    both = {name: {split: bits for split in tables.SPLITS} for name, bits in models.items()}
+    both = {name: {split: bits for split in SPLITS} for name, bits in models.items()}
     return {
         "arm": arm,
         "seed": seed,
         "models": both,
-        "problems": {split: f"{size} problems" for split in tables.SPLITS},
-        "clusters": {split: list(range(size)) for split in tables.SPLITS},
+        "problems": {split: f"{size} problems" for split in SPLITS},
+        "clusters": {split: list(range(size)) for split in SPLITS},
         "merge": {"r1": {"rows": 10, "new": {"student": 8}}, "r2": {"rows": 20, "new": {}}},
         "audit": {"r1": {"student": {"n": 9, "accepted_wrong": 2}}},
         "texts": {"r1": {"student": {"accepted": 5}, "reflection": {"accepted": 0}}},
@@ -64,11 +66,11 @@ def a_run(arm: str, seed: int, **models: str) -> dict[str, Any]:
     }
 
 
-def of(*runs: dict[str, Any]) -> tables.Runs:
+def of(*runs: dict[str, Any]) -> Runs:
     by_arm: dict[str, dict[int, Any]] = {}
     for one in runs:
         by_arm.setdefault(one["arm"], {})[one["seed"]] = one
-    return tables.Runs(by_arm)
+    return Runs(by_arm)
 
 
 REFLECTION = next(claim for claim in CLAIMS if claim.before == ("no_reflection", "last"))
@@ -109,7 +111,7 @@ def test_share_of_wrong_ones_among_the_accepted() -> None:
 
 def test_models_of_different_problems_are_not_compared() -> None:
     other = a_run("no_reflection", 0, r2="0" * 9)
-    other["problems"] = {split: "others" for split in tables.SPLITS}
+    other["problems"] = {split: "others" for split in SPLITS}
     assert of(a_run("main", 0, r2="1" * 9), other).contrast(REFLECTION, "eval") is None
 
 
@@ -137,14 +139,29 @@ def test_one_arm_of_a_seed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert scheduler.failed == []
 
 
-def test_best_of_n_is_measured_once_with_the_first_arm(
+def test_measurements_follow_their_arm_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = list[int]()
+    calls = list[list[str]]()
+
+    def bench(words: list[str], **_: Any) -> Any:
+        calls.append(words[3:-2])
+        Path(words[-1]).write_text("{}")
+        return subprocess.CompletedProcess(words, 0)
+
     monkeypatch.setattr(run, "run_arm", lambda arm, seed, workers: None)
-    monkeypatch.setattr(run, "choose_among_samples", seen.append)
-    run.Scheduler([(arm, seed) for arm in ARMS[:2] for seed in (0, 1)], 1).work()
-    assert seen == [0, 1]
+    monkeypatch.setattr(run, "WORK", tmp_path / "work")
+    monkeypatch.setattr(run, "MEASURED", tmp_path)
+    monkeypatch.setattr(run.subprocess, "run", bench)
+    for arm in ("main", "no_reflection"):
+        folder = tmp_path / "work" / "s1" / arm
+        folder.mkdir(parents=True)
+        (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    for _ in range(2):
+        run.Scheduler([(arm, 1) for arm in ARMS[:2]], 1).work()
+    best = ["bench.best_of_n", "r3", "--n", "4", "--n", "8", "--candidates", "3"]
+    assert calls == [best, ["bench.orm_refresh", "r2", "r3"]]
+    assert {file.name for file in tmp_path.glob("*/*.json")} == {"main-s1.json"}
 
 
 def test_failed_arm_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +173,7 @@ def test_failed_arm_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) ->
             raise RuntimeError("disk full")
 
     monkeypatch.setattr(run, "run_arm", run_arm)
-    monkeypatch.setattr(run, "choose_among_samples", lambda seed: None)
+    monkeypatch.setattr(run, "measure", lambda arm, seed: None)
     scheduler = run.Scheduler([(arm, 0) for arm in ARMS[:3]], 1)
     scheduler.work()
     assert seen == [arm.name for arm in ARMS[:3]]
@@ -174,7 +191,7 @@ def test_arms_that_would_start_from_a_failed_one_are_not_run(
             raise RuntimeError("disk full")
 
     monkeypatch.setattr(run, "run_arm", run_arm)
-    monkeypatch.setattr(run, "choose_among_samples", lambda seed: None)
+    monkeypatch.setattr(run, "measure", lambda arm, seed: None)
     run.Scheduler([(arm, seed) for arm in ARMS[:2] for seed in (0, 1)], 1).work()
     assert seen == [(ARMS[0].name, 0), (ARMS[0].name, 1), (ARMS[1].name, 1)]
 
@@ -211,7 +228,7 @@ def test_arm_with_a_file_of_the_same_params_is_not_run(
 
 
 def test_tables_are_those_of_the_committed_runs() -> None:
-    runs = tables.Runs.load()
+    runs = Runs.load()
     assert runs.by_arm, "results/paper/runs is empty"
     for name, content in tables.contents(runs).items():
         known = json.loads((ROOT / "results" / f"{name}.json").read_text(encoding="utf-8"))

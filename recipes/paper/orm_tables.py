@@ -1,0 +1,86 @@
+"""Tables of the ORM: on its test rows, in the loop, choosing among samples, and refreshed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from recipes.paper.run import MEASURED
+from recipes.paper.runs import Runs, mean_percent
+
+
+def orm_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the ORMs on their test rows: all of them, and the student's own; means over seeds."""
+    forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
+    for arm, form in forms.items():
+        for part, label in (("orm", "all"), ("student", "the student's")):
+            found = [run["orm"][part] for run in runs.by_arm.get(arm, {}).values()]
+            if not found:
+                continue
+            names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
+            shares = [
+                mean_percent([one[name]["value"] for one in found if name in one]) for name in names
+            ]
+            auc = mean_percent([one["roc_auc"] for one in found])
+            yield [form, label, sum(one["n"] for one in found), *shares, auc]
+
+
+def audit_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
+    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
+        found = [*runs.by_arm.get(arm, {}).values()]
+        for name in found[0]["audit"] if found else ():
+            for origin in ("student", "reflection"):
+                audits = [run["audit"][name].get(origin) for run in found]
+                parts = [part for part in audits if part and part["n"]]
+                if not parts:
+                    continue
+                yield [
+                    arm,
+                    name,
+                    origin,
+                    sum(part["n"] for part in parts),
+                    *(
+                        mean_percent([part[key] for part in parts])
+                        for key in ("right_passed", "wrong_passed", "step_exact")
+                    ),
+                    sum(part["accepted_wrong"] for part in parts),
+                ]
+
+
+RULES = {"greedy": "greedy, one text", "random": "any of the n", "majority": "majority",
+         "orm_best": "highest P(correct)", "weighted_vote": "vote weighted by P(correct)",
+         "selected": "the student chooses", "pass": "one of the n is right"}  # fmt: skip
+
+
+def measured(name: str, arm: str) -> list[dict[str, Any]]:
+    """Return what a measurement outside of the loop found with an arm, by seed."""
+    files = sorted((MEASURED / name).glob(f"{arm}-s*.json"))
+    return [json.loads(file.read_text(encoding="utf-8")) for file in files]
+
+
+def best_rows() -> Iterator[list[Any]]:
+    """Yield the rules that choose among n samples: mean accuracies over seeds."""
+    for arm in ("main", "select_rows"):
+        found = measured("best_of_n", arm)
+        for rule, label in RULES.items() if found else ():
+            asked = [run for run in found if rule in run["best_of"]["4"]]
+            if not asked:
+                continue
+            shares = [mean_percent([run["best_of"][n][rule]["accuracy"] for run in asked])
+                      for n in ("4", "8")]  # fmt: skip
+            yield [arm, label, sum(run["problems"] for run in asked), *shares]
+
+
+def refresh_rows() -> Iterator[list[Any]]:
+    """Yield what an ORM passes of the round after that of which it learned; means over seeds."""
+    labels = {"kept": "as it is", "same_steps": "as many steps more on its own rows",
+              "refreshed": "with rows of the round before"}  # fmt: skip
+    found = measured("orm_refresh", "main")
+    for name, label in labels.items() if found else ():
+        for origin in ("student", "reflection"):
+            parts = [run["orm"][name][origin] for run in found]
+            keys = ("right_passed", "wrong_passed", "step_exact", "roc_auc")
+            shares = [mean_percent([part[key] for part in parts]) for key in keys]
+            yield [label, origin, sum(part["right"] + part["wrong"] for part in parts), *shares]
