@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
 
 import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.evaluation.paired import Comparison, compare
 
-Gate = Literal["warn", "stop"]
 LEVEL = 0.05
 """A split is worse if it lost more problems than it gained, with a p of the test below this."""
 

@@ -17,18 +17,6 @@ ORM_ROW = column_types(OrmRow)
 _FEEDBACK = ("error_step", "error_analysis", "error_kind", "right_step")
 
 
-def choose_test_problems(problem_ids: Collection[str], *, test_share: float) -> set[str]:
-    """Choose the problems of the test part by their ids alone: it lasts as problems are added.
-
-    Raises:
-        ParamError: if `test_share` lies outside [0, 1].
-    """
-    if not 0.0 <= test_share <= 1.0:
-        raise ParamError(f"test_share must lie in [0, 1], not {test_share}")
-    bound = round(test_share * 2**32)
-    return {name for name in problem_ids if int(content_id("orm part", name)[:8], 16) < bound}
-
-
 def build_rows(
     trajectories: pl.DataFrame,
     problems: pl.DataFrame,

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
-from mathse.judge.orm_rows import ORM_ROW, build_rows, choose_test_problems
+from mathse.judge.orm_rows import ORM_ROW, build_rows
 from schemas import OrmRow
 from tests.judge.trajectories import RIGHT, WRONG, problem_id, problems, trajectory
 
@@ -186,17 +186,6 @@ def test_rows_are_balanced_split_and_complete(found, test, per_problem, cap, ran
     assert again[0].equals(chosen) and again[1].equals(dropped)
 
 
-def test_the_test_part_is_chosen_by_id_alone():
-    ids = [problem_id(number) for number in range(400)]
-    chosen = choose_test_problems(ids, test_share=0.25)
-    assert 60 <= len(chosen) <= 140
-    assert choose_test_problems(ids[:200], test_share=0.25) == chosen & set(ids[:200])
-    assert (
-        choose_test_problems(ids, test_share=0) == set()
-        and len(choose_test_problems(ids, test_share=1)) == 400
-    )
-
-
 def test_bad_input_is_named():
     with pytest.raises(DataError, match="status"):
         build_rows(frame(path(0, "maybe")), problems(1), test_problems=())
@@ -206,5 +195,3 @@ def test_bad_input_is_named():
         build_rows(frame(path(3, "wrong")), problems(1), test_problems=())
     with pytest.raises(ParamError, match="max_train"):
         build_rows(frame(), problems(1), test_problems=(), max_train=1)
-    with pytest.raises(ParamError, match="test_share"):
-        choose_test_problems([], test_share=2)
