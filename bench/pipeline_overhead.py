@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -152,7 +152,11 @@ def summarize(
     }
 
 
-def main(folder: Path | None = None, force: bool = False, setup_s: float = 0.0) -> None:
+def main(
+    folder: Annotated[Path | None, typer.Argument()] = None,
+    force: bool = False,
+    setup_s: float = 0.0,
+) -> None:
     """Time `dvc repro` in FOLDER (by default a new smoke copy) and print the shares."""
     with tempfile.TemporaryDirectory() as scratch:
         if folder is None:

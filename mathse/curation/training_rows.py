@@ -82,7 +82,8 @@ def merge_rows(
     # Limits of a problem, then the share of hard problems.
     rows = rows.with_columns(index=pl.int_range(pl.len()).over("problem_id"))
     cap = cap_of_bucket(limits)
-    most = pl.max_horizontal(cap, pl.lit(limits.max_per_problem))
+    is_easy, of_any = pl.col("bucket") == "easy", pl.lit(limits.max_per_problem)
+    most = pl.when(is_easy).then(pl.max_horizontal(cap, of_any)).otherwise(cap)
     rows = drops.keep(rows, old | (pl.col("index") < most), "over_cap")
     rows = drops.keep(rows, old | (pl.col("index") < cap), "easy")
     rows = drops.keep(rows, ~name.is_in(over_budget(rows, limits.hard_share)), "over_budget")

@@ -22,11 +22,10 @@ from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine, Server
 from mathse.core.params import Params
-from mathse.core.registry import ENGINES
+from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
 from mathse.planning.plan import Plan
 from mathse.planning.tables import GB
 
-LOCAL = ("transformers", "vllm")  # engines whose processor runs here
 SHOWN = ("torch", "transformers", "accelerate", "dvc", "polars", "torchvision", "peft", "vllm")
 _LARGE_BYTES = 2 * GB
 
@@ -84,7 +83,7 @@ def check_libraries(params: Params) -> Iterator[Check]:
     needed = {"": "mathse"} | {
         engine: f"engine {engine}"
         for role in params.roles.values()
-        if (engine := role.engine) in ENGINES and engine != "transformers"
+        if (engine := role.engine) in ENGINES
     }
     if getattr(params.finetune, "method", "full") == "lora":
         needed["lora"] = "finetune.method lora"
@@ -104,7 +103,9 @@ def _requirements(extra: str) -> list[Requirement]:
     if not extra:
         return [one for one in listed if one.marker is None or one.marker.evaluate({"extra": ""})]
     found = [one for one in listed if one.marker and f'extra == "{extra}"' in str(one.marker)]
-    return found or [Requirement({"lora": "peft"}.get(extra, extra))]
+    # An installation may not know its extras.
+    named = {"lora": "peft", "openai": "openai", "vllm": "vllm"}
+    return found or ([Requirement(named[extra])] if extra in named else [])
 
 
 def _check_constraints(file: Path) -> Iterator[Check]:
@@ -136,7 +137,7 @@ def check_servers(params: Params, machine: Machine) -> Iterator[Check]:
     """
     asked: dict[tuple[str, str], str] = {}
     for name, role in params.roles.items():
-        if role.engine == "openai":
+        if role.engine in SERVED_ENGINES:
             try:
                 server = machine.server(name)
             except MathseError as error:
@@ -216,7 +217,7 @@ def check_pictures(params: Params) -> Iterator[Check]:
     seen = set()
     for name, role in params.roles.items():
         key = (role.model, role.pixels.min, role.pixels.max, role.max_prompt_tokens)
-        if role.engine not in LOCAL or role.model is None or key in seen:
+        if role.engine not in LOCAL_ENGINES or role.model is None or key in seen:
             continue
         seen.add(key)
         subject = f"pictures of {name}"

@@ -14,9 +14,8 @@ from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine
 from mathse.core.params import Params, Role, RoleName
-from mathse.core.registry import ENGINES
+from mathse.core.registry import ENGINES, LOCAL_ENGINES
 from mathse.core.stage_tables import read_problems
-from mathse.doctor.checks import LOCAL
 from mathse.engines.loading import load_engine
 from mathse.engines.model_files import load_files
 from mathse.engines.protocol import Completion, Request, SamplingParams, complete_all
@@ -124,7 +123,7 @@ def _inputs(
     role: Role, images: ImageStore, requests: Sequence[Request]
 ) -> list[tuple[list[int], str]] | None:
     """Return token ids and pixel hashes, by the processor that the engine has loaded, too."""
-    if role.engine not in LOCAL:
+    if role.engine not in LOCAL_ENGINES:
         return None
     from mathse.engines.inputs import InputBuilder
 

@@ -10,7 +10,7 @@ import polars as pl
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import Params, RoleName
-from mathse.core.registry import DATA_ENGINES, load
+from mathse.core.registry import DATA_ENGINES, SERVED_ENGINES, load
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_journaled
 from mathse.engines.model_files import load_files
@@ -36,7 +36,7 @@ def load_role(
         engine: Engine = load(DATA_ENGINES, role.engine)(problems)
         return engine
     # The revision of a served model is its server's matter.
-    model = str(role.model) if role.engine == "openai" else load_files(role)
+    model = str(role.model) if role.engine in SERVED_ENGINES else load_files(role)
     journaled = load_journaled(layout, params, name, model, label)
     prompts = load_prompts(layout, params).digest
     journaled.input_fingerprint = content_id(journaled.input_fingerprint, prompts)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine
 from mathse.core.params import Params, Role, RoleName
-from mathse.core.registry import ENGINES
+from mathse.core.registry import LOCAL_ENGINES, SERVED_ENGINES
 from mathse.planning import formulas
 from mathse.planning.assumptions import Assumptions, cores, find_gpus
 from mathse.planning.estimate import Planner
@@ -165,7 +165,7 @@ class Plan:
         table, sums = Table("Teacher cost", columns), [0.0, 0.0]
         for one in self.work:
             setting = self.params.roles[one.role]
-            if setting.engine != "openai" or one.tuning is not None or not one.count:
+            if setting.engine not in SERVED_ENGINES or one.tuning is not None or not one.count:
                 continue
             server = servers.get(one.role) or servers.get("default")
             price = server.price if server else None
@@ -188,7 +188,8 @@ def find_shapes(params: Params, layout: Layout) -> dict[RoleName, Shape]:
     """Return the shapes of the models that run here; unknown ones have that of Qwen2-VL-7B."""
     shapes: dict[RoleName, Shape] = {}
     for name, role in params.roles.items():
-        if role.engine in ENGINES and (role.engine != "openai" or name in ("student", "orm")):
+        trained = name in ("student", "orm")
+        if role.engine in LOCAL_ENGINES or (role.engine in SERVED_ENGINES and trained):
             folder = layout.folder / str(role.model)
             shapes[name] = find_shape(str(folder)) or find_shape(str(role.model)) or _unknown(role)
     return shapes
