@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from mathse.core.errors import ParamError
-from mathse.core.registry import DATA_ENGINES, ENGINES
+from mathse.core.registry import DATA_ENGINES, ENGINES, SERVED_ENGINES
 
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
@@ -368,6 +368,12 @@ class Params(Section):
             yield (
                 f"reflect.feedback: {self.reflect.feedback}, and merge.reflection_rows: true would "
                 "teach the ORM's feedback with reflections that were written without it"
+            )
+        judges = self.score.accept != "answer" and self.score.min_p_correct > 0
+        if self.orm.engine in SERVED_ENGINES and judges:
+            yield (
+                f"orm.engine: {self.orm.engine} gives no P(correct), and score.min_p_correct: "
+                f"{self.score.min_p_correct} would accept nothing; set it to 0"
             )
         if self.reflector.engine == "student" and self.reflector.max_new_tokens is None:
             yield "reflector.engine: student needs reflector.max_new_tokens, which is null"

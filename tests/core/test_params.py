@@ -73,6 +73,8 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
             {"reflector.engine": "student", "reflector.max_new_tokens": None},
             ["reflector.engine", "reflector.max_new_tokens"],
         ),
+        ({"orm.engine": "openai"}, ["orm.engine: openai", "score.min_p_correct: 0.5"]),
+        ({"merge.select_rows": 1}, ["merge", "select_rows is 1"]),
         ({"orm.pixels": {"min": 9, "max": 4}}, ["orm.pixels", "min 9", "max 4"]),
         ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
         ({"eval.splits": ["orm"]}, ["eval.splits", "problems.figures"]),
