@@ -14,17 +14,18 @@ from mathse.core.errors import ParamError
 
 Registry = Mapping[str, str]
 
-LOCAL_ENGINES: Registry = {
+ENGINES: Registry = {
     "transformers": "mathse.engines.loading:load_transformers",
+    "openai": "mathse.engines.openai_engine:load_openai",
     "vllm": "mathse.engines.loading:load_vllm",
 }
-"""Engines that run a model."""
-
-SERVED_ENGINES: Registry = {"openai": "mathse.engines.openai_engine:load_openai"}
-"""Engines that ask a server of `machine.yaml`: the model is the name that the server knows."""
-
-ENGINES: Registry = {**LOCAL_ENGINES, **SERVED_ENGINES}
 """Engines with a model. Called with model, role, images, machine and the name of the role."""
+
+SERVED_ENGINES = ("openai",)
+"""Those that ask a server of `machine.yaml`: the model is the name that the server knows."""
+
+LOCAL_ENGINES = tuple(name for name in ENGINES if name not in SERVED_ENGINES)
+"""Those that run the model here."""
 
 DATA_ENGINES: Registry = {
     "figures": "mathse.figures.teacher:FiguresTeacher",
