@@ -5,9 +5,9 @@
     python -m bench.pipeline_overhead FOLDER --setup-s 95   with the measured seconds of a set-up
 
 Outside of a stage's own work are: set-up, DVC (reading, hashing, storing), the start of each
-process, and its imports. `PYTHONPROFILEIMPORTTIME` counts late imports and those of child processes
-too. A stage's process is timed from within, by a `sitecustomize` module in front of its path. The
-result goes to `bench/results/overhead.json`.
+process, and the time in which the stage's process or one of its workers imports modules. A
+`sitecustomize` module in front of the path of these processes notes when. The result goes to
+`bench/results/overhead.json`.
 """
 
 from __future__ import annotations
@@ -28,17 +28,30 @@ from bench.common import save
 
 # `Running stage 'generate@r1':`, `Running stage 'control/dvc.yaml:finetune':`
 _STAGE = re.compile(r"Running stage '([^']+)'")
-# `import time:       134 |        200 |   _io`: microseconds without and with nested imports
-_IMPORT = re.compile(r"import time:\s+(\d+) \|\s+(\d+) \| (\s*)(\S+)")
 SITECUSTOMIZE = """
-import atexit, json, os, sys, time
-words = sys.orig_argv
-if any(word.startswith("stages.") for word in words):
-    start = time.time()
-    def record(pid=os.getpid()):
+import atexit, builtins, json, os, sys, threading, time
+words = " ".join(sys.orig_argv)
+file = os.open(os.environ["MATHSE_TIMES"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def note(kind, start):
+    row = {"kind": kind, "start": start, "end": time.time()}
+    os.write(file, (json.dumps(row) + "\\n").encode())
+if " stages." in words or "multiprocessing.spawn" in words:
+    thread, plain = threading.local(), builtins.__import__
+    def timed(*args, **named):
+        if getattr(thread, "imports", False):
+            return plain(*args, **named)
+        thread.imports, start = True, time.time()
+        try:
+            return plain(*args, **named)
+        finally:
+            thread.imports = False
+            if time.time() - start > 0.001:
+                note("import", start)
+    builtins.__import__ = timed
+if " stages." in words:
+    def record(pid=os.getpid(), start=time.time()):
         if os.getpid() == pid:  # not in a forked child
-            with open(os.environ["MATHSE_TIMES"], "a", encoding="utf-8") as file:
-                file.write(json.dumps({"words": words, "start": start, "end": time.time()}) + "\\n")
+            note("stage", start)
     atexit.register(record)
 """
 
@@ -54,7 +67,6 @@ def time_repro(folder: Path, *, force: bool) -> dict[str, Any]:
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": os.pathsep.join(search),
-            "PYTHONPROFILEIMPORTTIME": "1",
             "MATHSE_TIMES": str(times),
         }
         # -E: DVC itself ignores these variables, the stages get them
@@ -68,14 +80,14 @@ def time_repro(folder: Path, *, force: bool) -> dict[str, Any]:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        imports, slowest, tail = _read(child)
+        names, tail = _read(child)
         wall_s = time.monotonic() - start
         if child.returncode != 0:
             raise SystemExit(f"dvc repro failed in {folder}:\n" + "\n".join(tail))
-        if not times.is_file():
+        if not names:
             raise SystemExit(f"dvc repro ran no stage in {folder}; --force runs all of them again")
         rows = [json.loads(line) for line in times.read_text(encoding="utf-8").splitlines()]
-    return summarize(wall_s, bare_s, rows, imports, slowest)
+    return summarize(wall_s, bare_s, names, rows)
 
 
 def _seconds(command: list[str]) -> float:
@@ -84,61 +96,40 @@ def _seconds(command: list[str]) -> float:
     return time.monotonic() - start
 
 
-def _read(
-    child: subprocess.Popen[str],
-) -> tuple[dict[str, float], dict[str, dict[str, float]], list[str]]:
-    """Return import seconds by stage, the slowest imports by stage, and the last other lines."""
-    imports: dict[str, float] = {}
-    slowest: dict[str, dict[str, float]] = {}
+def _read(child: subprocess.Popen[str]) -> tuple[list[str], list[str]]:
+    """Return the stages in the order of the run, and the last lines."""
+    names: list[str] = []
     tail: list[str] = []
-    stage = "dvc"
     assert child.stdout is not None
     for line in child.stdout:
-        found = _IMPORT.search(line)
-        if found is not None:
-            imports[stage] = imports.get(stage, 0.0) + int(found[1]) / 1e6
-            package = found[4].split(".")[0]
-            cost = slowest.setdefault(stage, {})
-            cost[package] = cost.get(package, 0.0) + int(found[1]) / 1e6
-            continue
-        started = _STAGE.search(line)
-        if started is not None:
-            stage = started[1]
-            typer.echo(stage, err=True)
+        if started := _STAGE.search(line):
+            names.append(started[1])
+            typer.echo(started[1], err=True)
         tail = [*tail[-20:], line.rstrip()]
     child.wait()
-    return imports, slowest, tail
+    return names, tail
 
 
 def summarize(
-    wall_s: float,
-    bare_s: float,
-    rows: list[dict[str, Any]],
-    imports: dict[str, float],
-    slowest: dict[str, dict[str, float]],
+    wall_s: float, bare_s: float, names: list[str], rows: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """Divide the wall time into own work, imports, process starts, and DVC.
 
     Args:
         wall_s: of `dvc repro`.
         bare_s: of a Python process that does nothing.
-        rows: start and end of each stage's process, in the order of the run.
-        imports: import seconds by stage, also in the order of the run.
-        slowest: seconds by package for each stage.
+        names: of the stages, in the order of the run.
+        rows: kind (stage or import), start and end of each stage's process, and of each import
+            in it or in one of its workers.
     """
-    names = [name for name in imports if name != "dvc"]
-    if len(names) != len(rows):
-        raise SystemExit(f"{len(names)} stages imported modules, {len(rows)} ended by themselves")
+    runs = sorted((row["start"], row["end"]) for row in rows if row["kind"] == "stage")
+    if len(names) != len(runs):
+        raise SystemExit(f"{len(names)} stages were started, {len(runs)} ended by themselves")
+    imports = [(row["start"], row["end"]) for row in rows if row["kind"] == "import"]
     stages = {}
-    for name, row in zip(names, rows, strict=True):
-        inside_s = row["end"] - row["start"]
-        import_s = min(imports[name], inside_s)
-        packages = sorted(slowest[name].items(), key=lambda item: -item[1])[:4]
-        stages[name] = {
-            "own_s": round(inside_s - import_s, 2),
-            "import_s": round(import_s, 2),
-            "slowest_imports_s": {package: round(cost, 2) for package, cost in packages},
-        }
+    for name, (start, end) in zip(names, runs, strict=True):
+        import_s = covered([(max(a, start), min(b, end)) for a, b in imports if a < end])
+        stages[name] = {"own_s": round(end - start - import_s, 2), "import_s": round(import_s, 2)}
     own_s = sum(stage["own_s"] for stage in stages.values())
     import_s = sum(stage["import_s"] for stage in stages.values())
     start_s = bare_s * len(stages)
@@ -150,6 +141,18 @@ def summarize(
         "dvc_s": round(wall_s - own_s - import_s - start_s, 1),
         "stages": stages,
     }
+
+
+def covered(intervals: list[tuple[float, float]]) -> float:
+    """Return the length of the union of intervals: what two processes import at once counts once.
+
+    An interval that ends before it starts is empty.
+    """
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(intervals):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
 
 
 def main(
