@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mathse.core.code import CodeBase, explain_change
+from mathse.core.registry import DATA_ENGINES, ENGINES
 from tests.closure import ROOT, closure
 
 SOURCE = '''"""Docstring."""
@@ -144,3 +145,10 @@ def test_packages_do_nothing_when_imported() -> None:
     for file in ROOT.glob("mathse/**/__init__.py"):
         kinds = {type(node).__name__ for node in ast.parse(file.read_text()).body}
         assert kinds <= {"Expr", "Import", "ImportFrom", "Assign", "AnnAssign", "FunctionDef"}, file
+
+
+def test_a_stage_with_a_model_depends_on_every_engine() -> None:
+    """The registry is read from its source: entries that are computed would not be seen."""
+    closure = CodeBase(ROOT).closure("stages.distill")
+    for entry in (*ENGINES.values(), *DATA_ENGINES.values()):
+        assert entry.partition(":")[0] in closure
