@@ -22,7 +22,12 @@ from pathlib import Path
 from mathse.core.errors import ParamError
 
 WATCH_EVERY_S = 1.0
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    # oneDNN keeps 1,024 kernels, each for one shape of a batch; hardly one comes back
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
+}
 """Environment of a worker on a CPU. Where a model is small, two processes with one thread each do
 more than one process with two threads."""
 

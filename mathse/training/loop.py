@@ -23,6 +23,7 @@ from mathse.engines.model_files import model_digest
 from mathse.training.batches import Batch, make_batch, micro_batches, plan_batches, prefetch
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
+from mathse.training.memory import RELEASE_EVERY_STEPS, release_memory
 from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
 from mathse.training.sharding import shard, start_accelerator
@@ -173,6 +174,8 @@ def finetune(
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise _not_finite(loss, norm, step, [rows[index].key for index in plan[step]], init)
             losses.append(loss)
+            if (step + 1) % RELEASE_EVERY_STEPS == 0:
+                release_memory()
             tokens = sum(rows.sizes[index].tokens for index in plan[step])
             training_log.write(step + 1, tokens, loss=loss, grad_norm=norm, learning_rate=rate)
             asked = _any_process(accelerator, stop.exists()) and step + 1 < len(plan)
