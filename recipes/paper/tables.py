@@ -151,6 +151,23 @@ def transition_rows(runs: Runs) -> Iterator[list[Any]]:
             yield [f"{before} → {after}", *counts]
 
 
+def feedback_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield by feedback what became of the reflections on r1's mistakes, in the seeds of all.
+
+    The mistakes of r1 are the same ones in all these arms: r0 made them.
+    """
+    arms = {"main": "the ORM's", "feedback_annotator": "the step verifier's",
+            "feedback_none": "none", "feedback_shuffled": "on another problem"}  # fmt: skip
+    seeds = runs.seeds(*((arm, "last") for arm in arms))
+    for arm, label in arms.items() if seeds else ():
+        found = [runs.by_arm[arm][seed] for seed in seeds]
+        texts = [run["texts"]["r1"]["reflection"] for run in found]
+        total = sum(one["n"] for one in texts)
+        accepted = sum(one["accepted"] for one in texts)
+        right = sum(run["audit"]["r1"]["reflection"]["right"] for run in found)
+        yield [label, len(seeds), total, 100 * accepted / total, 100 * right / total]
+
+
 def fault_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield of the student's and the reflector's wrong texts in `main` what went wrong first."""
     found = runs.by_arm.get("main", {}).values()
@@ -195,6 +212,11 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "transitions": (
             "models:, right in both:,, wrong in both:,, gained:,, lost:,",
             transition_rows,
+        ),
+        "feedback": (
+            "feedback:, seeds:, reflections:,, accepted in %:.1f, "
+            "right by the step verifier in %:.1f",
+            feedback_rows,
         ),
         "faults": (
             f"round:, of:, wrong:,, {', '.join(f'{kind} in %:.1f' for kind in ERROR_KINDS)}",
