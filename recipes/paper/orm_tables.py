@@ -22,6 +22,8 @@ def orm_rows(runs: Runs) -> Iterator[list[Any]]:
             shares = [
                 mean_percent([one[name]["value"] for one in found if name in one]) for name in names
             ]
+            if form == "binary":  # it names no step
+                shares[-1] = None
             auc = mean_percent([one["roc_auc"] for one in found])
             yield [form, label, sum(one["n"] for one in found), *shares, auc]
 
