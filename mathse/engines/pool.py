@@ -113,7 +113,8 @@ class PoolEngine:
         self._events: SimpleQueue[tuple[_Member, Any]] = SimpleQueue()
         self._finalize = weakref.finalize(self, _end_all, self._members)
         atexit.register(self._finalize)  # before multiprocessing waits for processes that wait
-        self._start()
+        for _ in range(workers):
+            self._start()  # all at once: each takes seconds to import, or minutes to load
         loaded: Loaded = self._next_event()[1]
         self.digest, self.input_fingerprint = loaded.digest, loaded.input_fingerprint
         self.how = loaded.how
@@ -167,7 +168,7 @@ class PoolEngine:
         Thread(target=_listen, args=(member, self._events), daemon=True).start()
 
     def _hand_out(self, units: list[_Unit], waiting: deque[int], unfinished: int) -> None:
-        """Start the workers that the work needs, and give units to those that have fewest."""
+        """Replace workers that have died, and give units to those that have fewest."""
         while len(self._members) < min(self.workers, unfinished):
             self._start()
         ahead = 2 * self.batch_size if self._streams else 1

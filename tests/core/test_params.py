@@ -79,7 +79,7 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
         ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
         ({"eval.splits": ["orm"]}, ["eval.splits", "problems.figures"]),
         ({"finetune.batch_size": 33}, ["finetune.batch_size", "finetune.processes"]),
-        ({"train_orm.micro_batch_size": 3}, ["train_orm.batch_size", "micro_batch_size"]),
+        ({"finetune.micro_batch_size": 3}, ["finetune.batch_size", "micro_batch_size"]),
     ],
 )
 def test_contradictions_name_both_keys(

@@ -119,6 +119,10 @@ def test_what_a_caller_leaves_does_not_reach_the_next_call(tmp_path: Path) -> No
     assert [one.text for one in complete_all(engine, again)] == [f"XK{n}" for n in range(12)]
 
 
+def test_all_processes_start_with_the_engine(tmp_path: Path) -> None:
+    assert len(fake_pool(tmp_path, streams=False, processes=3)._members) == 3
+
+
 def test_each_process_has_its_environment(tmp_path: Path) -> None:
     engine = ProcessPoolEngine(
         partial(NamedEngine, tmp_path), environments=[{"NUMBER": "7"}], batch_size=1
