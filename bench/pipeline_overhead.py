@@ -169,7 +169,7 @@ def main(
         result = time_repro(folder or copy, force=force)
     whole_s = result["wall_s"] + setup_s
     outside = 1 - result["own_s"] / whole_s
-    run = "smoke" if folder is None else folder.resolve().name
+    run = "a new smoke copy" if folder is None else "dvc repro in a given folder"
     summary = {"run": run, "setup_s": setup_s, "outside_share": round(outside, 3)}
     for name, stage in result["stages"].items():
         typer.echo(f"{name:24s} own {stage['own_s']:8.1f} s  imports {stage['import_s']:6.1f} s")
