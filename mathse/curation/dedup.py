@@ -32,7 +32,7 @@ def dedup_key(response: str) -> str:
     Dropped are case, blanks, step numbers, punctuation, Markdown and LaTeX delimiters. Digits,
     operators and words stay: solutions that differ in one number are not the same.
     """
-    text = unicodedata.normalize("NFKC", response).lower()
+    text = unicodedata.normalize("NFKC", response).lower().strip()
     text = _STEP_NUMBER.sub("", text)
     text = _DELIMITERS.sub(" ", text)
     text = _BOLD.sub(" ", text)
