@@ -64,7 +64,8 @@ PARAMS: dict[str, Any] = {
     "train_orm": {"steps": 8, "batch_size": 4, "micro_batch_size": 2},
     "generate": {"samples": 2, "max_problems": None, "hard_samples": 2, "max_new_tokens": 24},
     "score": {"accept": "answer", "max_new_tokens": 48},
-    "finetune": {"first_steps": 8, "steps": 6, "batch_size": 4, "processes": 1},
+    "finetune": {"steps": 8, "batch_size": 4, "processes": 1},
+    "evolve": {"steps": 6},
     "eval": {"splits": ["eval"], "limit": None, "max_new_tokens": 24},
     "controls": [],
 }

@@ -36,7 +36,7 @@ from mathse.core.tables import write_table
 from mathse.figures.source import build_tables
 
 Values = dict[str, Any]
-"""Params by their names with dots, such as `finetune.steps`; or what was measured."""
+"""Params by their names with dots, such as `evolve.steps`; or what was measured."""
 
 TUNING_SEED = 90210
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +56,7 @@ def settings_of(group: str, rounds: list[str]) -> Iterator[tuple[str, Values]]:
     else:
         raise typer.BadParameter(f"there is no group {group}: r0, rounds, orm")
     for name, rate, steps in grid:
-        yield name, {"finetune.learning_rate": rate, "finetune.steps": steps}
+        yield name, {"finetune.learning_rate": rate, "evolve.steps": steps}
 
 
 def main(
@@ -81,7 +81,7 @@ def main(
             result = project / "result.json"
             if not result.is_file():
                 values = common | values
-                for key in values.keys() & {"finetune.steps", "train_orm.steps"}:
+                for key in values.keys() & {"evolve.steps", "train_orm.steps"}:
                     values[key] = max(1, round(scale * values[key]))
                 if chosen == "orm":
                     found = measure_orm(run, project, values)
@@ -124,7 +124,7 @@ def measure(
     project: Path, values: Values, *, init: Path | None, rows: Path, problems: Path
 ) -> Values:
     """Train INIT (None: the base) on ROWS as a round does; let it answer the evaluation splits."""
-    values = values | {"rounds": {"r1": {"prev": "r0"}}, "finetune.init": "base"}
+    values = values | {"rounds": {"r1": {"prev": "r0"}}, "evolve.init": "base"}
     files = write_project(project, values | ({"student.model": str(init)} if init else {}))
     link(problems, files.problems.parent)
     link(rows, files.round("r1").train)

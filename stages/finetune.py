@@ -16,17 +16,16 @@ def finetune(layout: Layout, round_name: str) -> None:
     A control starts from r0 and takes as many steps as all rounds together.
     """
     params = load_params(layout.params)
-    section = params.finetune
     first, is_control = round_name == "r0", round_name in params.controls
     previous = params.previous_round(round_name)
-    if first or previous is None or (section.init == "base" and not is_control):
+    if first or previous is None or (params.evolve.init == "base" and not is_control):
         init = load_files(params.student)
     else:
         init = str(layout.round(previous).model)
-    steps = section.first_steps or section.steps if first else section.steps
+    steps = params.finetune.steps if first else params.evolve.steps
     if is_control:
         if steps is None:
-            raise ParamError("finetune.steps is null: a control needs a number of steps to match")
+            raise ParamError("evolve.steps is null: a control needs a number of steps to match")
         steps *= len(params.rounds)
     train_student(layout, params, layout.round(round_name).train, init, round_name, steps)
 

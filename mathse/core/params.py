@@ -180,12 +180,17 @@ class Training(TrainConfig):
 
 
 class Finetune(Training):
-    """The student's fine-tuning in every round."""
+    """The student's fine-tuning: that of r0, and how the rounds train."""
 
-    init: Literal["base", "previous"]
-    first_steps: int | None = Field(default=None, ge=1)
     trainer: Literal["accelerate", "llama-factory", "ms-swift"] = "accelerate"
     trainer_options: dict[str, Any] = {}  # flags of another trainer: {template: qwen2_vl}
+
+
+class Evolve(Section):
+    """What differs in the fine-tuning of the rounds. Apart from `finetune`: r0 reads none of it."""
+
+    init: Literal["base", "previous"]
+    steps: int | None = Field(default=None, ge=1)  # None: as many as `finetune.epochs` take
 
 
 class TrainOrm(Training):
@@ -293,6 +298,7 @@ class Params(Section):
     reflect: Reflect
     merge: Merge
     finetune: Finetune
+    evolve: Evolve
     eval: Evaluate
     canary: Canary
     rounds: dict[str, Round]

@@ -221,7 +221,7 @@ def list_work(
     is_right = params.teacher.engine in NO_MODEL
     rows = distilled if is_right else distilled * assume["teacher_right"]
     yield write("distill", "teacher", distilled, prompt, params.teacher.max_new_tokens)
-    yield train("finetune r0", "student", section, section.first_steps, rows)
+    yield train("finetune r0", "student", section, section.steps, rows)
     tried = (counts.orm + counts.orm_test) * params.orm_data.samples
     yield write("orm_data", "student", tried, prompt, params.orm_data.max_new_tokens)
     yield _write("orm_data", "annotator", tried, prompt + response, assume["verdict_tokens"])
@@ -258,7 +258,7 @@ def list_work(
             corrected = min(hard, chosen * assume["corrected"])
             hard, solved = hard - corrected, solved + corrected
         rows += solved * min(params.merge.max_per_problem, samples)
-        yield train(f"finetune {name}", "student", section, section.steps, rows)
+        yield train(f"finetune {name}", "student", section, params.evolve.steps, rows)
     for name in ("base", "r0", *params.rounds):
         limit = params.eval.max_new_tokens
         yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)

@@ -58,7 +58,7 @@ def test_every_stage_with_a_model_is_there(tmp_path: Path) -> None:
 def test_counts_follow_params(tmp_path: Path) -> None:
     work = {one.stage: one for one in make(root=tmp_path).work if one.role == "student"}
     assert work["generate r1"].count == 1000 * VALUES["generate"]["samples"]
-    assert work["finetune r0"].count == VALUES["finetune"]["first_steps"] * 32
+    assert work["finetune r0"].count == VALUES["finetune"]["steps"] * 32
     assert work["predict r3"].count == 640 + 400
     full = make({"generate": {"max_problems": None}}, root=tmp_path)
     work = {one.stage: one for one in full.work if one.role == "student"}

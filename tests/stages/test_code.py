@@ -149,12 +149,27 @@ def test_a_folder_without_weights_is_refused_before_all_else(project: Path) -> N
         code(Layout(project))
 
 
+def keys_of(stage: dict[str, Any]) -> set[str]:
+    """Return the keys of params.yaml that a stage of dvc.yaml names, those of an alias too."""
+    return {
+        key
+        for item in stage["params"]
+        for key in (item["params.yaml"] if isinstance(item, dict) else [item])
+    }
+
+
+def test_how_the_rounds_train_is_nothing_to_r0() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    first, rounds = keys_of(stages["finetune_r0"]), keys_of(stages["finetune"]["do"])
+    assert rounds - first == {"evolve"} and first < rounds
+
+
 def test_a_stage_depends_on_the_roles_whose_models_its_params_name() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     of_stages = {}
     for name in stages.keys() - {"code", "report"}:
         stage = stages[name].get("do", stages[name])
-        keys = [key for key in stage["params"] if isinstance(key, str)]
+        keys = keys_of(stage)
         named = {role for role in get_args(RoleName) if {role, f"{role}.model"} & {*keys}}
         deps = {PurePath(dep).stem for dep in stage["deps"] if dep.startswith("code/roles/")}
         assert deps == named, name

@@ -142,8 +142,8 @@ def test_a_control_trains_r0_for_the_steps_of_all_rounds(
     finetune(layout, name)
     ((_, params, train, init, given, steps),) = calls
     assert (train, init) == (layout.round(name).train, str(layout.round("r0").model))
-    assert given == name and steps == 3 * params.finetune.steps
+    assert given == name and steps == 3 * params.evolve.steps
     text = layout.params.read_text()
-    layout.params.write_text(text.replace(f" steps: {params.finetune.steps}\n", " steps: null\n"))
-    with pytest.raises(ParamError, match="finetune.steps is null"):
+    layout.params.write_text(text.replace(f" steps: {params.evolve.steps}\n", " steps: null\n"))
+    with pytest.raises(ParamError, match="evolve.steps is null"):
         finetune(layout, name)
