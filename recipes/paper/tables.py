@@ -131,6 +131,7 @@ def round_rows(runs: Runs) -> Iterator[list[Any]]:
         yield [
             name,
             *(runs.accuracy(arm, name, split, [*found]) for split in SPLITS),
+            statistics.mean(run["merge"][name]["rows"] for run in found.values()),
             *(statistics.mean(one[state] for one in solved) for state in ("accepted", "reflected")),
             *(
                 mean_of([one[origin]["accepted_mean_chars"] for one in texts])
@@ -141,14 +142,16 @@ def round_rows(runs: Runs) -> Iterator[list[Any]]:
 
 def transition_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the problems of eval by right or wrong before and after each round, seeds pooled."""
-    for arm, pairs in (("main", [("base", "r0"), ("r0", "r1"), ("r1", "r2")]),):
-        for before, after in pairs:
-            seeds = runs.seeds((arm, before), (arm, after))
-            if not seeds:
-                continue
-            found = compare(*(runs.graded(arm, name, "eval", seeds) for name in (before, after)))
-            counts = (found.both, found.neither, found.gained, found.lost)
-            yield [f"{before} → {after}", *counts]
+    for arm, before, after in (
+        ("main", "base", "r0"), ("main", "r0", "r1"), ("main", "r1", "r2"),
+        ("more_rounds", "r2", "r3"), ("more_rounds", "r3", "r4"),
+    ):  # fmt: skip
+        seeds = runs.seeds((arm, before), (arm, after))
+        if not seeds:
+            continue
+        found = compare(*(runs.graded(arm, name, "eval", seeds) for name in (before, after)))
+        counts = (found.both, found.neither, found.gained, found.lost)
+        yield [f"{before} → {after}", len(seeds), *counts]
 
 
 def feedback_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -179,6 +182,16 @@ def fault_rows(runs: Runs) -> Iterator[list[Any]]:
                 yield [name, origin, wrong, *(100 * count / wrong for count in sums)]
 
 
+def cost_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield what the measured arms would take with three seeds, from the mean time of each."""
+    times = [
+        [run["seconds"] for run in found.values() if run["seconds"]]
+        for found in runs.by_arm.values()
+    ]
+    known = [statistics.mean(one) / 60 for one in times if one]
+    yield [f"{len(known)} of {len(ARMS)}", sum(known), 3 * sum(known) / 2 / 60]
+
+
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     """Return the content of each results file of the experiments, by its name."""
     all_runs = [run for found in runs.by_arm.values() for run in found.values()]
@@ -200,8 +213,9 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             arm_rows,
         ),
         "rounds": (
-            "round:, eval in %:.1f, eval_hard in %:.1f, solved by the student so far:,.0f, "
-            "by reflection so far:,.0f, characters of the student:.0f, of reflections:.0f",
+            "round:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
+            "solved by the student so far:,.0f, by reflection so far:,.0f, "
+            "characters of the student:.0f, of reflections:.0f",
             round_rows,
         ),
         "orm": (
@@ -210,7 +224,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             orm_rows,
         ),
         "transitions": (
-            "models:, right in both:,, wrong in both:,, gained:,, lost:,",
+            "models:, seeds:, right in both:,, wrong in both:,, gained:,, lost:,",
             transition_rows,
         ),
         "feedback": (
@@ -221,6 +235,10 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "faults": (
             f"round:, of:, wrong:,, {', '.join(f'{kind} in %:.1f' for kind in ERROR_KINDS)}",
             fault_rows,
+        ),
+        "cost": (
+            "arms:, minutes of one seed on one core:.0f, hours of three seeds on two cores:.1f",
+            cost_rows,
         ),
         "audits": (
             "arm:, round:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, "

@@ -39,6 +39,7 @@ def test_claims_compare_models_that_some_arm_makes() -> None:
     made = {(arm.name, "last") for arm in ARMS}
     made |= {("main", name) for name in ("base", "r0", *CONTROLS[:3])}
     made |= {("same_problems", "control_same")}
+    made |= {(arm.name, name) for arm in ARMS for name in arm.changes.get("rounds", {})}
     for claim in CLAIMS:
         assert {claim.before, claim.after} <= made
         assert claim.before != claim.after
