@@ -38,7 +38,7 @@ ServerName = Literal["teacher", "annotator", "reflector", "student", "orm", "def
 
 
 class Limits(Section):
-    """The most that one stage may spend, over all its runs; null: no limit."""
+    """The most that one role may spend in a stage of a round, resumed or not; null: no limit."""
 
     requests: int | None = Field(default=None, ge=1)
     tokens: int | None = Field(default=None, ge=1)  # of prompts and responses

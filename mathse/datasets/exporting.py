@@ -22,7 +22,7 @@ from mathse.core.images import ImageStore
 from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
-from mathse.engines.open_image import as_shown
+from mathse.engines.pixels import Pixels
 from mathse.prompts import lessons
 from mathse.prompts.text import clean_text
 from schemas import TrainRow, optional_types
@@ -197,6 +197,9 @@ def _without_tags(text: str, n_images: int) -> str:
 
 
 def _picture(image_id: str, images: ImageStore) -> tuple[str, bytes]:
-    """Return a file name and the bytes of a picture as the student saw it."""
-    kind, data = as_shown(images.get(image_id), name=image_id)
-    return f"{image_id}.{kind.lower().replace('jpeg', 'jpg')}", data
+    """Return a file name and the bytes of a picture as the student saw it.
+
+    Scaled within the limits of `images`, and upright.
+    """
+    kind, data = Pixels(images).encoded(image_id)  # image/jpeg
+    return f"{image_id}.{kind.removeprefix('image/').replace('jpeg', 'jpg')}", data

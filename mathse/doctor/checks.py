@@ -85,14 +85,15 @@ def check_libraries(params: Params) -> Iterator[Check]:
         for role in params.roles.values()
         if (engine := role.engine) in ENGINES
     }
-    if getattr(params.finetune, "method", "full") == "lora":
-        needed["lora"] = "finetune.method lora"
+    for name, section in (("finetune", params.finetune), ("train_orm", params.train_orm)):
+        if section.method == "lora":
+            needed["lora"] = f"{name}.method lora"
     for extra, why in needed.items():
         for requirement in _requirements(extra):
             found = _installed(requirement.name)
             if found is None or not requirement.specifier.contains(found, prereleases=True):
                 what = f"{requirement} is needed by {why}; installed: {found or 'none'}"
-                fix = f"pip install 'mathse[{extra}]'" if extra else "pip install -e ."
+                fix = f"pip install -e '.[{extra}]'" if extra else "pip install -e ."
                 yield Check(requirement.name, "fails", f"{what}. Fix: {fix}")
     yield from _check_constraints(Path(__file__).parents[2] / "constraints.txt")
 

@@ -23,7 +23,7 @@ def add_adapters(model: Any, lora: Lora) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise ParamError(
-            f"method: lora needs the library peft ({error}): pip install 'mathse[lora]'"
+            f"method: lora needs the library peft ({error}): pip install -e '.[lora]'"
         ) from error
     config = LoraConfig(
         r=lora.rank,

@@ -86,7 +86,7 @@ def train_elsewhere(
 
     # What it gave back. Prompts and pixels stay those of the model it started from.
     model = _result(trained, init, trust_remote_code)
-    builder = InputBuilder.load(init, trust_remote_code=trust_remote_code, check=False)
+    builder = InputBuilder.load(init, images, trust_remote_code=trust_remote_code, check=False)
     builder.save(model)
     losses = _losses(trained, curve)
     settings = config.model_dump(
@@ -182,7 +182,7 @@ def _merged(adapters: Path, init: str, trust_remote_code: bool) -> Path:
     try:
         from peft import PeftModel
     except ImportError as error:
-        raise ParamError(f"adapters need peft ({error}): pip install 'mathse[lora]'") from error
+        raise ParamError(f"adapters need peft ({error}): pip install -e '.[lora]'") from error
     from transformers import AutoModelForImageTextToText
 
     load: Any = AutoModelForImageTextToText.from_pretrained

@@ -63,7 +63,7 @@ def train(
 
     Args:
         examples: as for `finetune`.
-        config: as for `finetune`; its `processes` are those on the CPU.
+        config: as for `finetune`; its `processes` are those on the CPU alone.
         machine: whether there are GPUs, and how processes start on them.
         checkpoints: as for `finetune`; also what the processes have to know goes there.
         options: the other arguments of `finetune`, picklable.
@@ -76,7 +76,7 @@ def train(
     stop = checkpoints / STOP
     stop.unlink(missing_ok=True)
     with stop_when_asked(stop):
-        if config.processes == 1 and not on_gpus:
+        if not on_gpus and (config.processes == 1 or machine.has_gpu):
             from mathse.training.loop import finetune
 
             return finetune(examples, **options)

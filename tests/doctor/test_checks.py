@@ -102,7 +102,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "_installed", installed)
     asked = params(teacher={"engine": "openai", "model": "m", "max_new_tokens": 9})
     (fault,) = [check for check in checks.check_libraries(asked) if check.state == "fails"]
-    assert fault.subject == "openai" and "pip install 'mathse[openai]'" in fault.finding
+    assert fault.subject == "openai" and "pip install -e '.[openai]'" in fault.finding
     assert not [check for check in checks.check_libraries(params()) if check.state == "fails"]
 
 

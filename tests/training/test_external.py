@@ -10,13 +10,14 @@ from typing import Any
 import polars as pl
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 import schemas
 from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.images import ImageStore
 from mathse.core.machine import Launcher
-from mathse.core.params import Finetune
+from mathse.core.params import Finetune, PixelLimits
 from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
 from mathse.training import TrainReport
@@ -32,15 +33,14 @@ Path("{seen}").write_text(json.dumps(seen))
 out = Path(flags["--output_dir"]) / "v0" / "checkpoint-20"
 if {status}:
     sys.exit({status})
+shutil.copy(Path(flags.get("--dataset_dir", ".")) / "images/img1.png", "{seen}.png")
 shutil.copytree(flags.get("--model") or flags["--model_name_or_path"], out)
-assert (Path(flags.get("--dataset_dir", ".")) / "images/img1.png").is_file()
 if not {losses}:
     sys.exit()
 history = [dict(step=step, loss=3.0 - step / 10, learning_rate=1e-5) for step in (10, 20)]
 (out / "trainer_state.json").write_text(json.dumps(dict(log_history=history)))
 """
 SETTINGS: dict[str, Any] = {
-    "init": "previous",
     "learning_rate": 1e-5,
     "warmup_ratio": 0.1,
     "weight_decay": 0.0,
@@ -52,7 +52,9 @@ SETTINGS: dict[str, Any] = {
 
 @pytest.fixture
 def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def run(name: str, status: int = 0, losses: bool = True, **options: Any) -> TrainReport:
+    def run(
+        name: str, status: int = 0, losses: bool = True, images: ImageStore = store, **options: Any
+    ) -> TrainReport:
         command = {"llama-factory": "llamafactory-cli", "ms-swift": "swift"}[name]
         script = tmp_path / "bin" / command
         script.parent.mkdir(exist_ok=True)
@@ -66,7 +68,7 @@ def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.Monk
         rows = pl.DataFrame([empty | row], schema={name: columns[name] for name in empty})
         return train_elsewhere(
             rows.with_columns(row_id=pl.lit("r"), response=pl.lit("There are 2.")),
-            images=store,
+            images=images,
             init=str(tiny),
             out=tmp_path / "model",
             config=Finetune(**SETTINGS, trainer=name, **options),
@@ -78,6 +80,19 @@ def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.Monk
         )
 
     return run
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift"])
+def test_pixel_limits_hold_for_another_trainer(
+    call: Any, name: str, tmp_path: Path, store: ImageStore
+) -> None:
+    images = ImageStore(store.folder, PixelLimits(max=100))
+    call(name, images=images)
+    with Image.open(tmp_path / "seen.json.png") as picture:
+        assert 50 < picture.width * picture.height <= 100
+    record = read_record(tmp_path / "model")
+    known = InputBuilder.load(tmp_path / "model", images)  # refuses a model of other limits
+    assert record is not None and record["input_fingerprint"] == known.input_fingerprint
 
 
 @pytest.mark.parametrize("name", ["llama-factory", "ms-swift"])

@@ -52,6 +52,18 @@ print("resumed from", report.resumed_from)
 """
 
 
+def test_a_gpu_trains_whatever_processes_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    asked: list[dict[str, Any]] = []
+    monkeypatch.setattr("mathse.training.loop.finetune", lambda rows, **given: asked.append(given))
+    config = changed(processes=2)
+    train(examples(), config=config, machine=Machine(), checkpoints=tmp_path)
+    (given,) = asked
+    assert given["cpu"] is False and given["config"] is config
+
+
 def test_two_processes_train_as_one_does(
     fit: Fit, tiny: Path, store: ImageStore, tmp_path: Path
 ) -> None:
