@@ -100,6 +100,24 @@ def to_review(suspects: pl.DataFrame) -> pl.DataFrame:
     return suspects.select("problem_id", "answer", note=note, keep=pl.lit(""))
 
 
+def _check_unreviewed(out: Path) -> None:
+    """Raise ParamError if there is a file that is not a list to review with an empty `keep`."""
+    if not out.is_file() or not out.stat().st_size:
+        return
+    try:
+        rows = pl.read_csv(out, infer_schema=False)
+        is_list = rows.columns == to_review(pl.DataFrame(schema=SUSPECTS)).columns
+    except pl.exceptions.PolarsError:
+        is_list = False
+    if not is_list:
+        reason = "exists and is not a list to review"
+    elif reviewed := (rows["keep"].fill_null("").str.strip_chars() != "").sum():
+        reason = f"has {reviewed} reviewed rows"
+    else:
+        return
+    raise ParamError(f"{out} {reason}; it is left as it is.\n  fix: give --out another name")
+
+
 def describe_precision(suspects: pl.DataFrame) -> str | None:
     """Say how many of those listed are right, where that is known: among the built-in problems.
 
@@ -115,7 +133,13 @@ def describe_precision(suspects: pl.DataFrame) -> str | None:
 
 
 def report_suspects(data: Path, min_trajectories: int, min_share: float, out: Path | None) -> None:
-    """Print the list, or write it to a file to review, and print its precision if it is known."""
+    """Print the list, or write it to a file to review, and print its precision if it is known.
+
+    Raises:
+        ParamError: if the file exists and is not such a list, or somebody has reviewed rows of it.
+    """
+    if out is not None:
+        _check_unreviewed(out)
     found = find_suspects(data, min_trajectories=min_trajectories, min_share=min_share)
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)

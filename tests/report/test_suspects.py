@@ -110,6 +110,26 @@ def test_the_list_is_a_file_to_review(tmp_path: Path) -> None:
     )
 
 
+def test_a_reviewed_or_other_file_is_left_as_it_is(tmp_path: Path) -> None:
+    data, file = world(tmp_path / "data", {"r1": judged(0, 3, "9")}), tmp_path / "review.csv"
+    command = ["suspects", "--data", str(data), "--out", str(file)]
+    file.touch()
+    assert CliRunner().invoke(app, command).exit_code == 0
+    written = file.read_bytes()
+    assert CliRunner().invoke(app, command).exit_code == 0 and file.read_bytes() == written
+    reviewed = written.replace(b",\n", b",yes\n").replace(b',""\n', b",yes\n")
+    other = b"problem_id,answer,note\n"
+    for kept, reason in (
+        (reviewed, "has 1 reviewed rows"),
+        (other, "is not a list to review"),
+        (b"\xff\xfe;", "is not a list to review"),
+    ):
+        file.write_bytes(kept)
+        done = CliRunner().invoke(app, command)
+        assert done.exit_code == 1 and reason in done.stderr and "another name" in done.stderr
+        assert file.read_bytes() == kept
+
+
 def test_the_precision_on_built_in_problems_is_reported(tmp_path: Path) -> None:
     data = world(tmp_path / "data", {"r1": [*judged(0, 3, "9"), *judged(1, 3, "8")]})
     file = data / "problems/problems.parquet"
