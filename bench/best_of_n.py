@@ -29,6 +29,7 @@ from mathse.engines.loading import load_journaled
 from mathse.evaluation.benchmark_rules import scoring_rules
 from mathse.figures.clusters import clusters_of
 from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
+from mathse.judge.judging import write_judge_solutions
 from mathse.judge.load_judge import load_judge
 from mathse.judge.self_select import Selection, select
 from mathse.trajectories import check_failures, sampling_params, solve
@@ -59,7 +60,8 @@ def run(
     # The answers, checked as the evaluation checks them.
     rules, is_right = scoring_rules(pool), pl.col("state") == "match"
     checked = check_answers(samples, rules).with_columns(correct=is_right)
-    greedy = check_answers(greedy.join(pool, on="problem_id", how="semi"), rules)
+    answered = greedy.join(pool, on="problem_id", how="semi")
+    greedy = check_answers(answered, rules)
     grouped = with_answer_groups(checked, rules)
     # The student chooses among the first n.
     chosen: dict[int, Selection] = {}
@@ -69,6 +71,18 @@ def run(
     student.close()
     judge = load_judge(layout, params, pool, f"judge {label}")
     judged = judge.judge(grouped)
+    solved = None
+    if judge.form == "stepwise":  # its solutions are in the journal by now
+        limit = params.score.max_new_tokens
+        own = write_judge_solutions(judge.solver, pool, max_new_tokens=limit)
+        texts = pl.DataFrame(
+            [(name, text or "") for name, text in own.items()],
+            schema=["problem_id", "response"],
+            orient="row",
+        )
+        own_rows = answered.drop("response").join(texts, on="problem_id", validate="1:1")
+        checks = check_answers(own_rows, rules).with_columns(correct=is_right)
+        solved = dict(checks.select("problem_id", "correct").iter_rows())
     judge.engine.close()
     found = measure_best_of_n(
         judged,
@@ -77,6 +91,7 @@ def run(
         sizes=sizes,
         seed=params.seed,
         selected={n: selection.chosen for n, selection in chosen.items()},
+        solved=solved,
     )
     for n, selection in chosen.items():
         found[str(n)]["selection"] = {"asked": selection.asked, "unclear": selection.unclear}

@@ -8,6 +8,8 @@ Rules, each by the first sample where several are equal:
 - orm_best: the sample with the highest P(correct); a sample without one comes last;
 - weighted_vote: the final answer with the highest sum of P(correct);
 - selected: the sample that the student chooses itself, where it was asked;
+- orm_solves: the ORM's own greedy solution, where its form has it solve before it judges: what a
+  choice would bring if the ORM passed what agrees with itself;
 - pass: right if any sample is; no rule can choose better.
 
 Source:
@@ -28,9 +30,10 @@ from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.paired import paired_bootstrap, sign_flip_exact
 from schemas import Graded, column_types
 
-RULES = ("greedy", "random", "majority", "orm_best", "weighted_vote", "selected", "pass")
+RULES = ("greedy", "random", "majority", "orm_best", "weighted_vote", "selected",
+         "orm_solves", "pass")  # fmt: skip
 CHOICES = ("orm_best", "selected")
-COMPARED = ("greedy", "random", "majority")
+COMPARED = ("greedy", "random", "majority", "orm_solves")
 """What each choice is compared with."""
 
 
@@ -50,6 +53,7 @@ def measure_best_of_n(
     sizes: Sequence[int],
     seed: int,
     selected: Mapping[int, Mapping[str, int]] | None = None,
+    solved: Mapping[str, bool] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the accuracy of each rule for each n, and how much better the choices are than others.
 
@@ -60,6 +64,7 @@ def measure_best_of_n(
         sizes: the n to measure: the first n samples of each problem count.
         seed: of the bootstrap.
         selected: by n the sample_idx that the student chooses of each problem, if it was asked.
+        solved: whether the ORM's own solution of each problem is right, if it has one.
 
     Returns:
         By n, then by rule: accuracy with the number of problems and the 95% interval of clusters;
@@ -89,6 +94,7 @@ def measure_best_of_n(
                     ("greedy", greedily[name]),
                     *_results(sampled[:n]),
                     *([("selected", sampled[selected[n][name]].correct)] if selected else []),
+                    *([("orm_solves", solved[name])] if solved else []),
                 ]
             ],
             schema={**column_types(Graded, "problem_id", "correct"), "rule": pl.String()},
@@ -109,6 +115,7 @@ def measure_best_of_n(
             for choice in CHOICES
             if choice in shares
             for rule in COMPARED
+            if rule in shares
         }
         found[str(n)] = measured
     return found

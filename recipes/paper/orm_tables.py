@@ -53,7 +53,8 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
 
 RULES = {"greedy": "greedy, one text", "random": "any of the n", "majority": "majority",
          "orm_best": "highest P(correct)", "weighted_vote": "vote weighted by P(correct)",
-         "selected": "the student chooses", "pass": "one of the n is right"}  # fmt: skip
+         "selected": "the student chooses", "orm_solves": "the ORM's own solution",
+         "pass": "one of the n is right"}  # fmt: skip
 
 
 def measured(name: str, arm: str) -> list[dict[str, Any]]:
@@ -64,7 +65,7 @@ def measured(name: str, arm: str) -> list[dict[str, Any]]:
 
 def best_rows() -> Iterator[list[Any]]:
     """Yield the rules that choose among n samples: mean accuracies over seeds."""
-    for arm in ("main", "select_rows"):
+    for arm in ("main", "stepwise", "select_rows"):
         found = measured("best_of_n", arm)
         for rule, label in RULES.items() if found else ():
             asked = [run for run in found if rule in run["best_of"]["4"]]

@@ -43,6 +43,7 @@ SHARED = ("eval_base", "eval_r0", "eval_orm")
 _BEST_OF_N = ["best_of_n", "{last}", "--n", "4", "--n", "8", "--candidates", "3"]
 AFTER = {
     "main": (_BEST_OF_N, ["orm_refresh", "{previous}", "{last}"]),
+    "stepwise": (_BEST_OF_N,),
     "select_rows": (_BEST_OF_N,),
 }
 """Measurements of `bench` in the folder of an arm: outside of the loop, so no stages."""

@@ -25,7 +25,7 @@ from mathse.judge.judging import Judge
 from tests.closure import ROOT
 from tests.judge.trajectories import Scripted, problem_id, problems, says
 
-RULES = [rule for rule in ALL_RULES if rule != "selected"]
+RULES = [rule for rule in ALL_RULES if rule not in ("selected", "orm_solves")]
 SAMPLES = {"problem_id": pl.String, "sample_idx": pl.Int64, "answer": pl.String}
 SAMPLES |= {"p_correct": pl.Float64, "correct": pl.Boolean}
 
@@ -42,7 +42,7 @@ CASES: list[tuple[list[tuple[str | None, float | None]], set[str]]] = [
 ]
 
 
-def measure(cases: Any, sizes: tuple[int, ...] = (4,), selected: Any = None) -> dict[str, Any]:
+def measure(cases: Any, sizes: tuple[int, ...] = (4,), **chosen: Any) -> dict[str, Any]:
     """Measure problems by their samples; the greedy answers to the first two are right."""
     names = [problem_id(number) for number in range(len(cases))]
     rows = [
@@ -53,7 +53,7 @@ def measure(cases: Any, sizes: tuple[int, ...] = (4,), selected: Any = None) -> 
     samples = pl.DataFrame(rows, schema=SAMPLES, orient="row").sample(fraction=1, shuffle=True)
     greedy = pl.DataFrame({"problem_id": names, "correct": [i < 2 for i in range(len(names))]})
     clusters = pl.DataFrame({"problem_id": names, "cluster": names})
-    return measure_best_of_n(samples, greedy, clusters, sizes=sizes, seed=0, selected=selected)
+    return measure_best_of_n(samples, greedy, clusters, sizes=sizes, seed=0, **chosen)
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))
@@ -97,8 +97,18 @@ def test_what_the_student_selects_is_one_of_the_rules() -> None:
     assert [found[n]["selected"]["accuracy"] for n in ("2", "4")] == [0.5, 0.5]
     assert found["4"]["differences"]["selected - majority"]["value"] == 0.5
     assert found["4"]["differences"]["selected - random"]["value"] == 0.25
-    assert {*found["4"]} == {*ALL_RULES, "differences"}
+    assert {*found["4"]} == {*RULES, "selected", "differences"}
     assert "selected" not in measure([case])["4"]
+
+
+def test_what_the_orm_solves_itself_is_one_of_the_rules() -> None:
+    case = [("6", 0.9), ("7", 0.1), ("6", 0.2), ("5", 0.3)]
+    solved = {problem_id(0): True, problem_id(1): False}
+    found = measure([case, case], sizes=(4,), solved=solved)["4"]
+    assert found["orm_solves"]["accuracy"] == 0.5
+    assert "orm_best - orm_solves" in found["differences"]
+    without = measure([case])["4"]
+    assert "orm_solves" not in without and "orm_best - orm_solves" not in without["differences"]
 
 
 def test_problems_of_one_figure_are_one_cluster() -> None:
