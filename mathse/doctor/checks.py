@@ -74,6 +74,10 @@ def check_machine(machine: Machine) -> Iterator[Check]:
         yield Check("device", "note", "machine.yaml: device is cpu, no GPU is used")
     elif "+cpu" in (_installed("torch") or ""):
         yield Check("torch", "fails", "is a build for CPUs: install one for CUDA to use the GPUs")
+    launcher = machine.launcher
+    if machine.device != "cpu" and len(listed) > launcher.processes * launcher.nodes == 1:
+        what = f"1 of {len(listed)} GPUs trains. Fix: launcher: {{processes: {len(listed)}}}"
+        yield Check("launcher", "note", f"{what} in machine.yaml")
 
 
 def check_libraries(params: Params) -> Iterator[Check]:

@@ -156,3 +156,17 @@ def test_pictures_of_a_model_that_is_not_there_fail() -> None:
     roles = params(student={"model": "models/none"}, orm={"model": "models/none"})
     # Twice: the prompts of student and orm may have other lengths.
     assert [check.state for check in checks.check_pictures(roles)] == ["fails", "fails"]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_gpus_that_would_not_train_are_named(
+    processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho one GPU\necho another GPU\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    machine = Machine.model_validate({"launcher": {"processes": processes}})
+    notes = [one.finding for one in checks.check_machine(machine) if one.subject == "launcher"]
+    found = ["1 of 2 GPUs trains. Fix: launcher: {processes: 2} in machine.yaml"]
+    assert notes == (found if processes == 1 else [])
