@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from mathse.commands import examples, project_root
+from mathse.core.errors import ParamError
 
 CODE = Path(__file__).resolve().parents[2]
+RUN_FILES = ("data", "metrics", "models", "code", "imports.json", "overrides.csv")
+"""What of a project no answer is written over."""
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="The data folder; else data/ of the project.")
 ]
@@ -76,6 +79,7 @@ def sql_command(
 
     if query and file is not None:
         raise typer.BadParameter("give a query or --file, not both")
+    _check_out(out, data)
     text = file.read_text("utf-8") if file is not None else query
     folders = _folders(data, rev)
     with Tables(folders, time_zone) as tables:
@@ -109,6 +113,7 @@ def ask_command(
         for found, question in list_queries(folder):
             typer.echo(f"{found:<16} {question}")
         return
+    _check_out(out, data)
     with Tables(_folders(data, rev)) as tables:
         _answer(tables, resolve_query(name, folder), format, out, limit)
 
@@ -158,6 +163,24 @@ def _answer(
     except KeyboardInterrupt:
         typer.echo("mathse: interrupted", err=True)
         raise typer.Exit(130) from None
+
+
+def _check_out(out: Path | None, data: Path | None) -> None:
+    """Raise ParamError if an answer would be written among the files of a run."""
+    if out is None:
+        return
+    roots = [data.parent] if data is not None else []
+    try:
+        roots.append(project_root())
+    except ParamError:  # outside a project there is the folder of --data alone
+        pass
+    kept = [root / name for root in roots for name in RUN_FILES]
+    for path in [*kept, *([data] if data is not None else [])]:
+        if out.resolve().is_relative_to(path.resolve()):
+            raise ParamError(
+                f"{out} would lie among the files of the run ({path}).\n"
+                "  fix: give --out a name elsewhere"
+            )
 
 
 def _folders(data: Path | None, revisions: list[str] | None) -> dict[str, Path]:

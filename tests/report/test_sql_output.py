@@ -151,6 +151,25 @@ def test_csv_is_escaped_on_a_screen_and_as_it_is_in_a_file(data, tmp_path, monke
     assert out.read_text() == 't\n"a\x1b[2J\u202e,b\n"\n'
 
 
+def test_no_file_of_the_run_is_written_over(data, tmp_path, monkeypatch):
+    table = data / "rounds/r1/train.parquet"
+    before = table.read_bytes()
+    for out in (table, data / "new.csv", data.parent / "metrics" / "m.json"):
+        for command in (["sql", "SELECT 1"], ["ask", "rejected"]):
+            done = RUN.invoke(cli.app, [*command, "-o", str(out), "--data", str(data)])
+            assert done.exit_code == 1 and "among the files of the run" in done.stderr
+    assert table.read_bytes() == before and not (data / "new.csv").exists()
+    # Within a project, also by another name of its folder.
+    for name in ("params.yaml", "dvc.yaml"):
+        (tmp_path / name).touch()
+    (tmp_path / "data").symlink_to(data)
+    monkeypatch.chdir(tmp_path)
+    for name in (str(table), "data/../data/a.csv", "models/a.csv", "overrides.csv"):
+        done = RUN.invoke(cli.app, ["sql", "SELECT 1", "-o", name])
+        assert done.exit_code == 1 and "elsewhere" in done.stderr
+    assert RUN.invoke(cli.app, ["sql", "SELECT 1", "-o", "a.csv"]).exit_code == 0
+
+
 def test_an_ending_that_names_no_format_is_refused(data, tmp_path):
     for name in ("answer.xyz", "answer"):
         done = sql(data, "SELECT 1", "-o", tmp_path / name)
