@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,7 +37,10 @@ def import_command(
     out: Annotated[
         Path | None, typer.Option("--out", help="Result folder; data/import/NAME by default.")
     ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", help="Read at most so many rows.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, max=sys.maxsize, help="Read at most so many rows."),
+    ] = None,
     split: Annotated[
         list[str] | None, typer.Option("--split", help="Only this split; may be repeated.")
     ] = None,
@@ -46,7 +50,7 @@ def import_command(
 ) -> None:
     """Turn a data set or benchmark into tables; `list` names them."""
     from mathse.datasets.import_records import record_import
-    from mathse.datasets.importing import import_source
+    from mathse.datasets.importing import import_source, result_folder
 
     if name == "list" and path is None:
         typer.echo(describe_sources(), nl=False)
@@ -57,6 +61,7 @@ def import_command(
     default = layout.folder / "data" / "import"
     folder = out or default / name
     counts = import_source(name, path, folder, limit=limit, splits=splits, images=images)
+    folder = result_folder(folder, bool(counts["problems"]))
     typer.echo(
         f"{folder}: {counts['rows']} rows read = {counts['problems']} problems + "
         f"{counts['quarantined']} quarantined + {counts['duplicates']} duplicates; "

@@ -15,6 +15,7 @@ import json
 import pickle
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -44,10 +45,11 @@ _PLAIN = {
 
 
 def count_rows(file: DataFile) -> int:
-    """Count the rows of a file, as many as `read_rows` gives."""
+    """Count the rows of a file, as many as `read_rows` gives; DataError as there."""
     suffix = file.path.suffix.lower()
     if suffix == ".parquet":
-        return int(_scan(file.path).select(pl.len()).collect().item())
+        with _named_if_damaged(file.path):
+            return int(_scan(file.path).select(pl.len()).collect().item())
     if suffix in (".jsonl", ".ndjson"):
         with _open_text(file.path) as lines:
             return sum(1 for line in lines if line.strip())
@@ -173,9 +175,15 @@ def _parsed(words: str, what: str) -> Any:
 
 
 def _batches(path: Path) -> Iterator[Any]:
-    try:
+    with _named_if_damaged(path):
         for batch in _scan(path).collect_batches(chunk_size=ROWS_PER_BATCH, maintain_order=True):
             yield from batch.iter_rows(named=True)
+
+
+@contextmanager
+def _named_if_damaged(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (pl.exceptions.PolarsError, OSError) as error:
         message = f"This Parquet file cannot be read: {error}"
         raise DataError(message, file=path, fix="download it again") from error

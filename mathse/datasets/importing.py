@@ -60,7 +60,8 @@ def import_source(
     Args:
         name: one of `mathse.datasets.registry.SOURCES`.
         path: the data set's folder (or its file, where it is one file), in its published layout.
-        out: where problems.parquet, images/, quarantine.parquet and import.json go.
+        out: where problems.parquet, images/, quarantine.parquet and import.json go; see
+            `result_folder`.
         limit: read at most so many rows.
         splits: take only rows of these splits, as the data set names them.
         images: a further folder to look for images in; for data sets whose images lie elsewhere.
@@ -69,13 +70,15 @@ def import_source(
         The counts as in import.json: rows = problems + quarantined + duplicates.
 
     Raises:
-        ParamError: if the source is unknown, `limit` is not positive, or a split does not exist.
+        ParamError: if the source is unknown, `limit` is not positive, a split does not exist, or
+            the result would lie on what is read.
         DataError: if nothing of the expected layout is there.
     """
     source, out = find_source(name), Path(out)
     if limit is not None and limit < 1:
         raise ParamError(f"import {name}: limit must be at least 1, not {limit}")
     root = find_folder(path)
+    _check_apart(root, out)
     files = find_files(source, root)
 
     # Work through the chunks that are not in the journal yet.
@@ -96,6 +99,11 @@ def import_source(
     if not keys and splits is not None:
         raise ParamError(f"import {name}: no rows of the splits {sorted(splits)} are in {root}")
 
+    # An import that kept problems is not replaced by an empty one.
+    out = result_folder(
+        out, any(read_table(journal / f"{key}-problems.parquet").height for key in keys)
+    )
+
     # Write the tables; the counts come last, so that a folder with import.json is whole.
     out.mkdir(parents=True, exist_ok=True)
     (out / "import.json").unlink(missing_ok=True)
@@ -104,6 +112,36 @@ def import_source(
     (out / "import.json").write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(journal, ignore_errors=True)
     return counts
+
+
+def result_folder(out: str | Path, keeps_problems: bool) -> Path:
+    """Return where the tables of an import go: into `out`, unless that would lose an earlier one.
+
+    An import that keeps no problem goes into OUT.failed if `out` has one that did: its tables stay,
+    and so does the digest that imports.json has of them.
+    """
+    folder = Path(out)
+    try:
+        earlier = json.loads((folder / "import.json").read_text(encoding="utf-8"))["problems"]
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier = 0
+    if keeps_problems or not earlier:
+        return folder
+    whole = folder.resolve()  # "." has no name
+    return whole.with_name(f"{whole.name}.failed")
+
+
+def _check_apart(root: Path, out: Path) -> None:
+    """Raise ParamError if the tables of `out` would lie on, or among, the files of the data set."""
+    tables = (out / name for name in ("problems.parquet", "quarantine.parquet", "import.json"))
+    read, images = root.resolve(), (out / "images").resolve()
+    if read in (out.resolve(), images, *(table.resolve() for table in tables)) or (
+        root.is_file() and read.parent == images
+    ):
+        raise ParamError(
+            f"import: {out} is what is read; a second import would read the first one's tables.\n"
+            "  fix: give --out a folder of its own"
+        )
 
 
 def _work(source: Source, chunk: Sequence[Entry], inside: Sequence[Path]) -> dict[str, list[Row]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -170,10 +171,8 @@ def _check_out(out: Path | None, data: Path | None) -> None:
     if out is None:
         return
     roots = [data.parent] if data is not None else []
-    try:
+    with suppress(ParamError):  # outside a project there is the folder of --data alone
         roots.append(project_root())
-    except ParamError:  # outside a project there is the folder of --data alone
-        pass
     kept = [root / name for root in roots for name in RUN_FILES]
     for path in [*kept, *([data] if data is not None else [])]:
         if out.resolve().is_relative_to(path.resolve()):

@@ -18,13 +18,15 @@ from typer.testing import CliRunner
 from mathse.cli import app
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore, write_images
-from mathse.core.params import Problems
+from mathse.core.layout import Layout
+from mathse.core.params import Problems, Table
 from mathse.core.tables import read_table, write_table
 from mathse.datasets.exporting import FORMATS, export_rows, training_rows
+from mathse.datasets.import_records import check_imports
 from mathse.datasets.imported import load_imports
 from mathse.engines.open_image import open_image
 from mathse.prompts import reflect_messages, select_messages, solve_messages
-from tests.datasets.made import Imported, bring, picture, put
+from tests.datasets.made import Imported, bring, parquet, picture, put
 from tests.engines.test_open_image import ODD, turned
 
 BACK = {"llama-factory": "llama-factory", "ms-swift": "ms-swift", "trl": "hf-folder"}
@@ -355,3 +357,57 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run.invoke(app, ["import", "tabmwp"]).exit_code == 2
     failed = run.invoke(app, ["import", "tabmwp", str(tmp_path)])
     assert failed.exit_code == 1 and "Nothing of TabMWP is here" in failed.output
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("params.yaml", "dvc.yaml"):
+        put(tmp_path / name, "")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_an_import_that_keeps_nothing_leaves_an_earlier_one(project: Path) -> None:
+    command = ["import", "ms-swift", "s"]
+    put(project / "s" / "train.jsonl", [{"question": "2+2?", "answer": "4"}])
+    assert CliRunner().invoke(app, command).exit_code == 0
+    folder = project / "data" / "import" / "ms-swift"
+    before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+    put(project / "s" / "train.jsonl", [{"question": "2+2?"}])
+    failed = CliRunner().invoke(app, command)
+    assert failed.exit_code == 1 and "No problem was kept" in failed.output
+    assert "FROM import_quarantine WHERE import = 'ms-swift.failed'" in failed.output
+    assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
+    check_imports(Layout(project), [Table(path=str(folder), use="train")])
+    reasons = read_table(folder.with_name("ms-swift.failed") / "quarantine.parquet")
+    assert reasons["rule"].to_list() == ["answer is given"]
+
+
+@pytest.mark.parametrize(
+    ("path", "out"), [("a", "a"), ("a", "b/../a"), ("a/images", "a"), ("a/problems.parquet", "a")]
+)
+def test_an_import_is_not_written_onto_what_it_reads(project: Path, path: str, out: str) -> None:
+    (project / "b").mkdir()
+    put(project / "a" / "images" / "p.png", picture(1))
+    put(project / "a" / "train.jsonl", [{"question": "2+2?", "answer": "4"}])
+    parquet(project / "a" / "problems.parquet", [{"question": "2+3?", "answer": "5"}])
+    done = CliRunner().invoke(app, ["import", "mathvl", path, "--out", out])
+    assert done.exit_code == 1 and "a folder of its own" in done.stderr
+    assert not (project / "a" / "import.json").exists()
+
+
+def test_an_import_into_a_folder_of_its_source_reads_the_same_again(project: Path) -> None:
+    put(project / "a" / "train.jsonl", [{"question": "2+2?", "answer": "4"}])
+    for _ in range(2):
+        done = CliRunner().invoke(app, ["import", "mathvl", "a", "--out", "a/out"])
+        assert "1 rows read = 1 problems" in done.output
+
+
+def test_a_damaged_table_and_a_huge_limit_are_named(project: Path) -> None:
+    parquet(project / "a" / "train-0.parquet", [{"question": "2+2?", "answer": "4"}])
+    put(project / "a" / "train-1.parquet", b"PAR1 and no more")
+    done = CliRunner().invoke(app, ["import", "mathvl", "a"])
+    assert done.exit_code == 1 and "This Parquet file cannot be read" in done.stderr
+    assert str(Path("a", "train-1.parquet")) in done.stderr
+    huge = CliRunner().invoke(app, ["import", "mathvl", "a", "--limit", "9" * 20])
+    assert huge.exit_code == 2 and "--limit" in huge.output
