@@ -17,7 +17,7 @@ def control_same(layout: Layout) -> None:
     params = load_params(layout.params)
     first, last = (
         read(layout.round(name).train, schemas.TrainRow)["problem_id"]
-        for name in ("r0", [*params.rounds][-1])
+        for name in ("r0", params.last_round)
     )
     solved = sorted({*last} - {*first})
     problems = read_problems(layout, "train").filter(pl.col("problem_id").is_in(solved))

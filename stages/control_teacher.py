@@ -15,7 +15,7 @@ NAME = "control_teacher"
 def control_teacher(layout: Layout) -> None:
     """Write the rows of the control that learns from the teacher without the loop."""
     params = load_params(layout.params)
-    wanted = read(layout.round(["r0", *params.rounds][-1]).train, schemas.TrainRow).height
+    wanted = read(layout.round(params.last_round).train, schemas.TrainRow).height
     problems = read_problems(layout, "train")
     train, counts = solve_random(layout, params, NAME, problems, wanted=wanted)
     write(train, layout.round(NAME).train, schemas.TrainRow, sort_by=["row_id"])

@@ -8,7 +8,7 @@ import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import image_shards, write_shards
 from mathse.core.layout import Layout
-from mathse.core.params import load_params
+from mathse.core.params import TRAINED_SPLITS, load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, write, write_metrics
 from mathse.datasets.overrides import apply_overrides
@@ -39,11 +39,10 @@ def problems(layout: Layout) -> None:
     known = images.select("image_id").collect()
     rows, lost = checks.split_unknown_images(rows, known, file=name)
     quarantined = pl.concat([quarantined, bad, lost])
-    if rows.is_empty():
-        raise DataError(
-            f"No problem is left; {quarantined.height} rows were quarantined.",
-            file=layout.quarantine,
-        )
+    if lacking := ", ".join(name for name in TRAINED_SPLITS if name not in {*rows["split"]}):
+        message = f"No problem is left for {lacking}; {quarantined.height} rows were quarantined."
+        fix = "take more problems, or larger problems.orm_share and problems.orm_test_share"
+        raise DataError(message, file=layout.quarantine, fix=fix)
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
     used = rows["image_ids"].explode(empty_as_null=False).unique()
     shards = image_shards(images, used)  # not all images at once: they may need more than memory

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,6 +16,9 @@ from mathse.core.registry import DATA_ENGINES, ENGINES, SERVED_ENGINES
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
 Dtype32 = Literal["float32", "bfloat16"]
+
+TRAINED_SPLITS = ("train", "orm", "orm_test")
+"""The splits that the student and the ORM need; all others are evaluated."""
 
 _ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection
 
@@ -39,7 +42,7 @@ class Problems(Section):
     """Where problems come from: generated figures by split, or imported tables."""
 
     source: Literal["figures", "tables"]
-    figures: dict[str, int]
+    figures: dict[str, Annotated[int, Field(ge=0)]]
     tables: list[Table]
     orm_share: float = Field(ge=0, lt=1)
     orm_test_share: float = Field(ge=0, lt=1)
@@ -257,7 +260,7 @@ class Merge(Section):
 class Evaluate(SamplingSection):
     """How the evaluation splits are answered."""
 
-    splits: list[str]
+    splits: list[str] = Field(min_length=1)
     limit: int | None = Field(default=None, ge=1)
     gate: Literal["warn", "stop"] = "warn"  # what a round does that is worse than the one before
 
@@ -280,7 +283,7 @@ class Round(Section):
 class Params(Section):
     """All of `params.yaml`."""
 
-    seed: int
+    seed: int = Field(ge=0, lt=2**32)  # what NumPy and PyTorch both take
     errors_max_share: float = Field(default=0.05, ge=0, le=1)
     problems: Problems
     decontaminate: Decontaminate
@@ -321,6 +324,13 @@ class Params(Section):
                     raise ValueError(f"round {name} follows itself")
                 seen.add(previous)
                 previous = rounds[previous].prev
+        # The last line is taken for the last round.
+        names = ["r0", *rounds]
+        for name in rounds:
+            if names.index(rounds[name].prev) > names.index(name):
+                raise ValueError(
+                    f"round {name} stands before {rounds[name].prev}, which it follows"
+                )
         return rounds
 
     @property
@@ -390,12 +400,22 @@ class Params(Section):
                     yield f"{name}.engine: figures knows no problems of problems.source: tables"
             if not problems.tables:
                 yield "problems.source: tables, and problems.tables is empty"
-            splits = {str(table.use) for table in problems.tables} - {"train"}
+            splits = {str(table.use) for table in problems.tables}
+            if problems.tables and "train" not in splits:
+                yield "problems.source: tables, and none of problems.tables has use: train"
+            for key in ("orm_share", "orm_test_share"):
+                if not getattr(problems, key):
+                    yield f"problems.{key}: 0 leaves the ORM no problem of problems.source: tables"
         else:
-            splits = set(problems.figures) - {"train", "orm", "orm_test"}
+            splits = {name for name, count in problems.figures.items() if count}
+            for split in TRAINED_SPLITS:
+                if split not in splits:
+                    yield f"problems.source: figures, and figures has no problem of {split}"
+        splits -= {*TRAINED_SPLITS}
         for split in sorted(set(self.eval.splits) - splits):
             where = "tables" if problems.source == "tables" else "figures"
             yield f"eval.splits: problems.{where} fill no evaluation split {split}"
+        yield from self._unmatched_controls()
         # The batch sizes of each training.
         sections: dict[str, Training] = {"train_orm": self.train_orm, "finetune": self.finetune}
         for key, section in sections.items():
@@ -408,10 +428,44 @@ class Params(Section):
                     f" × micro_batch_size ({section.processes} × {micro})"
                 )
 
+    def _unmatched_controls(self) -> Iterator[str]:
+        """Yield why a control, which trains r0 for the rounds' steps, would not match them."""
+        if not self.controls:
+            return
+        named = f"controls: [{', '.join(self.controls)}]"
+        if not self.rounds:
+            yield f"{named} take as many steps as the rounds, and rounds is empty"
+        if self.evolve.steps is None:
+            yield (
+                f"{named} take as many steps as the rounds, and evolve.steps is null: set it to a "
+                "number, or controls to []"
+            )
+        if self.evolve.init == "base":
+            yield (
+                f"{named} train r0 further, and with evolve.init: base no round does: set it to "
+                "previous, or controls to []"
+            )
+
     def is_enabled(self, round_name: str, what: Literal["generate", "reflect"]) -> bool:
         """Return True if a round generates or reflects: its own switch, else the section's."""
         switch: bool | None = getattr(self.rounds[round_name], what)
         return bool(getattr(self, what).enabled) if switch is None else switch
+
+    @property
+    def last_round(self) -> str:
+        """Return the round on the last line; r0 if there is none."""
+        return ["r0", *self.rounds][-1]
+
+    def chain(self, name: str) -> list[str]:
+        """Return the rounds from r0 to a round, in order; a branch has not all that precede it.
+
+        Example:
+            With r1, r2, r3 and `r4: {prev: r2}`, the chain of r4 is r0, r1, r2, r4.
+        """
+        names = [name]
+        while names[0] != "r0":
+            names.insert(0, self.rounds[names[0]].prev)
+        return names
 
     def previous_round(self, name: str) -> str | None:
         """Return the round that a round follows: r0 follows the base model, which follows nothing.

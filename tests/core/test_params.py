@@ -23,6 +23,10 @@ def folder(tmp_path: Path) -> Path:
     ("old", "new", "message"),
     [
         ("seed: 0", "seed: 0\nsede: 1", "sede is not a parameter"),
+        ("seed: 0", "seed: -1", "seed: .*greater than or equal to 0"),
+        ("seed: 0", "seed: 4294967296", "seed: .*less than 4294967296"),
+        ("    orm: 8000", "    orm: -1", "problems.figures.orm: "),
+        ("  splits: [eval, eval_hard]", "  splits: []", "eval.splits: "),
         ("  accept: both", "  accept: all", "score.accept"),
         ("  feedback: orm", "  feedback: judge", "reflect.feedback"),
         ("  min_p_correct: 0.5", "  min_p_correct: 2", "score.min_p_correct"),
@@ -30,6 +34,7 @@ def folder(tmp_path: Path) -> Path:
         ("  r1: {prev: r0}", "  'r1;touch X': {prev: r0}", "cannot name a round"),
         ("  r1: {prev: r0}", "  R1: {prev: r0}", "cannot name a round"),
         ("  r1: {prev: r0}", "  r1: {prev: r3}", "follows itself"),
+        ("  r1: {prev: r0}", "  r4: {prev: r1}\n  r1: {prev: r0}", "r4 stands before r1, which it"),
         ("  r1: {prev: r0}", "  r1: {prev: r9}", "follows r9, which does not exist"),
         (
             "  r1: {prev: r0}",
@@ -46,6 +51,12 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
     with pytest.raises(ParamError, match=message) as error:
         load_params(file)
     assert str(file) in str(error.value)
+
+
+FIGURES = {"train": 9, "orm": 9, "orm_test": 9, "eval": 9, "eval_hard": 9}
+EVALUATED = {"path": "imported", "use": "eval"}
+TABLES = {"problems.source": "tables", "problems.tables": [{**EVALUATED, "use": "train"}]}
+CONTROLS = {"controls": ["control"]}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +89,19 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
         ({"orm.pixels": {"min": 9, "max": 4}}, ["orm.pixels", "min 9", "max 4"]),
         ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
         ({"eval.splits": ["orm"]}, ["eval.splits", "problems.figures"]),
+        ({"problems.figures": FIGURES | {"eval": 0}}, ["eval.splits", "problems.figures", "eval"]),
+        (
+            {"problems.figures": FIGURES | {"train": 0}},
+            ["problems.source", "figures has no problem of train"],
+        ),
+        ({"problems.figures": FIGURES | {"orm": 0}}, ["figures has no problem of orm"]),
+        ({"problems.figures": {"train": 9, "eval": 9}}, ["of orm", "of orm_test"]),
+        (TABLES | {"problems.orm_share": 0}, ["problems.orm_share: 0", "problems.source"]),
+        (TABLES | {"problems.orm_test_share": 0}, ["problems.orm_test_share: 0"]),
+        (TABLES | {"problems.tables": [EVALUATED]}, ["problems.tables", "use: train"]),
+        (CONTROLS | {"evolve.steps": None}, ["controls: [control]", "evolve.steps is null"]),
+        (CONTROLS | {"evolve.init": "base"}, ["controls: [control]", "evolve.init: base"]),
+        (CONTROLS | {"rounds": {}}, ["controls: [control]", "rounds is empty"]),
         ({"finetune.batch_size": 33}, ["finetune.batch_size", "finetune.processes"]),
         ({"finetune.micro_batch_size": 3}, ["finetune.batch_size", "micro_batch_size"]),
     ],
@@ -88,7 +112,7 @@ def test_contradictions_name_both_keys(
     values = yaml.safe_load((folder / "params.yaml").read_text())
     for name, value in changes.items():
         section, _, key = name.partition(".")
-        values[section][key] = value
+        values |= {section: values[section] | {key: value} if key else value}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(ParamError) as error:
         load_params(folder / "params.yaml")
@@ -109,3 +133,11 @@ def test_a_profile_with_an_unknown_key_changes_nothing(folder: Path) -> None:
     with pytest.raises(ParamError, match="score.acept is not a parameter"):
         apply_profile(folder, "odd")
     assert (folder / "params.yaml").read_text() == before
+
+
+def test_the_chain_of_a_round_has_no_other_branch(folder: Path) -> None:
+    file = folder / "params.yaml"
+    file.write_text(file.read_text() + "  r4: {prev: r2}\n")
+    params = load_params(file)
+    assert params.last_round == "r4" and params.chain("r4") == ["r0", "r1", "r2", "r4"]
+    assert params.chain("r3") == ["r0", "r1", "r2", "r3"] and params.chain("r0") == ["r0"]

@@ -48,7 +48,7 @@ def folder(tmp_path: Path) -> Path:
         rows.append(
             {
                 "id": str(number),
-                "split": "dev",
+                "split": "test" if number == 3 else "dev",
                 "question": f"How many are {number}?",
                 "choices": None,
                 "answer": str(number),
@@ -70,11 +70,14 @@ def folder(tmp_path: Path) -> Path:
     params = yaml.safe_load((ROOT / "params.yaml").read_text())
     params["problems"] |= {
         "source": "tables",
-        "tables": [{"path": "imported", "split": "dev", "use": "train"}],
-        "orm_share": 0.0,
-        "orm_test_share": 0.0,
+        "tables": [
+            {"path": "imported", "split": "dev", "use": "train"},
+            {"path": "imported", "split": "test", "use": "eval"},
+        ],
+        "orm_share": 0.3,
+        "orm_test_share": 0.3,
     }
-    params["eval"]["splits"] = []
+    params["eval"]["splits"] = ["eval"]
     use_imported(params)
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
     return tmp_path
@@ -93,6 +96,15 @@ def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
     assert "image" in reasons[4] and "answer" in reasons[5] and "question" in reasons[7]
     counts = (folder / "imported" / "import.json").read_text()
     assert '"duplicates": 1' in counts
+
+
+def test_a_split_that_gets_no_problem_is_refused(folder: Path) -> None:
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["problems"]["orm_share"] = 0.1  # of three problems
+    (folder / "params.yaml").write_text(yaml.safe_dump(params))
+    done = stage(folder, "problems")
+    assert done.returncode == 1 and "No problem is left for orm;" in done.stderr
+    assert "problems.orm_share" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:

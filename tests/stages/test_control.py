@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
-from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.tables import read_table, write_table
 from mathse.curation.contamination import contaminated_problems
@@ -137,13 +137,16 @@ def test_a_control_trains_r0_for_the_steps_of_all_rounds(
     layout, _ = run
     calls = []
     monkeypatch.setattr("stages.finetune.train_student", lambda *words: calls.append(words))
-    text = layout.params.read_text()
-    layout.params.write_text(text.replace("controls: []", f"controls: [{name}]"))
+    values = yaml.safe_load(layout.params.read_text())
+    rounds = {"r1": {"prev": "r0"}, "r2": {"prev": "r1"}, "r3": {"prev": "r2"}}
+    values |= {"controls": [name], "rounds": rounds}
+    layout.params.write_text(yaml.safe_dump(values))
     finetune(layout, name)
     ((_, params, train, init, given, steps),) = calls
     assert (train, init) == (layout.round(name).train, str(layout.round("r0").model))
     assert given == name and steps == 3 * params.evolve.steps
-    text = layout.params.read_text()
-    layout.params.write_text(text.replace(f" steps: {params.evolve.steps}\n", " steps: null\n"))
-    with pytest.raises(ParamError, match="evolve.steps is null"):
-        finetune(layout, name)
+    # A round that branches off has fewer before it.
+    values["rounds"]["r4"] = {"prev": "r1"}
+    layout.params.write_text(yaml.safe_dump(values))
+    finetune(layout, name)
+    assert calls[-1][-1] == 2 * params.evolve.steps
