@@ -164,7 +164,9 @@ def hamming_pairs(
     some 10⁸ pairs a second. At these distances (40 of 256 bits and more) an index by bands would
     compare most pairs too.
     """
-    step = max(1, _PAIRS_PER_BLOCK // max(1, len(right)))
+    if not len(left) or not len(right):
+        return
+    step = max(1, _PAIRS_PER_BLOCK // len(right))
     for start in range(0, len(left), step):
         part = left[start : start + step]
         differ = np.zeros((len(part), len(right)), dtype=np.uint16)

@@ -84,6 +84,27 @@ def test_a_leak_is_listed_and_used_in_no_training(planted: tuple[Path, dict[str,
     assert names["train"] not in read_table(layout.distill.trajectories)["problem_id"].to_list()
 
 
+@pytest.mark.parametrize(
+    ("missing", "contaminated"),
+    [("orm_test", {"train": 1, "orm": 1}), ("train", {"train": 0, "orm": 1}), ("eval", None)],
+)
+def test_a_split_without_problems_has_no_match(
+    planted: tuple[Path, dict[str, str]], missing: str, contaminated: dict[str, int] | None
+) -> None:
+    folder, _ = planted
+    settings(folder)
+    layout = Layout(folder)
+    # Without evaluated problems there is nothing to compare with.
+    lost = pl.col("split").str.starts_with(missing)
+    if missing == "eval":
+        lost |= pl.col("split") == "orm_test"
+    rows = read_table(layout.problems).filter(~lost)
+    write_table(rows, layout.problems, sort_by=["split", "problem_id"])
+    decontaminate(layout)
+    counts = json.loads(layout.metrics("decontaminate").read_text())["decontaminate"]
+    assert counts["contaminated"] == (contaminated or {"train": 0, "orm": 0})
+
+
 def test_switched_off_nothing_is_listed(planted: tuple[Path, dict[str, str]]) -> None:
     folder, _ = planted
     settings(folder, decontaminate={"enabled": False})
