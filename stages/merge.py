@@ -12,7 +12,7 @@ from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.core.tables import read_table, write_table
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import count_states
-from mathse.curation.merge_round import merge_round
+from mathse.curation.merge_round import merge_round, warn_of_repetition
 from mathse.curation.training_rows import count_buckets
 from schemas import checks
 
@@ -21,7 +21,8 @@ def merge(layout: Layout, round_name: str) -> None:
     """Write the round's training rows, ledger and dropped rows."""
     params = load_params(layout.params)
     files = layout.round(round_name)
-    previous = layout.round(params.previous_round(round_name) or "r0")
+    before = params.previous_round(round_name) or "r0"
+    previous = layout.round(before)
     problems = read_problems(layout)
     verdicts = read(files.verdicts, schemas.Verdict)
     train, ledger, dropped = merge_round(
@@ -43,6 +44,7 @@ def merge(layout: Layout, round_name: str) -> None:
     write(ledger, files.ledger, schemas.LedgerRow, sort_by=["problem_id"])
     write_table(dropped, files.dropped, sort_by=["trajectory_id"])
     new = train.filter(pl.col("round") == round_name)
+    warn_of_repetition(new, round_name, before)
     counts = {
         "rows": train.height,
         "new": dict(new.group_by("origin").len().sort("origin").iter_rows()),

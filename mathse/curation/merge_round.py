@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import polars as pl
 
 from mathse.core.params import Params
@@ -74,3 +76,16 @@ def with_drafts(
         *([train.select("trajectory_id", *feedback)] if "draft" in train.columns else []),
     ]
     return merged.join(pl.concat(parts), on="trajectory_id", how="left", maintain_order="left")
+
+
+def warn_of_repetition(new: pl.DataFrame, round_name: str, previous: str) -> None:
+    """Print a warning if a round has no new row: its training costs time and teaches nothing new.
+
+    Args:
+        new: the `TrainRow` rows that the round adds.
+        round_name: of the round.
+        previous: the round before, whose rows it then has.
+    """
+    if new.is_empty():
+        text = f"{round_name} adds no training row: its fine-tuning repeats {previous}'s"
+        print(f"WARNING: {text}", file=sys.stderr)
