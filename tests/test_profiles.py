@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params
 from mathse.planning.shapes import CONFIGS, shape_of
 from mathse.profiles import (
+    RECORD,
     _overlay,
     applied_profiles,
     apply_profile,
@@ -94,6 +98,105 @@ def test_a_profile_whose_values_were_changed_back_no_longer_counts(root):
     apply_profile(root, "small")
     (root / "params.yaml").write_text(text)
     assert names(root) == []
+
+
+def test_a_profile_that_a_later_one_covers_is_taken_back_too(whole):
+    text = (whole / "params.yaml").read_text()
+    apply_profile(whole, "offline")
+    apply_profile(whole, "qwen3-vl-4b")
+    assert names(whole) == ["offline", "qwen3-vl-4b"]
+    assert (undo_profile(whole), undo_profile(whole)) == ("qwen3-vl-4b", "offline")
+    assert (whole / "params.yaml").read_text() == text
+
+
+def test_what_is_applied_on_a_replaced_profile_is_set_again(root):
+    # "over" sets a value that "small" has set, and covers another one.
+    (root / "profiles/over.yaml").write_text("# Over.\nseed: 1\neval: {limit: 20}\nfinetune: {steps: 9}\n")
+    for name in ("small", "over"):
+        apply_profile(root, name)
+    file = root / "params.yaml"
+    file.write_text(file.read_text().replace("limit: 20", "limit: 30"))
+    assert apply_profile(root, "small").replaced == []
+    assert names(root) == ["over", "small"]
+    undo_profile(root)
+    params = load_params(file)
+    assert (params.seed, params.eval.limit, params.finetune.steps) == (1, 30, 9)
+    undo_profile(root)
+    assert load_params(file).seed == load_params(ROOT / "params.yaml").seed
+
+
+def test_undo_leaves_out_keys_and_sections_that_are_gone(root):
+    apply_profile(root, "small")
+    file, record = root / "params.yaml", json.loads((root / RECORD).read_text())
+    for key, value in (("before", "400"), ("after", "null")):
+        old = record[0][key] + f"former: {{steps: {value}}}\n"
+        record[0][key] = old.replace("finetune:\n", f"finetune:\n  first_steps: {value}\n")
+    del record[0]["profile"]  # as 0.1.0 wrote it
+    (root / RECORD).write_text(json.dumps(record))
+    assert undo_profile(root) == "small"
+    assert load_params(file) == load_params(ROOT / "params.yaml")
+
+
+VALUES = st.fixed_dictionaries(
+    {}, optional={key: st.sampled_from([None, 0, 1, 2, {"x": 1}]) for key in "abc"}
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(VALUES, VALUES, st.sampled_from(["", "# kind: k\n"])), min_size=4, max_size=4
+    ),
+    st.lists(st.sampled_from([0, 1, 2, 3, None]), max_size=7),
+)
+def test_any_sequence_of_profiles_is_undone(tmp_path_factory, contents, sequence):
+    """None takes one back in between."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "profiles").mkdir()
+    for number, (values, section, kind) in enumerate(contents):
+        text = f"# {number}\n{kind}" + yaml.safe_dump({**values, "s": section})
+        (root / f"profiles/{number}.yaml").write_text(text)
+    first = "a: null\nb: 0\nc: 1  # c\ns: {a: 1, b: null, c: 2}\n"
+    (root / "params.yaml").write_text(first)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mathse.profiles.load_params", lambda path: None)
+        for number in sequence:
+            if number is not None:
+                apply_profile(root, str(number))
+                values, _, _ = contents[number]
+                assert yaml.safe_load((root / "params.yaml").read_text()).items() >= values.items()
+            elif names(root):
+                undo_profile(root)
+        while names(root):
+            undo_profile(root)
+    assert yaml.safe_load((root / "params.yaml").read_text()) == yaml.safe_load(first)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"seed: 1\nseed: 2\n", "line 2: not valid YAML: found duplicate key"),
+        (b"seed: 1\n\teval: 2\n", "line 2: not valid YAML"),
+        (b"- 1\n", "not valid YAML: keys with values"),
+        (b"", "is empty"),
+        ("seed: 1\n# Größe\n".encode("latin-1"), "line 2: the text is not UTF-8"),
+        ("seed: 1\n".encode("utf-16"), "line 1: the text is not UTF-8"),
+    ],
+)
+def test_a_params_file_that_cannot_be_read_is_named(root, data, message):
+    apply_profile(root, "small")
+    (root / "params.yaml").write_bytes(data)
+    for action in (applied_profiles, undo_profile, lambda folder: apply_profile(folder, "large")):
+        with pytest.raises(ParamError, match=rf"params\.yaml.*{message}"):
+            action(root)
+    assert (root / "params.yaml").read_bytes() == data
+
+
+def test_a_damaged_record_is_named(root):
+    apply_profile(root, "small")
+    (root / RECORD).write_text("[")
+    with pytest.raises(ParamError, match=r"profiles\.json is damaged"):
+        applied_profiles(root)
 
 
 def test_an_invalid_value_names_the_file_of_params_and_changes_nothing(root):
