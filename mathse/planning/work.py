@@ -232,7 +232,7 @@ def list_work(
     yield judge("eval_orm", 2 * tested + 3 * min(MAX_ATTACKED, tested / 2))
 
     # The rounds: D_remain is what nobody tried yet, and what was tried and is unsolved.
-    new, hard = counts.train - rows, 0.0
+    new, hard, first_rows, gained = counts.train - rows, 0.0, rows, 0.0
     reflector: RoleName = "student" if params.reflector.engine == "student" else "reflector"
     for name in params.rounds:
         chosen_new = chosen_hard = 0.0
@@ -257,9 +257,26 @@ def list_work(
             yield judge(f"reflect {name}", chosen)
             corrected = min(hard, chosen * assume["corrected"])
             hard, solved = hard - corrected, solved + corrected
+        gained += solved
         rows += solved * min(params.merge.max_per_problem, samples)
         yield train(f"finetune {name}", "student", section, params.evolve.steps, rows)
-    for name in ("base", "r0", *params.rounds):
+
+    # The controls: what their teacher is asked, and all rounds' steps from r0.
+    right = 1.0 if is_right else assume["teacher_right"]
+    steps = (params.evolve.steps or 0) * (len(params.chain(params.last_round)) - 1)
+    for name in params.controls:
+        asked = {
+            "control": 0.0,
+            "control_teacher": min(rows / right, counts.train),
+            "control_same": gained,
+            "control_gold": counts.orm,
+        }[name]
+        if asked:
+            yield write(name, "teacher", asked, prompt, params.teacher.max_new_tokens)
+        kept = asked * right + (0 if name == "control_teacher" else first_rows)
+        yield train(f"finetune {name}", "student", section, steps, kept)
+
+    for name in ("base", "r0", *params.rounds, *params.controls):
         limit = params.eval.max_new_tokens
         yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)
         canary = params.canary

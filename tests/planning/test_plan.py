@@ -67,6 +67,30 @@ def test_counts_follow_params(tmp_path: Path) -> None:
     assert work["generate r1"].written_tokens == VALUES["generate"]["max_new_tokens"]
 
 
+def test_controls_are_counted(tmp_path: Path) -> None:
+    names = ["control", "control_teacher", "control_same", "control_gold"]
+    changes = {"teacher": API, "rounds": {"r4": {"prev": "r1"}}}
+    without = make(changes, root=tmp_path)
+    params = without.params.model_copy(update={"controls": names})
+    plan = Plan(params, without.machine, Layout(tmp_path), parse_assumptions([]))
+    counts = {(one.stage, one.role): one.count for one in plan.work}
+    asked = {name: counts.get((name, "teacher")) for name in names}
+    assert (
+        asked["control"] is None and asked["control_gold"] == VALUES["problems"]["figures"]["orm"]
+    )
+    assert 0 < asked["control_same"] < asked["control_teacher"] <= 4000
+    # r4 follows r1: two rounds' steps, from r0.
+    for name in names:
+        tuning = next(one.tuning for one in plan.work if one.stage == f"finetune {name}")
+        assert tuning and tuning.steps == 2 * VALUES["evolve"]["steps"]
+        assert counts[f"predict {name}", "student"] == counts["predict r0", "student"]
+        assert counts[f"canary {name}", "student"] == counts["canary r0", "student"]
+    paid = {
+        row[0] for table in plan.tables() if table.title == "Teacher cost" for row in table.rows
+    }
+    assert paid >= {"control_teacher", "control_same", "control_gold"}
+
+
 def test_the_orm_is_asked_about_its_test_rows_twice_and_about_attacks(tmp_path: Path) -> None:
     for limit, attacks in ((500, 300), (40, 60)):
         plan = make({"orm_data": {"max_test": limit}}, root=tmp_path)
