@@ -49,10 +49,15 @@ def list_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
 
 def changed_code(layout: Layout, names: Sequence[str]) -> Iterator[str]:
     """Yield a line for each module and local model of a stage that has changed since it ran."""
+    stages = _locked_stages(layout, names)
+    if not stages:
+        state = "names none" if layout.dvc_lock.is_file() else "is missing"
+        yield f"No stage has run: {layout.dvc_lock} {state}."
+        return
     current = _Current(layout)
     lines = [
         f"{name}: {line}"
-        for name, stage in _locked_stages(layout, names).items()
+        for name, stage in stages.items()
         for line in _changes(layout, current, stage, _locked(stage))
     ]
     yield from lines or ["No code and no local model of these stages has changed since they ran."]
@@ -99,13 +104,13 @@ def _locked_stages(layout: Layout, names: Sequence[str]) -> dict[str, dict[str, 
     """Return the finished stages with these names; `merge` stands for that of every round."""
     stages: dict[str, dict[str, Any]] = {}
     if layout.dvc_lock.is_file():
-        stages = yaml.safe_load(layout.dvc_lock.read_text(encoding="utf-8"))["stages"]
+        locked = yaml.safe_load(layout.dvc_lock.read_text(encoding="utf-8")) or {}
+        stages = locked.get("stages") or {}
     stages.pop("code", None)
     called = {name: {name, name.partition("@")[0]} for name in stages}
     if unknown := set(names).difference(*called.values()):
-        raise ParamError(
-            f"{', '.join(sorted(unknown))}: no such stage has run; there are {', '.join(stages)}"
-        )
+        known = ", ".join(stages) or "none"
+        raise ParamError(f"{', '.join(sorted(unknown))}: no such stage has run; there are {known}")
     return {name: stages[name] for name in stages if not names or called[name] & set(names)}
 
 

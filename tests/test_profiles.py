@@ -111,7 +111,9 @@ def test_a_profile_that_a_later_one_covers_is_taken_back_too(whole):
 
 def test_what_is_applied_on_a_replaced_profile_is_set_again(root):
     # "over" sets a value that "small" has set, and covers another one.
-    (root / "profiles/over.yaml").write_text("# Over.\nseed: 1\neval: {limit: 20}\nfinetune: {steps: 9}\n")
+    (root / "profiles/over.yaml").write_text(
+        "# Over.\nseed: 1\neval: {limit: 20}\nfinetune: {steps: 9}\n"
+    )
     for name in ("small", "over"):
         apply_profile(root, name)
     file = root / "params.yaml"

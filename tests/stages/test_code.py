@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
+from mathse.accept import changed_code
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import RoleName
@@ -176,3 +177,14 @@ def test_a_stage_depends_on_the_roles_whose_models_its_params_name() -> None:
         of_stages[name] = deps
     assert of_stages["orm_data"] == {"teacher", "annotator"}
     assert of_stages["predict_base"] == {"student"} and of_stages["predict"] == set()
+
+
+def test_why_says_that_no_stage_has_run(project: Path) -> None:
+    layout = Layout(project)
+    assert list(changed_code(layout, [])) == [f"No stage has run: {layout.dvc_lock} is missing."]
+    for text in ("", "schema: '2.0'\n", "schema: '2.0'\nstages: {code: {cmd: a}}\n"):
+        layout.dvc_lock.write_text(text)
+        found = list(changed_code(layout, []))
+        assert found == [f"No stage has run: {layout.dvc_lock} names none."]
+        with pytest.raises(ParamError, match="no such stage has run; there are none"):
+            list(changed_code(layout, ["merge"]))
