@@ -63,7 +63,7 @@ ARMS = (
         {"merge": {"reflection_rows": True}}),
     Arm("reflect_once", "reflection in a last round of its own",
         {"rounds": _ONCE, "evolve": _THIRD}),
-    Arm("more_rounds", "four rounds", {"rounds": rounds(4)}),
+    Arm("more_rounds", "four rounds", {"rounds": rounds(4), "controls": ["control"]}),
     Arm("one_sample", "one sample of each problem",
         {"generate": {"samples": 1, "hard_samples": 1}}),
     Arm("six_samples", "six samples of each problem",
