@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from mathse.core.errors import DataError
 from mathse.core.params import TrainOrm
+from mathse.judge.solutions import check_solutions
 from mathse.prompts import (
     judge_messages,
     judge_solution_messages,
@@ -32,12 +32,7 @@ def orm_examples(rows: pl.DataFrame, problems: pl.DataFrame, section: TrainOrm) 
     known = problems_by_id(problems, rows["problem_id"].to_list())
     form = section.form
     stepwise = form == "stepwise"
-    if stepwise and (missing := sorted(name for name in known if not known[name]["solution"])):
-        raise DataError(
-            f"{len(missing)} problems that the ORM learns from have no solution, as {missing[0]}.",
-            rule="a stepwise ORM learns to solve before it compares",
-            fix="set train_orm.form to diagnostic or binary, or use problems that bring solutions",
-        )
+    check_solutions(problems.filter(pl.col("problem_id").is_in([*known])), form)
     prefix = verdict_prefix(form)
     examples, solved = [], {}
     for row in rows.iter_rows(named=True):

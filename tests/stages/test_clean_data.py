@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,28 @@ def test_a_split_without_problems_has_no_match(
     decontaminate(layout)
     counts = json.loads(layout.metrics("decontaminate").read_text())["decontaminate"]
     assert counts["contaminated"] == (contaminated or {"train": 0, "orm": 0})
+
+
+def test_a_stepwise_orm_without_solutions_is_refused_before_anything_is_asked(
+    planted: tuple[Path, dict[str, str]],
+) -> None:
+    folder, names = planted
+    layout = Layout(folder)
+    no_solution = pl.lit(None, dtype=pl.String)
+    rows = read_table(layout.problems)
+    # Nothing learns from a contaminated problem, and the ORM from none of `train`.
+    unused = (pl.col("problem_id") == names["orm"]) | (pl.col("split") != "orm")
+    for lost, form, refused in (
+        (unused, "stepwise", False),
+        (pl.col("split") == "orm", "stepwise", True),
+        (pl.col("split") == "orm", "diagnostic", False),
+    ):
+        solution = pl.when(~lost).then("solution").otherwise(no_solution)
+        changed = rows.with_columns(solution=solution)
+        write_table(changed, layout.problems, sort_by=["split", "problem_id"])
+        settings(folder, train_orm={"form": form})
+        with pytest.raises(DataError, match="no solution") if refused else nullcontext():
+            decontaminate(layout)
 
 
 def test_switched_off_nothing_is_listed(planted: tuple[Path, dict[str, str]]) -> None:
