@@ -77,7 +77,7 @@ def test_lora_trains_the_targets_and_writes_a_plain_model(
 
 def test_a_missing_extra_is_named(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
-    with pytest.raises(ParamError, match=r"pip install 'mathse\[lora\]'"):
+    with pytest.raises(ParamError, match=r"pip install -e '.\[lora\]'"):
         fit(config=changed(method="lora"))
 
 
