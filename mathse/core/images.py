@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -76,6 +76,7 @@ class ImageStore:
     Args:
         folder: a folder that `write_images` wrote.
         pixels: to how many pixels pictures are scaled where a model sees them.
+        more: more such folders.
         cache_bytes: how many bytes of images to keep.
 
     Raises:
@@ -87,11 +88,13 @@ class ImageStore:
         folder: str | Path,
         pixels: PixelLimits | None = None,
         *,
+        more: Sequence[Path] = (),
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self.folder = Path(folder)
         self.pixels = pixels or PixelLimits()
-        self._files = table_files(self.folder)
+        self._more = tuple(more)
+        self._files = [file for path in (self.folder, *more) for file in table_files(path)]
         self._cache_bytes = cache_bytes
         self._blocks: OrderedDict[tuple[int, int], dict[str, bytes]] = OrderedDict()
         self._cached_bytes = 0
@@ -105,7 +108,8 @@ class ImageStore:
 
     def __reduce__(self) -> tuple[object, ...]:
         """Send the folder to another process, nothing that was read from it."""
-        return partial(ImageStore, cache_bytes=self._cache_bytes), (self.folder, self.pixels)
+        made = partial(ImageStore, more=self._more, cache_bytes=self._cache_bytes)
+        return made, (self.folder, self.pixels)
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ class InputBuilder:
         self._cache: dict[tuple[str, tuple[str, ...]], Features] = {}
         self._image_tokens = ImageTokens(processor)
         self._lock = threading.Lock()
+        self._token_ids = lru_cache(4)(self._tokenize)  # a row asks for its prompt's several times
 
     @classmethod
     def load(
@@ -287,9 +289,11 @@ class InputBuilder:
 
     def token_ids(self, text: str) -> list[int]:
         """Return a prompt's tokens, with one for each image."""
-        return list(
-            self.tokenizer(text, add_special_tokens=not self._writes_bos(text))["input_ids"]
-        )
+        return list(self._token_ids(text))
+
+    def _tokenize(self, text: str) -> list[int]:
+        made = self.tokenizer(text, add_special_tokens=not self._writes_bos(text))
+        return list(made["input_ids"])
 
     def _writes_bos(self, text: str) -> bool:
         """Return True if the chat template already wrote the token that begins a sequence."""

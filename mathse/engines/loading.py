@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,14 +21,14 @@ def load_journaled(
     name: RoleName,
     model: str | Path,
     label: str,
-    images: Path | None = None,
+    images: Sequence[Path] = (),
 ) -> JournaledEngine:
     """Load a model for a role as an engine whose finished work survives a kill.
 
-    It sees the images of the problems, or those of another folder.
+    It sees the images of the problems, and those of more folders.
     """
     role, machine = params.roles[name], load_machine(layout.machine)
-    store = ImageStore(images or layout.images, role.pixels)
+    store = ImageStore(layout.images, role.pixels, more=images)
     engine = load_engine(model, role, store, machine, name)
     return JournaledEngine(engine, layout.journal(label), label)
 

@@ -14,6 +14,7 @@ from mathse.core.ids import content_id
 from mathse.figures.catalogue import FAMILIES, draw_figure
 from mathse.figures.chance import simplest
 from mathse.figures.source import image_row
+from schemas import Image, column_types
 
 DESCRIBE = "Describe the figure."
 SUMS = "Calculate.\n{text}"
@@ -27,13 +28,13 @@ def build_canary(count: int, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     The draws have a seed of their own: they change no problem of any split.
     """
     rng = random.Random(f"{seed}/canary")
-    names = [*FAMILIES]
+    families = [*FAMILIES]
     rows, images = [], []
     for index in range(count):
         skill, image_ids = "sums", []
         if index % 2 == 0:
             figure = draw_figure(
-                rng, names[index // 2 % len(names)], rng.choice((1, 2)), wanted_side="eval"
+                rng, families[index // 2 % len(families)], rng.choice((1, 2)), wanted_side="eval"
             )
             images.append(image_row(figure.png))
             image_ids = [images[-1]["image_id"]]
@@ -52,8 +53,10 @@ def build_canary(count: int, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
                 "answer": answer,
             }
         )
-    listed = {"choices": pl.List(pl.String), "image_ids": pl.List(pl.String)}
-    return pl.DataFrame(rows, schema_overrides=listed), pl.DataFrame(images)
+    names = ("problem_id", "skill", "question", "choices", "image_ids", "answer")
+    listed = ("choices", "image_ids")
+    types = {name: pl.List(pl.String) if name in listed else pl.String() for name in names}
+    return pl.DataFrame(rows, schema=types), pl.DataFrame(images, schema=column_types(Image))
 
 
 def random_sum(rng: random.Random) -> tuple[str, str]:

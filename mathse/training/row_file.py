@@ -8,7 +8,7 @@ import mmap
 from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, astuple
+from dataclasses import astuple
 from pathlib import Path
 from typing import overload
 
@@ -48,7 +48,7 @@ def write_rows(
                 dropped[row].append(example.key)
                 continue
             numbers.extend((start, *row.size))
-            start += file.write(json.dumps(asdict(row)).encode("ascii") + b"\n")
+            start += file.write(json.dumps(vars(row)).encode("ascii") + b"\n")
     if not numbers:
         reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
         counts = ", ".join(reasons) or "none were given"

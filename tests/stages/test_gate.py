@@ -10,14 +10,18 @@ import polars as pl
 import pytest
 import yaml
 
+import schemas
 from mathse.core.errors import DataError
+from mathse.core.images import write_images
 from mathse.core.layout import Layout
+from mathse.core.stage_tables import write
 from mathse.core.tables import read_table, write_table
 from mathse.evaluation.accuracy import GRADED
 from mathse.evaluation.gate import explain_worse, pass_gate, worse_splits, write_gate
 from mathse.figures.canary import SUMS_AT_ONCE, build_canary
+from mathse.figures.source import build_tables
 from mathse.report.canary_table import render_canary
-from stages.canary import canary
+from stages.predict import predict
 from tests.closure import ROOT
 from tests.judge.trajectories import problem_id
 
@@ -76,16 +80,24 @@ def test_the_canary_has_draws_of_its_own():
 
 
 def params_of(folder: Path, problems: int) -> Layout:
+    """Write params and two problems to answer; a canary of so many questions."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["canary"] = {"problems": problems, "max_new_tokens": 160}
     values["student"]["model"] = str(ROOT / "models/tiny-base")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
-    return Layout(folder)
+    layout = Layout(folder)
+    rows, images = build_tables({"eval": 2, "eval_hard": 1}, seed=0)
+    types = schemas.column_types(schemas.Problem)
+    rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    write(rows, layout.problems, schemas.Problem, sort_by=["problem_id"])
+    write_images(images, layout.images)
+    return layout
 
 
 def test_the_base_model_has_the_skills(tmp_path):
     layout = params_of(tmp_path, 8)
-    canary(layout, "base")
+    predict(layout, "base")
+    assert read_table(layout.eval("base").predictions).height == 3
     rows = read_table(layout.eval("base").canary)
     assert rows.height == 8 and rows["correct"].sum() >= 6
     assert json.loads(layout.metrics("canary", "base").read_text())["sums"] >= 0.5
@@ -99,10 +111,11 @@ def test_the_base_model_has_the_skills(tmp_path):
     assert "0.0 [0.0" in descriptions and "0.0 [0.0" in sums
 
 
-def test_without_questions_no_model_is_loaded(tmp_path):
+def test_without_questions_nothing_is_shown(tmp_path):
     layout = params_of(tmp_path, 0)
-    canary(layout, "r3")  # there is no model of r3
-    assert read_table(layout.eval("r3").canary).height == 0
+    predict(layout, "base")
+    assert read_table(layout.eval("base").canary).height == 0
+    assert json.loads(layout.metrics("canary", "base").read_text()) == {}
     out = io.StringIO()
     render_canary(tmp_path / "data", out)
     assert out.getvalue() == ""
