@@ -10,15 +10,14 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from mathse.core.contradictions import TRAINED_SPLITS as TRAINED_SPLITS
+from mathse.core.contradictions import contradictions
 from mathse.core.errors import ParamError
-from mathse.core.registry import DATA_ENGINES, ENGINES, SERVED_ENGINES
+from mathse.core.registry import DATA_ENGINES, ENGINES
 
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
 Dtype32 = Literal["float32", "bfloat16"]
-
-TRAINED_SPLITS = ("train", "orm", "orm_test")
-"""The splits that the student and the ORM need; all others are evaluated."""
 
 _ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection
 
@@ -364,87 +363,9 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _no_contradictions(self) -> Params:
-        if faults := list(self._contradictions()):
+        if faults := list(contradictions(self)):
             raise ValueError("; ".join(faults))
         return self
-
-    def _contradictions(self) -> Iterator[str]:
-        """Yield what in two sections excludes each other, with both keys."""
-        problems, form = self.problems, self.train_orm.form
-        for name, role in self.roles.items():
-            needs = ["model", "max_new_tokens"] if role.engine in ENGINES else []
-            for key in needs:
-                if getattr(role, key, 1) is None:
-                    yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
-        if self.annotator.engine == "answer" and form != "binary":
-            yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
-        if self.annotator.engine == "answer" and self.reflect.feedback == "annotator":
-            yield "reflect.feedback: annotator, and annotator.engine: answer gives no feedback"
-        if self.reflect.feedback != "orm" and self.merge.reflection_rows:
-            yield (
-                f"reflect.feedback: {self.reflect.feedback}, and merge.reflection_rows: true would "
-                "teach the ORM's feedback with reflections that were written without it"
-            )
-        judges = self.score.accept != "answer" and self.score.min_p_correct > 0
-        if self.orm.engine in SERVED_ENGINES and judges:
-            yield (
-                f"orm.engine: {self.orm.engine} gives no P(correct), and score.min_p_correct: "
-                f"{self.score.min_p_correct} would accept nothing; set it to 0"
-            )
-        if self.reflector.engine == "student" and self.reflector.max_new_tokens is None:
-            yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
-        # The source of the problems, and what depends on it.
-        if problems.source == "tables":
-            for name, role in self.roles.items():
-                if role.engine == "figures":
-                    yield f"{name}.engine: figures knows no problems of problems.source: tables"
-            if not problems.tables:
-                yield "problems.source: tables, and problems.tables is empty"
-            splits = {str(table.use) for table in problems.tables}
-            if problems.tables and "train" not in splits:
-                yield "problems.source: tables, and none of problems.tables has use: train"
-            for key in ("orm_share", "orm_test_share"):
-                if not getattr(problems, key):
-                    yield f"problems.{key}: 0 leaves the ORM no problem of problems.source: tables"
-        else:
-            splits = {name for name, count in problems.figures.items() if count}
-            for split in TRAINED_SPLITS:
-                if split not in splits:
-                    yield f"problems.source: figures, and figures has no problem of {split}"
-        splits -= {*TRAINED_SPLITS}
-        for split in sorted(set(self.eval.splits) - splits):
-            where = "tables" if problems.source == "tables" else "figures"
-            yield f"eval.splits: problems.{where} fill no evaluation split {split}"
-        yield from self._unmatched_controls()
-        # The batch sizes of each training.
-        sections: dict[str, Training] = {"train_orm": self.train_orm, "finetune": self.finetune}
-        for key, section in sections.items():
-            micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
-            if section.micro_batch_tokens and section.micro_batch_size:
-                yield f"{key}: micro_batch_tokens and micro_batch_size exclude each other"
-            if section.batch_size % (micro * section.processes):
-                yield (
-                    f"{key}.batch_size: {section.batch_size} is not a multiple of {key}.processes"
-                    f" × micro_batch_size ({section.processes} × {micro})"
-                )
-
-    def _unmatched_controls(self) -> Iterator[str]:
-        """Yield why a control, which trains r0 for the rounds' steps, would not match them."""
-        if not self.controls:
-            return
-        named = f"controls: [{', '.join(self.controls)}]"
-        if not self.rounds:
-            yield f"{named} take as many steps as the rounds, and rounds is empty"
-        if self.evolve.steps is None:
-            yield (
-                f"{named} take as many steps as the rounds, and evolve.steps is null: set it to a "
-                "number, or controls to []"
-            )
-        if self.evolve.init == "base":
-            yield (
-                f"{named} train r0 further, and with evolve.init: base no round does: set it to "
-                "previous, or controls to []"
-            )
 
     def is_enabled(self, round_name: str, what: Literal["generate", "reflect"]) -> bool:
         """Return True if a round generates or reflects: its own switch, else the section's."""
@@ -492,6 +413,9 @@ def load_params(path: str | Path) -> Params:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise ParamError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ParamError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
     except yaml.YAMLError as error:
         raise ParamError(f"{path} is not valid YAML: {error}") from error
     rounds = values.get("rounds") if isinstance(values, dict) else None

@@ -232,9 +232,11 @@ def list_work(
     yield judge("eval_orm", 2 * tested + 3 * min(MAX_ATTACKED, tested / 2))
 
     # The rounds: D_remain is what nobody tried yet, and what was tried and is unsolved.
-    new, hard, first_rows, gained = counts.train - rows, 0.0, rows, 0.0
+    first_rows = rows
+    after = {"r0": (counts.train - rows, 0.0, rows, 0.0)}  # each round goes on from one of these
     reflector: RoleName = "student" if params.reflector.engine == "student" else "reflector"
-    for name in params.rounds:
+    for name, settings in params.rounds.items():
+        new, hard, rows, gained = after[settings.prev]
         chosen_new = chosen_hard = 0.0
         if params.is_enabled(name, "generate"):
             usable = new + (hard if params.generate.hard_samples else 0)
@@ -260,6 +262,8 @@ def list_work(
         gained += solved
         rows += solved * min(params.merge.max_per_problem, samples)
         yield train(f"finetune {name}", "student", section, params.evolve.steps, rows)
+        after[name] = (new, hard, rows, gained)
+    _, _, rows, gained = after[params.last_round]
 
     # The controls: what their teacher is asked, and all rounds' steps from r0.
     right = 1.0 if is_right else assume["teacher_right"]
@@ -279,5 +283,6 @@ def list_work(
     for name in ("base", "r0", *params.rounds, *params.controls):
         limit = params.eval.max_new_tokens
         yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)
-        canary = params.canary
-        yield write(f"canary {name}", "student", canary.problems, prompt, canary.max_new_tokens)
+        if shown := params.canary.problems:
+            limit = params.canary.max_new_tokens
+            yield write(f"predict {name}", "student", shown, prompt, limit)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,18 @@ def test_every_image_comes_back(tmp_path: Path) -> None:
     )
     for image_id, data in df.iter_rows():
         assert store.get(image_id) == data
+
+
+def test_a_store_of_several_folders_has_the_images_of_all_in_other_processes_too(
+    tmp_path: Path,
+) -> None:
+    df = pictures(9)
+    write_images(df.head(4), tmp_path / "a")
+    write_images(df.tail(5), tmp_path / "b")
+    store = ImageStore(tmp_path / "a", more=[tmp_path / "b"])
+    for one in (store, pickle.loads(pickle.dumps(store))):
+        assert len(one) == 9
+        assert [one.get(image_id) for image_id in df["image_id"]] == df["bytes"].to_list()
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:

@@ -141,3 +141,13 @@ def test_the_chain_of_a_round_has_no_other_branch(folder: Path) -> None:
     params = load_params(file)
     assert params.last_round == "r4" and params.chain("r4") == ["r0", "r1", "r2", "r4"]
     assert params.chain("r3") == ["r0", "r1", "r2", "r3"] and params.chain("r0") == ["r0"]
+
+
+def test_params_that_are_not_utf8_are_named_with_their_line(folder: Path) -> None:
+    file = folder / "params.yaml"
+    file.write_bytes(
+        file.read_bytes().replace(b"seed: 0", "seed: 0  # für alles".encode("latin-1"))
+    )
+    line = file.read_bytes().split(b"seed: 0")[0].count(b"\n") + 1
+    with pytest.raises(ParamError, match=f"params.yaml: line {line} is not UTF-8: save the file"):
+        load_params(file)

@@ -56,10 +56,12 @@ def test_every_stage_with_a_model_is_there(tmp_path: Path) -> None:
 
 
 def test_counts_follow_params(tmp_path: Path) -> None:
-    work = {one.stage: one for one in make(root=tmp_path).work if one.role == "student"}
+    plan = make(root=tmp_path)
+    work = {one.stage: one for one in plan.work if one.role == "student"}
     assert work["generate r1"].count == 1000 * VALUES["generate"]["samples"]
     assert work["finetune r0"].count == VALUES["finetune"]["steps"] * 32
-    assert work["predict r3"].count == 640 + 400
+    predicted = [one.count for one in plan.work if one.stage == "predict r3"]
+    assert predicted == [640 + 400, VALUES["canary"]["problems"]]
     full = make({"generate": {"max_problems": None}}, root=tmp_path)
     work = {one.stage: one for one in full.work if one.role == "student"}
     assert work["generate r1"].count == 3 * (4000 - 320)
@@ -84,11 +86,17 @@ def test_controls_are_counted(tmp_path: Path) -> None:
         tuning = next(one.tuning for one in plan.work if one.stage == f"finetune {name}")
         assert tuning and tuning.steps == 2 * VALUES["evolve"]["steps"]
         assert counts[f"predict {name}", "student"] == counts["predict r0", "student"]
-        assert counts[f"canary {name}", "student"] == counts["canary r0", "student"]
     paid = {
         row[0] for table in plan.tables() if table.title == "Teacher cost" for row in table.rows
     }
     assert paid >= {"control_teacher", "control_same", "control_gold"}
+
+
+def test_a_branch_goes_on_from_its_own_round(tmp_path: Path) -> None:
+    plan = make({"rounds": {"r4": {"prev": "r1"}}}, root=tmp_path)
+    counts = {(one.stage, one.role): one.count for one in plan.work}
+    for stage, role in (("generate", "student"), ("score", "orm"), ("finetune", "student")):
+        assert counts[f"{stage} r4", role] == counts[f"{stage} r2", role]
 
 
 def test_the_orm_is_asked_about_its_test_rows_twice_and_about_attacks(tmp_path: Path) -> None:
@@ -125,6 +133,7 @@ def test_imports_are_counted(tmp_path: Path) -> None:
     ]
     roles = {"teacher": {"engine": "dataset"}, "annotator": {"engine": "answer"}}
     roles |= {"reflector": {"engine": "student"}, "train_orm": {"form": "binary"}}
+    roles |= {"canary": {"problems": 0}}
     plan = make({"problems": {"source": "tables", "tables": tables}, **roles}, root=tmp_path)
     counts = {(one.stage, one.role): one.count for one in plan.work}
     assert counts["predict r0", "student"] == 70 + 10_000  # the other one is not imported

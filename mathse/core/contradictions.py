@@ -1,0 +1,94 @@
+"""What in two sections of `params.yaml` excludes each other, so that it is refused at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mathse.core.registry import ENGINES, SERVED_ENGINES
+
+if TYPE_CHECKING:
+    from mathse.core.params import Params, Training
+
+TRAINED_SPLITS = ("train", "orm", "orm_test")
+"""The splits that the student and the ORM need; all others are evaluated."""
+
+
+def contradictions(params: Params) -> Iterator[str]:
+    """Yield what in two sections excludes each other, with both keys."""
+    problems, form = params.problems, params.train_orm.form
+    for name, role in params.roles.items():
+        needs = ["model", "max_new_tokens"] if role.engine in ENGINES else []
+        for key in needs:
+            if getattr(role, key, 1) is None:
+                yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
+    if params.annotator.engine == "answer" and form != "binary":
+        yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
+    if params.annotator.engine == "answer" and params.reflect.feedback == "annotator":
+        yield "reflect.feedback: annotator, and annotator.engine: answer gives no feedback"
+    if params.reflect.feedback != "orm" and params.merge.reflection_rows:
+        yield (
+            f"reflect.feedback: {params.reflect.feedback}, and merge.reflection_rows: true would "
+            "teach the ORM's feedback with reflections that were written without it"
+        )
+    judges = params.score.accept != "answer" and params.score.min_p_correct > 0
+    if params.orm.engine in SERVED_ENGINES and judges:
+        yield (
+            f"orm.engine: {params.orm.engine} gives no P(correct), and score.min_p_correct: "
+            f"{params.score.min_p_correct} would accept nothing; set it to 0"
+        )
+    if params.reflector.engine == "student" and params.reflector.max_new_tokens is None:
+        yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
+    # The source of the problems, and what depends on it.
+    if problems.source == "tables":
+        for name, role in params.roles.items():
+            if role.engine == "figures":
+                yield f"{name}.engine: figures knows no problems of problems.source: tables"
+        if not problems.tables:
+            yield "problems.source: tables, and problems.tables is empty"
+        splits = {str(table.use) for table in problems.tables}
+        if problems.tables and "train" not in splits:
+            yield "problems.source: tables, and none of problems.tables has use: train"
+        for key in ("orm_share", "orm_test_share"):
+            if not getattr(problems, key):
+                yield f"problems.{key}: 0 leaves the ORM no problem of problems.source: tables"
+    else:
+        splits = {name for name, count in problems.figures.items() if count}
+        for split in TRAINED_SPLITS:
+            if split not in splits:
+                yield f"problems.source: figures, and figures has no problem of {split}"
+    splits -= {*TRAINED_SPLITS}
+    for split in sorted(set(params.eval.splits) - splits):
+        where = "tables" if problems.source == "tables" else "figures"
+        yield f"eval.splits: problems.{where} fill no evaluation split {split}"
+    yield from _unmatched_controls(params)
+    # The batch sizes of each training.
+    sections: dict[str, Training] = {"train_orm": params.train_orm, "finetune": params.finetune}
+    for key, section in sections.items():
+        micro = section.micro_batch_size or max(1, section.batch_size // section.processes)
+        if section.micro_batch_tokens and section.micro_batch_size:
+            yield f"{key}: micro_batch_tokens and micro_batch_size exclude each other"
+        if section.batch_size % (micro * section.processes):
+            yield (
+                f"{key}.batch_size: {section.batch_size} is not a multiple of {key}.processes"
+                f" × micro_batch_size ({section.processes} × {micro})"
+            )
+
+
+def _unmatched_controls(params: Params) -> Iterator[str]:
+    """Yield why a control, which trains r0 for the rounds' steps, would not match them."""
+    if not params.controls:
+        return
+    named = f"controls: [{', '.join(params.controls)}]"
+    if not params.rounds:
+        yield f"{named} take as many steps as the rounds, and rounds is empty"
+    if params.evolve.steps is None:
+        yield (
+            f"{named} take as many steps as the rounds, and evolve.steps is null: set it to a "
+            "number, or controls to []"
+        )
+    if params.evolve.init == "base":
+        yield (
+            f"{named} train r0 further, and with evolve.init: base no round does: set it to "
+            "previous, or controls to []"
+        )
