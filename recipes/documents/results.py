@@ -67,9 +67,10 @@ def percent(value: float, low: float, high: float) -> list[float]:
 def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
     """Return of how many problems the gold answer decided what a model learned.
 
-    r0: those that the teacher was asked for. A round: those, the problems of the ORM's training
-    rows, and unless `score.accept` is orm all training problems tried so far. A control: those of
-    its rows; the teacher's other solutions were refused by their gold answers, too.
+    r0: those that the teacher was asked for. A round: those, the problems whose trajectories were
+    annotated for the ORM, and unless `score.accept` is orm all training problems tried so far. A
+    control: those of r0, and those that the teacher was asked for: solutions that it refused were
+    refused by their gold answers. A problem that counts for two of these counts twice.
     """
     first = pl.read_parquet(layout.distill.trajectories)["problem_id"].n_unique()
     if line.name == "base":
@@ -78,11 +79,18 @@ def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
         return first
     if line.name in params.controls:
         tried = json.loads(layout.metrics(line.name).read_text(encoding="utf-8"))[line.name]
-        return int(tried["tried"]) + (first if line.name == "control_gold" else 0)
-    judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
-    by_orm = judged["problem_id"].n_unique()
+        return first + int(tried["tried"])
     by_answer = params.score.accept != "orm"
-    return first + by_orm + by_answer * sum(line.states[state] for state in STATES[:3])
+    tried = by_answer * sum(line.states[state] for state in STATES[:3])
+    return first + annotated_for_orm(layout) + tried
+
+
+def annotated_for_orm(layout: Layout) -> int:
+    """Return of how many problems trajectories were annotated to train the ORM."""
+    judged = pl.read_parquet(layout.orm.trajectories, columns=["problem_id"])
+    problems = pl.read_parquet(layout.problems, columns=["problem_id", "split"])
+    judged = judged.join(problems.filter(split="orm"), on="problem_id", how="semi")
+    return judged["problem_id"].n_unique()
 
 
 def round_row(line: RoundSummary, gold: int | None) -> list[Any]:

@@ -30,6 +30,10 @@ _MAIN = ("main", "last")
 CLAIMS = (
     Claim("distillation helps the base", "Table 1: +24.5, +8.2, +25.3",
           ("main", "base"), ("main", "r0")),
+    Claim("two rounds with reflection, and their steps, help the distilled model",
+          "Table 1: +9.4, +8.2, +6.7", ("main", "r0"), _MAIN),
+    Claim("a first round, and its steps, help", "", ("main", "r0"), ("main", "r1")),
+    Claim("a second round, and its steps, help", "", ("main", "r1"), _MAIN),
     Claim("self-evolving rounds, and their steps, help the distilled model",
           "Table 1: +7.0, +6.4, +6.0", ("main", "r0"), ("no_reflection", "last")),
     Claim("self-evolving rounds beat their steps on r0's rows", "",

@@ -12,6 +12,7 @@ import yaml
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from recipes.documents.results import annotated_for_orm
 
 
 def graded_bits(layout: Layout, name: str) -> dict[str, str]:
@@ -76,9 +77,8 @@ def result_of(folder: Path) -> dict[str, Any]:
 
 def gold_of(layout: Layout) -> dict[str, int]:
     """Return of how many problems the gold answer decided what r0 and what the ORM learned."""
-    judged = pl.read_parquet(layout.orm.rows).filter(pl.col("part") == "train")
     distilled = pl.read_parquet(layout.distill.trajectories)
-    return {"r0": distilled["problem_id"].n_unique(), "orm": judged["problem_id"].n_unique()}
+    return {"r0": distilled["problem_id"].n_unique(), "orm": annotated_for_orm(layout)}
 
 
 def faults_of(layout: Layout, name: str) -> dict[str, dict[str, int]]:

@@ -11,13 +11,16 @@ from recipes.paper.runs import Runs, mean_percent
 
 
 def orm_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield the ORMs on their test rows: all of them, and the student's own; means over seeds."""
+    """Yield the ORMs on their test rows: all of them, and the student's own.
+
+    Means over the seeds that all forms have: another seed has other rows.
+    """
     forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
-    for arm, form in forms.items():
+    forms = {arm: form for arm, form in forms.items() if arm in runs.by_arm}
+    seeds = runs.seeds(*((arm, "last") for arm in forms))
+    for arm, form in forms.items() if seeds else ():
         for part, label in (("orm", "all"), ("student", "the student's")):
-            found = [run["orm"][part] for run in runs.by_arm.get(arm, {}).values()]
-            if not found:
-                continue
+            found = [runs.by_arm[arm][seed]["orm"][part] for seed in seeds]
             names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
             shares = [
                 mean_percent([one[name]["value"] for one in found if name in one]) for name in names
@@ -51,10 +54,10 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
                 ]
 
 
-RULES = {"greedy": "greedy, one text", "random": "any of the n", "majority": "majority",
+RULES = {"greedy": "greedy, one text", "random": "random sample", "majority": "majority",
          "orm_best": "highest P(correct)", "weighted_vote": "vote weighted by P(correct)",
          "selected": "the student chooses", "orm_solves": "the ORM's own solution",
-         "pass": "one of the n is right"}  # fmt: skip
+         "pass": "pass@n"}  # fmt: skip
 
 
 def measured(name: str, arm: str) -> list[dict[str, Any]]:
@@ -69,11 +72,19 @@ def best_rows() -> Iterator[list[Any]]:
         found = measured("best_of_n", arm)
         for rule, label in RULES.items() if found else ():
             asked = [run for run in found if rule in run["best_of"]["4"]]
+            if rule == "selected":  # a student that never names one has chosen nothing
+                asked = [run for run in asked if names_one(run)]
             if not asked:
                 continue
             shares = [mean_percent([run["best_of"][n][rule]["accuracy"] for run in asked])
                       for n in ("4", "8")]  # fmt: skip
             yield [arm, label, sum(run["problems"] for run in asked), *shares]
+
+
+def names_one(run: dict[str, Any]) -> bool:
+    """Return whether the student's replies named a sample, for each number of samples."""
+    replies = [one["selection"] for one in run["best_of"].values()]
+    return all(one["unclear"] < one["asked"] for one in replies)
 
 
 def refresh_rows() -> Iterator[list[Any]]:

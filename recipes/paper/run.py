@@ -165,6 +165,7 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
         digest = params_digest(arm, seed)
         if out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest:
             return
+        is_new = not (WORK / f"s{seed}" / arm.name).exists()
         folder = prepare(arm, seed, workers)
     typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: {arm.about}")
     seconds, ran = repro(folder, targets_of(folder))
@@ -173,7 +174,7 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
     ).stdout.strip()
     about = {"arm": arm.name, "seed": seed, "about": arm.about, "params": digest, "commit": commit,
              "date": time.strftime("%Y-%m-%d"), "machine": machine(), "workers": workers,
-             "seconds": round(seconds), "stages_run": ran}  # fmt: skip
+             "seconds": round(seconds) if is_new else None, "stages_run": ran}  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**about, **result_of(folder)}, separators=(",", ":"))
     partial = out.with_suffix(".partial")

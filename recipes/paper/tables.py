@@ -17,12 +17,34 @@ from recipes.paper.orm_tables import audit_rows, best_rows, orm_rows, refresh_ro
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from schemas.enums import ERROR_KINDS
 
+_T = {3: 4.303, 4: 3.182, 5: 2.776}
+"""The 97.5% quantile of Student's t by number of seeds, one more than its degrees of freedom."""
 
-def verdict(found: Comparison) -> str:
-    """Return what a comparison says of a claim that the second model is better."""
-    if found.low > 0:
-        return "holds"
-    return "does not hold" if found.high < 0 else "cannot tell"
+
+def over_seeds(points_of: list[float]) -> list[float] | None:
+    """Return the mean of the seeds' points with its 95% t interval; None for too few seeds.
+
+    Each seed trains its own models, so this interval knows of trainings too, where that over
+    problems takes the models as given.
+    """
+    if len(points_of) not in _T:
+        return None
+    mean = statistics.mean(points_of)
+    half = _T[len(points_of)] * statistics.stdev(points_of) / len(points_of) ** 0.5
+    return [mean, mean - half, mean + half]
+
+
+def verdict(found: Comparison, points_of: list[float]) -> str:
+    """Return what a comparison says of a claim that the second model is better.
+
+    With three seeds or more both intervals have to lie on one side of zero. With fewer, what the
+    interval over problems says is true of these trainings: "so far".
+    """
+    known = over_seeds(points_of)
+    lows = [found.low, *([known[1]] if known else [])]
+    highs = [found.high, *([known[2]] if known else [])]
+    text = "holds" if min(lows) > 0 else "does not hold" if max(highs) < 0 else "cannot tell"
+    return text if known or text == "cannot tell" else f"{text} so far"
 
 
 def claim_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -33,9 +55,8 @@ def claim_rows(runs: Runs) -> Iterator[list[Any]]:
                 continue
             pooled, single = found
             spread = ", ".join(f"{value:+.1f}" for value in single)
-            says = verdict(pooled)
             row = [claim.text, claim.paper, split, points(pooled), pooled.p_value, pooled.n]
-            yield [*row, spread, says]
+            yield [*row, spread, over_seeds(single), verdict(pooled, single)]
 
 
 def arm_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -78,7 +99,7 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
 def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
-    The last round's: those of r0, those of the ORM's training rows, and, unless the ORM alone
+    The last round's: those of r0, those annotated for the ORM, and, unless the ORM alone
     accepts, all that were tried. A control's: those of r0, and those that the teacher was asked
     for. A problem that counts for two of these counts twice.
     """
@@ -204,7 +225,10 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "machine": ", ".join(sorted({run["machine"] for run in all_runs})),
     }
     tables: dict[str, tuple[str, Callable[[Runs], Iterator[list[Any]]]]] = {
-        "claims": ("claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, says:", claim_rows),
+        "claims": (
+            "claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, over seeds:+.1f, says:",
+            claim_rows,
+        ),
         "arms": (
             "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f, "
             "training rows:,.0f, student's accepted wrong in %:.1f, "

@@ -23,9 +23,14 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text(params.replace("controls: []", "controls: [control]"))
     (tmp_path / "results").mkdir()
     build(tmp_path / "data")
-    judged = pl.DataFrame({"problem_id": ["a", "a", "b", "c"], "part": ["train"] * 3 + ["test"]})
+    # The student tried two problems for the ORM, one of them twice, and one of its test.
+    problems = pl.read_parquet(tmp_path / "data/problems/problems.parquet")
+    names = {"problem_id": ["a", "b", "c"], "split": ["orm", "orm", "orm_test"]}
+    both = pl.concat([problems, pl.DataFrame(names)], how="diagonal_relaxed")
+    both.write_parquet(tmp_path / "data/problems/problems.parquet")
     (tmp_path / "data/orm/data").mkdir(parents=True, exist_ok=True)
-    judged.write_parquet(tmp_path / "data/orm/data/rows.parquet")
+    tried = pl.DataFrame({"problem_id": ["a", "a", "b", "c"]})
+    tried.write_parquet(tmp_path / "data/orm/data/trajectories.parquet")
     monkeypatch.setattr(blocks, "ROOT", tmp_path)
     monkeypatch.setattr(results, "ROOT", tmp_path)
     return tmp_path

@@ -16,6 +16,7 @@ from mathse.profiles import apply_profile
 from recipes.paper import run, tables
 from recipes.paper.arms import ARMS, Arm
 from recipes.paper.claims import CLAIMS
+from recipes.paper.orm_tables import names_one
 from recipes.paper.runs import SPLITS, Runs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +40,7 @@ def test_claims_compare_models_that_some_arm_makes() -> None:
     made = {(arm.name, "last") for arm in ARMS}
     made |= {("main", name) for name in ("base", "r0")}
     made |= {(arm.name, name) for arm in ARMS for name in arm.changes.get("controls", ())}
-    made |= {(arm.name, name) for arm in ARMS for name in arm.changes.get("rounds", {})}
+    made |= {(arm.name, name) for arm in ARMS for name in arm.changes.get("rounds", ("r1", "r2"))}
     for claim in CLAIMS:
         assert {claim.before, claim.after} <= made
         assert claim.before != claim.after
@@ -82,10 +83,39 @@ REFLECTION = next(claim for claim in CLAIMS if claim.before == ("no_reflection",
     [("0" * 90, "1" * 90, "holds"), ("1" * 90, "0" * 90, "does not hold"),
      ("01" * 45, "10" * 45, "cannot tell")],
 )  # fmt: skip
-def test_claim_says_what_the_interval_says(without: str, main: str, says: str) -> None:
-    runs = of(a_run("main", 0, r2=main), a_run("no_reflection", 0, r2=without))
-    rows = [row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text]
-    assert [row[-1] for row in rows] == [says, says]
+def test_claim_says_what_the_intervals_say(without: str, main: str, says: str) -> None:
+    for seeds, more in ((2, " so far"), (3, "")):
+        runs = of(
+            *(a_run("main", seed, r2=main) for seed in range(seeds)),
+            *(a_run("no_reflection", seed, r2=without) for seed in range(seeds)),
+        )
+        rows = [row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text]
+        assert [row[-1] for row in rows] == [says if says == "cannot tell" else says + more] * 2
+
+
+def test_seeds_that_differ_leave_a_claim_open() -> None:
+    better = ["0" * 90, "0" * 85 + "1" * 5, "1" * 90]  # in one seed much, in the others hardly
+    runs = of(
+        *(a_run("main", seed, r2=bits) for seed, bits in enumerate(better)),
+        *(a_run("no_reflection", seed, r2="0" * 90) for seed in range(3)),
+    )
+    row = next(row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text)
+    low = row[3][1]
+    assert low > 0 > row[-2][1] and row[-1] == "cannot tell"
+    # Student's t with two degrees of freedom, by hand.
+    mean, half = (0 + 100 * 5 / 90 + 100) / 3, row[-2][2] - row[-2][0]
+    assert row[-2][0] == pytest.approx(mean)
+    points = [0, 100 * 5 / 90, 100]
+    spread = (sum((one - mean) ** 2 for one in points) / 2) ** 0.5
+    assert half == pytest.approx(4.303 * spread / 3**0.5)
+
+
+def test_a_student_that_names_none_has_chosen_nothing() -> None:
+    def run(unclear: int) -> dict[str, Any]:
+        one = {"selection": {"asked": 9, "unclear": unclear}}
+        return {"best_of": {"4": one, "8": one}}
+
+    assert names_one(run(3)) and not names_one(run(9))
 
 
 def test_seeds_are_pooled_and_shown_apart() -> None:
