@@ -5,9 +5,6 @@ The only part of an evaluation that needs the model.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import polars as pl
 
 import schemas
@@ -21,6 +18,7 @@ from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_journaled
 from mathse.engines.model_files import load_files
 from mathse.engines.protocol import SamplingParams
+from mathse.engines.roles import use_journal
 from mathse.figures.canary import build_canary
 from mathse.prompts.text import user_messages
 from mathse.trajectories import check_failures, sampling_params, solve
@@ -36,13 +34,13 @@ def predict(layout: Layout, round_name: str) -> None:
     model = load_files(params.student) if is_base else layout.round(round_name).model
     questions, images = build_canary(params.canary.problems, seed=params.seed)
     label = f"predict {round_name}"
-    with tempfile.TemporaryDirectory() as folder:
-        write_images(images, folder)
-        student = load_journaled(layout, params, "student", model, label, images=(Path(folder),))
-        _answer_splits(layout, params, student, round_name)
-        student.label = f"canary {round_name}"
-        student.folder = layout.journal(student.label)
-        _show_skills(layout, params, student, round_name, questions)
+    # In the project's folder, where the workers on other machines see it.
+    folder = layout.journal(f"canary {round_name}") / "images"
+    write_images(images, folder)
+    student = load_journaled(layout, params, "student", model, label, images=(folder,))
+    _answer_splits(layout, params, student, round_name)
+    use_journal(student, layout, f"canary {round_name}")
+    _show_skills(layout, params, student, round_name, questions)
 
 
 def _answer_splits(

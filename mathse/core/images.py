@@ -107,9 +107,13 @@ class ImageStore:
             }
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Send the folder to another process, nothing that was read from it."""
-        made = partial(ImageStore, more=self._more, cache_bytes=self._cache_bytes)
-        return made, (self.folder, self.pixels)
+        """Send the folders to another process, nothing that was read from them.
+
+        As whole paths: it may have started in another folder.
+        """
+        more = [folder.absolute() for folder in self._more]
+        made = partial(type(self), more=more, cache_bytes=self._cache_bytes)
+        return made, (self.folder.absolute(), self.pixels)
 
     def __len__(self) -> int:
         """Return the number of images."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 
 import polars as pl
 from PIL import Image
@@ -19,10 +19,6 @@ class BlankableImages(ImageStore):
     Its id is that of the picture with `blank-` before it, see `blank_problems`: engines and
     journals never take the one for the other.
     """
-
-    def __reduce__(self) -> tuple[object, ...]:
-        """Send the folder to another process, nothing that was read from it."""
-        return partial(BlankableImages, cache_bytes=self._cache_bytes), (self.folder, self.pixels)
 
     def get(self, image_id: str) -> bytes:
         """Return the bytes of a picture, or of the white one."""

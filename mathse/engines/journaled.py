@@ -11,6 +11,7 @@ import polars as pl
 from mathse.core.ids import content_id
 from mathse.core.journal import is_stored, load_chunk, prune, store_chunk, stored_keys
 from mathse.core.progress import Progress
+from mathse.engines.pool import PoolEngine
 from mathse.engines.protocol import Completion, Engine, Request
 from mathse.engines.usage import Budget
 from schemas import Trajectory, column_types
@@ -95,6 +96,11 @@ class JournaledEngine:
     def units(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return the units of the engine."""
         return self.engine.units(requests)
+
+    def rest(self) -> None:
+        """Free the devices of a pool until there is work for it again."""
+        if isinstance(self.engine, PoolEngine):
+            self.engine.rest()
 
     def close(self) -> None:
         """Close the engine."""

@@ -41,6 +41,8 @@ def load_engine(
     name: RoleName = "student",
 ) -> Engine:
     """Load a model as the engine that its role names."""
+    # A worker may start in another folder, on another machine.
+    model = Path(model).absolute() if Path(model).is_dir() else model
     found = load(ENGINES, role.engine)(str(model), role, images, machine or Machine(), name)
     engine: Engine = found
     return engine

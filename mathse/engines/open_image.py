@@ -93,13 +93,13 @@ def open_image(
 def as_shown(data: bytes, *, name: str = "") -> tuple[str, bytes]:
     """Return format and bytes of a picture that other readers show as `open_image` does.
 
-    A plain picture stays as it is, any other becomes a PNG.
+    A plain picture stays as it is, any other becomes a PNG, and so does a BMP, which APIs refuse.
 
     Raises:
         DataError: if the bytes are not an image.
     """
     header = read_header(data, name=name)
-    if header.is_plain:
+    if header.is_plain and header.format != "BMP":
         return header.format, data
     return "PNG", to_png(open_image(data, name=name))
 

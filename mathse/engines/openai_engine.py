@@ -28,7 +28,7 @@ from mathse.engines.usage import Budget
 from mathse.prompts import PROMPTS_VERSION
 from schemas import FailureKind
 
-IMAGES_VERSION = 1
+IMAGES_VERSION = 2
 """Raise it when images are sent in another way than as stored, in data URLs."""
 FAILURES_IN_A_ROW = 20
 _MAX_REASON_CHARS = 300
@@ -123,6 +123,9 @@ class OpenAIEngine:
                         self._check_alive(finished[-1])
                     except ServerError as error:
                         stop = stop or error
+        except (KeyboardInterrupt, SystemExit):
+            self._client.close()  # else the end waits for the answers in flight
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
         if stop is not None:

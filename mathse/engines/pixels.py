@@ -45,6 +45,17 @@ def limit_processor(processor: Any, limits: PixelLimits) -> None:
         images.size = {"longest_edge": edge}
 
 
+def limited_settings(processor: Any, limits: PixelLimits) -> dict[str, Any]:
+    """Return what `limit_processor` set, by name: for engines that load their own processor."""
+    images = getattr(processor, "image_processor", None)
+    if limits.max is None or images is None:
+        return {}
+    if hasattr(images, "max_patches"):
+        return {"max_patches": images.max_patches, "min_patches": images.min_patches}
+    is_tiled = hasattr(images, "max_image_size") and dict(images.size).get("longest_edge")
+    return {"size": dict(images.size)} if is_tiled else {}
+
+
 class Pixels:
     """Pictures by their ids, scaled within the limits of the store.
 

@@ -157,6 +157,10 @@ class PoolEngine:
             return [[index] for index in range(len(requests))]
         return batch_units(requests, self.batch_size)
 
+    def rest(self) -> None:
+        """End the workers; the next requests start new ones."""
+        _end_all(self._members)
+
     def close(self) -> None:
         """End the workers."""
         self._finalize()

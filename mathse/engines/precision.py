@@ -8,8 +8,11 @@ import torch
 def computes_bf16(device: str) -> bool:
     """Return True if a device of this type has bfloat16 instructions.
 
-    A CPU without them computes bfloat16 in software, about ten times slower than float32.
+    A CPU without them computes bfloat16 in software, about ten times slower than float32; a GPU
+    of before 2020 emulates it, and vLLM refuses it there.
     """
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return device != "cpu" or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 

@@ -5,6 +5,7 @@ Code, model folder and images must be there on all machines, under the same path
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -14,6 +15,8 @@ from mathse.core.errors import ParamError
 from mathse.core.machine import Replicas
 from mathse.engines.pool import PoolEngine, serve
 from mathse.engines.protocol import Engine
+
+logger = logging.getLogger(__name__)
 
 
 class RayPoolEngine(PoolEngine):
@@ -41,15 +44,21 @@ class RayPoolEngine(PoolEngine):
         streams: bool,
     ) -> None:
         ray = _connect(replicas.ray or "auto")
-        there = ray.cluster_resources()
-        kind, each = ("GPU", gpus) if there.get("GPU") else ("CPU", 1)
-        most = int(there.get(kind, 0)) // each
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        kind, each = ("GPU", gpus) if any(node.get("GPU") for node in nodes) else ("CPU", 1)
+        most = sum(int(node.get(kind, 0)) // each for node in nodes)  # an actor has one node
         workers = replicas.replicas or most
         if not 1 <= workers <= most:
             raise ParamError(
                 f"engines in machine.yaml: {workers} replicas with {each} {kind} each, and the Ray "
                 f"cluster has room for {most}"
             )
+        free = int(ray.available_resources().get(kind, 0))
+        if free < workers * each:
+            logger.warning(
+                "%d of the Ray cluster's %ss are free, and %d replicas want %d: what others hold "
+                "is waited for", free, kind, workers, workers * each,
+            )  # fmt: skip
         resources = {"num_gpus": each} if kind == "GPU" else {"num_cpus": 1}
 
         def start(number: int) -> RayWorker:

@@ -103,7 +103,7 @@ class TransformersEngine:
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
         self.digest = model_digest(model)
-        self.how = f"{self.device.type} {self.model.dtype}"
+        self.how = f"{self.device.type} {self.model.dtype}, prompts to {max_prompt_tokens}"
         self.input_fingerprint = self.builder.input_fingerprint
         self._stop_ids = sorted(self.builder.stop_ids)
         self._pad_id = int(self.builder.tokenizer.pad_token_id)

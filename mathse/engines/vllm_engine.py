@@ -20,11 +20,12 @@ import torch
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.params import PixelLimits
 from mathse.engines.constrained import Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
 from mathse.engines.outputs import read_tokens
-from mathse.engines.pixels import Pixels
+from mathse.engines.pixels import Pixels, limited_settings
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request
 
@@ -93,6 +94,7 @@ class VllmEngine:
         from vllm import EngineArgs, LLMEngine
         from vllm.config import StructuredOutputsConfig
         from vllm.exceptions import VLLMError
+        from vllm.usage.usage_lib import UsageContext
 
         from mathse.engines.vllm_forced import ForcedText
 
@@ -101,6 +103,7 @@ class VllmEngine:
         chosen = str(auto_dtype(device)).removeprefix("torch.") if dtype == "auto" else dtype
         self.builder = InputBuilder.load(model, images, trust_remote_code=trust_remote_code)
         self._grammars = Grammars(self.builder.tokenizer, self.builder.stop_ids)
+        limits = PixelLimits() if images is None else images.pixels
         try:
             arguments = EngineArgs(
                 model=str(model),
@@ -112,20 +115,27 @@ class VllmEngine:
                 max_num_seqs=batch_size,
                 enforce_eager=device == "cpu",
                 enable_prefix_caching=True,
+                limit_mm_per_prompt={"video": 0},  # else memory for the longest video is set aside
+                mm_processor_kwargs=limited_settings(self.builder.processor, limits) or None,
                 generation_config="vllm",  # not the model's own top_p and penalties
                 structured_outputs_config=StructuredOutputsConfig(backend="guidance"),
                 logits_processors=[ForcedText],
                 async_scheduling=False,
                 disable_log_stats=True,
             )
-            self._engine = LLMEngine.from_engine_args(arguments)
+            # As for vLLM's own class for many prompts: more of their tokens at once.
+            context = UsageContext.LLM_CLASS
+            self._engine = LLMEngine.from_engine_args(arguments, usage_context=context)
         except (OSError, ValueError, RuntimeError) as error:
             raise unloadable(model, error) from error
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
         self.digest = model_digest(model)
         self.input_fingerprint = self.builder.input_fingerprint
-        self.how = f"vllm {version} {device} torch.{chosen} x{tensor_parallel}"
+        longest = min(max_prompt_tokens, self._engine.model_config.max_model_len)
+        self.how = (
+            f"vllm {version} {device} torch.{chosen} x{tensor_parallel}, prompts to {longest}"
+        )
         self._picture = lru_cache(_PICTURES)(Pixels(images).image)
         vocabulary = self._engine.model_config.get_vocab_size()
         never = [token for token in self.builder.never_written if token < vocabulary]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import polars as pl
 
 from mathse.core.layout import Layout
-from mathse.core.params import Params
+from mathse.core.params import Params, RoleName
 from mathse.core.registry import DATA_ENGINES
 from mathse.curation.drops import Drops
 from mathse.curation.plan import usable_problems
+from mathse.engines.journaled import JournaledEngine
+from mathse.engines.protocol import Engine
 from mathse.engines.roles import load_role, use_journal
 from mathse.judge.annotation import annotate_by_answer, annotate_by_engine
 from mathse.prompts.roles import load_prompts
@@ -25,7 +27,7 @@ class OrmAnnotation:
 
     Attributes:
         drops: the trajectories whose annotation is not used.
-        engines: teacher and annotator, if there is one.
+        engines: teacher and annotator, once they have worked.
     """
 
     def __init__(self, layout: Layout, params: Params, problems: pl.DataFrame) -> None:
@@ -34,9 +36,7 @@ class OrmAnnotation:
         self.problems = problems
         self.drops = Drops()
         self.prompts = load_prompts(layout, params)
-        self.engines = {"teacher": load_role(layout, params, "teacher", problems, "orm teacher")}
-        if params.annotator.engine != "answer":
-            self.engines["annotator"] = load_role(layout, params, "annotator", problems, "annotate")
+        self.engines: dict[str, Engine] = {}
 
     def __call__(self, trajectories: pl.DataFrame) -> pl.DataFrame:
         """Annotate whole trajectories, and add the teacher's solutions of unsolved problems.
@@ -54,7 +54,7 @@ class OrmAnnotation:
         # Problems without a correct trajectory, by content hash.
         right = annotated.filter(pl.col("status") == "correct")["problem_id"].to_list()
         wrong = annotated.filter(pl.col("status") == "wrong")
-        teacher = self.engines["teacher"]
+        teacher = self._engine("teacher", "orm teacher")
         unsolved = usable_problems(self.problems, teacher, right).sort("problem_id")
         share, names = self.params.orm_data.teacher_share, list[str]()
         for split in ("orm", "orm_test"):
@@ -76,10 +76,10 @@ class OrmAnnotation:
     def _annotate(self, trajectories: pl.DataFrame, label: str) -> pl.DataFrame:
         """Annotate what was not cut off. Each label has its own journal."""
         whole = trajectories.filter(pl.col("finish_reason") == "stop")
-        role, engine = self.params.annotator, self.engines.get("annotator")
-        if engine is None:
+        role = self.params.annotator
+        if role.engine == "answer":
             return annotate_by_answer(whole, self.problems)
-        use_journal(engine, self.layout, label)
+        engine = self._engine("annotator", label)
         return annotate_by_engine(
             whole,
             self.problems,
@@ -90,3 +90,13 @@ class OrmAnnotation:
             errors_max_share=self.params.errors_max_share,
             checks_answers=role.engine not in DATA_ENGINES,
         )
+
+    def _engine(self, name: RoleName, label: str) -> Engine:
+        """Return the engine of a role. Others rest meanwhile: they may need the same GPUs."""
+        for other, engine in self.engines.items():
+            if other != name and isinstance(engine, JournaledEngine):
+                engine.rest()
+        if name not in self.engines:
+            self.engines[name] = load_role(self.layout, self.params, name, self.problems, label)
+        use_journal(self.engines[name], self.layout, label)
+        return self.engines[name]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +60,17 @@ def train_elsewhere(
         trust_remote_code: run code that comes with the model.
 
     Raises:
-        ParamError: if there is no such command, or peft is missing and adapters came back.
+        ParamError: if there is no such command, the batch cannot be divided, or peft is missing and
+            adapters came back.
         MathseError: if the command fails.
         DataError: if it gives no model, another model's weights or no losses.
     """
+    at_once = (config.micro_batch_size or 1) * launcher.processes
+    if config.batch_size % at_once:
+        raise ParamError(
+            f"finetune.batch_size: {config.batch_size} is not a multiple of micro_batch_size times "
+            f"the processes of machine.yaml's launcher ({at_once}): {config.trainer} would round"
+        )
     command, verb = COMMANDS[config.trainer]
     if shutil.which(command) is None:
         fix = f"install {config.trainer}, or set finetune.trainer: accelerate"
@@ -78,9 +87,14 @@ def train_elsewhere(
     processes = {"NPROC_PER_NODE": str(launcher.processes)}
     if launcher.processes > 1:
         processes["FORCE_TORCHRUN"] = "1"
-    process = subprocess.Popen(line, env=os.environ | processes, cwd=folder)
-    with at_stop(process.terminate):
-        code = process.wait()
+    # In a session of its own: the trainer's commands start others, which end with the whole group.
+    process = subprocess.Popen(line, env=os.environ | processes, cwd=folder, start_new_session=True)
+    try:
+        with at_stop(partial(os.killpg, process.pid, signal.SIGTERM)):
+            code = process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
     if code:
         raise MathseError(f"{command} ended with {code}; its messages are above.")
 

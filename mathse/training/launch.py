@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
 
-from mathse.core.errors import MathseError
+from mathse.core.errors import MathseError, ParamError
 from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
 from mathse.core.processes import ONE_THREAD, end_with_launcher, start_worker
@@ -26,6 +26,8 @@ from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_when_asked
 
 _TASK, _RESULT = "task.pickle", "result.pickle"
+SHUTDOWN_S = 900
+"""How long torchrun, asked to end, waits for its processes: a checkpoint may have 90 GB."""
 GRACE_S = 5
 """How long the processes beside one that has failed may take to fail as well."""
 
@@ -73,6 +75,11 @@ def train(
     launcher = machine.launcher
     options["peak_tflops"] = launcher.peak_tflops
     on_gpus = machine.has_gpu and launcher.processes * launcher.nodes > 1
+    if on_gpus and launcher.processes > len(machine.gpus) and not launcher.prefix:
+        raise ParamError(
+            f"launcher.processes in machine.yaml: {launcher.processes}, and this machine has "
+            f"{len(machine.gpus)} GPUs; each process needs one"
+        )
     stop = checkpoints / STOP
     stop.unlink(missing_ok=True)
     with stop_when_asked(stop):
@@ -117,7 +124,10 @@ def run_torchrun(
     command += [f"--nproc-per-node={launcher.processes}", "-m", __name__, str(folder)]
     if launcher.nodes > 1 and not launcher.prefix:
         log.info("run on each other node, in this folder: %s", shlex.join(command))
-    ended = subprocess.run(command, check=False).returncode
+    # Ctrl-C does not reach it: the stop file ends its processes, each with its checkpoint written.
+    environment = os.environ | {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(SHUTDOWN_S)}
+    done = subprocess.run(command, check=False, env=environment, start_new_session=True)
+    ended = done.returncode
     if not (folder / _RESULT).is_file():
         raise MathseError(f"torchrun ended with {ended} and no result; its messages are above.")
     result = pickle.loads((folder / _RESULT).read_bytes())

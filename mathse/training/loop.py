@@ -123,11 +123,13 @@ def finetune(
     )
     model.train()
     settings = config.model_dump(mode="json", include=set(TrainConfig.model_fields))
+    # Sharded layers compute all in bf16, others keep norms and sums in fp32: other weights.
+    precision = ("bf16 sharded" if sharded else "bf16") if bf16 else "fp32"
     record = {
         "input_fingerprint": builder.input_fingerprint,
         "init": model_digest(init),
         "examples": rows.digest,
-        "train": settings | {"seed": seed, "precision": "bf16" if bf16 else "fp32"},
+        "train": settings | {"seed": seed, "precision": precision},
         "steps": len(plan),
     }
     run = {**record, "loop": LOOP_VERSION}
@@ -193,7 +195,8 @@ def finetune(
             write_curve(curve, losses, config)
     kept.finish(curve if save_every_steps else None)
     if is_main:
-        shutil.rmtree(rows_folder)
+        # A network file system keeps a mapped file, and so its folder, until its readers end.
+        shutil.rmtree(rows_folder, ignore_errors=True)
     tenth = max(1, len(losses) // 10)
     return TrainReport(
         steps=len(plan),

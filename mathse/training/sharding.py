@@ -40,7 +40,8 @@ def start_accelerator(config: Training, cpu: bool) -> tuple[Accelerator, bool]:
 def shard(model: Any, accelerator: Accelerator, bf16: bool) -> Any:
     """Shard a model over all processes, layer by layer.
 
-    With bf16, the parts are fp32 masters: a layer is gathered and computed in bf16, gradients are
+    With bf16, the parts are fp32 masters: a layer is gathered and computes all in bf16, where
+    autocast, which is used without sharding, keeps norms and sums of layers in fp32; gradients are
     added in fp32.
     """
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))

@@ -32,15 +32,18 @@ def test_every_image_comes_back(tmp_path: Path) -> None:
 
 
 def test_a_store_of_several_folders_has_the_images_of_all_in_other_processes_too(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     df = pictures(9)
     write_images(df.head(4), tmp_path / "a")
     write_images(df.tail(5), tmp_path / "b")
-    store = ImageStore(tmp_path / "a", more=[tmp_path / "b"])
-    for one in (store, pickle.loads(pickle.dumps(store))):
-        assert len(one) == 9
-        assert [one.get(image_id) for image_id in df["image_id"]] == df["bytes"].to_list()
+    monkeypatch.chdir(tmp_path)
+    store = ImageStore("a", more=[Path("b")])
+    sent = pickle.dumps(store)
+    monkeypatch.chdir("a")  # as a worker that was started elsewhere
+    one = pickle.loads(sent)
+    assert len(one) == len(store) == 9
+    assert [one.get(image_id) for image_id in df["image_id"]] == df["bytes"].to_list()
 
 
 def test_memory_stays_bounded(tmp_path: Path) -> None:

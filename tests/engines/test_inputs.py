@@ -19,7 +19,7 @@ from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_recor
 from mathse.engines.inputs import InputBuilder, append_tokens
 from mathse.engines.model_files import load_files, model_digest
 from mathse.engines.open_image import open_image
-from mathse.engines.pixels import Pixels, limit_processor, scaled_size
+from mathse.engines.pixels import Pixels, limit_processor, limited_settings, scaled_size
 from tests.tiny import ask, build_processor, write_store
 
 
@@ -377,8 +377,12 @@ def test_limits_lower_the_tiles_of_internvl() -> None:
     assert tiles(600, 800) == 13
     limit_processor(processor, PixelLimits())
     assert tiles(600, 800) == 13
+    assert limited_settings(processor, PixelLimits()) == {}
     limit_processor(processor, PixelLimits(max=1_204_224))
     assert tiles(600, 800) <= 7
+    # What another processor of the class has to be told.
+    told = limited_settings(processor, PixelLimits(max=1_204_224))
+    assert told == {"max_patches": 6, "min_patches": 1}
     limit_processor(processor, PixelLimits(max=1))
     assert tiles(*PHOTO) == 1
 

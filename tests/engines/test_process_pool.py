@@ -119,6 +119,18 @@ def test_what_a_caller_leaves_does_not_reach_the_next_call(tmp_path: Path) -> No
     assert [one.text for one in complete_all(engine, again)] == [f"XK{n}" for n in range(12)]
 
 
+def test_a_pool_that_rests_has_no_process_and_goes_on_when_asked(tmp_path: Path) -> None:
+    engine = fake_pool(tmp_path, streams=True)
+    wanted = complete_all(engine, fake_requests({}))
+    workers = [member.worker for member in engine._members.values()]
+    engine.rest()
+    assert not engine._members
+    assert not any(one.process.is_alive() for one in workers if isinstance(one, ProcessWorker))
+    assert complete_all(engine, fake_requests({})) == wanted
+    engine.close()
+    assert not engine._members
+
+
 def test_all_processes_start_with_the_engine(tmp_path: Path) -> None:
     assert len(fake_pool(tmp_path, streams=False, processes=3)._members) == 3
 

@@ -14,7 +14,9 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import append_tokens
+from mathse.engines.journaled import JournaledEngine
 from mathse.engines.model_files import model_digest
+from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from tests.tiny import ask, complete, make_request
@@ -309,3 +311,27 @@ def test_special_tokens_are_never_drawn(engine: TransformersEngine) -> None:
     written = engine._generate(good, engine._read_prompts(good))
     drawn = {token for row in written for token in row}
     assert len(drawn) > 100 and not drawn & {*engine._never_written}
+
+
+def test_a_longer_limit_tries_refused_prompts_again(
+    tiny: Path, store: ImageStore, tmp_path: Path
+) -> None:
+    given = [make_request("long", ask("word " * 30)), make_request("short", ask("a"))]
+
+    def made(limit: int) -> list[Completion]:
+        engine = TransformersEngine(
+            tiny, images=store, batch_size=2, device="cpu", max_prompt_tokens=limit
+        )
+        return complete_all(JournaledEngine(engine, tmp_path, "solve"), given)
+
+    refused, _ = made(12)
+    assert refused.error and "at most 12" in refused.error
+    assert not any(one.error for one in made(200))
+
+
+def test_a_gpu_that_emulates_bf16_computes_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    for native in (True, False):
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation, found=native: found
+        )
+        assert auto_dtype("cuda") == (torch.bfloat16 if native else torch.float32)

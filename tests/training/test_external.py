@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,13 @@ if not {losses}:
 history = [dict(step=step, loss=3.0 - step / 10, learning_rate=1e-5) for step in (10, 20)]
 (out / "trainer_state.json").write_text(json.dumps(dict(log_history=history)))
 """
+STARTS_ANOTHER = """#!{python}
+import subprocess, sys
+from pathlib import Path
+child = subprocess.Popen(["sleep", "60"])
+Path("{seen}").write_text(str(child.pid))
+sys.exit(child.wait())
+"""
 SETTINGS: dict[str, Any] = {
     "learning_rate": 1e-5,
     "warmup_ratio": 0.1,
@@ -53,13 +64,18 @@ SETTINGS: dict[str, Any] = {
 @pytest.fixture
 def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(
-        name: str, status: int = 0, losses: bool = True, images: ImageStore = store, **options: Any
+        name: str,
+        status: int = 0,
+        losses: bool = True,
+        images: ImageStore = store,
+        trainer: str = TRAINER,
+        **options: Any,
     ) -> TrainReport:
         command = {"llama-factory": "llamafactory-cli", "ms-swift": "swift"}[name]
         script = tmp_path / "bin" / command
         script.parent.mkdir(exist_ok=True)
         words = {"python": sys.executable, "seen": tmp_path / "seen.json"}
-        script.write_text(TRAINER.format(**words, status=status, losses=losses))
+        script.write_text(trainer.format(**words, status=status, losses=losses))
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(script.parent), prepend=":")
         columns = schemas.column_types(schemas.Problem)
@@ -71,7 +87,7 @@ def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.Monk
             images=images,
             init=str(tiny),
             out=tmp_path / "model",
-            config=Finetune(**SETTINGS, trainer=name, **options),
+            config=Finetune(**{**SETTINGS, **options}, trainer=name),
             seed=3,
             launcher=Launcher(processes=2),
             folder=tmp_path / "work",
@@ -121,3 +137,28 @@ def test_what_a_trainer_lacks_is_named(call: Any, monkeypatch: pytest.MonkeyPatc
     with monkeypatch.context() as patch, pytest.raises(ParamError, match="no command swift"):
         patch.setattr("shutil.which", lambda command: None)
         call("ms-swift")
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(call: Any) -> None:
+    with pytest.raises(ParamError, match=r"batch_size: 9 is not a multiple of .* \(2\)"):
+        call("ms-swift", batch_size=9)
+
+
+def test_what_a_trainer_has_started_ends_with_it(call: Any, tmp_path: Path) -> None:
+    seen = tmp_path / "seen.json"
+
+    def stop() -> None:
+        while not (seen.is_file() and seen.read_text()):
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)  # as `dvc` does when it is told to end
+
+    threading.Thread(target=stop, daemon=True).start()
+    with pytest.raises(MathseError, match="swift ended with -15"):
+        call("ms-swift", trainer=STARTS_ANOTHER)
+    status = Path(f"/proc/{seen.read_text()}/status")
+    for _ in range(100):
+        if not status.is_file() or "zombie" in status.read_text():
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the trainer's own process goes on")

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from mathse.core.errors import DataError, MathseError
+from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
-from mathse.core.machine import Machine
+from mathse.core.machine import Launcher, Machine
 from mathse.core.processes import ONE_THREAD
 from mathse.training.launch import train
 from tests.training.conftest import Fit
@@ -62,6 +62,15 @@ def test_a_gpu_trains_whatever_processes_says(
     train(examples(), config=config, machine=Machine(), checkpoints=tmp_path)
     (given,) = asked
     assert given["cpu"] is False and given["config"] is config
+
+
+def test_more_processes_than_gpus_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    machine = Machine(launcher=Launcher(processes=3))
+    with pytest.raises(ParamError, match=r"launcher.processes.*3, and this machine has 2 GPUs"):
+        train(examples(), config=changed(), machine=machine, checkpoints=tmp_path)
 
 
 def test_two_processes_train_as_one_does(
