@@ -52,7 +52,8 @@ def load_transformers(
     model: str, role: Role, images: ImageStore, machine: Machine, name: RoleName
 ) -> Engine:
     """Load a model with transformers: a process for each GPU, or of one thread on the CPU."""
-    device = "auto" if machine.has_gpu or machine.engines.ray else "cpu"
+    device = "cuda" if machine.has_gpu else "cpu"
+    device = "auto" if machine.engines.ray else device  # its machines may be others than this one
     load = partial(_load_transformers, model, role, images, device)
     return _load_workers(model, load, role, machine)
 

@@ -1,8 +1,10 @@
-"""Which precision a device computes in hardware."""
+"""What a device computes in hardware, and whether the GPUs of this machine can be used."""
 
 from __future__ import annotations
 
 import torch
+
+from mathse.core.errors import ParamError
 
 
 def computes_bf16(device: str) -> bool:
@@ -19,3 +21,16 @@ def computes_bf16(device: str) -> bool:
 def auto_dtype(device: str) -> torch.dtype:
     """Return bfloat16 where a device of this type computes it, else float32."""
     return torch.bfloat16 if computes_bf16(device) else torch.float32
+
+
+def check_gpus() -> None:
+    """Refuse to compute on the CPU where the machine has GPUs: a model may be far too large for it.
+
+    Raises:
+        ParamError: if this PyTorch sees no GPU.
+    """
+    if not torch.cuda.is_available():
+        raise ParamError(
+            f"This machine has a GPU, and PyTorch {torch.__version__} cannot use it.\n"
+            "  fix: install a PyTorch for its driver, or set device: cpu in machine.yaml"
+        )

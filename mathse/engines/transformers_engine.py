@@ -28,7 +28,7 @@ from mathse.engines.constrained import GrammarConstraint, Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
 from mathse.engines.outputs import read_tokens
-from mathse.engines.precision import auto_dtype
+from mathse.engines.precision import auto_dtype, check_gpus
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from mathse.engines.read_prompts import ReadPrompts, read_prompts
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
@@ -65,7 +65,7 @@ class TransformersEngine:
         trust_remote_code: run code that comes with the model.
 
     Raises:
-        ParamError: if a size is not positive or the dtype unknown.
+        ParamError: if a size is not positive, the dtype unknown, or no GPU there to be used.
         DataError: if the model was trained with another input fingerprint.
     """
 
@@ -84,6 +84,8 @@ class TransformersEngine:
             raise ParamError("batch_size and max_prompt_tokens must be at least 1")
         if dtype != "auto" and dtype not in DTYPES:
             raise ParamError(f"dtype must be auto, bfloat16 or float32, not {dtype}")
+        if device == "cuda":
+            check_gpus()
         self.device = torch.device(
             ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
         )

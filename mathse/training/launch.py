@@ -69,11 +69,18 @@ def train(
         machine: whether there are GPUs, and how processes start on them.
         checkpoints: as for `finetune`; also what the processes have to know goes there.
         options: the other arguments of `finetune`, picklable.
+
+    Raises:
+        ParamError: if there are GPUs that PyTorch cannot use, or fewer than processes.
     """
     options |= {"config": config, "checkpoints": checkpoints, "cpu": machine.device == "cpu"}
     options["save_every_steps"] = machine.save_every_steps
     launcher = machine.launcher
     options["peak_tflops"] = launcher.peak_tflops
+    if machine.has_gpu:
+        from mathse.engines.precision import check_gpus
+
+        check_gpus()
     on_gpus = machine.has_gpu and launcher.processes * launcher.nodes > 1
     if on_gpus and launcher.processes > len(machine.gpus) and not launcher.prefix:
         raise ParamError(

@@ -56,6 +56,10 @@ def test_a_gpu_trains_whatever_processes_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ParamError, match="has a GPU, and PyTorch .* cannot use it"):
+        train(examples(), config=changed(), machine=Machine(), checkpoints=tmp_path)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     asked: list[dict[str, Any]] = []
     monkeypatch.setattr("mathse.training.loop.finetune", lambda rows, **given: asked.append(given))
     config = changed(processes=2)
@@ -68,6 +72,7 @@ def test_more_processes_than_gpus_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     machine = Machine(launcher=Launcher(processes=3))
     with pytest.raises(ParamError, match=r"launcher.processes.*3, and this machine has 2 GPUs"):
         train(examples(), config=changed(), machine=machine, checkpoints=tmp_path)
