@@ -115,7 +115,7 @@ class VllmEngine:
                 max_num_seqs=batch_size,
                 enforce_eager=device == "cpu",
                 enable_prefix_caching=True,
-                limit_mm_per_prompt={"video": 0},  # else memory for the longest video is set aside
+                limit_mm_per_prompt={"video": 0},  # else it keeps memory for the longest video
                 mm_processor_kwargs=limited_settings(self.builder.processor, limits) or None,
                 generation_config="vllm",  # not the model's own top_p and penalties
                 structured_outputs_config=StructuredOutputsConfig(backend="guidance"),
