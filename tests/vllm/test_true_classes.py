@@ -9,8 +9,9 @@ import pytest
 
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine
-from mathse.core.params import Training
+from mathse.core.params import PixelLimits, Training
 from mathse.engines import transformers_engine
+from mathse.engines.inputs import InputBuilder
 from mathse.engines.loading import load_engine
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
@@ -87,6 +88,23 @@ def test_it_trains_saves_loads_and_generates(
     ours = complete_all(served, given)
     served.close()
     assert [replace(one, cached_tokens=0) for one in ours] == together
+
+
+def test_pixel_limits_hold_in_vllm_too(tmp_path: Path) -> None:
+    """vLLM has a processor of its own: it counts as many tiles as that of the training."""
+    base, machine = build("internvl", tmp_path / "base"), Machine(device="cpu")
+    folder = write_store(tmp_path / "images", {"wide": draw_png(3, size=(200, 90))}).folder
+    given = [Request("k", ask("what", 1), ("wide",), sampling=SamplingParams(0.0, 1.0, 4))]
+    counted = []
+    for limits in (PixelLimits(), PixelLimits(max=56 * 56)):
+        store = ImageStore(folder, limits)
+        builder = InputBuilder.load(base, store)
+        counted.append(builder.prompt_tokens(builder.render(given[0].messages), ["wide"]))
+        engine = load_engine(base, role("vllm", batch_size=2), store, machine)
+        [done] = complete_all(engine, given)
+        engine.close()
+        assert (done.error, done.prompt_tokens) == (None, counted[-1])
+    assert counted[0] > counted[1]
 
 
 def check_samples(
