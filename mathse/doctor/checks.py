@@ -45,9 +45,25 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_libraries(params)
     yield from check_servers(params, machine)
     plan = Plan(params, machine, layout, {})
+    yield from check_rounds(plan)
     yield from check_disk(plan)
     yield from check_cache(plan)
     yield from check_pictures(params)
+
+
+def check_rounds(plan: Plan) -> Iterator[Check]:
+    """Yield the rounds for which the teacher leaves nothing to solve."""
+    params = plan.params
+    asked = {one.stage: one.count for one in plan.work if one.stage.startswith("generate ")}
+    idle = [
+        name
+        for name in params.rounds
+        if params.is_enabled(name, "generate") and not asked[f"generate {name}"]
+    ]
+    if idle:
+        takes = f"distill.problems: {params.distill.problems} takes all training problems"
+        what = f"nothing to solve in {', '.join(idle)}: {takes}. Fix: a smaller number"
+        yield Check("rounds", "note", what)
 
 
 def check_machine(machine: Machine) -> Iterator[Check]:

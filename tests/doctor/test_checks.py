@@ -170,3 +170,14 @@ def test_gpus_that_would_not_train_are_named(
     notes = [one.finding for one in checks.check_machine(machine) if one.subject == "launcher"]
     found = ["1 of 2 GPUs trains. Fix: launcher: {processes: 2} in machine.yaml"]
     assert notes == (found if processes == 1 else [])
+
+
+def test_rounds_without_problems_are_named(tmp_path: Path) -> None:
+    def found(problems: int) -> list[Check]:
+        asked = params(distill={"problems": problems})
+        return [*checks.check_rounds(Plan(asked, Machine(), Layout(tmp_path), {}))]
+
+    assert found(320) == []
+    (check,) = found(100_000)
+    assert check.state == "note" and "nothing to solve in r1, r2, r3" in check.finding
+    assert "distill.problems: 100000" in check.finding
