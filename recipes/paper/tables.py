@@ -9,54 +9,33 @@ import statistics
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mathse.evaluation.paired import Comparison, compare
+from mathse.evaluation.paired import compare
 from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS
 from recipes.paper.orm_tables import audit_rows, best_rows, orm_rows, refresh_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
+from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
-
-_T = {3: 4.303, 4: 3.182, 5: 2.776}
-"""The 97.5% quantile of Student's t by number of seeds, one more than its degrees of freedom."""
-
-
-def over_seeds(points_of: list[float]) -> list[float] | None:
-    """Return the mean of the seeds' points with its 95% t interval; None for too few seeds.
-
-    Each seed trains its own models, so this interval knows of trainings too, where that over
-    problems takes the models as given.
-    """
-    if len(points_of) not in _T:
-        return None
-    mean = statistics.mean(points_of)
-    half = _T[len(points_of)] * statistics.stdev(points_of) / len(points_of) ** 0.5
-    return [mean, mean - half, mean + half]
-
-
-def verdict(found: Comparison, points_of: list[float]) -> str:
-    """Return what a comparison says of a claim that the second model is better.
-
-    With three seeds or more both intervals have to lie on one side of zero. With fewer, what the
-    interval over problems says is true of these trainings: "so far".
-    """
-    known = over_seeds(points_of)
-    lows = [found.low, *([known[1]] if known else [])]
-    highs = [found.high, *([known[2]] if known else [])]
-    text = "holds" if min(lows) > 0 else "does not hold" if max(highs) < 0 else "cannot tell"
-    return text if known or text == "cannot tell" else f"{text} so far"
 
 
 def claim_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield a row for each claim and split."""
-    for claim in CLAIMS:
-        for split in SPLITS:
-            if (found := runs.contrast(claim, split)) is None:
-                continue
-            pooled, single = found
-            spread = ", ".join(f"{value:+.1f}" for value in single)
-            row = [claim.text, claim.paper, split, points(pooled), pooled.p_value, pooled.n]
-            yield [*row, spread, over_seeds(single), verdict(pooled, single)]
+    found = {
+        (claim, split): contrast
+        for claim in CLAIMS
+        for split in SPLITS
+        if (contrast := runs.contrast(claim, split)) is not None
+    }
+    spreads = {
+        split: Spread.of(seeds for (_, one), (_, seeds) in found.items() if one == split)
+        for split in {split for _, split in found}
+    }
+    for (claim, split), (pooled, seeds) in found.items():
+        by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
+        interval = spreads[split].interval(seeds)
+        row = [claim.text, claim.paper, split, points(pooled), pooled.p_value, pooled.n]
+        yield [*row, by_seed, interval, verdict(pooled, seeds, interval)]
 
 
 def arm_rows(runs: Runs) -> Iterator[list[Any]]:

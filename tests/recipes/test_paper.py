@@ -18,6 +18,7 @@ from recipes.paper.arms import ARMS, Arm
 from recipes.paper.claims import CLAIMS
 from recipes.paper.orm_tables import names_one
 from recipes.paper.runs import SPLITS, Runs
+from recipes.paper.verdicts import Spread, student
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -100,14 +101,23 @@ def test_seeds_that_differ_leave_a_claim_open() -> None:
         *(a_run("no_reflection", seed, r2="0" * 90) for seed in range(3)),
     )
     row = next(row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text)
-    low = row[3][1]
-    assert low > 0 > row[-2][1] and row[-1] == "cannot tell"
-    # Student's t with two degrees of freedom, by hand.
-    mean, half = (0 + 100 * 5 / 90 + 100) / 3, row[-2][2] - row[-2][0]
-    assert row[-2][0] == pytest.approx(mean)
-    points = [0, 100 * 5 / 90, 100]
-    spread = (sum((one - mean) ** 2 for one in points) / 2) ** 0.5
-    assert half == pytest.approx(4.303 * spread / 3**0.5)
+    over_problems, over_seeds = row[3], row[-2]
+    assert over_problems[1] > 0 > over_seeds[1] and row[-1] == "cannot tell"
+    assert over_seeds[0] == pytest.approx((0 + 100 * 5 / 90 + 100) / 3)
+
+
+def test_the_spread_of_seeds_is_pooled_over_comparisons() -> None:
+    spread = Spread.of([[1.0, 3.0], [5.0], [0.0, 0.0, 3.0]])
+    assert spread.freedom == 3  # one and two; a single seed says nothing
+    assert spread.deviation == pytest.approx(((2 + 6) / 3) ** 0.5)
+    mean, low, high = spread.interval([4.0, 6.0])
+    half = student(3) * spread.deviation / 2**0.5
+    assert (mean, low, high) == (5.0, pytest.approx(5 - half), pytest.approx(5 + half))
+
+
+def test_students_quantile_is_that_of_the_tables() -> None:
+    for freedom, known in ((5, 2.571), (10, 2.228), (30, 2.042), (120, 1.980)):
+        assert student(freedom) == pytest.approx(known, rel=0.01)
 
 
 def test_a_student_that_names_none_has_chosen_nothing() -> None:

@@ -1,0 +1,81 @@
+"""What a comparison says of a claim: intervals over problems and over trainings."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mathse.evaluation.paired import Comparison
+
+SEEDS_MIN = 3
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How much the points of one comparison differ between seeds.
+
+    Each seed trains its own models and draws its own problems, so this knows of both. Two or three
+    seeds say little of it, many comparisons of one split say it together.
+
+    Attributes:
+        deviation: standard deviation of one seed's points, pooled over comparisons.
+        freedom: degrees of freedom: seeds less one, summed over comparisons.
+    """
+
+    deviation: float
+    freedom: int
+
+    @classmethod
+    def of(cls, comparisons: Iterable[Sequence[float]]) -> Spread:
+        """Pool the points by seed of comparisons; those of one seed say nothing.
+
+        Raises:
+            ValueError: if none has two seeds.
+        """
+        known = [points for points in comparisons if len(points) > 1]
+        freedom = sum(len(points) - 1 for points in known)
+        if not freedom:
+            raise ValueError("no comparison has two seeds")
+        squares = sum((len(points) - 1) * statistics.variance(points) for points in known)
+        return cls(math.sqrt(squares / freedom), freedom)
+
+    def interval(self, points: Sequence[float]) -> list[float]:
+        """Return the mean of some seeds' points with its 95% t interval."""
+        mean = statistics.mean(points)
+        half = student(self.freedom) * self.deviation / math.sqrt(len(points))
+        return [mean, mean - half, mean + half]
+
+
+def student(freedom: int) -> float:
+    """Return the 97.5% quantile of Student's t, from the normal one.
+
+    To less than 1% from 5 degrees of freedom on (Fisher and Cornish 1960, two terms).
+    """
+    z = statistics.NormalDist().inv_cdf(0.975)
+    first = (z**3 + z) / 4
+    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
+    return z + first / freedom + second / freedom**2
+
+
+def verdict(found: Comparison, seeds: Sequence[float], seeds_interval: Sequence[float]) -> str:
+    """Return what a comparison says of a claim that the second model is better.
+
+    Args:
+        found: the comparison over problems, seeds pooled.
+        seeds: the points of each seed.
+        seeds_interval: their mean with its interval.
+
+    Returns:
+        holds or does not hold, if both intervals lie on that side of zero, with "so far" for fewer
+        than three seeds; else cannot tell.
+    """
+    _, low, high = seeds_interval
+    if min(found.low, low) > 0:
+        text = "holds"
+    elif max(found.high, high) < 0:
+        text = "does not hold"
+    else:
+        return "cannot tell"
+    return text if len(seeds) >= SEEDS_MIN else f"{text} so far"
