@@ -114,6 +114,7 @@ def test_a_comparison_ends_at_the_first_difference() -> None:
     assert diff_steps("3", "3+4") == [("3", "3"), (MISSING, "+4")]
     assert render_step_diff(2, "3+4=7.", "3+4=8.") == "2. 3|3 +4|+4 =7|=8 wrong"
     assert render_step_diff(1, "...", "?") == "1. right"
+    assert render_step_diff(1, "", "none") == "1. none|none wrong"  # a word as `MISSING` is
 
 
 @given(st.text(), st.text())
