@@ -77,6 +77,8 @@ CLAIMS = (
           "Table 1: +9.4, +8.2, +6.7", ("main", "r0"), ("more_rounds", "last")),
     Claim("four rounds with reflection beat their steps on r0's rows", "",
           ("more_rounds", "control"), ("more_rounds", "last")),
+    Claim("four rounds with reflection beat as many rows of the teacher, on random problems", "",
+          ("more_rounds", "control_teacher"), ("more_rounds", "last")),
     Claim("a third round, and its steps, help", "", ("more_rounds", "r2"), ("more_rounds", "r3")),
     Claim("a fourth round, and its steps, help", "", ("more_rounds", "r3"), ("more_rounds", "r4")),
     Claim("three samples beat one", "", ("one_sample", "last"), _MAIN),
