@@ -380,9 +380,9 @@ def test_limits_lower_the_tiles_of_internvl() -> None:
     assert limited_settings(processor, PixelLimits()) == {}
     limit_processor(processor, PixelLimits(max=1_204_224))
     assert tiles(600, 800) <= 7
-    # What another processor of the class has to be told.
-    told = limited_settings(processor, PixelLimits(max=1_204_224))
-    assert told == {"max_patches": 6, "min_patches": 1}
+    # The settings for another processor of the class.
+    settings = limited_settings(processor, PixelLimits(max=1_204_224))
+    assert settings == {"max_patches": 6, "min_patches": 1}
     limit_processor(processor, PixelLimits(max=1))
     assert tiles(*PHOTO) == 1
 

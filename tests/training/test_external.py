@@ -150,7 +150,7 @@ def test_what_a_trainer_has_started_ends_with_it(call: Any, tmp_path: Path) -> N
     def stop() -> None:
         while not (seen.is_file() and seen.read_text()):
             time.sleep(0.05)
-        os.kill(os.getpid(), signal.SIGTERM)  # as `dvc` does when it is told to end
+        os.kill(os.getpid(), signal.SIGTERM)  # as `dvc` does when it has to end
 
     threading.Thread(target=stop, daemon=True).start()
     with pytest.raises(MathseError, match="swift ended with -15"):
