@@ -124,16 +124,19 @@ def save_model(
             state = merge_adapters(state, config.lora)
         plain = accelerator.unwrap_model(model)
         plain.config.use_cache = True
-        plain.config.dtype = dtype = getattr(torch, config.save_dtype)
+        dtype = getattr(torch, config.save_dtype)
         cast = {
             name: value.to(dtype) if value.is_floating_point() else value
             for name, value in state.items()
+            if name not in plain.all_tied_weights_keys  # written once, under the other name
         }
         part = out.with_name(f".{out.name}.part")
         with writing(out):
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
             plain.save_pretrained(part, state_dict=cast, safe_serialization=True)
+            plain.config.dtype = dtype  # save_pretrained notes that of the weights in memory
+            plain.config.save_pretrained(part)
             builder.save(part)
             write_record(part, record)
             shutil.rmtree(out, ignore_errors=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import shutil
 from collections.abc import Callable
@@ -65,6 +66,8 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
     )
     assert record["train"]["learning_rate"] == 5e-3 and record["steps"] == 12
     assert all(str(value.dtype) == "torch.bfloat16" for value in weights(out).values())
+    assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"
+    assert weights(out).keys() == weights(tiny).keys(), "tied weights are written once"
     assert str(tmp_path) not in "".join(
         f.read_text() for f in out.glob("*.json")
     )  # no path, so the same bytes anywhere
