@@ -132,6 +132,7 @@ bench-curate: $(READY)  ## merge of 10 million trajectories beside pandas and da
 
 results: $(READY)  ## write results/default-*.json from the run, and every table of the documents
 	python -m recipes.documents.results
+	python -m recipes.documents.seeds
 	python -m recipes.documents.blocks
 
 pictures: $(READY)  ## draw docs/images from the run and from results/, with screenshots of its report

@@ -37,17 +37,21 @@ def write(name: str, content: dict[str, Any]) -> None:
 
 def origin(seed: int, controls: bool) -> dict[str, Any]:
     """Return command, commit, seed, date and machine of a run that was made here and now."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
         "source": "written from data/ and metrics/ by `make results`",
         "command": "make control" if controls else "make repro",
-        "commit": commit,
+        "commit": commit_of(ROOT),
         "seed": seed,
         "date": datetime.now(tz=UTC).date().isoformat(),
         "machine": machine(),
     }
+
+
+def commit_of(folder: Path) -> str:
+    """Return the commit that a clone is at; "" for a folder without Git."""
+    command = ["git", "rev-parse", "HEAD"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def machine() -> str:

@@ -34,24 +34,24 @@ def orm_rows(runs: Runs) -> Iterator[list[Any]]:
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
     for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
-        found = [*runs.by_arm.get(arm, {}).values()]
-        for name in found[0]["audit"] if found else ():
-            for origin in ("student", "reflection"):
-                audits = [run["audit"][name].get(origin) for run in found]
-                parts = [part for part in audits if part and part["n"]]
-                if not parts:
-                    continue
-                yield [
-                    arm,
-                    name,
-                    origin,
-                    sum(part["n"] for part in parts),
-                    *(
-                        mean_percent([part[key] for part in parts])
-                        for key in ("right_passed", "wrong_passed", "step_exact")
-                    ),
-                    sum(part["accepted_wrong"] for part in parts),
-                ]
+        yield from audits_of(runs, arm)
+
+
+def audits_of(runs: Runs, arm: str) -> Iterator[list[Any]]:
+    """Yield what one arm's ORM did in each round: shares are means over seeds, counts are sums."""
+    found = [*runs.by_arm.get(arm, {}).values()]
+    for name in found[0]["audit"] if found else ():
+        for origin in ("student", "reflection"):
+            audits = [run["audit"][name].get(origin) for run in found]
+            parts = [part for part in audits if part and part["n"]]
+            if not parts:
+                continue
+            shares = [
+                mean_percent([part[key] for part in parts])
+                for key in ("right_passed", "wrong_passed", "step_exact")
+            ]
+            wrong = sum(part["accepted_wrong"] for part in parts)
+            yield [arm, name, origin, sum(part["n"] for part in parts), *shares, wrong]
 
 
 RULES = {"greedy": "greedy, one text", "random": "random sample", "majority": "majority",

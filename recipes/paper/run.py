@@ -29,7 +29,7 @@ from mathse.core.ids import content_id
 from mathse.core.params import load_params
 from mathse.core.processes import ONE_THREAD
 from mathse.profiles import apply_profile
-from recipes.documents.results import machine
+from recipes.documents.results import commit_of, machine
 from recipes.paper.arms import ARMS, Arm
 from recipes.paper.keep import result_of
 
@@ -169,12 +169,10 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
         folder = prepare(arm, seed, workers)
     typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: {arm.about}")
     seconds, ran = repro(folder, targets_of(folder))
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
-    about = {"arm": arm.name, "seed": seed, "about": arm.about, "params": digest, "commit": commit,
-             "date": time.strftime("%Y-%m-%d"), "machine": machine(), "workers": workers,
-             "seconds": round(seconds) if is_new else None, "stages_run": ran}  # fmt: skip
+    about = {"arm": arm.name, "seed": seed, "about": arm.about, "params": digest,
+             "commit": commit_of(ROOT), "date": time.strftime("%Y-%m-%d"), "machine": machine(),
+             "workers": workers, "seconds": round(seconds) if is_new else None,
+             "stages_run": ran}  # fmt: skip
     out.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({**about, **result_of(folder)}, separators=(",", ":"))
     partial = out.with_suffix(".partial")

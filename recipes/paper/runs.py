@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -27,10 +28,10 @@ class Runs:
     by_arm: dict[str, dict[int, Run]]
 
     @classmethod
-    def load(cls) -> Runs:
+    def load(cls, folder: Path = RUNS) -> Runs:
         """Read the files of all arms."""
         found: dict[str, dict[int, Run]] = {}
-        for file in sorted(RUNS.glob("*.json")):
+        for file in sorted(folder.glob("*.json")):
             run = json.loads(file.read_text(encoding="utf-8"))
             found.setdefault(run["arm"], {})[run["seed"]] = run
         return cls(found)

@@ -269,9 +269,9 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     }
 
 
-def columns(text: str) -> list[dict[str, str]]:
+def columns(text: str, between: str = ", ") -> list[dict[str, str]]:
     """Return columns from "name:format, …"; a format may be empty, or "," itself."""
-    found = [part.partition(":") for part in text.split(", ")]
+    found = [part.partition(":") for part in text.split(between)]
     return [{"name": name} | ({"format": form} if form else {}) for name, _, form in found]
 
 

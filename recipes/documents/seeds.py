@@ -1,0 +1,155 @@
+"""Keep finished default runs by seed, and write the tables over all seeds.
+
+    python -m recipes.documents.seeds             of the run in this folder
+    python -m recipes.documents.seeds FOLDER …    of clones, each with another seed
+
+A run's answers go to `results/default/sSEED.json`; from all files there come `default-seeds.json`,
+`default-seeds-contrasts.json` and `default-seeds-audits.json`. Runs of other params, seed and
+controls aside, are refused: delete their files first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mathse.core.ids import content_id
+from mathse.core.params import load_params
+from recipes.documents.blocks import ROOT
+from recipes.documents.results import commit_of, machine, points, write
+from recipes.paper.claims import Claim
+from recipes.paper.keep import result_of
+from recipes.paper.orm_tables import audits_of
+from recipes.paper.runs import SPLITS, Runs, last_round
+from recipes.paper.tables import columns
+from recipes.paper.verdicts import Spread
+
+ARM = "default"
+
+
+def kept() -> Path:
+    """Return the folder of the runs' files."""
+    return ROOT / "results" / ARM
+
+
+def keep(folder: Path) -> Path:
+    """Write the file of a finished run and return it."""
+    params = load_params(folder / "params.yaml")
+    same = params.model_dump(mode="json", exclude={"seed", "controls"})
+    about = {"arm": ARM, "seed": params.seed, "params": content_id(ARM, same),
+             "commit": commit_of(folder), "date": datetime.now(tz=UTC).date().isoformat(),
+             "machine": machine()}  # fmt: skip
+    out = kept() / f"s{params.seed}.json"
+    out.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({**about, **result_of(folder)}, separators=(",", ":"))
+    out.write_text(text + "\n", encoding="utf-8")
+    return out
+
+
+def check_params(runs: Runs) -> None:
+    """Refuse runs that differ in more than seed and controls.
+
+    Raises:
+        ValueError: with the files by the digest of their params.
+    """
+    by_params: dict[str, list[str]] = {}
+    for seed, run in runs.by_arm[ARM].items():
+        by_params.setdefault(run["params"], []).append(f"results/{ARM}/s{seed}.json")
+    if len(by_params) > 1:
+        groups = "; ".join(", ".join(files) for files in by_params.values())
+        raise ValueError(f"These runs have different params, delete the old ones: {groups}")
+
+
+def models_of(runs: Runs) -> list[str]:
+    """Return base, r0, rounds and controls of the seed that has most of them."""
+    return max((list(run["models"]) for run in runs.by_arm[ARM].values()), key=len)
+
+
+def by_seed(values: list[float], form: str) -> str:
+    """Return one value for each seed, in the order of the seeds."""
+    return ", ".join(format(value, form) for value in values)
+
+
+def accuracy_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the accuracies of each model: all seeds' problems together, and by seed."""
+    for name in models_of(runs):
+        seeds = runs.seeds((ARM, name))
+        row: list[Any] = [name, len(seeds)]
+        for split in SPLITS:
+            single = [runs.accuracy(ARM, name, split, [seed])[0] for seed in seeds]
+            row += [runs.accuracy(ARM, name, split, seeds), by_seed(single, ".1f")]
+        yield row
+
+
+def contrast_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the last round against base, r0 and each control, with two intervals."""
+    last = last_round(next(iter(runs.by_arm[ARM].values())))
+    others = [name for name in models_of(runs) if name in ("base", "r0") or "control" in name]
+    found = {
+        (name, split): contrast
+        for split in SPLITS
+        for name in others
+        if (contrast := runs.contrast(Claim("", "", (ARM, name), (ARM, "last")), split))
+    }
+    for (name, split), (pooled, single) in found.items():
+        points_of = [seeds for (_, of), (_, seeds) in found.items() if of == split]
+        interval = Spread.of(points_of).interval(single) if len(single) > 1 else None
+        row = [last, name, split, points(pooled), pooled.p_value, pooled.n]
+        yield [*row, by_seed(single, "+.1f"), interval]
+
+
+def contents(runs: Runs) -> dict[str, dict[str, Any]]:
+    """Return the content of the tables over seeds, by name."""
+    found = runs.by_arm[ARM]
+    about = {
+        "source": f"written from results/{ARM}/*.json by `python -m recipes.documents.seeds`",
+        "command": "make repro, make control",
+        "commit": sorted({run["commit"] for run in found.values()}),
+        "seed": [*found],
+        "date": max(run["date"] for run in found.values()),
+        "machine": ", ".join(sorted({run["machine"] for run in found.values()})),
+    }
+    sizes = {
+        split: sum(len(names["clusters"][split]) for names in found.values()) for split in SPLITS
+    }
+    eval_, hard = (f"{split} (n = {n:,}) in %:.1f" for split, n in sizes.items())
+    tables = {
+        "default-seeds": (
+            f"model:| seeds:| {eval_}| eval by seed:| {hard}| eval_hard by seed:",
+            accuracy_rows(runs),
+        ),
+        "default-seeds-contrasts": (
+            "model:| against:| split:| points:+.1f| p:p| n:,| by seed:| over seeds:+.1f",
+            contrast_rows(runs),
+        ),
+        "default-seeds-audits": (
+            "round:| of:| n:,| right passed in %:.1f| wrong passed in %:.1f| "
+            "step exact in %:.1f| accepted wrong:,",
+            (row[1:] for row in audits_of(runs, ARM)),
+        ),
+    }
+    return {
+        name: {**about, "columns": columns(text, "| "), "rows": [*rows]}
+        for name, (text, rows) in tables.items()
+    }
+
+
+def main(
+    folders: Annotated[list[Path] | None, typer.Argument(help="finished runs")] = None,
+) -> None:
+    """Keep the runs of these folders, and write the tables over all seeds kept."""
+    for folder in folders or [ROOT]:
+        typer.echo(keep(folder))
+    runs = Runs.load(kept())
+    check_params(runs)
+    for name, content in contents(runs).items():
+        write(name, content)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,82 @@
+"""Default runs of several seeds become tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from recipes.documents import results, seeds
+from recipes.paper.runs import SPLITS
+
+ROOT = Path(__file__).resolve().parents[2]
+BITS = {"base": "0000", "r0": "1000", "r1": "1110", "control": "1100"}
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project of which two seeds are kept; the second has no control."""
+    monkeypatch.setattr(seeds, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    seeds.main([a_run(tmp_path, monkeypatch, 0, BITS)])
+    without = {name: bits for name, bits in BITS.items() if name != "control"}
+    seeds.main([a_run(tmp_path, monkeypatch, 1, without | {"r1": "1100"})])
+    return tmp_path
+
+
+def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, models: dict[str, str]) -> Path:
+    """Write the params of a run of which `result_of` then says what the models answered."""
+    run = folder / f"run{seed}"
+    run.mkdir()
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    changed = params | {"seed": seed, "controls": ["control"] if "control" in models else []}
+    (run / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
+    audit = {"n": 5, "right_passed": 0.5, "wrong_passed": seed * 0.1, "step_exact": 1.0}
+    answer: dict[str, Any] = {
+        "models": {name: dict.fromkeys(SPLITS, bits) for name, bits in models.items()},
+        "problems": dict.fromkeys(SPLITS, f"those of seed {seed}"),
+        "clusters": {split: [0, 1, 2, 3] for split in SPLITS},
+        "merge": {"r1": {}},
+        "audit": {"r1": {"student": audit | {"accepted_wrong": 1}}},
+    }
+    monkeypatch.setattr(seeds, "result_of", lambda _: answer)
+    return run
+
+
+def rows(kept: Path, name: str) -> list[list[Any]]:
+    content = json.loads((kept / "results" / f"{name}.json").read_text(encoding="utf-8"))
+    assert content["seed"] == [0, 1]
+    assert all(len(row) == len(content["columns"]) for row in content["rows"])
+    found: list[list[Any]] = content["rows"]
+    return found
+
+
+def test_accuracies_are_of_all_problems_and_by_seed(kept: Path) -> None:
+    table = {row[0]: row for row in rows(kept, "default-seeds")}
+    assert table["r1"][1] == 2 and table["r1"][2][0] == pytest.approx(62.5)
+    assert table["r1"][3] == table["r1"][5] == "75.0, 50.0"
+    assert table["control"][1] == 1 and table["control"][3] == "50.0"
+
+
+def test_the_last_round_is_compared_with_what_each_seed_has(kept: Path) -> None:
+    table = {(row[1], row[2]): row for row in rows(kept, "default-seeds-contrasts")}
+    assert table["r0", "eval"][3][0] == pytest.approx(37.5)
+    assert table["r0", "eval"][5] == 8 and table["r0", "eval"][6] == "+50.0, +25.0"
+    assert table["r0", "eval"][7][0] == pytest.approx(37.5)
+    assert table["control", "eval"][3][0] == pytest.approx(25.0)
+    assert table["control", "eval"][7] is None, "one seed says nothing of their spread"
+
+
+def test_audits_are_means_over_seeds(kept: Path) -> None:
+    assert rows(kept, "default-seeds-audits") == [["r1", "student", 10, 50.0, 5.0, 100.0, 2]]
+
+
+def test_runs_of_other_params_are_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = a_run(kept, monkeypatch, 2, BITS)
+    text = (run / "params.yaml").read_text(encoding="utf-8")
+    (run / "params.yaml").write_text(text.replace("samples: 3", "samples: 4"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"different params.*s0\.json, results/default/s1\.json"):
+        seeds.main([run])
