@@ -133,7 +133,7 @@ class Family(ABC):
         readings: what can be read off the figure.
         statements: wordings of calculations besides `EQUATIONS`.
         constants: numbers that one has to know, like the 180 degrees of a triangle.
-        fixed: names of numbers that a twin of a problem keeps (`mathse.figures.verifier`).
+        fixed: names of numbers that a twin of a problem keeps (`mathse.figures.twins`).
     """
 
     name: str

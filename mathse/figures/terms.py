@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 LETTERS = (Fraction(1009), Fraction(2003), Fraction(3001))
-"""What a letter stands for in the problem itself and in its twins (`mathse.figures.verifier`)."""
+"""What a letter stands for in the problem itself and in its twins (`mathse.figures.twins`)."""
 
 # `12`, `3x`, `x`, `+`, `(`
 _TOKEN = re.compile(r"\d+[a-z]?|[a-z](?![a-z])|[-+*/()]")

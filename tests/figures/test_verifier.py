@@ -8,7 +8,8 @@ import pytest
 
 from mathse.figures.catalogue import family
 from mathse.figures.items import Question
-from mathse.figures.verifier import Key, Unreadable, meaning, verify
+from mathse.figures.twins import meaning
+from mathse.figures.verifier import Key, Unreadable, verify
 from mathse.prompts import CLOSING
 
 
