@@ -1,8 +1,8 @@
 """One engine in several workers: processes of this machine, or actors of a Ray cluster.
 
 Each worker loads the engine and is handed units of requests. The units of a worker that dies go to
-another one; a unit whose worker has died twice becomes error completions, which the next run tries
-again.
+another one. Those whose worker has died twice have fewer and fewer others beside them; one that is
+alone when its worker dies becomes error completions, which the next run tries again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from typing import Any, Protocol
 from mathse.core.errors import MathseError
 from mathse.engines.protocol import Completion, Engine, Request, batch_units
 
-DEATHS_OF_A_UNIT = 2
+DEATHS_MIN = 2
+"""So many workers have to end with a unit before it is given up: one may end for other reasons."""
+FEWER = 32
+"""From the second death on, a worker has so many times fewer units at once."""
 _Unit = list[Request]
 
 logger = logging.getLogger(__name__)
@@ -128,22 +131,23 @@ class PoolEngine:
         deaths: Counter[int] = Counter()
         try:
             while unfinished:
-                self._hand_out(units, waiting, unfinished)
+                self._hand_out(units, waiting, unfinished, deaths)
                 member, message = self._next_event()
                 finished: list[list[Completion]] = []
                 if isinstance(message, Died):
                     # Hand its units to others, those first that it had first.
                     for number in sorted(member.units, reverse=True):
                         deaths[number] += 1
-                        if deaths[number] < DEATHS_OF_A_UNIT:
-                            waiting.appendleft(number)
-                        else:
+                        if deaths[number] >= DEATHS_MIN and len(member.units) == 1:
                             finished.append([_lost(one, message) for one in units[number]])
+                        else:
+                            waiting.appendleft(number)
                 elif isinstance(message, list):
                     member.units.remove(unit_of[message[0].key])
                     finished.append(message)
                 unfinished -= len(finished)
-                self._hand_out(units, waiting, unfinished)  # before the caller works on these
+                # Before the caller works on these.
+                self._hand_out(units, waiting, unfinished, deaths)
                 for completions in finished:
                     yield from completions
         finally:
@@ -171,22 +175,29 @@ class PoolEngine:
         self._members[number] = member
         Thread(target=_listen, args=(member, self._events), daemon=True).start()
 
-    def _hand_out(self, units: list[_Unit], waiting: deque[int], unfinished: int) -> None:
+    def _hand_out(
+        self, units: list[_Unit], waiting: deque[int], unfinished: int, deaths: Counter[int]
+    ) -> None:
         """Replace workers that have died, and give units to those that have fewest."""
         while len(self._members) < min(self.workers, unfinished):
             self._start()
-        ahead = 2 * self.batch_size if self._streams else 1
         while waiting:
-            ready = [m for m in self._members.values() if m.is_ready and len(m.units) < ahead]
-            if not ready:
+            ready = [member for member in self._members.values() if member.is_ready]
+            member = min(ready, key=lambda one: len(one.units), default=None)
+            together = {waiting[0], *(member.units if member else ())}
+            if member is None or len(together) > min(self._at_once(deaths[n]) for n in together):
                 return
-            member = min(ready, key=lambda one: len(one.units))
             number = waiting.popleft()
             member.units.add(number)
             try:
                 member.worker.send(units[number])
             except OSError:
                 member.is_ready = False  # it has died: that is the next event
+
+    def _at_once(self, deaths: int) -> int:
+        """Return how many units a worker may have, one of which has lost so many workers."""
+        most = 2 * self.batch_size if self._streams else 1
+        return max(1, most // FEWER ** max(0, deaths - 1))
 
     def _next_event(self) -> tuple[_Member, Any]:
         """Wait for what a worker sends: `Loaded`, completions or `Died`.
@@ -264,7 +275,7 @@ class _Feed:
 
 
 def _lost(request: Request, death: Died) -> Completion:
-    reason = f"two workers ended while they had this request; the last: {death.reason}"
+    reason = f"workers ended while they had this request alone; the last: {death.reason}"
     return Completion.failed(request.key, reason, kind="retryable")
 
 

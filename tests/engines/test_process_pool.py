@@ -82,18 +82,26 @@ def test_the_units_of_a_process_that_dies_go_to_another(
     assert complete_all(engine, fake_requests({})) == done, "the pool still works"
 
 
-@pytest.mark.parametrize("streams", [False, True])
-def test_a_unit_that_kills_twice_is_an_error_to_try_again(tmp_path: Path, streams: bool) -> None:
-    engine = fake_pool(tmp_path, streams=streams)
-    done = complete_all(engine, fake_requests({3: "die"}))
-    lost = [one for one in done if one.error]
-    assert "k3" in [one.key for one in lost]
-    assert {one.error_kind for one in lost} == {"retryable"}
-    assert all("two workers ended" in (one.error or "") for one in lost)
-    assert len(lost) <= 4, "what it had begun with"
+@pytest.mark.parametrize(("streams", "lost"), [(False, {"k2", "k3"}), (True, {"k3"})])
+def test_what_ends_its_workers_is_an_error_to_try_again(
+    tmp_path: Path, streams: bool, lost: set[str]
+) -> None:
+    done = complete_all(fake_pool(tmp_path, streams=streams), fake_requests({3: "die"}))
+    errors = {one.key: one for one in done if one.error}
+    assert errors.keys() == lost, "a batch of two, or the request alone"
+    assert {one.error_kind for one in errors.values()} == {"retryable"}
+    assert all("workers ended" in (one.error or "") for one in errors.values())
     assert [one.text for one in done if not one.error] == [
-        f"K{n}" for n in range(12) if f"k{n}" not in {one.key for one in lost}
+        f"K{n}" for n in range(12) if f"k{n}" not in lost
     ]
+
+
+def test_one_request_among_many_in_flight_is_given_up_alone(tmp_path: Path) -> None:
+    load = partial(FakeEngine, tmp_path)
+    engine = ProcessPoolEngine(load, environments=[{}] * 2, batch_size=64, streams=True)
+    done = complete_all(engine, fake_requests({50: "die"}, 200))
+    assert [one.key for one in done if one.error] == ["k50"]
+    assert len([key for key, _ in begun(tmp_path) if key == "k50"]) <= 4, "as many loads of a model"
 
 
 def test_a_bug_in_an_engine_is_named_in_the_row(tmp_path: Path) -> None:
