@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import polars as pl
 
 import schemas
 from mathse.core.errors import DataError
+from mathse.core.ids import ListHash
 from mathse.core.images import image_shards, write_shards
 from mathse.core.layout import Layout
 from mathse.core.params import TRAINED_SPLITS, load_params
@@ -44,6 +48,7 @@ def problems(layout: Layout) -> None:
         fix = "take more problems, or larger problems.orm_share and problems.orm_test_share"
         raise DataError(message, file=layout.quarantine, fix=fix)
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
+    write_trained_on(rows, layout.trained_on)
     used = rows["image_ids"].explode(empty_as_null=False).unique()
     shards = image_shards(images, used)  # not all images at once: they may need more than memory
     checked = (schemas.validate(rows, schemas.Image, file=str(layout.images)) for rows in shards)
@@ -53,6 +58,18 @@ def problems(layout: Layout) -> None:
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
     counts["quarantined"] = quarantined.select("file", "row").n_unique()
     write_metrics(layout.metrics("problems"), {"problems": counts})
+
+
+def write_trained_on(rows: pl.DataFrame, path: Path) -> None:
+    """Write a hash of the problems that something is trained on; images have content ids.
+
+    Stages that read no others depend on this file: with a new benchmark they do not run again.
+    """
+    found = ListHash()
+    trained = rows.filter(pl.col("split").is_in(TRAINED_SPLITS)).sort("problem_id")
+    for row in trained.iter_rows(named=True):
+        found.add(row)
+    path.write_text(json.dumps({"problems": found.content_id()}) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

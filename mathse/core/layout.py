@@ -77,6 +77,7 @@ class Layout(_Folder):
     overrides = _Path("overrides.csv")
     problems = _Path("data", "problems", "problems.parquet")
     images = _Path("data", "problems", "images")
+    trained_on = _Path("data", "trained_on.json")
     quarantine = _Path("data", "problems", "quarantine.parquet")
     matches = _Path("data", "decontaminate", "matches.parquet")
     curves = _Path("data", "curves")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from mathse.core.errors import ParamError
-from mathse.core.params import load_params
+from mathse.core.params import Params, load_params
 from mathse.profiles import apply_profile
 from tests.closure import ROOT
 
@@ -51,6 +53,34 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
     with pytest.raises(ParamError, match=message) as error:
         load_params(file)
     assert str(file) in str(error.value)
+
+
+def keys_of(model: type[BaseModel], place: str = "") -> set[str]:
+    """Return all keys of a section and of the sections in it: `finetune.lora.rank`."""
+    found = set()
+    for name, field in model.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found |= keys_of(inner, f"{place}{name}.")
+        else:
+            found.add(f"{place}{name}")
+    return found
+
+
+def keys_in(values: dict[str, Any], place: str = "") -> set[str]:
+    """Return each key of a mapping, and of those in it, as `finetune.lora.rank`."""
+    found = set()
+    for name, value in values.items():
+        found |= {f"{place}{name}"}
+        found |= keys_in(value, f"{place}{name}.") if isinstance(value, dict) else set()
+    return found
+
+
+def test_what_the_result_depends_on_stands_in_the_file() -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    without_effect = {"finetune.span_weight"}  # a student's row has no weighted span
+    lacking = keys_of(Params) - keys_in(values) - without_effect
+    assert not lacking, "DVC would not see that these change"
 
 
 FIGURES = {"train": 9, "orm": 9, "orm_test": 9, "eval": 9, "eval_hard": 9}

@@ -125,6 +125,21 @@ def test_rules_of_benchmarks_score_again_and_train_nothing(again: Callable[..., 
     assert changed == {"eval_base", "eval_r0", "eval@r1", "eval@r2", "report"}
 
 
+def test_another_benchmark_trains_nothing(again: Callable[..., set[str]]) -> None:
+    changed = again(("data/problems/file", lambda text: text + " and a benchmark"))
+    assert {name.split("@")[0] for name in changed} == {
+        "problems",  # its output has changed
+        "decontaminate",
+        "predict_base",
+        "predict_r0",
+        "predict",
+        "eval_base",
+        "eval_r0",
+        "eval",
+        "report",
+    }
+
+
 def test_an_accepted_change_runs_nothing(finished: Path, again: Callable[..., set[str]]) -> None:
     assert "merge@r1" in again((CURATION, lambda text: text + "\nCHANGED = True\n"))
     said = run(finished, "mathse", "accept", "merge", PYTHONPATH=str(finished))

@@ -15,6 +15,8 @@ pytestmark = pytest.mark.slow
 ASKED_ALWAYS = {"params.yaml", "machine.yaml", "dvc.lock"}
 ASKED_ALWAYS |= {".mathse/code", ".mathse/model_hashes.json"}
 NOT_ASKED = ("code", "models", "imports.json")  # built-in problems need no imports
+TRAINED_ON = "data/trained_on.json"
+"""Stands for the problems of these splits, which are read from the table of all problems."""
 
 
 def declared(pipeline: Pipeline) -> dict[str, set[str]]:
@@ -24,6 +26,7 @@ def declared(pipeline: Pipeline) -> dict[str, set[str]]:
     for stage in lock.values():
         named: list[dict[str, Any]] = [*stage.get("deps", []), *stage.get("outs", [])]
         paths = {entry["path"] for entry in named}
+        paths |= {"data/problems"} if TRAINED_ON in paths else set()
         files[stage["cmd"].removeprefix("python ")] = {
             path for path in paths if not path.startswith(("mathse", "schemas", "stages"))
         }
@@ -47,7 +50,7 @@ def any_round(files: dict[str, set[str]], stage: str) -> set[str]:
         for command, paths in files.items()
         if command.split()[1] == stage
         for path in paths
-        if not path.startswith(NOT_ASKED)
+        if not path.startswith((*NOT_ASKED, TRAINED_ON))
     }
 
 
