@@ -19,14 +19,9 @@ from mathse.engines.roles import load_role
 from mathse.prompts import Message, reflect_messages
 from mathse.prompts.roles import load_prompts
 from mathse.trajectories import problems_by_id, write_trajectories
-from schemas import UNDECIDED_STATES, Trajectory, Verdict, column_types
+from schemas import UNDECIDED_STATES, Mistake, column_types
 
-MISTAKES = pl.Schema(
-    {
-        **column_types(Trajectory, "parent_id", "problem_id", "sample_idx", "response"),
-        **column_types(Verdict, "error_step", "error_analysis", "error_kind"),
-    }
-)
+MISTAKES = column_types(Mistake)
 ReflectMessages = Callable[[str, Sequence[str], int, str, int | None, str | None], list[Message]]
 """From question, choices, number of images, wrong response, faulty step and analysis: not gold."""
 _FEEDBACK = ("response", "error_step", "error_analysis")
@@ -78,8 +73,7 @@ def select_mistakes(
         samples_per_mistake: how many reflections to ask for on each chosen one.
 
     Returns:
-        parent_id (the wrong trajectory), problem_id, sample_idx (numbers a problem's reflections),
-        response, error_step, error_analysis, error_kind; sorted by problem_id and sample_idx.
+        `Mistake` rows, sorted by problem_id and sample_idx.
 
     Raises:
         ParamError: if a number is not positive.

@@ -5,12 +5,17 @@
 Rules between tables are in `schemas.checks`, the values of columns in `schemas.enums`.
 """
 
+from schemas.accuracy import Accuracy as Accuracy
 from schemas.audit import Audit as Audit
+from schemas.canary_answer import CanaryAnswer as CanaryAnswer
+from schemas.dropped import Dropped as Dropped
 from schemas.enums import *  # noqa: F403
 from schemas.graded import Graded as Graded
 from schemas.image import Image as Image
+from schemas.judgement import Judgement as Judgement
 from schemas.ledger_row import LedgerRow as LedgerRow
 from schemas.match import Match as Match
+from schemas.mistake import Mistake as Mistake
 from schemas.orm_row import OrmRow as OrmRow
 from schemas.prediction import Prediction as Prediction
 from schemas.problem import Problem as Problem
@@ -18,6 +23,7 @@ from schemas.quarantine import Quarantine as Quarantine
 from schemas.table import Table as Table
 from schemas.train_row import TrainRow as TrainRow
 from schemas.trajectory import Trajectory as Trajectory
+from schemas.transition import Transition as Transition
 from schemas.validation import ContractError as ContractError
 from schemas.validation import Rule as Rule
 from schemas.validation import column_types as column_types
@@ -33,11 +39,17 @@ TABLES: tuple[type[Table], ...] = (
     Image,
     Trajectory,
     Verdict,
+    Mistake,
     TrainRow,
+    Dropped,
     OrmRow,
+    Judgement,
     LedgerRow,
     Prediction,
     Graded,
+    Accuracy,
+    Transition,
+    CanaryAnswer,
     Audit,
     Quarantine,
     Match,

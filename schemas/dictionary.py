@@ -42,23 +42,16 @@ TABLE_OF = {
     "predictions": "Prediction",
     "graded": "Graded",
     "audit": "Audit",
+    "mistakes": "Mistake",
+    "dropped": "Dropped",
+    "judgements": "Judgement",
+    "accuracy": "Accuracy",
+    "transitions": "Transition",
+    "canary": "CanaryAnswer",
 }
 """Which contract the files of a name keep."""
-OTHERS = {
-    "mistakes": "wrong trajectories to reflect on: parent_id (the trajectory), problem_id, "
-    "sample_idx, response, the ORM's feedback",
-    "dropped": "accepted trajectories that did not become training rows, with the reason",
-    "judgements": "what the ORM says of its test rows",
-    "accuracy": "by round, split, source, by and group (`by` names what is grouped by; all: the "
-    "source as a whole): n, correct, accuracy with its 95% interval (low, high), found (share of "
-    "responses with an answer)",
-    "canary": "what a model still can of the general skills that the base model has: skill "
-    "(descriptions or sums), question, answer, response, correct",
-    "gate": "JSON: why no round is built on this one, or null",
-    "transitions": "problems of a split by right or wrong in the round before and in this one: n "
-    "and share",
-}
-"""Tables without a contract of their own: made and read by the pipeline alone."""
+OTHERS = {"gate": "JSON: why no round is built on this one, or null"}
+"""What files that are no tables hold."""
 HEAD = """# Data dictionary
 
 Every table that the pipeline writes: what its columns mean, what it is keyed by, which rules it
@@ -138,8 +131,8 @@ def _section(model: type[schemas.Table], written: list[tuple[str, str]]) -> str:
 
 
 def _others(written: list[tuple[str, str]]) -> str:
-    lines = ["## Tables without a contract of their own", ""]
-    lines += ["| table | written by, to | what it holds |", "|---|---|---|"]
+    lines = ["## Other files", ""]
+    lines += ["| file | written by, to | what it holds |", "|---|---|---|"]
     for stem, about in OTHERS.items():
         lines.append(f"| {stem} | {'; '.join(_files(written, {stem}))} | {about} |")
     return "\n".join([*lines, ""])

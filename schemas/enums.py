@@ -29,6 +29,8 @@ LEDGER_STATES = (
     "quarantined",
     "contaminated",
 )
+ANSWER_OUTCOMES = ("correct", "incorrect")
+CANARY_SKILLS = ("descriptions", "sums")
 MATCH_RULES = ("text_and_picture", "picture_and_answer", "text", "text_and_answer")
 
 REJECT_REASONS = (

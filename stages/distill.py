@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import Merge, load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.core.tables import write_table
+from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
@@ -19,7 +16,6 @@ from mathse.engines.roles import load_role, usage_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.answer_states import judge_by_answer
 from mathse.prompts.roles import load_prompts
-from mathse.reflection import MISTAKES
 from mathse.trajectories import check_failures, sampling_params, solve
 
 
@@ -47,7 +43,7 @@ def distill(layout: Layout) -> None:
     write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
     write(train, first.train, schemas.TrainRow, sort_by=["row_id"])
     write(ledger, first.ledger, schemas.LedgerRow, sort_by=["problem_id"])
-    write_table(pl.DataFrame(schema=MISTAKES), first.mistakes, sort_by=["problem_id"])
+    write(empty(schemas.Mistake), first.mistakes, schemas.Mistake, sort_by=["problem_id"])
     counts = {"rows": train.height, "contaminated": len(leaks)} | count_reasons(verdicts)
     counts |= count_dropped(dropped, schemas.DROP_REASONS) | usage_metrics({"teacher": teacher})
     write_metrics(layout.metrics("distill"), {"distill": counts})

@@ -10,7 +10,6 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.core.tables import write_table
 from mathse.evaluation.accuracy import grade
 from mathse.evaluation.benchmark_rules import benchmark_table, scoring_rules
 from mathse.evaluation.gate import explain_worse, worse_splits, write_gate
@@ -30,12 +29,13 @@ def evaluate(layout: Layout, round_name: str) -> None:
     rows = grade(answers, checked, clusters_of(problems))
     graded = write(rows, files.graded, schemas.Graded, sort_by=order)
     benchmarks = benchmark_table(graded, problems)
-    write_table(benchmarks, files.accuracy, sort_by=["split", "source", "by", "group"])
+    groups = ["split", "source", "by", "group"]
+    write(benchmarks, files.accuracy, schemas.Accuracy, sort_by=groups)
     previous = None
     if previous_round is not None:
         previous = read(layout.eval(previous_round).graded, schemas.Graded)
         moved = transitions(previous, graded)
-        write_table(moved, files.transitions, sort_by=["split", *moved.columns[:2]])
+        write(moved, files.transitions, schemas.Transition, sort_by=["split", "before", "after"])
         if round_name not in params.controls:
             worse = worse_splits(previous, graded, seed=params.seed)
             warning = explain_worse(round_name, previous_round, worse) if worse else None

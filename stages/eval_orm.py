@@ -8,8 +8,7 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import read, read_problems, write_metrics
-from mathse.core.tables import write_table
+from mathse.core.stage_tables import read, read_problems, write, write_metrics
 from mathse.engines.blank_images import BlankableImages
 from mathse.judge.blank_picture import measure_blank
 from mathse.judge.load_judge import load_judge
@@ -27,7 +26,7 @@ def eval_orm(layout: Layout) -> None:
     judge = load_judge(layout, params, problems, "eval_orm", BlankableImages)
     rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = judge.judge(rows).drop("steps", "response")
-    write_table(judgements, layout.orm.judgements, sort_by=["row_id"])
+    write(judgements, layout.orm.judgements, schemas.Judgement, sort_by=["row_id"])
     groups = problems.select("problem_id", pl.col("family").fill_null(pl.col("subject")))
     by_family = orm_metrics_by(test, judgements, groups, "family")
     metrics = {

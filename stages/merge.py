@@ -9,7 +9,6 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import read, read_problems, write, write_metrics
-from mathse.core.tables import read_table, write_table
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import count_states
 from mathse.curation.merge_round import merge_round, warn_of_repetition
@@ -21,8 +20,8 @@ def merge(layout: Layout, round_name: str) -> None:
     """Write the round's training rows, ledger and dropped rows."""
     params = load_params(layout.params)
     files = layout.round(round_name)
-    before = params.previous_round(round_name) or "r0"
-    previous = layout.round(before)
+    previous_round = params.previous_round(round_name) or "r0"
+    previous = layout.round(previous_round)
     problems = read_problems(layout)
     verdicts = read(files.verdicts, schemas.Verdict)
     train, ledger, dropped = merge_round(
@@ -32,7 +31,7 @@ def merge(layout: Layout, round_name: str) -> None:
         verdicts,
         read(files.reflections, schemas.Trajectory),
         read(files.reflection_verdicts, schemas.Verdict),
-        read_table(files.mistakes),
+        read(files.mistakes, schemas.Mistake),
         round_name=round_name,
         params=params,
     )
@@ -42,9 +41,9 @@ def merge(layout: Layout, round_name: str) -> None:
     checks.held_out_stay_out(train, others, file=str(files.train))
     write(train, files.train, schemas.TrainRow, sort_by=["row_id"])
     write(ledger, files.ledger, schemas.LedgerRow, sort_by=["problem_id"])
-    write_table(dropped, files.dropped, sort_by=["trajectory_id"])
+    write(dropped, files.dropped, schemas.Dropped, sort_by=["trajectory_id"])
     new = train.filter(pl.col("round") == round_name)
-    warn_of_repetition(new, round_name, before)
+    warn_of_repetition(new, round_name, previous_round)
     counts = {
         "rows": train.height,
         "new": dict(new.group_by("origin").len().sort("origin").iter_rows()),

@@ -8,8 +8,7 @@ import schemas
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import empty, read_problems, write, write_metrics
-from mathse.core.tables import read_table
+from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.engines.roles import usage_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.feedback import load_annotator, with_feedback
@@ -25,7 +24,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     previous = layout.round(params.previous_round(round_name) or "r0")
     files = layout.round(round_name)
     problems = read_problems(layout, "train")
-    mistakes = read_table(files.mistakes)
+    mistakes = read(files.mistakes, schemas.Mistake)
     checks.known_problem_ids(mistakes, problems, file=str(files.mistakes))
     label = f"reflect {round_name}"
     used: dict[str, Any] = {}

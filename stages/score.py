@@ -7,7 +7,6 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
-from mathse.core.tables import read_table, write_table
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
 from mathse.reflection import carry_mistakes
@@ -29,10 +28,11 @@ def score(layout: Layout, round_name: str) -> None:
     verdicts = write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
     checks.every_trajectory_judged(verdicts, trajectories, file=str(files.verdicts))
     checks.error_step_within_steps(verdicts, trajectories, file=str(files.verdicts))
-    before = read_table(previous.mistakes)
+    previous_mistakes = read(previous.mistakes, schemas.Mistake)
     ledger = read(previous.ledger, schemas.LedgerRow)
-    mistakes = carry_mistakes(before, ledger, verdicts, trajectories, params.reflect)
-    write_table(mistakes, files.mistakes, sort_by=["problem_id", "sample_idx"])
+    mistakes = carry_mistakes(previous_mistakes, ledger, verdicts, trajectories, params.reflect)
+    order = ["problem_id", "sample_idx"]
+    write(mistakes, files.mistakes, schemas.Mistake, sort_by=order)
     solved = verdicts.filter("accepted")["problem_id"].n_unique()
     counts = {
         "trajectories": trajectories.height,

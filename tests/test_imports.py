@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import polars as pl
 import pytest
 
 import schemas
@@ -20,7 +21,12 @@ ALLOWED_OUTSIDE = {
     "schemas/dictionary.py": {"polars", "pandera", "schemas", "yaml"},
     "mathse/core": {"polars", "pydantic", "yaml", "rich", "mathse", "schemas"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "peft", "ray", "vllm"}
+MODEL_LIBRARIES = {"torch", "transformers", "accelerate", "peft", "openai", "ray", "vllm"}
+OPTIONAL_LIBRARIES = {"openai", "peft", "ray", "vllm"}
+MAX_STAGE_LINES = 60
+POLARS_TYPES = {
+    name for name in dir(pl) if isinstance(getattr(pl, name), pl.datatypes.DataTypeClass)
+}
 LOADED_BY_VLLM = {"mathse/engines/vllm_forced.py"}
 MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
 PILLOW_ROOMS = tuple(
@@ -78,7 +84,7 @@ def broken_rules(name: str, source: str) -> list[str]:
             broken.append(f"{where}: core knows no other room")
         if found.top in MODEL_LIBRARIES and not name.startswith(MODEL_ROOMS):
             broken.append(f"{where}: model libraries stay in engines and training")
-        if found.top in ("ray", "vllm") and not found.lazy and name not in LOADED_BY_VLLM:
+        if found.top in OPTIONAL_LIBRARIES and not found.lazy and name not in LOADED_BY_VLLM:
             broken.append(f"{where}: {found.top} is imported inside functions only")
         if found.top == "PIL" and not name.startswith(PILLOW_ROOMS):
             broken.append(f"{where}: pictures are handled in {PILLOW_ROOMS}")
@@ -118,23 +124,77 @@ def test_the_contracts_of_import_linter_hold() -> None:
 
 
 def declared_again(source: str) -> list[str]:
-    """Return the frame schemas of a module that spell out two or more columns of one table."""
+    """Return the declarations of two or more columns of one table, with their types or as a schema.
+
+    Found are dictionaries, `dict.fromkeys` and comprehensions with types of polars as values,
+    unions of these, and lists of names given as `schema`.
+    """
     tables = {table.__name__: set(schemas.column_types(table)) for table in schemas.TABLES}
+    tree = ast.parse(source)
+    lists = {
+        target.id: names_in(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     found = []
-    for call in ast.walk(ast.parse(source)):
-        if not isinstance(call, ast.Call):
-            continue
-        is_schema = ast.unparse(call.func) in ("pl.Schema", "polars.Schema")
-        given = [word.value for word in call.keywords if word.arg == "schema"]
-        for node in [*(call.args if is_schema else ()), *given]:
-            if not isinstance(node, ast.Dict):
-                continue
-            names = {key.value for key in node.keys if isinstance(key, ast.Constant)}
-            for table, columns in tables.items():
-                if len(names & columns) >= 2:
-                    found.append(f"line {call.lineno}: {sorted(names & columns)} of {table}")
-                    break
+    for node in ast.walk(tree):
+        names = declared_names(node, lists)
+        for table, columns in tables.items():
+            if len(names & columns) >= 2:
+                found.append(f"line {node.lineno}: {sorted(names & columns)} of {table}")
+                break
     return found
+
+
+def declared_names(node: ast.AST, lists: dict[str, set[str]]) -> set[str]:
+    """Return the columns that a node declares; `lists` has the names in each variable's list."""
+
+    def listed(values: ast.AST) -> set[str]:
+        return lists.get(values.id, set()) if isinstance(values, ast.Name) else names_in(values)
+
+    match node:
+        case ast.Dict():
+            pairs = zip(node.keys, node.values, strict=True)
+            return {
+                name
+                for key, value in pairs
+                for name in (
+                    declared_names(value, lists)
+                    if key is None
+                    else names_in(key)
+                    if is_type(value)
+                    else ()
+                )
+            }
+        case ast.DictComp():
+            return listed(node.generators[0].iter) if is_type(node.value) else set()
+        case ast.BinOp(op=ast.BitOr()):
+            return declared_names(node.left, lists) | declared_names(node.right, lists)
+        case ast.Call(func=ast.Attribute(attr="fromkeys"), args=[names, value]):
+            return listed(names) if is_type(value) else set()
+        case ast.keyword(arg="schema", value=ast.List() | ast.Tuple() | ast.Name() as names):
+            return listed(names)
+    return set()
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """Return the text itself, or the texts of a list or tuple: "n", ("n", "share")."""
+    values = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+    return {
+        one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+
+
+def is_type(node: ast.AST) -> bool:
+    """Return True if an expression has a type of polars in it, such as `pl.List(pl.String)`."""
+    return any(
+        isinstance(part, ast.Attribute)
+        and ast.unparse(part.value) in ("pl", "polars")
+        and part.attr in POLARS_TYPES
+        for part in ast.walk(node)
+    )
 
 
 def test_columns_are_declared_in_schemas_alone() -> None:
@@ -147,11 +207,52 @@ def test_columns_are_declared_in_schemas_alone() -> None:
     assert not again, "\n".join(again)
 
 
-def test_a_second_declaration_is_found() -> None:
-    assert declared_again('X = pl.Schema({"problem_id": pl.String, "state": pl.String})')
-    assert declared_again('pl.DataFrame(rows, schema={"round": pl.String, "split": pl.String})')
-    assert not declared_again('X = pl.Schema({"problem_id": pl.String, "note": pl.String})')
-    assert not declared_again('X = pl.Schema({**column_types(Graded), "note": pl.String})')
+@pytest.mark.parametrize(
+    "source",
+    [
+        'X = pl.Schema({"problem_id": pl.String, "state": pl.String})',
+        'pl.DataFrame(rows, schema={"round": pl.String, "split": pl.String})',
+        'X = {"round": pl.String(), "split": pl.String(), "note": pl.String()}',
+        'N = ("round", "skill")\nX = {**dict.fromkeys(N, pl.String), "correct": pl.Boolean}',
+        'X = {**dict.fromkeys(("round",), pl.String), "correct": pl.Boolean}',
+        'X = {"round": pl.String} | {"correct": pl.Boolean}',
+        'names = ("round", "skill")\nX = {name: pl.String() for name in names}',
+        'pl.DataFrame(rows, schema=["before", "after", "n"], orient="row")',
+    ],
+)
+def test_a_second_declaration_is_found(source: str) -> None:
+    assert declared_again(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'X = pl.Schema({"problem_id": pl.String, "note": pl.String})',
+        'X = pl.Schema({**column_types(Graded), "note": pl.String})',
+        'row = {"round": name, "split": split}',
+        'N = ("round", "skill")\nX = {name: row[name] for name in N}',
+    ],
+)
+def test_what_declares_no_columns_is_not_found(source: str) -> None:
+    assert not declared_again(source)
+
+
+def test_stages_read_and_write_tables_by_their_contracts() -> None:
+    plain = [
+        f"{file.name}: {found.name}"
+        for file in sorted((ROOT / "stages").glob("*.py"))
+        for found in imports(file.read_text("utf-8"))
+        if found.name == "mathse.core.tables"
+    ]
+    assert not plain, "read and write of mathse.core.stage_tables check: " + ", ".join(plain)
+
+
+def test_stages_have_at_most_60_lines() -> None:
+    lengths = {
+        file.name: len(file.read_text("utf-8").splitlines())
+        for file in (ROOT / "stages").glob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > MAX_STAGE_LINES} == {}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +266,8 @@ def test_a_second_declaration_is_found() -> None:
         ("mathse/judge/x.py", "if True:\n    from torch.nn import Module", "model libraries stay"),
         ("stages/x.py", "import transformers", "model libraries stay"),
         ("mathse/engines/x.py", "import vllm", "vllm is imported inside"),
+        ("mathse/engines/x.py", "import openai", "openai is imported inside"),
+        ("mathse/judge/x.py", "def f():\n    import openai", "model libraries stay"),
         ("mathse/judge/x.py", "from PIL import Image", "pictures are handled"),
         ("mathse/judge/x.py", "import pandera", "does not import stages or pandera"),
         ("mathse/judge/x.py", "from stages import score", "does not import stages or pandera"),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from schemas import Verdict, column_types
+from schemas import Dropped, column_types
 
-DROPPED = column_types(Verdict, "trajectory_id", "reason")
+DROPPED = column_types(Dropped)
 
 
 class Drops:
@@ -25,7 +25,7 @@ class Drops:
         return marked.filter("_keep").drop("_keep")
 
     def table(self) -> pl.DataFrame:
-        """Return trajectory_id and reason of all dropped rows, sorted by trajectory_id."""
+        """Return `Dropped` rows of all that was dropped, sorted by trajectory_id."""
         return pl.concat(self._parts).sort("trajectory_id")
 
 

@@ -10,13 +10,15 @@ from mathse.core.params import Merge
 from mathse.curation.balance import BUCKETS, add_bucket, cap_of_bucket, over_budget
 from mathse.curation.dedup import jaccard_duplicates, with_dedup_key
 from mathse.curation.drops import Drops
-from schemas import TrainRow, column_types
+from schemas import TrainRow, Trajectory, Verdict, column_types
 
 UNUSABLE = ("cut_off", "too_short", "too_long")
 """Reasons for which a trajectory cannot be a training row: it does not count as a solution."""
 
 TRAIN = column_types(TrainRow)
-_CANDIDATE = ("trajectory_id", "problem_id", "origin", "response", "finish_reason")
+_CANDIDATE = column_types(
+    Trajectory, "trajectory_id", "problem_id", "origin", "response", "finish_reason"
+)
 
 
 def merge_rows(
@@ -112,7 +114,7 @@ def count_buckets(
 def _accepted(
     trajectories: pl.DataFrame | None, verdicts: pl.DataFrame | None, what: str
 ) -> pl.DataFrame:
-    schema = {**dict.fromkeys(_CANDIDATE, pl.String), "p_correct": pl.Float64}
+    schema = pl.Schema({**_CANDIDATE, **column_types(Verdict, "p_correct")})
     if trajectories is None and verdicts is None:
         return pl.DataFrame(schema=schema)
     if trajectories is None or verdicts is None:
@@ -120,7 +122,9 @@ def _accepted(
     rows = (
         verdicts.filter("accepted")
         .select("trajectory_id", "p_correct")
-        .join(trajectories.select(_CANDIDATE), on="trajectory_id", how="left", validate="1:1")
+        .join(
+            trajectories.select(_CANDIDATE.names()), on="trajectory_id", how="left", validate="1:1"
+        )
     )
     if missing := rows["response"].null_count():
         raise DataError(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
-from schemas import Graded, column_types
+from schemas import Accuracy, Graded, column_types
 
 Z_95 = 1.959963984540054
 GRADED = column_types(Graded)
@@ -158,5 +158,5 @@ def accuracy_table(graded: pl.DataFrame, by: Sequence[str] = ("round", "split"))
         wilson(row["hits"], row["n"], design_effect=design_effect(**row))
         for row in sums.iter_rows(named=True)
     ]
-    low_high = pl.DataFrame(bounds, schema={"low": pl.Float64, "high": pl.Float64}, orient="row")
+    low_high = pl.DataFrame(bounds, schema=column_types(Accuracy, "low", "high"), orient="row")
     return counts.select(*by, "n", "correct", (hits / n).alias("accuracy"), *low_high, "found")

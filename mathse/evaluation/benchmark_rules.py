@@ -19,7 +19,7 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.evaluation.accuracy import accuracy_table
-from schemas import Problem, column_types
+from schemas import Accuracy, Problem, column_types
 
 ALL = "all"
 GROUPED = ("round", "split", "source", "by", "group")
@@ -28,7 +28,7 @@ MATH_VISION_PRECISION = 2
 
 _TYPED = ("answer_type", "choices", "precision")
 _RULES = {"question_type": pl.String()} | column_types(Problem, *_TYPED)
-_MEMBERS = column_types(Problem, "problem_id", "source") | {"by": pl.String(), "group": pl.String()}
+_MEMBERS = column_types(Problem, "problem_id") | column_types(Accuracy, "source", "by", "group")
 
 Row = Mapping[str, Any]
 
@@ -139,9 +139,8 @@ def benchmark_table(graded: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFram
     """Count right answers (`Graded` rows) of each source and of each of its groups.
 
     Returns:
-        round, split, source, by, group, n, correct, accuracy, low, high, found; sorted by the first
-        five. Rows of one problem or picture are one cluster in the interval; versions of a problem
-        with pictures that differ are not.
+        `Accuracy` rows sorted by round, split, source, by and group. Rows of one problem or picture
+        are one cluster in the interval; versions of a problem with pictures that differ are not.
     """
     counted = graded.join(groups_of(problems), on="problem_id", how="inner", maintain_order="left")
     return accuracy_table(counted, by=GROUPED)

@@ -17,8 +17,10 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.evaluation.accuracy import cluster_of
+from schemas import ANSWER_OUTCOMES, Transition, column_types
 
 RESAMPLES = 10_000
+TRANSITIONS = column_types(Transition)
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,15 @@ def transitions(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
     """Return how many problems of each split went from right or wrong to right or wrong.
 
     Returns:
-        Four rows a split: before, after (correct or incorrect), n, share (of all problems), split.
+        `Transition` rows, four a split.
 
     Source:
         arXiv 2511.06805, Figure 2.
     """
-    states, rows = ("correct", "incorrect"), []
+    rows = []
     for split in after["split"].unique(maintain_order=True):
         found = compare(before.filter(split=split), after.filter(split=split))
         counts = (found.both, found.lost, found.gained, found.neither)
-        for (old, new), count in zip(product(states, states), counts, strict=True):
+        for (old, new), count in zip(product(ANSWER_OUTCOMES, repeat=2), counts, strict=True):
             rows.append((old, new, count, count / found.n, split))
-    return pl.DataFrame(rows, schema=["before", "after", "n", "share", "split"], orient="row")
+    return pl.DataFrame(rows, schema=TRANSITIONS, orient="row")

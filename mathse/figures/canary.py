@@ -14,11 +14,17 @@ from mathse.core.ids import content_id
 from mathse.figures.catalogue import FAMILIES, draw_figure
 from mathse.figures.chance import simplest
 from mathse.figures.source import image_row
-from schemas import Image, column_types
+from schemas import CanaryAnswer, Image, Problem, column_types
 
 DESCRIBE = "Describe the figure."
 SUMS = "Calculate.\n{text}"
 SUMS_AT_ONCE = 5
+QUESTIONS = pl.Schema(
+    {
+        **column_types(CanaryAnswer, "problem_id", "skill"),
+        **column_types(Problem, "question", "choices", "image_ids", "answer"),
+    }
+)
 
 
 def build_canary(count: int, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -53,10 +59,7 @@ def build_canary(count: int, *, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
                 "answer": answer,
             }
         )
-    names = ("problem_id", "skill", "question", "choices", "image_ids", "answer")
-    listed = ("choices", "image_ids")
-    types = {name: pl.List(pl.String) if name in listed else pl.String() for name in names}
-    return pl.DataFrame(rows, schema=types), pl.DataFrame(images, schema=column_types(Image))
+    return pl.DataFrame(rows, schema=QUESTIONS), pl.DataFrame(images, schema=column_types(Image))
 
 
 def random_sum(rng: random.Random) -> tuple[str, str]:

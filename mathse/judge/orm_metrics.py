@@ -168,8 +168,7 @@ def calibration_table(labels: list[bool], scores: list[float], bins: int = BINS)
             "bin": list(range(bins)),
             "low": [number / bins for number in range(bins)],
             "high": [(number + 1) / bins for number in range(bins)],
-        },
-        schema={"bin": pl.Int64, "low": pl.Float64, "high": pl.Float64},
+        }
     )
     table = edges.join(found, on="bin", how="left").sort("bin")
     return table.with_columns(pl.col("n").fill_null(0)).select(

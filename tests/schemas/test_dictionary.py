@@ -27,7 +27,12 @@ def test_every_table_lies_somewhere() -> None:
     }
 
 
-def test_an_output_that_is_not_described_is_told(tmp_path: Path) -> None:
+def test_every_parquet_table_has_a_contract() -> None:
+    stems = {Path(file).stem for _, file in written_tables() if file.endswith(".parquet")}
+    assert stems <= set(TABLE_OF)
+
+
+def test_an_output_that_is_not_described_is_named(tmp_path: Path) -> None:
     (tmp_path / "dvc.yaml").write_text(
         "stages:\n  odd:\n    outs:\n      - data/odd.parquet\n", encoding="utf-8"
     )
