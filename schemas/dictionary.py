@@ -50,7 +50,10 @@ TABLE_OF = {
     "canary": "CanaryAnswer",
 }
 """Which contract the files of a name keep."""
-OTHERS = {"gate": "JSON: why no round is built on this one, or null"}
+OTHERS = {
+    "gate": "JSON: why no round is built on this one, or null",
+    "trained_on": "JSON: hash of the problems that something is trained on",
+}
 """What files that are no tables hold."""
 HEAD = """# Data dictionary
 

@@ -21,10 +21,16 @@ from schemas.table import (
     unique,
 )
 
+_IMAGE = r"(?i:<image[ _]?(%s)>)"
+IMAGE_PLACEHOLDER = _IMAGE % r"\d*"  # <image>, <image1>, <IMAGE 2>: group 1 is the number
+NUMBERED_IMAGE = _IMAGE % r"\d+"
+UNNUMBERED_IMAGE = _IMAGE % ""
+"""Patterns of where a text means an image, for `re` and polars."""
+
 _N_CHOICES = pl.col("choices").list.len()
 _N_IMAGES = pl.col("image_ids").list.len()
-_NUMBERED = pl.col("question").str.extract_all(r"<image[ _]?\d+>")  # <image1>, <image 2>
-_UNNUMBERED = pl.col("question").str.count_matches(r"<image>")
+_NUMBERED = pl.col("question").str.extract_all(NUMBERED_IMAGE)
+_UNNUMBERED = pl.col("question").str.count_matches(UNNUMBERED_IMAGE)
 _NUMBERS = _NUMBERED.list.eval(pl.element().str.extract(r"(\d+)").cast(pl.Int64))
 _LETTER = pl.col("answer").str.strip_chars()
 _LETTER_INDEX = pl.lit(LETTERS).str.find(_LETTER, literal=True)

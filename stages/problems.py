@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import polars as pl
 
 import schemas
 from mathse.core.errors import DataError
-from mathse.core.ids import ListHash
 from mathse.core.images import image_shards, write_shards
 from mathse.core.layout import Layout
 from mathse.core.params import TRAINED_SPLITS, load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, write, write_metrics
 from mathse.datasets.overrides import apply_overrides
+from mathse.datasets.trained_on import write_trained_on
 from schemas import checks
 
 
@@ -40,8 +37,7 @@ def problems(layout: Layout) -> None:
         rows = apply_overrides(rows, layout.overrides)
     name = str(layout.problems)
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
-    known = images.select("image_id").collect()
-    rows, lost = checks.split_unknown_images(rows, known, file=name)
+    rows, lost = checks.split_unknown_images(rows, images.select("image_id").collect(), file=name)
     quarantined = pl.concat([quarantined, bad, lost])
     if lacking := ", ".join(name for name in TRAINED_SPLITS if name not in {*rows["split"]}):
         message = f"No problem is left for {lacking}; {quarantined.height} rows were quarantined."
@@ -58,18 +54,6 @@ def problems(layout: Layout) -> None:
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
     counts["quarantined"] = quarantined.select("file", "row").n_unique()
     write_metrics(layout.metrics("problems"), {"problems": counts})
-
-
-def write_trained_on(rows: pl.DataFrame, path: Path) -> None:
-    """Write a hash of the problems that something is trained on; images have content ids.
-
-    Stages that read no others depend on this file: with a new benchmark they do not run again.
-    """
-    found = ListHash()
-    trained = rows.filter(pl.col("split").is_in(TRAINED_SPLITS)).sort("problem_id")
-    for row in trained.iter_rows(named=True):
-        found.add(row)
-    path.write_text(json.dumps({"problems": found.content_id()}) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

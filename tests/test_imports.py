@@ -237,6 +237,22 @@ def test_what_declares_no_columns_is_not_found(source: str) -> None:
     assert not declared_again(source)
 
 
+def test_words_and_image_placeholders_are_declared_once() -> None:
+    """The words of a parameter or column stand in one `Literal`, the placeholder in one pattern."""
+    literals: dict[str, list[str]] = {}
+    for file in modules():
+        source, name = file.read_text("utf-8"), file.relative_to(ROOT).as_posix()
+        for node in ast.walk(ast.parse(source)):
+            match node:
+                case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=words)):
+                    key = ", ".join(sorted(map(ast.unparse, words)))
+                    literals.setdefault(key, []).append(f"{name}:{node.lineno}")
+        if "<image[" in source:
+            literals.setdefault("<image[", []).append(name)
+    assert literals.pop("<image[") == ["schemas/problem.py"], "use schemas.IMAGE_PLACEHOLDER"
+    assert {key: where for key, where in literals.items() if len(where) > 1} == {}
+
+
 def test_stages_read_and_write_tables_by_their_contracts() -> None:
     plain = [
         f"{file.name}: {found.name}"

@@ -18,6 +18,8 @@ from mathse.core.registry import DATA_ENGINES, ENGINES
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
 Dtype32 = Literal["float32", "bfloat16"]
+VerdictForm = Literal["stepwise", "diagnostic", "binary"]
+Accept = Literal["answer", "orm", "both"]
 
 _ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection
 
@@ -198,7 +200,7 @@ class Evolve(Section):
 class TrainOrm(Training):
     """The ORM's fine-tuning."""
 
-    form: Literal["stepwise", "diagnostic", "binary"]
+    form: VerdictForm
     solve_repeats: int = Field(ge=1)
 
 
@@ -215,7 +217,7 @@ class Generate(SamplingSection):
 class Score(Section):
     """How trajectories are judged and accepted."""
 
-    accept: Literal["answer", "orm", "both"]
+    accept: Accept
     min_p_correct: float = Field(ge=0, le=1)
     max_new_tokens: int = Field(ge=1)
 

@@ -14,12 +14,13 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
+from schemas import IMAGE_PLACEHOLDER
+
 _BANDS, _BAND_ROWS = 40, 3
 _PRIME, _MASK = np.uint64((1 << 61) - 1), np.uint64((1 << 32) - 1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
-# "<image 1>"
-_PLACEHOLDER = re.compile(r"<image[ _]?\d*>")
+_PLACEHOLDER = re.compile(IMAGE_PLACEHOLDER)
 # "\mathrm", "\dfrac", but not "\textstyle".
 _COMMAND = re.compile(
     r"\\(?:mathrm|mathbf|text|textbf|operatorname|left|right|displaystyle|quad|qquad|d?frac)"

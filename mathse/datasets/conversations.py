@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from mathse.answers import find_answer
 from mathse.datasets.fields import choice_texts, cut_prompt, integer, optional, pictures, text
 from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, require
-from schemas import Problem, column_types
+from schemas import UNNUMBERED_IMAGE, Problem, column_types
 
 ORIGIN_COLUMN = "mathse"
 ORIGIN_FIELDS = tuple(
@@ -36,7 +36,7 @@ _ANSWER_COLUMNS = ("answer", "final_answer", "ground_truth", "label", "gold")
 _RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale", "explanation")
 _CHOICE_COLUMNS = ("choices", "options")
 _MESSAGE_RULE = "messages have role and content"
-_IMAGE = re.compile(r"<image>", re.IGNORECASE)
+_IMAGE = re.compile(UNNUMBERED_IMAGE)
 # "<|vision_start|><|image_pad|><|vision_end|>", "<|image_1|>", "<start_of_image>", "<ImageHere>"
 _OTHER_IMAGE = re.compile(
     r"<\|vision_start\|>(?:<\|image_pad\|>)+<\|vision_end\|>|<\|image(?:_\d+|_pad)?\|>"

@@ -25,12 +25,13 @@ from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
 from mathse.engines.pixels import Pixels
 from mathse.prompts import lessons
 from mathse.prompts.text import clean_text
-from schemas import TrainRow, optional_types
+from schemas import IMAGE_PLACEHOLDER, TrainRow, optional_types
 
 DATASET_NAME = "mathse"
 ROWS_PER_SHARD = 500
 
-_IMAGE_TAG = re.compile(r"<(?:image[ _]?\d*|/?img)>", re.IGNORECASE)  # <image>, <image 2>, </img>
+# <image>, <image 2>, </img>
+_IMAGE_TAG = re.compile(rf"{IMAGE_PLACEHOLDER}|(?i:</?img>)")
 # what LLaMA-Factory and ms-swift count besides: <video>, <ref-object>
 _OTHER_TAG = re.compile(r"<(video|audio|bbox|ref-object|cot-process|start-image)>")
 

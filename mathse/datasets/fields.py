@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mathse.datasets.protocol import BadRow, Picture, Row, require
-from schemas import LETTERS
+from schemas import LETTERS, UNNUMBERED_IMAGE
 from schemas.image import SIGNATURES
 
 MIN_BASE64_CHARS = 64
@@ -40,8 +40,8 @@ _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 _QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 # texts that Python would join: "['10' '12']", as numpy prints them
 _NO_COMMA = re.compile(r"""(["'])\s+["']""")
-_IMAGE = re.compile(r"<image>", re.IGNORECASE)
-_LAST_IMAGE = re.compile(r"<image>$", re.IGNORECASE)
+_IMAGE = re.compile(UNNUMBERED_IMAGE)
+_LAST_IMAGE = re.compile(f"{UNNUMBERED_IMAGE}$")
 
 
 def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -23,6 +23,7 @@ from transformers import (
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.params import Dtype
 from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
 from mathse.engines.inputs import InputBuilder
@@ -33,7 +34,6 @@ from mathse.engines.protocol import Completion, Request, SamplingParams, batch_u
 from mathse.engines.read_prompts import ReadPrompts, read_prompts
 from mathse.engines.sampling import SeededSampler, StopWhenMostFinished, uniforms
 
-Dtype = Literal["auto", "bfloat16", "float32"]
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 SMALL_BATCH = 16
 

@@ -14,13 +14,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
-from mathse.core.params import PixelLimits
+from mathse.core.params import Dtype, PixelLimits
 from mathse.engines.constrained import Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
@@ -29,7 +29,6 @@ from mathse.engines.pixels import Pixels, limited_settings
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request
 
-Dtype = Literal["auto", "bfloat16", "float32"]
 FORCED = "forced"
 """The argument with the tokens to write (see `vllm_forced`)."""
 ANY_TEXT = "start: /(?s:.*)/"

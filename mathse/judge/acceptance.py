@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.params import Accept
 from schemas import REJECT_REASONS, UNDECIDED_STATES, Verdict, column_types
 
-Accept = Literal["answer", "orm", "both"]
 VERDICT = column_types(Verdict)
 _INPUTS = [name for name in VERDICT.names() if name not in ("accepted", "reason")]
 
@@ -36,7 +36,7 @@ def accept_trajectories(
 
     Source:
         arXiv 2511.06805, Algorithm 1, lines on judging: the paper accepts by the ORM. The check of
-        the answer and the threshold are ours.
+        the answer and the threshold are additions.
     """
     if accept not in get_args(Accept):
         raise ParamError(f"accept must be one of {', '.join(get_args(Accept))}, not {accept!r}")

@@ -8,8 +8,9 @@ from typing import Any
 
 import polars as pl
 
+from mathse.core.params import Accept
 from mathse.engines.protocol import Completion, Engine, Request, SamplingParams, complete_all
-from mathse.judge.acceptance import Accept, accept_trajectories
+from mathse.judge.acceptance import accept_trajectories
 from mathse.judge.answer_states import with_answer_states
 from mathse.judge.judgements import JUDGEMENTS, distinct_trajectories, join_judgements
 from mathse.judge.verdict_grammar import verdict_grammar

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mathse.core.params import VerdictForm
 from mathse.prompts.judge import (
     STATUSES,
-    VerdictForm,
     judge_messages,
     judge_solution_messages,
     judge_solution_text,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.params import VerdictForm
 from mathse.core.steps import render_step_diff
 from mathse.prompts.solve import CLOSING
 from mathse.prompts.text import Message, clean_text, number_steps, problem_text, user_messages
-
-VerdictForm = Literal["stepwise", "diagnostic", "binary"]
 
 STATUSES = ("CORRECT", "WRONG")
 VERDICT_PREFIX = '{"status": "'

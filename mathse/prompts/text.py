@@ -21,19 +21,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from mathse.core.errors import DataError, ParamError
-from schemas import LETTERS
+from schemas import IMAGE_PLACEHOLDER, LETTERS
 
 Message = dict[str, Any]
 
-# <image>, <image1>, <IMAGE 2>
-_PLACEHOLDER = re.compile(r"<image[ _]?(\d*)>", re.IGNORECASE)
+_PLACEHOLDER = re.compile(IMAGE_PLACEHOLDER)
 # <|im_end|>, <row_1_col_2>, </img>
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]{3,40}\|>|"
     r"<(?:fake_token_around_image|global-img|end_of_utterance|IMG_CONTEXT|/?img|row_\d+_col_\d+)>"
 )
 # "…the answer.\n<image>" where \n is a backslash and an n
-_WRITTEN_BREAK = re.compile(r"(?:\\n)+\s*(?=<image[ _]?\d*>)", re.IGNORECASE)
+_WRITTEN_BREAK = re.compile(rf"(?:\\n)+\s*(?={IMAGE_PLACEHOLDER})")
 # What follows belongs to the sentence before it: "is shown", ", where"
 _GOES_ON = re.compile(r"[a-z,.;:?!]")
 _SENTENCE_END = tuple(".?!:;)]$。？！：；）")

@@ -87,7 +87,8 @@ class World:
 
 
 @pytest.mark.parametrize(
-    "question", [QUESTION, QUESTION.upper(), f"<image1>\n{QUESTION}", REWORDED]
+    "question",
+    [QUESTION, QUESTION.upper(), f"<image1>\n{QUESTION}", f"<IMAGE 1>\n{QUESTION}", REWORDED],
 )
 def test_the_same_question_without_a_picture_is_a_match(question: str) -> None:
     world = World()
@@ -192,6 +193,7 @@ def test_the_built_in_figures_are_not_drowned_in_matches() -> None:
     ("text", "wanted"),
     [
         ("<image1> 1,200 apples and 3.50 pounds", {"1200", "3.5"}),
+        ("<IMAGE 1> 12 apples, <Image_2> 5", {"12", "5"}),
         ("seven of twenty, one of 7", {"7", "20"}),
         (r"\frac{1}{2} of 007", {"1", "2", "7"}),
         ("none", set()),

@@ -228,6 +228,7 @@ BROKEN: list[tuple[str, str, Row | str]] = [
     ("Problem", "question is not empty", {"question": " \n"}),
     ("Problem", "image placeholders fit the images", {"question": "See <image1> and <image2>."}),
     ("Problem", "image placeholders fit the images", {"question": "See <image> and <image>."}),
+    ("Problem", "image placeholders fit the images", {"question": "See <IMAGE 2>."}),
     ("Problem", "image placeholders fit the images", {"image_ids": []}),
     ("Problem", "choices are not empty", {"choices": ["3", " ", "7"]}),
     ("Problem", "choices are not empty", {"choices": ["3", None, "7"]}),
