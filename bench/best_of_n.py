@@ -80,8 +80,8 @@ def run(
             schema=["problem_id", "response"],
             orient="row",
         )
-        own_rows = answered.drop("response").join(texts, on="problem_id", validate="1:1")
-        checks = check_answers(own_rows, rules).with_columns(correct=is_right)
+        answered_rows = answered.drop("response").join(texts, on="problem_id", validate="1:1")
+        checks = check_answers(answered_rows, rules).with_columns(correct=is_right)
         solved = dict(checks.select("problem_id", "correct").iter_rows())
     judge.engine.close()
     found = measure_best_of_n(

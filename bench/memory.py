@@ -47,11 +47,11 @@ class Watch:
 
     def _watch(self) -> None:
         while True:
-            self.peak_mib = max(self.peak_mib, own_mib())
+            self.peak_mib = max(self.peak_mib, process_mib())
             time.sleep(EVERY_S)
 
 
-def own_mib() -> float:
+def process_mib() -> float:
     """Return the memory of this process without mapped files, in MiB."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon:")) / 1024
@@ -136,7 +136,7 @@ class MockEngine:
             text = f"1. The picture has {size} bytes, and {request.key} is a name.\n" * 4
             yield Completion(request.key, text, "stop", 100, 60)
             if number % 2500 == 0:
-                self.curve.append((number, round(own_mib(), 1)))
+                self.curve.append((number, round(process_mib(), 1)))
 
     def units(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return batches of 16."""

@@ -130,15 +130,15 @@ def summarize(
     for name, (start, end) in zip(names, runs, strict=True):
         import_s = covered([(max(a, start), min(b, end)) for a, b in imports if a < end])
         stages[name] = {"own_s": round(end - start - import_s, 2), "import_s": round(import_s, 2)}
-    own_s = sum(stage["own_s"] for stage in stages.values())
+    stages_s = sum(stage["own_s"] for stage in stages.values())
     import_s = sum(stage["import_s"] for stage in stages.values())
     start_s = bare_s * len(stages)
     return {
         "wall_s": round(wall_s, 1),
-        "own_s": round(own_s, 1),
+        "own_s": round(stages_s, 1),
         "import_s": round(import_s, 1),
         "process_start_s": round(start_s, 1),
-        "dvc_s": round(wall_s - own_s - import_s - start_s, 1),
+        "dvc_s": round(wall_s - stages_s - import_s - start_s, 1),
         "stages": stages,
     }
 
@@ -172,9 +172,9 @@ def main(
     run = "a new smoke copy" if folder is None else "dvc repro in a given folder"
     summary = {"run": run, "setup_s": setup_s, "outside_share": round(outside, 3)}
     for name, stage in result["stages"].items():
-        typer.echo(f"{name:24s} own {stage['own_s']:8.1f} s  imports {stage['import_s']:6.1f} s")
+        typer.echo(f"{name:24s} own {stage['stages_s']:8.1f} s  imports {stage['import_s']:6.1f} s")
     typer.echo(
-        f"{whole_s:.0f} s in all: own work {result['own_s']:.0f}, "
+        f"{whole_s:.0f} s in all: own work {result['stages_s']:.0f}, "
         f"imports {result['import_s']:.0f}, process starts "
         f"{result['process_start_s']:.1f}, DVC {result['dvc_s']:.0f}, "
         f"set-up {setup_s:.0f}; {100 * outside:.1f}% lie outside the stages' own work"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.speed_inputs import Found, Inputs, Task
-from bench.speed_training import matrix, ours_training, trl
+from bench.speed_training import mathse_training, matrix, trl
 from mathse.core.machine import Machine
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.figures.canvas import SIZE
@@ -207,7 +207,7 @@ def vllm(inputs: Inputs) -> Found:
     return found | {"tokens": sum(len(one.token_ids) for one in done), "compiled": compiled}
 
 
-def ours_judge(inputs: Inputs) -> Found:
+def mathse_judge(inputs: Inputs) -> Found:
     """Judge with `mathse.judge`: a grammar for the text, and the probability of CORRECT."""
     from mathse.judge.judging import Judge
 
@@ -257,9 +257,9 @@ RUNS: dict[str, Callable[[Inputs], Found]] = {
     "generation.ours-vllm": lambda inputs: ours(inputs, "vllm"),
     "generation.vllm": vllm,
     "prompts.ours": lambda inputs: ours(inputs, tokens=1),
-    "training.ours": ours_training,
+    "training.ours": mathse_training,
     "training.trl": trl,
-    "judge.ours": ours_judge,
+    "judge.ours": mathse_judge,
     "judge.generate-256": plain_judge,
 }
 """The contenders by the names of results; `prompts.ours` writes one token: the prompts' part."""

@@ -34,7 +34,7 @@ def training_config(task: Task) -> Training:
     )
 
 
-def ours_training(inputs: Inputs) -> Found:
+def mathse_training(inputs: Inputs) -> Found:
     """Train with `mathse.training.launch.train`; the seconds of the steps are those of its log."""
     from mathse.engines.inputs import InputBuilder
     from mathse.training import Example

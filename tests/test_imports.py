@@ -28,10 +28,10 @@ POLARS_TYPES = {
     name for name in dir(pl) if isinstance(getattr(pl, name), pl.datatypes.DataTypeClass)
 }
 LOADED_BY_VLLM = {"mathse/engines/vllm_forced.py"}
-MODEL_ROOMS = ("mathse/engines/", "mathse/training/")
-PILLOW_ROOMS = tuple(
-    f"mathse/{room}/"
-    for room in ("figures", "datasets", "engines", "training", "curation", "report")
+MODEL_PACKAGES = ("mathse/engines/", "mathse/training/")
+PILLOW_PACKAGES = tuple(
+    f"mathse/{package}/"
+    for package in ("figures", "datasets", "engines", "training", "curation", "report")
 )
 
 
@@ -81,13 +81,13 @@ def broken_rules(name: str, source: str) -> list[str]:
             and found.top == "mathse"
             and found.name.split(".")[1:2] != ["core"]
         ):
-            broken.append(f"{where}: core knows no other room")
-        if found.top in MODEL_LIBRARIES and not name.startswith(MODEL_ROOMS):
+            broken.append(f"{where}: core knows no other package")
+        if found.top in MODEL_LIBRARIES and not name.startswith(MODEL_PACKAGES):
             broken.append(f"{where}: model libraries stay in engines and training")
         if found.top in OPTIONAL_LIBRARIES and not found.lazy and name not in LOADED_BY_VLLM:
             broken.append(f"{where}: {found.top} is imported inside functions only")
-        if found.top == "PIL" and not name.startswith(PILLOW_ROOMS):
-            broken.append(f"{where}: pictures are handled in {PILLOW_ROOMS}")
+        if found.top == "PIL" and not name.startswith(PILLOW_PACKAGES):
+            broken.append(f"{where}: pictures are handled in {PILLOW_PACKAGES}")
         if name.startswith("mathse/") and found.top in ("stages", "pandera"):
             broken.append(f"{where}: mathse does not import stages or pandera")
         if found.top == "tests":
@@ -278,7 +278,7 @@ def test_stages_have_at_most_60_lines() -> None:
         ("schemas/x.py", "import yaml", "schemas stands on"),
         ("mathse/core/x.py", "def f():\n    import torch", "model libraries stay"),
         ("mathse/core/x.py", "import duckdb", "mathse/core stands on"),
-        ("mathse/core/x.py", "from mathse.judge import rows", "core knows no other room"),
+        ("mathse/core/x.py", "from mathse.judge import rows", "core knows no other package"),
         ("mathse/judge/x.py", "if True:\n    from torch.nn import Module", "model libraries stay"),
         ("stages/x.py", "import transformers", "model libraries stay"),
         ("mathse/engines/x.py", "import vllm", "vllm is imported inside"),

@@ -213,7 +213,7 @@ _FUNCTIONS: dict[str, Callable[..., complex]] = {
 
 
 def equal(left: Tree, right: Tree) -> bool | None:
-    """Return whether two expressions are equal for all values of their letters, None if unsure."""
+    """Return True if two expressions are equal for all values of their letters, None if unsure."""
     if left == right:
         return True
     first, second = _residues(left, 0), _residues(right, 0)
@@ -243,7 +243,7 @@ def _values(left: Tree, right: Tree) -> list[tuple[complex, complex]]:
 
 
 def proportional(left: Tree, right: Tree) -> bool | None:
-    """Return whether two terms vanish together: the numerators differ by a constant factor only.
+    """Return True if two terms vanish together: the numerators differ by a constant factor only.
 
     None if that is not known. Denominators are taken not to vanish.
     """

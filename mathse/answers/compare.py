@@ -87,7 +87,7 @@ _ARITHMETIC = re.compile(
 
 
 def _states_others(text: str, gold: Term) -> bool:
-    """Return whether a sentence holds numbers, and none of them is gold."""
+    """Return True if a sentence holds numbers, and none of them is gold."""
     if not gold.is_number or _ARITHMETIC.search(text) or not re.search(r"[^\W\d_]{3}", text):
         return False
     numbers = [read_value(number) for number in re.findall(r"\d[\d.,]*(?:/\d+)?", text)]
@@ -173,7 +173,7 @@ def _names(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 
 
 def _may_be_one_name(left: str, right: str, functions: list[re.Match[str] | None]) -> bool:
-    """Return whether two names can stand for one thing: `y` and `f(x)`, `x` and `x_1`."""
+    """Return True if two names can stand for one thing: `y` and `f(x)`, `x` and `x_1`."""
     if "y" in (left, right) and any(functions):
         return True
     bases = [re.sub(r"[_'|].*|\\mathrm", "", name.strip("|")) for name in (left, right)]

@@ -102,7 +102,7 @@ def _numbers(gold: Term, found: Term, scale: Fraction, asked: Asked) -> Outcome:
 
 
 def _is_precise(term: Term) -> bool:
-    """Return whether a decimal is given to two decimals, or to three digits and one place."""
+    """Return True if a decimal is given to two decimals, or to three digits and one place."""
     return (term.decimals or 0) >= 2 or ((term.decimals or 0) >= 1 and term.digits >= 3)
 
 
@@ -114,7 +114,7 @@ def _is_rounded(gold: Term, found: Term) -> bool:
 
 
 def _is_endless(term: Term) -> bool:
-    """Return whether a number has no finite decimal: 1/3, √2, π."""
+    """Return True if a number has no finite decimal: 1/3, √2, π."""
     below = 1 if term.exact is None else term.exact.denominator
     return term.decimals is None and (term.exact is None or 10 ** below.bit_length() % below != 0)
 

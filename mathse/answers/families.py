@@ -61,13 +61,13 @@ def _period(tree: Tree) -> float | None:
 
 
 def _is_multiple_of_pi(tree: Tree) -> bool:
-    """Return whether a tree holds a letter times π, as general solutions do."""
+    """Return True if a tree holds a letter times π, as general solutions do."""
     steps = 360 * (_period(tree) or math.nan) / math.pi
     return math.isfinite(steps) and abs(steps - round(steps)) < 1e-9
 
 
 def _same_numbers(a: Tree, b: Tree) -> bool:
-    """Return whether `a + kp` and `b + kp` run over the same numbers."""
+    """Return True if `a + kp` and `b + kp` run over the same numbers."""
     numbers = [_period(a), _period(b), *(algebra.number(tree, {"": 0.0}) for tree in (a, b))]
     period, other_period, start, other_start = (
         math.nan if value is None else value for value in numbers
@@ -78,7 +78,7 @@ def _same_numbers(a: Tree, b: Tree) -> bool:
 
 
 def matched(left: Sequence[_T], right: Sequence[_T], same: Callable[[_T, _T], bool]) -> bool:
-    """Return whether each item of one list has a partner in the other, and none is left."""
+    """Return True if each item of one list has a partner in the other, and none is left."""
     remaining = list(right)
     for item in left:
         partner = next((other for other in remaining if same(item, other)), None)

@@ -166,7 +166,7 @@ def _concluded(text: str, options: Options) -> Span | None:
 
 
 def _denied(text: str, label: str) -> bool:
-    """Return whether a text says of a label that it is wrong."""
+    """Return True if a text says of a label that it is wrong."""
     mark = rf"\(?{label}\)?"
     denied = rf"{mark}\s+(?:is|was)\s+(?:wrong|incorrect|false|not)\b"
     denied += rf"|(?:\bnot|n't be|cannot be|不是|不选)\s*{mark}(?![a-zA-Z])"

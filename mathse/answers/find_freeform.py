@@ -100,7 +100,7 @@ _GOES_ON = re.compile(r",.*?\b(?:so|thus|hence|therefore|then)\b|所以|因此",
 
 
 def _reads(text: str, wants_number: bool) -> bool:
-    """Return whether a whole text is a value: no mere words, no bare letter for a number."""
+    """Return True if a whole text is a value: no mere words, no bare letter for a number."""
     value = None if _GOES_ON.search(text) else read_value(text)
     if value is None or isinstance(value, Words):
         return False

@@ -113,13 +113,13 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
 
 
 def _is_braced_word(tokens: Tokens) -> bool:
-    """Return whether this is `{square inches}`."""
+    """Return True if this is `{square inches}`."""
     words = tokens[1:-1]
     return tokens[-1].text == "}" and len(words) > 0 and all(t.kind == "word" for t in words)
 
 
 def _is_noun(token: Token) -> bool:
-    """Return whether a word may name a counted thing, or describe it."""
+    """Return True if a word may name a counted thing, or describe it."""
     if token.kind != "word" or token.text.lower() in _NO_NOUNS or token.text in JOINERS:
         return False
     if not token.text.isascii():

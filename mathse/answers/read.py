@@ -138,7 +138,7 @@ _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def _is_words(body: str) -> bool:
-    """Return whether a text is words (and perhaps single letters), without formulas."""
+    """Return True if a text is words (and perhaps single letters), without formulas."""
     return _WORD.search(body) is not None and not re.search(r"[\d\\=+*/^<>_{}|°%]", body)
 
 

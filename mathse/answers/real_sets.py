@@ -75,12 +75,12 @@ def _samples(bounds: tuple[float, ...]) -> list[float]:
 
 
 def same_reals(left: Reals, right: Reals) -> bool:
-    """Return whether two sets are the same: at all their bounds and in between."""
+    """Return True if two sets are the same: at all their bounds and in between."""
     return all(left.holds(x) == right.holds(x) for x in _samples(left.bounds + right.bounds))
 
 
 def is_empty(reals: Reals) -> bool:
-    """Return whether a set holds no number."""
+    """Return True if a set holds no number."""
     return not any(map(reals.holds, _samples(reals.bounds)))
 
 

@@ -31,7 +31,7 @@ def split_at(tokens: Tokens, separators: set[str]) -> tuple[list[Tokens], list[s
 
 
 def closes_at_end(tokens: Tokens) -> bool:
-    """Return whether the bracket that opens the tokens is closed by the last one."""
+    """Return True if the bracket that opens the tokens is closed by the last one."""
     depth = 0
     for index, token in enumerate(tokens):
         depth += (token.text in OPENERS) - (token.text in CLOSERS)

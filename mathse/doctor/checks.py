@@ -202,7 +202,7 @@ def check_server(subject: str, server: Server, model: str) -> Check:
 
 
 def check_disk(plan: Plan) -> Iterator[Check]:
-    """Yield whether the disk holds what `mathse plan` estimates, beside what is there already."""
+    """Yield if the disk has space for what `mathse plan` estimates and is not there already."""
     root = plan.layout.folder.absolute()
     planned = sum(plan.disk().values())
     stored = sum(
@@ -232,7 +232,7 @@ def check_cache(plan: Plan) -> Iterator[Check]:
 
 
 def check_pictures(params: Params) -> Iterator[Check]:
-    """Yield whether pictures in messages become the tokens that the processor makes."""
+    """Yield if pictures in messages become the tokens that the processor makes."""
     from mathse.engines.placeholders import check_placeholders
 
     seen = set()

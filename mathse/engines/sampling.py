@@ -111,7 +111,7 @@ class StopWhenMostFinished(StoppingCriteria):
         self.go_on_above = go_on_above
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: object) -> Tensor:
-        """Return whether each row shall stop: all or none."""
+        """Return True for each row if all shall stop, else False for each."""
         done_B = torch.isin(input_ids[:, self.start :], self.stop_ids.to(input_ids.device)).any(
             dim=1
         )

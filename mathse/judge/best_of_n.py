@@ -122,7 +122,7 @@ def measure_best_of_n(
 
 
 def _results(samples: Sequence[Sample]) -> Iterator[tuple[str, bool]]:
-    """Yield whether each rule is right about a problem; random: once for each sample."""
+    """Yield each rule, and True if it is right about a problem; random: once for each sample."""
     yield from (("random", sample.correct) for sample in samples)
     yield "majority", _vote(samples, lambda _: 1.0)
     yield "orm_best", max(samples, key=_p_correct).correct
@@ -135,7 +135,7 @@ def _p_correct(sample: Sample) -> float:
 
 
 def _vote(samples: Sequence[Sample], weight: Callable[[Sample], float]) -> bool:
-    """Return whether the answer with most votes is right; samples without one do not vote."""
+    """Return True if the answer with most votes is right; samples without one do not vote."""
     first: dict[str, Sample] = {}
     votes: dict[str, float] = {}
     for sample in samples:

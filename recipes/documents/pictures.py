@@ -58,7 +58,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
     question = textwrap.wrap(row["question"], 23)
     problem = [*question, "", f"gold answer: {row['answer']}"]
     box(axes, theme, (left, top), "problem", [(line, theme.ink) for line in problem], indent=104)
-    place_image(axes, row["image_ids"][0], (left + 10, top + 34))
+    insert_image(axes, row["image_ids"][0], (left + 10, top + 34))
     fault = row["error_step"]
     steps = [
         (line, theme.red if number == fault else theme.ink)
@@ -90,7 +90,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
         (f"from {row['trajectory_id'][:8]}…", theme.muted),
     ]
     box(axes, theme, (left, bottom), "training row", text, indent=104)
-    place_image(axes, row["image_ids"][0], (left + 10, bottom + 34))
+    insert_image(axes, row["image_ids"][0], (left + 10, bottom + 34))
     high, low, half = top + HEIGHT // 2, bottom + HEIGHT // 2, WIDTH // 2
     arrow(axes, theme, (left + WIDTH + 3, high), (middle - 3, high), "generate")
     arrow(axes, theme, (middle + WIDTH + 3, high), (right - 3, high), "score")
@@ -131,7 +131,7 @@ def box(
             y += 22
 
 
-def place_image(axes: Axes, image_id: str, corner: tuple[int, int]) -> None:
+def insert_image(axes: Axes, image_id: str, corner: tuple[int, int]) -> None:
     """Draw the picture of a problem, 96 by 96."""
     data = ImageStore(ROOT / "data/problems/images").get(image_id)
     pixels = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))

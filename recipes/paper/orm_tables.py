@@ -82,7 +82,7 @@ def best_rows() -> Iterator[list[Any]]:
 
 
 def names_one(run: dict[str, Any]) -> bool:
-    """Return whether the student's replies named a sample, for each number of samples."""
+    """Return True if, for each number of samples, some replies of the student named one."""
     replies = [one["selection"] for one in run["best_of"].values()]
     return all(one["unclear"] < one["asked"] for one in replies)
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 from bench import answers as bench
 from bench.answers import SETS, metrics_of, read_set
 
-OWN = [name for name, known in SETS.items() if known.own]
+OF_PROJECT = [name for name, known in SETS.items() if known.own]
 
 
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("name", OF_PROJECT)
 def test_own_pairs_are_whole_and_of_both_halves(name: str) -> None:
     rows = read_set(SETS[name])
     assert rows.height >= 140 and rows["expected"].null_count() == 0

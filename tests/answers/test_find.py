@@ -207,7 +207,7 @@ def test_explanation_is_for_a_person() -> None:
     assert "match" in text and "3/8" in text and "6/16" in text and "same number" in text
 
 
-def test_missing_column_is_told() -> None:
+def test_missing_column_is_named() -> None:
     import polars as pl
 
     from mathse.answers import check_rows

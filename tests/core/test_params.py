@@ -55,24 +55,24 @@ def test_faults_are_named_with_file_and_key(folder: Path, old: str, new: str, me
     assert str(file) in str(error.value)
 
 
-def keys_of(model: type[BaseModel], place: str = "") -> set[str]:
+def keys_of(model: type[BaseModel], prefix: str = "") -> set[str]:
     """Return all keys of a section and of the sections in it: `finetune.lora.rank`."""
     found = set()
     for name, field in model.model_fields.items():
         inner = field.annotation
         if isinstance(inner, type) and issubclass(inner, BaseModel):
-            found |= keys_of(inner, f"{place}{name}.")
+            found |= keys_of(inner, f"{prefix}{name}.")
         else:
-            found.add(f"{place}{name}")
+            found.add(f"{prefix}{name}")
     return found
 
 
-def keys_in(values: dict[str, Any], place: str = "") -> set[str]:
+def keys_in(values: dict[str, Any], prefix: str = "") -> set[str]:
     """Return each key of a mapping, and of those in it, as `finetune.lora.rank`."""
     found = set()
     for name, value in values.items():
-        found |= {f"{place}{name}"}
-        found |= keys_in(value, f"{place}{name}.") if isinstance(value, dict) else set()
+        found |= {f"{prefix}{name}"}
+        found |= keys_in(value, f"{prefix}{name}.") if isinstance(value, dict) else set()
     return found
 
 

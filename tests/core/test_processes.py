@@ -20,7 +20,7 @@ from tests.closure import ROOT
 from tests.tiny import write_store
 
 
-def tell(connection: Connection) -> None:
+def send_environment(connection: Connection) -> None:
     """Send the number of threads and the level of the log."""
     level = logging.getLogger("mathse").getEffectiveLevel()
     connection.send((os.environ["OMP_NUM_THREADS"], level))
@@ -31,7 +31,7 @@ def test_a_worker_has_its_environment_and_logs_alike() -> None:
     before = logger.level
     logger.setLevel(logging.INFO)
     try:
-        process, connection = start_worker(ONE_THREAD, tell)
+        process, connection = start_worker(ONE_THREAD, send_environment)
     finally:
         logger.setLevel(before)
     assert connection.recv() == ("1", logging.INFO)

@@ -99,7 +99,7 @@ def test_steps_hold_no_blanks_around_them_and_cut_the_same_again(text: str) -> N
     assert split_steps("\n".join(steps)) == steps
 
 
-def test_pieces_are_what_a_step_says() -> None:
+def test_tokens_are_what_a_step_says() -> None:
     assert step_tokens("2. 12+5=17.") == ["12", "+5", "=17"]
     assert step_tokens("The balance shows x+27=48.") == ["balance", "shows", "x", "+27", "=48"]
     assert step_tokens("The clock shows 7:05.") == ["clock", "shows", "7", ":05"]

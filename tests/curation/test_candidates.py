@@ -95,10 +95,10 @@ def test_a_row_has_its_response_and_wrong_ones_and_stays_through_rounds_and_file
     assert selection.key == f"{rows['row_id'][0]} selection"
 
 
-def test_the_place_of_the_right_one_differs() -> None:
+def test_the_index_of_the_right_one_differs() -> None:
     train, _ = one_round([row for number in range(9) for row in solved(number, *OTHERS)])
-    places = {of_problem(train, number).to_list().index(RIGHT) for number in range(9)}
-    assert places == {0, 1, 2}
+    indices = {of_problem(train, number).to_list().index(RIGHT) for number in range(9)}
+    assert indices == {0, 1, 2}
 
 
 def test_what_is_not_known_to_be_wrong_is_no_candidate() -> None:
@@ -120,7 +120,7 @@ def test_without_gold_the_orm_says_what_is_wrong() -> None:
     assert of_problem(train, 0) is not None and of_problem(train, 1) is None
 
 
-def test_reflections_get_none_for_their_style_would_tell() -> None:
+def test_reflections_get_none_because_their_style_shows_them() -> None:
     wrong = trajectory(0, WRONG)
     again = trajectory(0, RIGHT, origin="reflection", parent_id=wrong["trajectory_id"])
     train, _ = one_round([(wrong, verdict(wrong, False))], reflected=[again])

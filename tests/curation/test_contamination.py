@@ -175,7 +175,7 @@ def test_what_is_kept_from_what() -> None:
         ("orm", "eval_hard"),
         ("orm", "orm_test"),
     ]
-    assert found == {(names[trained], names[theirs]) for trained, theirs in pairs}
+    assert found == {(names[trained], names[evaluated]) for trained, evaluated in pairs}
     assert contaminated_problems(world.matches(), "train") == [names["train"]]
 
 

@@ -204,7 +204,7 @@ def test_a_value_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_snapshot_of_the_hub_is_read_through_its_links(tmp_path: Path) -> None:
-    cache = tmp_path / "datasets--ours--figures"
+    cache = tmp_path / "datasets--team--figures"
     blobs = {
         "aa": picture(1),
         "bb": LINES.replace('"0?"', '"0?", "image": "images/p.png"').encode(),

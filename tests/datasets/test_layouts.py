@@ -252,7 +252,7 @@ PARTS = {"type": "text", "text": "How many?"}
         {"question": "<img>p.png</img>How many?", "answer": 4},
     ],
 )
-def test_images_in_all_their_places(tmp_path: Path, row: dict[str, Any]) -> None:
+def test_images_wherever_they_may_be(tmp_path: Path, row: dict[str, Any]) -> None:
     if len(row.get("messages", said("", ""))) == 1:
         row = {**row, "messages": [*row["messages"], {"role": "Assistant", "content": 4}]}
     put(tmp_path / "s" / "train.jsonl", [row])

@@ -57,7 +57,7 @@ def test_the_first_difference_is_shown() -> None:
     assert detail == "1 from character 2: 'o' and 'ain'"
 
 
-def test_what_an_engine_does_not_tell_is_named() -> None:
+def test_what_an_engine_does_not_report_is_named() -> None:
     silent = [replace(completion, scored_prob=None) for completion in side().scores]
     rows, passed = compare(side(), replace(side("api"), inputs=None, scores=silent))
     given = {row[0]: row[2] for row in rows}

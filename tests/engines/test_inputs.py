@@ -331,7 +331,7 @@ def test_a_model_of_another_input_fingerprint_is_refused(
     assert InputBuilder.load(tmp_path, check=False).input_fingerprint == builder.input_fingerprint
 
 
-def test_a_damaged_record_is_told(tmp_path: Path, builder: InputBuilder) -> None:
+def test_a_damaged_record_is_named(tmp_path: Path, builder: InputBuilder) -> None:
     builder.save(tmp_path)
     (tmp_path / RECORD).write_text(json.dumps([1])[:-1])
     with pytest.raises(DataError, match="not a JSON object"):

@@ -94,8 +94,8 @@ def test_a_comparison_of_clusters_by_hand():
     # Only with four times the second cluster it is lost by 1; with four times the first, 3/4.
     assert -1 <= found.low < 0 and 3 / 7 < found.high <= 3 / 4
     # Either side can bring the clusters; without them the problems are independent.
-    told = compare(before.with_columns(cluster=clusters), after.drop("cluster"))
-    assert told == found
+    after_alone = compare(before.with_columns(cluster=clusters), after.drop("cluster"))
+    assert after_alone == found
     alone = compare(before, after.drop("cluster"))
     assert alone.p_value == sign_flip_exact(flips(2, 5)) != found.p_value
 

@@ -136,18 +136,18 @@ def check_that_a_step_left_out_is_found(kind: Family, level: int) -> None:
         known = {"0", *map(str, (*question.given.values(), *kind.constants))}
         rest, early, late = [*texts[:index], *texts[index + 1 :]], 0, 0
         steps = [*route.steps[:index], *route.steps[index + 1 :]]
-        for place, (step, text) in enumerate(zip(steps, rest, strict=True), start=1):
+        for number, (step, text) in enumerate(zip(steps, rest, strict=True), start=1):
             used = uses(step.left, letters) & numbers if isinstance(step, Calc) else set()
-            early = early or (place if used else 0)
+            early = early or (number if used else 0)
             if used - known:
-                late = place
+                late = number
                 break
             known |= uses(text if isinstance(step, Read) else step.right, set())
         if not late and "+" not in key.answer and uses(key.answer, set()) & (numbers - known):
             late = len(rest) + 1
         if not late:
             continue
-        # Where another number of the same size is known, the fault may be found at either place.
+        # Where another number of the same size is known, the fault may be found at either of two.
         found = verdict(key, rest, key.answer)
         assert found and (early or late) <= found.step <= late, (texts, index, found)
         assert found.kind in ("reasoning", "knowledge", "question"), (texts, index, found)

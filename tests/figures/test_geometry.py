@@ -148,7 +148,7 @@ def test_a_step_that_is_left_out_is_found_where_its_value_is_used(kind: Family, 
         route = rng.choice(kind.routes(question, shown))
         texts = written(kind, route, shown, rng)
         for index, step in enumerate(route.steps[:-1]):
-            rest = [other for place, other in enumerate(route.steps) if place != index]
+            rest = [other for number, other in enumerate(route.steps) if number != index]
             given = {part for part in question.given.values() if isinstance(part, int)}
             known, lost = given | {*kind.constants}, {*numbers_of(texts[index])}
             if isinstance(step, Calc):
@@ -156,11 +156,11 @@ def test_a_step_that_is_left_out_is_found_where_its_value_is_used(kind: Family, 
             # The first step that uses a number of the lost one; none if another has it as well.
             first = None
             left_texts = texts[:index] + texts[index + 1 :]
-            for place, (other, text) in enumerate(zip(rest, left_texts, strict=True)):
+            for number, (other, text) in enumerate(zip(rest, left_texts, strict=True)):
                 if lost & known:
                     break
-                if isinstance(other, Calc) and place >= index and plain_numbers(other.left) & lost:
-                    first = place + 1
+                if isinstance(other, Calc) and number >= index and plain_numbers(other.left) & lost:
+                    first = number + 1
                     break
                 known |= {*numbers_of(text)} if isinstance(other, Read) else plain_numbers(text)
                 known |= plain_numbers(other.right) if isinstance(other, Calc) else set()

@@ -152,8 +152,8 @@ def test_a_stepwise_verdict_is_read_back():
     correct = render_verdict("CORRECT", form="stepwise", steps=STEPS[:1])
     assert correct == '{"steps": "1. A|A 3|3 right", "status": "CORRECT"}'
     assert parse_verdict(correct, "stepwise") == ParsedVerdict("correct", checks=(first,))
-    untold = render_verdict("WRONG", 1, "x", "stepwise", steps=STEPS)
-    assert parse_verdict(untold, "stepwise") == ParsedVerdict("wrong", 1, "x", checks=([],))
+    unchecked = render_verdict("WRONG", 1, "x", "stepwise", steps=STEPS)
+    assert parse_verdict(unchecked, "stepwise") == ParsedVerdict("wrong", 1, "x", checks=([],))
 
 
 @pytest.mark.parametrize(

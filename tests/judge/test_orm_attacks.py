@@ -179,7 +179,7 @@ def test_without_rows_there_is_nothing_to_attack(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_judge_that_needs_the_picture_is_told_from_one_that_does_not(
+def test_a_judge_that_needs_the_picture_differs_from_one_that_does_not(
     tmp_path: Path, form: Any
 ) -> None:
     unsure = {

@@ -57,7 +57,7 @@ def test_the_chosen_one_meets_the_next_until_one_is_left(most: int, asked: int) 
     assert {answer for request in student.requests for answer in shown(request)} == set("12345")
 
 
-def test_problems_are_asked_about_together_and_the_place_of_a_solution_differs() -> None:
+def test_problems_are_asked_about_together_and_the_index_of_a_solution_differs() -> None:
     many = pl.concat([samples("6", "7", problem=number) for number in range(40)])
     student = prefers("7")
     found = select(student, many, problems(40), most=2)

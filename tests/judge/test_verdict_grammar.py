@@ -35,7 +35,7 @@ def grammars() -> Grammars:
 
 
 def takes(grammars: Grammars, form: VerdictForm, steps: list[str], text: str) -> bool:
-    """Tell whether a whole verdict obeys its grammar."""
+    """Return True if a whole verdict obeys its grammar."""
     matcher = grammars.matcher(verdict_grammar(form, steps))
     tokens = grammars._tokenizer.tokenize_str(text)
     return matcher.consume_tokens(tokens) and matcher.is_accepting()
@@ -129,7 +129,7 @@ def test_a_long_path_has_a_grammar_too(grammars: Grammars) -> None:
     )
 
 
-def test_the_judge_is_held_to_the_grammar_of_the_path(grammars: Grammars) -> None:
+def test_the_judge_keeps_the_grammar_of_the_trajectory(grammars: Grammars) -> None:
     engine = Scripted(says('1. 3|3 right", "status": "CORRECT"}'))
     path = trajectory(0, "1. The bar shows 3.")
     judge_trajectories(engine, problems(1), trajectories(path), max_new_tokens=9, form="stepwise")

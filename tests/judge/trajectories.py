@@ -1,4 +1,4 @@
-"""Small problems, paths and verdicts for the tests, and an engine that says what it is told."""
+"""Small problems, trajectories and verdicts for the tests, and an engine with given texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A project with a Git history, and its tables in DVC's cache, laid out as DVC does it."""
+"""A project with a Git history, and its tables in DVC's cache, in DVC's layout."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_the_result_counts_comparisons_and_links_its_numbers(run: RunTables, pag
     assert f'<a href="{at}">20</a> newly solved, <span class="muted">0</span> broken.' in result
 
 
-def test_new_training_rows_are_told_from_all(run: RunTables, page: str) -> None:
+def test_new_training_rows_differ_from_all(run: RunTables, page: str) -> None:
     new = sum(row["rows"] for row in sections.funnel(run) if row["round"] == "r1")
     assert 0 < new < run.train.height
     assert f"<b>{run.train.height}</b><span>training rows, {new} of them new in r1</span>" in page

@@ -276,9 +276,9 @@ def test_a_refused_text_that_is_the_worked_solution_is_called_right(page: Page) 
 def test_a_reflection_leads_to_what_it_was_written_from(page: Page) -> None:
     parent = f"#t={MISTAKE['trajectory_id']}"
     assert choose(page, "role", "reflection") == 1
-    for places in ("#list .parent a", "#detail .muted .parent a", "#detail td .parent a"):
-        links = f"[...document.querySelectorAll('{places}')].map((e) => [e.hash, e.innerText])"
-        assert page.run(links) == [[parent, "r1 · student, sample 0"]], places
+    for selector in ("#list .parent a", "#detail .muted .parent a", "#detail td .parent a"):
+        links = f"[...document.querySelectorAll('{selector}')].map((e) => [e.hash, e.innerText])"
+        assert page.run(links) == [[parent, "r1 · student, sample 0"]], selector
     page.run("document.querySelector('#list .parent a').click()")
     page.wait(f"document.querySelector('#list a.current')?.hash === {parent!r}")
     assert page.run("document.querySelectorAll('#detail .muted .parent').length") == 0

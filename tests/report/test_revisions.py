@@ -64,7 +64,7 @@ def test_what_is_not_there_is_explained(history):
         open_revision(history.root, "HEAD")
 
 
-def test_two_experiments_of_one_name_are_told_apart_by_commit(history):
+def test_two_experiments_of_one_name_differ_by_commit(history):
     commit = resolve_commit(history.root, "short")
     history.git("update-ref", f"refs/exps/{'0' * 2}/{'1' * 38}/short", "HEAD")
     with pytest.raises(DataError, match="2 experiments are called short"):

@@ -14,7 +14,7 @@ from mathse.report.sql import query
 from mathse.report.terminal_picture import protocol_of, show_pictures
 from mathse.report.trace import render_trace
 from tests.judge.trajectories import problem_id
-from tests.report.world import CORRECTION, HARD, MISTAKE, OWN, SAME, build
+from tests.report.world import CORRECTION, FIRST, HARD, MISTAKE, SAME, build
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +45,8 @@ def test_a_problem_is_traced_from_question_to_training_row(data):
 def test_a_trajectory_is_shown_with_what_corrects_it(data):
     text, _ = render_trace(data, MISTAKE["trajectory_id"])
     assert MISTAKE["trajectory_id"] in text and CORRECTION["trajectory_id"] in text
-    alone, _ = render_trace(data, OWN["trajectory_id"])
-    assert OWN["trajectory_id"] in alone and SAME["trajectory_id"] not in alone
+    alone, _ = render_trace(data, FIRST["trajectory_id"])
+    assert FIRST["trajectory_id"] in alone and SAME["trajectory_id"] not in alone
 
 
 def test_why_an_accepted_trajectory_is_not_in_the_training_rows(data):

@@ -26,7 +26,7 @@ from tests.judge.trajectories import (
 N_EVAL = 40
 CORRECT = {"base": 2, "r0": 10, "r1": 30, "control": 12}
 TEACHER = trajectory(0, RIGHT, round="r0", origin="teacher")
-OWN = trajectory(1, RIGHT + " So.", 0)
+FIRST = trajectory(1, RIGHT + " So.", 0)
 SAME = trajectory(1, RIGHT + " so", 1)
 MISTAKE = trajectory(2, WRONG, 0)
 HARD = trajectory(3, WRONG, 0, finish_reason="length")
@@ -47,9 +47,9 @@ def build(data: Path) -> Path:
         None, taught, taught_verdict, round_name="r0", limits=Merge(max_per_problem=1)
     )
     ledger0 = initial_ledger(pool["problem_id"].to_list(), [problem_id(0)])
-    written = trajectories(OWN, SAME, MISTAKE, HARD)
+    written = trajectories(FIRST, SAME, MISTAKE, HARD)
     judged = verdicts(
-        verdict(OWN, True),
+        verdict(FIRST, True),
         verdict(SAME, True, p_correct=0.5),
         verdict(MISTAKE, False, error_kind="vision"),
         verdict(

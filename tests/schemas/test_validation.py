@@ -79,7 +79,7 @@ def test_split_of_a_good_table_quarantines_nothing() -> None:
     schemas.validate(quarantined, schemas.Quarantine, file="x")
 
 
-def test_split_does_not_mend_broken_columns() -> None:
+def test_split_does_not_fix_broken_columns() -> None:
     with pytest.raises(ContractError, match="column state"):
         schemas.split_bad(ledger(3).drop("state"), schemas.LedgerRow, file="x")
 

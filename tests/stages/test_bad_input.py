@@ -1,4 +1,4 @@
-"""What is wrong with the data is told before anything runs, or set aside with its reason."""
+"""Bad data stops a stage before anything runs, or is quarantined with its reason."""
 
 from __future__ import annotations
 
@@ -83,15 +83,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_bad_rows_are_set_aside_with_their_reason(folder: Path) -> None:
+def test_bad_rows_are_quarantined_with_their_reason(folder: Path) -> None:
     done = stage(folder, "problems")
     assert done.returncode == 0, done.stderr
     problems = read_table(Layout(folder).problems)
     assert sorted(problems["answer"]) == ["0", "1", "2", "3"]
-    aside = read_table(Layout(folder).quarantine)
+    quarantined = read_table(Layout(folder).quarantine)
     reasons = {
         row["row"]: f"{row['field']} {row['rule']} {row['reason']}"
-        for row in aside.iter_rows(named=True)
+        for row in quarantined.iter_rows(named=True)
     }
     assert "image" in reasons[4] and "answer" in reasons[5] and "question" in reasons[7]
     counts = (folder / "imported" / "import.json").read_text()

@@ -55,13 +55,13 @@ def write_inputs(solution: bool) -> tuple[pl.DataFrame, list[str]]:
     write_images(images, Layout().images)
     names = pool["problem_id"].to_list()[:2]
     rows = []
-    for place, name in enumerate(names):
+    for index, name in enumerate(names):
         for wrong in (False, True):
             lines = ["1. A path.", "The answer to this problem is 7."]
             rows.append(
                 {
-                    "row_id": f"{place}{wrong:d}" + "0" * 14,
-                    "trajectory_id": f"{place}{wrong:d}" + "1" * 14,
+                    "row_id": f"{index}{wrong:d}" + "0" * 14,
+                    "trajectory_id": f"{index}{wrong:d}" + "1" * 14,
                     "problem_id": name,
                     "part": "train",
                     "response": "\n".join(lines),

@@ -119,7 +119,7 @@ def test_rows_that_teach_to_reflect(tmp_path: Path, form: str) -> None:
 def test_the_image_column_is_a_list_even_where_all_rows_are_text(tmp_path: Path) -> None:
     put(
         tmp_path / "from" / "a.jsonl",
-        [{"question": "2?", "answer": "2", "solution": "2, as told."}],
+        [{"question": "2?", "answer": "2", "solution": "2, as given."}],
     )
     first = bring("ms-swift", tmp_path / "from", tmp_path)
     assert first.problems.filter(pl.col("solution").is_not_null()).height == 1
