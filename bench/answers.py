@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 import typer
@@ -105,7 +105,9 @@ def metrics_of(rows: pl.DataFrame) -> Metrics:
 
 
 @app.command()
-def sets(names: list[str] | None = typer.Argument(None), out: Path | None = None) -> None:  # noqa: B008
+def sets(
+    names: Annotated[list[str] | None, typer.Argument()] = None, out: Path | None = None
+) -> None:
     """Compare with the verdicts of each set, all by default."""
     results: dict[str, Metrics] = {}
     differences: dict[str, list[dict[str, Any]]] = {}

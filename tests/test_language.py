@@ -132,6 +132,8 @@ def test_each_exception_is_still_needed() -> None:
 def test_lines_have_at_most_100_columns() -> None:
     for file in FILES:
         name, lines = file.relative_to(ROOT).as_posix(), file.read_text("utf-8").splitlines()
+        if not name.startswith(("mathse/", "stages/", "schemas/")):
+            continue  # Ruff looks at the others, but for comments that switch a check off
         long = [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 100]
         assert not long, "\n".join(long)
 
