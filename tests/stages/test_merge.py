@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,16 @@ from mathse.core.tables import read_table, write_table
 from stages.decontaminate import decontaminate
 from stages.distill import distill
 from stages.merge import merge
+from stages.reflect import reflect_stage
+from stages.score import score
 from tests.stages.test_clean_data import planted, settings
 
 __all__ = ["planted"]
 
 
-def test_a_round_without_a_new_row_is_warned_of(
-    planted: tuple[Path, dict[str, str]], capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def idle_round(planted: tuple[Path, dict[str, str]]) -> Layout:
+    """A project after distill, with a round that wrote and judged nothing."""
     layout = Layout(planted[0])
     settings(planted[0], distill={"problems": 4})
     decontaminate(layout)
@@ -31,7 +34,25 @@ def test_a_round_without_a_new_row_is_warned_of(
     for file in (files.verdicts, files.reflection_verdicts):
         write(empty(schemas.Verdict), file, schemas.Verdict, sort_by=["trajectory_id"])
     write_table(read_table(first.mistakes), files.mistakes, sort_by=["problem_id"])
-    merge(layout, "r1")
+    return layout
+
+
+def test_a_round_without_a_new_row_is_warned_of(
+    idle_round: Layout, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, first = idle_round.round("r1"), idle_round.round("r0")
+    merge(idle_round, "r1")
     assert read_table(files.train)["row_id"].equals(read_table(first.train)["row_id"])
     (warning,) = [line for line in capsys.readouterr().err.splitlines() if "WARNING" in line]
     assert warning.startswith("WARNING: r1 adds no training row: its fine-tuning repeats r0's")
+
+
+@pytest.mark.parametrize("stage", [score, reflect_stage, merge])
+def test_mistakes_that_break_their_contract_stop_a_stage(
+    idle_round: Layout, stage: Callable[[Layout, str], None]
+) -> None:
+    name = "r0" if stage is score else "r1"  # score carries those of the round before on
+    file = idle_round.round(name).mistakes
+    write_table(read_table(file).drop("error_kind"), file, sort_by=["problem_id"])
+    with pytest.raises(schemas.ContractError, match="error_kind .* is missing"):
+        stage(idle_round, "r1")
