@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine, Server
-from mathse.core.params import Params
+from mathse.core.params import Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
 from mathse.planning.plan import Plan
 from mathse.planning.tables import GB
@@ -44,6 +44,7 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_machine(machine)
     yield from check_libraries(params)
     yield from check_servers(params, machine)
+    yield from check_revisions(params)
     plan = Plan(params, machine, layout, {})
     yield from check_rounds(plan)
     yield from check_disk(plan)
@@ -108,14 +109,30 @@ def check_libraries(params: Params) -> Iterator[Check]:
     for name, section in (("finetune", params.finetune), ("train_orm", params.train_orm)):
         if section.method == "lora":
             needed["lora"] = f"{name}.method lora"
+    if "vllm" not in needed and _installed("torchvision") is None:
+        from mathse.engines.model_files import needs_torchvision
+
+        for name, role in local_roles(params).items():
+            if needs_torchvision(role):
+                needed["vlm"] = f"{name}.model {role.model}"
     for extra, why in needed.items():
         for requirement in _requirements(extra):
             found = _installed(requirement.name)
             if found is None or not requirement.specifier.contains(found, prereleases=True):
                 what = f"{requirement} is needed by {why}; installed: {found or 'none'}"
-                fix = f"pip install -e '.[{extra}]'" if extra else "pip install -e ."
+                pins = "constraints-vllm.txt" if extra == "vllm" else "constraints.txt"
+                fix = f"pip install -c {pins} -e " + (f"'.[{extra}]'" if extra else ".")
                 yield Check(requirement.name, "fails", f"{what}. Fix: {fix}")
     yield from _check_constraints(Path(__file__).parents[2] / "constraints.txt")
+
+
+def local_roles(params: Params) -> dict[RoleName, Role]:
+    """Return the roles whose model is loaded here: to write, or to be trained."""
+    return {
+        name: role
+        for name, role in params.roles.items()
+        if name in params.models and (role.engine in LOCAL_ENGINES or name in ("student", "orm"))
+    }
 
 
 def _requirements(extra: str) -> list[Requirement]:
@@ -125,7 +142,7 @@ def _requirements(extra: str) -> list[Requirement]:
         return [one for one in listed if one.marker is None or one.marker.evaluate({"extra": ""})]
     found = [one for one in listed if one.marker and f'extra == "{extra}"' in str(one.marker)]
     # An installation may not know its extras.
-    named = {"lora": "peft", "openai": "openai", "vllm": "vllm"}
+    named = {"lora": "peft", "openai": "openai", "vllm": "vllm", "vlm": "torchvision"}
     return found or ([Requirement(named[extra])] if extra in named else [])
 
 
@@ -174,6 +191,15 @@ def check_servers(params: Params, machine: Machine) -> Iterator[Check]:
         yield Check(
             "HF_TOKEN", "note", "is not set: models of the Hub that need consent do not load"
         )
+
+
+def check_revisions(params: Params) -> Iterator[Check]:
+    """Yield the roles whose model on the Hub may change during a run."""
+    for name, role in local_roles(params).items():
+        if role.revision is None and not Path(str(role.model)).is_dir():
+            what = f"null, and {role.model} is on the Hub: with a new commit there, half-done "
+            what += "trainings and finished requests are made again"
+            yield Check(f"{name}.revision", "note", f"{what}. Fix: name the commit")
 
 
 def check_server(subject: str, server: Server, model: str) -> Check:

@@ -121,7 +121,7 @@ class InputBuilder:
             cache_bytes: how much to keep of what was prepared.
 
         Raises:
-            ParamError: if there is no such model.
+            ParamError: if there is no such model, or a library that it needs is missing.
             DataError: if the input fingerprint differs.
         """
         from transformers import AutoProcessor, GenerationConfig
@@ -130,7 +130,7 @@ class InputBuilder:
         check_model_name(model)
         try:
             processor = loader.from_pretrained(str(model), trust_remote_code=trust_remote_code)
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             raise unloadable(model, error) from error
         if images is not None:
             limit_processor(processor, images.pixels)

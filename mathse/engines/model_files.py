@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 from mathse.core.errors import DataError, MathseError, ParamError
@@ -9,6 +10,10 @@ from mathse.core.ids import content_id, file_digest
 from mathse.core.params import Role
 
 _MODEL_SUFFIXES = (".safetensors", ".json", ".jinja", ".txt", ".model", ".tiktoken")
+INSTALL_TORCHVISION = "pip install -c constraints.txt -e '.[vlm]'"
+_NETWORK_HINT = (
+    "Check the name and the network; with HF_HUB_OFFLINE=1 only models in the cache load."
+)
 
 
 def check_model_name(model: str | Path) -> None:
@@ -50,19 +55,41 @@ def load_files(role: Role) -> str:
 
 def unloadable(model: str | Path, error: Exception) -> MathseError:
     """Return the error for a model that a library cannot load, with the file where it is known."""
-    folder = Path(model)
-    if not folder.is_dir():
+    folder, text = Path(model), str(error).strip() or type(error).__name__
+    if "torchvision" in text.lower():
         return ParamError(
-            f"{model} cannot be loaded from the Hub: {error}\n"
-            "Check the name and the network; with HF_HUB_OFFLINE=1 only models in the cache load."
+            f"{model} cannot be loaded without torchvision: {text.splitlines()[0]}\n"
+            f"  fix: {INSTALL_TORCHVISION}"
         )
+    if isinstance(error, ImportError):
+        return ParamError(f"{model} cannot be loaded, for a library is missing: {text}")
+    if not folder.is_dir():
+        hint = f"\n{_NETWORK_HINT}" if isinstance(error, OSError) else ""
+        return ParamError(f"{model} cannot be loaded from the Hub: {text}{hint}")
     damaged = next((file for file in _weights(folder) if not _is_whole(file)), folder)
     return DataError(
-        f"This model cannot be loaded: {str(error).splitlines()[0]}",
+        f"This model cannot be loaded: {text.splitlines()[0]}",
         file=damaged,
         rule="a model folder is whole",
         fix="run the stage that writes it again, or copy the base model again",
     )
+
+
+def needs_torchvision(role: Role) -> bool:
+    """Return True if transformers prepares a model's input by torchvision alone, as for Qwen-VL.
+
+    That is so for model types with a video processor. False for a model whose `config.json` does
+    not load.
+    """
+    from transformers import PreTrainedConfig
+
+    mapping = import_module("transformers.models.auto.video_processing_auto")
+    try:
+        check_model_name(str(role.model))
+        config, _ = PreTrainedConfig.get_config_dict(str(role.model), revision=role.revision)
+    except (ParamError, OSError, ValueError):
+        return False
+    return config.get("model_type") in mapping.VIDEO_PROCESSOR_MAPPING_NAMES
 
 
 def model_digest(model: str | Path) -> str:

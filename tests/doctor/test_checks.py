@@ -102,8 +102,41 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "_installed", installed)
     asked = params(teacher={"engine": "openai", "model": "m", "max_new_tokens": 9})
     (fault,) = [check for check in checks.check_libraries(asked) if check.state == "fails"]
-    assert fault.subject == "openai" and "pip install -e '.[openai]'" in fault.finding
+    assert (
+        fault.subject == "openai"
+        and "pip install -c constraints.txt -e '.[openai]'" in fault.finding
+    )
     assert not [check for check in checks.check_libraries(params()) if check.state == "fails"]
+
+
+def test_torchvision_is_asked_for_where_the_model_needs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(model_type: str, **more: str) -> list[Check]:
+        (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type}))
+        listed = checks.check_libraries(params(student={"model": str(tmp_path), **more}))
+        return [check for check in listed if check.subject == "torchvision"]
+
+    version = checks._installed
+    others = {"torchvision": None, "vllm": "0.32", "openai": "3.57"}
+    monkeypatch.setattr(checks, "_installed", lambda name: others.get(name, version(name)))
+    (fault,) = found("qwen2_vl")
+    assert fault.state == "fails" and f"student.model {tmp_path}" in fault.finding
+    assert "pip install -c constraints.txt -e '.[vlm]'" in fault.finding
+    assert found("idefics3") == []
+    others["torchvision"] = "0.28.0+cpu"
+    assert found("qwen2_vl") == []
+
+
+def test_a_hub_model_without_a_commit_is_noted(tmp_path: Path) -> None:
+    def noted(**student: str) -> list[str]:
+        asked = params(student={"model": "owner/name", **student})
+        return [f"{one.state} {one.subject}" for one in checks.check_revisions(asked)]
+
+    assert noted() == ["note student.revision"]
+    assert noted(revision="0123abc") == noted(model=str(tmp_path)) == []
+    teacher = {"engine": "openai", "model": "owner/name", "max_new_tokens": 9}
+    assert [*checks.check_revisions(params(teacher=teacher))] == []
 
 
 def test_an_old_library_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +18,7 @@ from mathse.core.images import ImageStore
 from mathse.core.params import ModelRole, PixelLimits
 from mathse.engines.input_fingerprint import RECORD, fingerprint_of, write_record
 from mathse.engines.inputs import InputBuilder, append_tokens
-from mathse.engines.model_files import load_files, model_digest
+from mathse.engines.model_files import load_files, model_digest, needs_torchvision
 from mathse.engines.open_image import open_image
 from mathse.engines.pixels import Pixels, limit_processor, limited_settings, scaled_size
 from tests.tiny import ask, build_processor, write_store
@@ -155,6 +156,54 @@ def test_a_hub_model_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", missing)
     with pytest.raises(ParamError, match="owner/name cannot be loaded from the Hub"):
+        InputBuilder.load("owner/name")
+
+
+@pytest.mark.skipif(find_spec("torchvision") is not None, reason="torchvision is installed")
+@pytest.mark.parametrize(
+    ("model_type", "pictures"),
+    [("qwen2_vl", "Qwen2VLImageProcessor"), ("internvl", "GotOcr2ImageProcessor")],
+)
+def test_a_model_that_needs_torchvision_says_how_to_install_it(
+    model_type: str, pictures: str, tmp_path: Path
+) -> None:
+    name = {"qwen2_vl": "Qwen2VLProcessor", "internvl": "InternVLProcessor"}[model_type]
+    build_processor().tokenizer.save_pretrained(tmp_path)
+    files = {
+        "config.json": {"model_type": model_type},
+        "preprocessor_config.json": {"image_processor_type": pictures, "processor_class": name},
+    }
+    for file, content in files.items():
+        (tmp_path / file).write_text(json.dumps(content))
+    with pytest.raises(ParamError, match="without torchvision") as error:
+        InputBuilder.load(tmp_path)
+    assert "pip install -c constraints.txt -e '.[vlm]'" in str(error.value)
+    assert "network" not in str(error.value) and "copy the base model" not in str(error.value)
+    assert needs_torchvision(ModelRole(model=str(tmp_path)))
+    assert not needs_torchvision(ModelRole(model="models/nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("error", "is_of_network"), [(OSError("no answer"), True), (ValueError("no class"), False)]
+)
+def test_the_network_is_named_where_it_may_be_the_cause(
+    error: Exception, is_of_network: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*words: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", fails)
+    with pytest.raises(ParamError, match=f"owner/name cannot be loaded.*{error}") as raised:
+        InputBuilder.load("owner/name")
+    assert ("network" in str(raised.value)) == is_of_network
+
+
+def test_a_library_that_a_model_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*words: object, **more: object) -> None:
+        raise ImportError("\nthis model needs einops\n")
+
+    monkeypatch.setattr(transformers.AutoProcessor, "from_pretrained", missing)
+    with pytest.raises(ParamError, match="a library is missing: this model needs einops"):
         InputBuilder.load("owner/name")
 
 
