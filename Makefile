@@ -95,8 +95,8 @@ real: $(READY)  ## TabMWP and MATH-Vision through the loop with a teacher over H
 
 sweep: $(READY)  ## learning rate x samples through the DVC queue: make sweep RATES="2e-4 5e-4" SAMPLES="2 4"
 	@for rate in $(RATES); do for samples in $(SAMPLES); do \
-	  dvc exp run --queue -n lr-$$rate-samples-$$samples -S finetune.learning_rate=$$rate -S generate.samples=$$samples \
-	    -S generate.hard_samples=$$samples; done; done
+	  dvc exp run --queue $(addprefix --copy-paths ,$(wildcard machine.yaml)) -n lr-$$rate-samples-$$samples \
+	    -S finetune.learning_rate=$$rate -S generate.samples=$$samples -S generate.hard_samples=$$samples; done; done
 	dvc exp run --run-all
 	$(MAKE) experiments
 
