@@ -29,15 +29,21 @@ DEFAULTS: dict[str, tuple[float, str, str]] = {
     "gpu_tflops": (989, "TFLOP/s", "H100 data sheet, bf16 without sparsity"),
     "gpu_bandwidth_gb_s": (3350, "GB/s", "H100 data sheet"),
     "mfu": (0.4, "share of the matrix rate", "Llama 3 reports 0.38 to 0.43 (arXiv 2407.21783)"),
-    "decode_share": (0.5, "share of the bandwidth", "transformers reaches about 0.2"),
-    "sequences": (64, "sequences", "written at a time on a GPU, if the memory allows"),
+    "decode_share": (0.5, "share of the bandwidth", "of engine vllm"),
+    "decode_share_transformers": (0.2, "share of the bandwidth", "of engine transformers"),
+    "sequences": (64, "sequences", "at a time, if batch_size and the memory of a GPU allow"),
     "tokens_per_s": (0, "tokens/s and GPU", "0: from bandwidth and matrix rate"),
     "api_tokens_per_s": (50, "tokens/s and request", "a served model of the size of GPT-4o"),
     "lora_rank": (16, "", "where finetune.method is full, for comparison"),
     "copies": (2, "copies", "DVC keeps outputs twice; links make it 1 (docs/recipes.md)"),
 }
 # Without a GPU, a model of less than 1G parameters runs on the cores.
-_CORE = {"gpu_memory_gb": 4.0, "gpu_tflops": 0.1, "gpu_bandwidth_gb_s": 10.0}
+_CORE = {
+    "gpu_memory_gb": 4.0,
+    "gpu_tflops": 0.1,
+    "gpu_bandwidth_gb_s": 10.0,
+    "decode_share_transformers": 0.5,  # Python's time counts little beside that of a core
+}
 # Memory stands in the driver; rate in bf16 (TFLOP/s) and bandwidth (GB/s) by the data sheets.
 _GPUS = {
     "H200": (989, 4800),

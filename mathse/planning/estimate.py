@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mathse.core.params import RoleName
+from mathse.core.params import Role, RoleName
+from mathse.core.registry import LOCAL_ENGINES
 from mathse.planning import formulas
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.shapes import Shape
@@ -17,6 +18,7 @@ class Planner:
 
     Args:
         shapes: of the models, by role.
+        roles: with their engines and batch sizes.
         assume: everything else, the devices among it.
 
     Attributes:
@@ -26,8 +28,10 @@ class Planner:
         bandwidth: bytes per second of each.
     """
 
-    def __init__(self, shapes: Mapping[RoleName, Shape], assume: Assumptions) -> None:
-        self.shapes = shapes
+    def __init__(
+        self, shapes: Mapping[RoleName, Shape], roles: Mapping[RoleName, Role], assume: Assumptions
+    ) -> None:
+        self.shapes, self.roles = shapes, roles
         self.assume = assume
         self.count = max(1.0, assume["gpus"])
         self.memory = assume["gpu_memory_gb"] * GB
@@ -65,21 +69,27 @@ class Planner:
         prompt = formulas.forward_flops(shape, work.text_tokens, work.picture_tokens, 0)
         reading = formulas.computing_seconds(work.count * prompt, *computing)
         written = work.count * work.written_tokens
-        return reading + written / (self.count * self.tokens_per_s(shape, work.tokens))
+        return reading + written / (self.count * self.tokens_per_s(work.role, work.tokens))
 
-    def tokens_per_s(self, shape: Shape, context: float) -> float:
+    def tokens_per_s(self, role: RoleName, context: float) -> float:
         """Return the tokens per second that one device writes, given or by the formula."""
         if given := self.assume["tokens_per_s"]:
             return given
-        bandwidth = self.bandwidth * self.assume["decode_share"]
-        sequences, mfu = self.sequences(shape, context), self.assume["mfu"]
-        return formulas.decode_tokens_per_s(shape, sequences, context, self.rate, mfu, bandwidth)
+        is_slow = self.roles[role].engine == "transformers"
+        share = self.assume["decode_share_transformers" if is_slow else "decode_share"]
+        sequences, mfu = self.sequences(role, context), self.assume["mfu"]
+        return formulas.decode_tokens_per_s(
+            self.shapes[role], sequences, context, self.rate, mfu, self.bandwidth * share
+        )
 
-    def sequences(self, shape: Shape, context: float) -> float:
-        """Return how many sequences are written at a time: as many as the memory allows."""
+    def sequences(self, role: RoleName, context: float) -> float:
+        """Return how many sequences are written at a time: a batch, if the memory allows."""
+        shape, setting, most = self.shapes[role], self.roles[role], self.assume["sequences"]
+        if setting.engine in LOCAL_ENGINES:  # a server has batches of its own
+            most = min(most, setting.batch_size)
         free = 0.9 * self.memory - 2 * shape.parameters
         fitting = free // (context * formulas.kv_bytes_per_token(shape))
-        return max(1.0, min(self.assume["sequences"], fitting))
+        return max(1.0, min(most, fitting))
 
     def training_memory(self, shape: Shape, tuning: Tuning, written: float) -> dict[str, float]:
         """Return the bytes on each device while training.
@@ -101,7 +111,8 @@ class Planner:
         )
         return parts
 
-    def writing_memory(self, shape: Shape, context: float) -> dict[str, float]:
-        """Return the bytes on each device while writing."""
-        cache = self.sequences(shape, context) * context * formulas.kv_bytes_per_token(shape)
+    def writing_memory(self, role: RoleName, context: float) -> dict[str, float]:
+        """Return the bytes on each device while a role writes."""
+        shape = self.shapes[role]
+        cache = self.sequences(role, context) * context * formulas.kv_bytes_per_token(shape)
         return {"weights": 2 * shape.parameters, "KV cache": cache}

@@ -55,7 +55,7 @@ class Plan:
         if on_cores and "gpus" not in of_machine | dict(given):
             found = cores(machine.processes)
         assume = Assumptions({**found, **measure_tables(params, layout), **of_machine, **given})
-        self.planner = Planner(shapes, assume)
+        self.planner = Planner(shapes, params.roles, assume)
         counts = count_problems(params, layout, assume)
         self.pictures = counts.pictures
         self.work = list(list_work(params, counts, shapes, assume))
@@ -101,7 +101,7 @@ class Plan:
                 continue
             seen.add(key)
             if tuning is None:
-                found = {f"{one.role} writes": planner.writing_memory(shape, one.tokens)}
+                found = {f"{one.role} writes": planner.writing_memory(one.role, one.tokens)}
             else:
                 rank = tuning.lora_rank or int(planner.assume["lora_rank"])
                 lora = replace(tuning, lora_rank=rank, is_sharded=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mathse.core.params import ModelRole
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.estimate import Planner
 from mathse.planning.formulas import checkpoint_bytes, cost, list_formulas
@@ -19,14 +20,16 @@ ROWS = (DISTILLED, 240_000, 280_000)  # of the paper: distilled, self-evolving, 
 PRICE = (2.5, 10.0)  # dollars for a million tokens, as OpenAI listed them for GPT-4o in 2025
 FULL = Tuning()
 LORA = Tuning(lora_rank=16)
+BATCH_SIZE = 16  # of engine transformers, as profiles/qwen2-vl-7b.yaml has it
 PIXELS = 1_003_520  # of a picture at most, as profiles/qwen2-vl-7b.yaml has it
 
 
-def planner(gpus: int = 1, **given: float) -> Planner:
-    """Return the estimates for so many GPUs."""
-    values = {name: (value, "this document") for name, value in ({"gpus": gpus} | given).items()}
+def planner(gpus: int = 1, engine: str = "vllm", batch_size: int = 64) -> Planner:
+    """Return the estimates for so many GPUs and an engine that writes with such batches."""
     shape = shape_of(CONFIGS[MODEL])
-    return Planner({"student": shape, "orm": shape}, Assumptions(values))
+    role = ModelRole(model=MODEL, engine=engine, batch_size=batch_size)
+    given = Assumptions({"gpus": (gpus, "this document")})
+    return Planner({"student": shape, "orm": shape}, {"student": role, "orm": role}, given)
 
 
 def work_of_a_round(plan: Planner, tuning: Tuning = FULL) -> list[Work]:
@@ -78,7 +81,7 @@ def memory_table() -> Table:
         label: planner(gpus).training_memory(shape, tuning, response)
         for label, (gpus, tuning) in ways.items()
     }
-    rows["generation, 64 sequences"] = plan.writing_memory(shape, 1300)
+    rows["generation, 64 sequences"] = plan.writing_memory("student", 1300)
     table.rows = [memory_row(label, parts, plan.memory) for label, parts in rows.items()]
     return table
 
@@ -87,7 +90,7 @@ def time_table() -> Table:
     """Return the time of a round, and of all of them, on 1, 8 and 32 GPUs."""
     table = Table("Time", ["stage", *(f"{gpus} GPU{'s' * (gpus > 1)}" for gpus in GPUS)])
     plans = [planner(gpus) for gpus in GPUS]
-    slow = [planner(gpus, decode_share=0.2, sequences=16) for gpus in GPUS]
+    slow = [planner(gpus, "transformers", BATCH_SIZE) for gpus in GPUS]
     rows: dict[str, list[float]] = {}
     works = zip(work_of_a_round(plans[0]), work_of_a_round(plans[0], LORA), strict=True)
     for full, lora in works:
@@ -165,9 +168,11 @@ def cost_table() -> Table:
 
 def assumption_table() -> Table:
     """Return what the tables of the document rest on."""
-    plan = planner(8)
+    plan, slow = planner(8), planner(8, "transformers", BATCH_SIZE)
     works = work_of_a_round(plan)
     plan.seconds(works[0])
+    slow.seconds(works[0])
+    plan.assume.used |= slow.assume.used
     for name in ("api_picture_tokens", "teacher_right", "picture_bytes", "lora_rank"):
         plan.assume[name]
     rows = [row for row in plan.assume.rows() if row[0] != "gpus"]

@@ -20,6 +20,7 @@ from mathse.planning import plan as planning
 from mathse.planning.assumptions import find_gpus, parse_assumptions
 from mathse.planning.plan import Plan
 from mathse.planning.tables import amount, duration
+from recipes.documents import scale
 from tests.closure import ROOT
 
 VALUES = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -182,6 +183,30 @@ def test_a_7b_needs_shards_or_adapters(tmp_path: Path) -> None:
     rows = {row[0]: row for row in plan.memory_table().rows}
     assert rows["student trains, as set"][-1] == "fits"
     assert rows["student trains, as set"][1:] == rows["student trains, full, sharded"][1:]
+
+
+def test_writing_takes_what_engine_and_batch_allow(tmp_path: Path) -> None:
+    def seconds(role: dict[str, Any], *given: str) -> float:
+        student = {"model": "Qwen/Qwen2-VL-7B-Instruct", **role}
+        plan = make({"student": student}, root=tmp_path, given=("gpus=8", *given))
+        return plan.planner.seconds(next(one for one in plan.work if one.stage == "generate r1"))
+
+    small, large = ({"engine": "vllm", "batch_size": size} for size in (16, 256))
+    assert seconds(small) == seconds(large, "sequences=16") > 1.5 * seconds(large)
+    slow = {"engine": "transformers", "batch_size": 16}
+    assert seconds(slow) == seconds(small, "decode_share=0.2") > 1.5 * seconds(small)
+    assert seconds(slow, "decode_share_transformers=0.5") == seconds(small)
+    # A server has batches of its own.
+    served = {"engine": "openai", "batch_size": 16}
+    assert seconds(served) == seconds(large)
+
+
+def test_the_document_has_what_the_profile_takes(tmp_path: Path) -> None:
+    profile = yaml.safe_load((ROOT / "profiles/qwen2-vl-7b.yaml").read_text())
+    plan = make({"student": profile["student"]}, root=tmp_path, given=("gpus=8",))
+    work = scale.work_of_a_round(plan.planner)[0]
+    row = next(row for row in scale.time_table().rows if "engine: transformers" in row[0])
+    assert row[2] == duration(plan.planner.seconds(work))
 
 
 def test_money_by_the_price_of_the_machine(tmp_path: Path) -> None:
