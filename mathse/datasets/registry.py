@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from mathse.core.errors import ParamError
-from mathse.datasets import collections, evaluation_sets, general_layouts, geometry_sets, tabmwp
+from mathse.datasets import (
+    collections,
+    evaluation_sets,
+    general_layouts,
+    geometry_sets,
+    plain_files,
+    tabmwp,
+)
 from mathse.datasets.protocol import Source
 
 _ALL = (
@@ -13,7 +20,7 @@ _ALL = (
     *(collections.MATH_PUMA, collections.MATHVL_TEST),
     *(evaluation_sets.MATH_VISTA, evaluation_sets.MATH_VERSE, evaluation_sets.MATH_VISION),
     *(general_layouts.LLAVA, general_layouts.SWIFT, general_layouts.LLAMA_FACTORY),
-    general_layouts.HUB,
+    *(general_layouts.HUB, plain_files.PLAIN),
 )
 SOURCES: dict[str, Source] = {source.name: source for source in _ALL}
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mathse.datasets.commands import describe_sources
 from mathse.datasets.fields import cut_prompt, guess_answer_type, short_name
 from tests.datasets.made import Imported, bring, hub_image, parquet, picture, put
 from tests.datasets.test_data_sets import llava
@@ -72,6 +73,36 @@ def test_swift_messages(tmp_path: Path) -> None:
     assert (sums["answer"], sums["image_ids"], sums["split"]) == ("4", [], "val")
     rules = {row["row"]: row["rule"] for row in found.quarantined.to_dicts()}
     assert rules == {2: "one question and one answer", 3: "image placeholders fit the images"}
+
+
+def test_plain_rows_of_questions_and_answers(tmp_path: Path) -> None:
+    folder = tmp_path / "p"
+    rows = [
+        {"image": "a.png", "question": "What is x?", "answer": "12", "solution": "3 * 4 = 12."},
+        {"image": "figures/b.png", "question": "Which?", "answer": "B", "choices": ["4", "5"]},
+        {"image": "a.png", "solution": "nothing asked"},
+    ]
+    put(folder / "train.jsonl", rows)
+    put(folder / "val.json", [{"problem": "1+1?", "answer": 2}])
+    put(folder / "test.csv", b"question,answer,image\nHow long?,7 cm,a.png\n")
+    put(folder / "a.png", picture(1))
+    put(folder / "images" / "figures" / "b.png", picture(2))
+    found = bring("jsonl", folder, tmp_path)
+    read = {row["question"]: row for row in found.rows()}
+    assert {name: (row["answer"], row["split"]) for name, row in read.items()} == {
+        "What is x?": ("12", "train"),
+        "Which?": ("B", "train"),
+        "1+1?": ("2", "val"),
+        "How long?": ("7 cm", "test"),
+    }
+    assert read["What is x?"]["solution"] == "3 * 4 = 12."
+    assert [len(row["image_ids"]) for row in read.values()].count(1) == 3
+    assert found.quarantined["rule"].to_list() == ["row has a question"]
+
+
+def test_the_list_names_the_columns_of_plain_rows() -> None:
+    (entry,) = (part for part in describe_sources().split("\n\n") if part.startswith("jsonl "))
+    assert all(name in entry for name in ("question", "answer", "choices", "image", ".csv"))
 
 
 def test_llama_factory_reads_columns_and_tags(tmp_path: Path) -> None:
