@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from mathse.core.machine import load_machine
+from mathse.core.work_folder import project_folder
 
 
 class _Path:
@@ -132,19 +133,22 @@ class Layout(_Folder):
 
         DVC deletes the outputs of a stage before it runs it.
         """
-        return self._work / "journal" / label.replace(" ", "-")
+        return self.work / "journal" / label.replace(" ", "-")
 
     def checkpoints(self, name: str) -> Path:
         """Return the checkpoints of one training run; outside the outputs too."""
-        return self._work / "checkpoints" / name
+        return self.work / "checkpoints" / name
 
     def lock(self, stage: str, round_name: str = "") -> Path:
         """Return the lock that a stage has while it runs."""
         return self.folder / ".mathse" / "locks" / f"{stage}-{round_name}".rstrip("-")
 
     @property
-    def _work(self) -> Path:
-        return self.folder / load_machine(self.folder / "machine.yaml").work_folder
+    def work(self) -> Path:
+        """Return the folder of journal and checkpoints, this project's own."""
+        work = Path(load_machine(self.folder / "machine.yaml").work_folder)
+        is_shared = work.is_absolute()
+        return project_folder(work, self.folder) if is_shared else self.folder / work
 
 
 def _logged(path: Path) -> Path:

@@ -97,7 +97,7 @@ class Machine(Section):
     inference_processes: int | None = Field(default=None, ge=1)  # on the CPU; null: one per core
     save_every_steps: int = Field(default=100, ge=0)  # checkpoints of a training; 0: none
     launcher: Launcher = Launcher()
-    work_folder: str = ".mathse"  # journal and checkpoints; a path from the project's folder
+    work_folder: str = ".mathse"  # journal and checkpoints; an absolute path may be shared
     servers: dict[ServerName, Server] = Field(default_factory=dict)  # of roles with engine openai
     plan: dict[str, float] = Field(default_factory=dict)  # for `mathse plan`, such as gpus: 8
     engines: Replicas = Replicas()

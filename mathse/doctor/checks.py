@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -47,6 +48,7 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_revisions(params)
     plan = Plan(params, machine, layout, {})
     yield from check_rounds(plan)
+    yield from check_work_folder(machine, layout)
     yield from check_disk(plan)
     yield from check_cache(plan)
     yield from check_pictures(params)
@@ -227,14 +229,31 @@ def check_server(subject: str, server: Server, model: str) -> Check:
     return Check(subject, "ok", f"{server.url} has {model}")
 
 
+def check_work_folder(machine: Machine, layout: Layout) -> Iterator[Check]:
+    """Yield whether an absolute work folder can be written, and who has to see it."""
+    if not Path(machine.work_folder).is_absolute():
+        return
+    try:
+        text = f"this project's is {layout.work}"
+    except MathseError as error:
+        yield Check("work folder", "fails", " ".join(str(error).split()))
+        return
+    if machine.launcher.nodes > 1:
+        text += f": all {machine.launcher.nodes} nodes must see it, so no disk of one node will do"
+    yield Check("work folder", "note" if machine.launcher.nodes > 1 else "ok", text)
+
+
 def check_disk(plan: Plan) -> Iterator[Check]:
     """Yield if the disk has space for what `mathse plan` estimates and is not there already."""
     root = plan.layout.folder.absolute()
     planned = sum(plan.disk().values())
+    folders = [root / "data", root / ".dvc/cache"]
+    with suppress(MathseError):  # `check_work_folder` says why
+        folders.append(plan.layout.work)
     stored = sum(
         file.stat().st_size
-        for folder in ("data", ".dvc/cache", plan.machine.work_folder)
-        for file in (root / folder).rglob("*")
+        for folder in folders
+        for file in folder.rglob("*")
         if file.is_file() and not file.is_symlink()
     )
     free = shutil.disk_usage(root).free

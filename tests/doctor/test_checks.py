@@ -153,6 +153,35 @@ def test_disk_against_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert next(checks.check_disk(plan)).state == "fails"
 
 
+def test_a_work_folder_of_several_nodes_is_noted(tmp_path: Path) -> None:
+    def found(work: Path | str, nodes: int = 1) -> list[Check]:
+        launcher = {"nodes": nodes, "rendezvous": "first:29500"}
+        values = {"work_folder": str(work), "launcher": launcher}
+        (tmp_path / "machine.yaml").write_text(yaml.safe_dump(values))
+        machine = Machine.model_validate(values)
+        return [*checks.check_work_folder(machine, Layout(tmp_path))]
+
+    assert found(".mathse", nodes=2) == []
+    assert [check.state for check in found(tmp_path / "work")] == ["ok"]
+    (check,) = found(tmp_path / "work", nodes=2)
+    assert check.state == "note" and "all 2 nodes must see it" in check.finding
+    (check,) = found(tmp_path / "machine.yaml")
+    assert check.state == "fails" and "another work_folder" in check.finding
+
+
+def test_work_of_other_projects_does_not_count_as_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "machine.yaml").write_text(f"work_folder: {tmp_path / 'work'}\n")
+    (tmp_path / "work" / "another").mkdir(parents=True)
+    with (tmp_path / "work" / "another" / "checkpoint").open("wb") as file:
+        file.truncate(2_000_000_000)  # takes no space
+    machine = Machine(work_folder=str(tmp_path / "work"))
+    plan = Plan(params(), machine, Layout(tmp_path), {})
+    monkeypatch.setattr(plan, "disk", lambda: {"models": 2e9})
+    assert "2.0 GB more" in next(checks.check_disk(plan)).finding
+
+
 def test_large_models_without_links_are_noted(tmp_path: Path) -> None:
     model = {"model": "Qwen/Qwen2-VL-7B-Instruct"}
     plan = Plan(params(student=model), Machine(), Layout(tmp_path), {})
