@@ -292,6 +292,15 @@ def test_profiles_of_models_have_sizes_of_the_paper(whole, name):
     assert shape.picture_tokens(4032 * 3024, params.student.pixels.max) < 2000
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_vllm_after_a_model_works_on_many_sequences_at_a_time(whole, name):
+    for profile in (name, "vllm"):
+        apply_profile(whole, profile)
+    params = load_params(whole / "params.yaml")
+    assert {role.engine for role in (params.student, params.orm)} == {"vllm"}
+    assert params.student.batch_size == params.orm.batch_size == 256
+
+
 def test_models_have_the_rates_of_table_6(whole):
     for name, *wanted in (
         ("qwen2-vl-7b", 1e-5, 0.1, 88_620),

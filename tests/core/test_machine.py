@@ -48,6 +48,12 @@ def test_examples_are_valid(file: Path) -> None:
     load_machine(file)
 
 
+def test_eight_gpus_have_eight_replicas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6,7")
+    machine = load_machine(ROOT / "profiles/machines/eight-gpus.yaml")
+    assert len(machine.replica_environments(machine.engines.tensor_parallel)) == 8
+
+
 def test_a_role_without_a_server_takes_the_default_one() -> None:
     teacher, other = Server(url="http://teacher/v1"), Server(url="https://other/v1")
     machine = Machine(servers={"teacher": teacher, "default": other})
