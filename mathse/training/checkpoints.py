@@ -27,6 +27,7 @@ from torch.optim import Optimizer
 from mathse.core.errors import DataError
 from mathse.core.finished import FINISHED
 from mathse.core.ids import content_id
+from mathse.training.memory import find_out_of_memory
 
 _STATE = "run.json"
 
@@ -73,6 +74,8 @@ class Checkpoints:
             alone = self.accelerator.num_processes == 1
             state_dict_loader.load(self._tensors(), checkpoint_id=paths[-1], no_dist=alone)
         except (Exception, CheckpointException) as error:
+            if memory := find_out_of_memory(error):
+                raise memory from None
             raise DataError(
                 f"This checkpoint cannot be read: {type(error).__name__}: {error}",
                 file=paths[-1],
@@ -163,10 +166,15 @@ class Checkpoints:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn a failed write (disk full, read-only folder) into a DataError that says what to do."""
+    """Turn a failed write (disk full, read-only folder) into a DataError that says what to do.
+
+    Out of GPU memory is no failed write: see `mathse.training.memory`.
+    """
     try:
         yield
     except (OSError, RuntimeError, SafetensorError, CheckpointException) as error:
+        if memory := find_out_of_memory(error):
+            raise memory from None
         raise DataError(
             f"This folder cannot be written: {error}",
             file=path,

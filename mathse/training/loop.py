@@ -7,6 +7,7 @@ import logging
 import math
 import shutil
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,7 @@ from mathse.engines.model_files import model_digest
 from mathse.training.batches import Batch, make_batch, micro_batches, plan_batches, prefetch
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
-from mathse.training.memory import RELEASE_EVERY_STEPS, release_memory
+from mathse.training.memory import RELEASE_EVERY_STEPS, less_memory, memory_named, release_memory
 from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
 from mathse.training.sharding import shard, start_accelerator
@@ -78,7 +79,7 @@ def finetune(
 
     Raises:
         MathseError: if there is nothing to train on, weights are damaged, batch sizes do not
-            divide, the loss is not finite, or nothing can be written.
+            divide, the loss is not finite, memory is short, or nothing can be written.
         Stopped: after SIGTERM, once a checkpoint is written.
     """
     init = str(init)
@@ -115,9 +116,15 @@ def finetune(
     )
 
     # Model and optimizer, where the last checkpoint left them.
+    saved = 0  # step of the last checkpoint
+
+    def memory(doing: str) -> AbstractContextManager[None]:
+        return memory_named(doing, less_memory(config, micro, saved))
+
     model = load_model(init, config, accelerator, trust_remote_code)
     sharded = config.sharding == "full" and processes > 1
-    model = shard(model, accelerator, bf16) if sharded else accelerator.prepare(model)
+    with memory("before the first step"):
+        model = shard(model, accelerator, bf16) if sharded else accelerator.prepare(model)
     optimizer = torch.optim.AdamW(
         parameter_groups(model, config), lr=config.learning_rate, betas=BETAS, fused=True
     )
@@ -136,8 +143,9 @@ def finetune(
     kept = Checkpoints(
         checkpoints, run=run, accelerator=accelerator, model=model, optimizer=optimizer
     )
-    losses = kept.resume()
-    start = len(losses)
+    with memory("while the checkpoint was read"):
+        losses = kept.resume()
+    start = saved = len(losses)
     if start:
         log.info("%s: goes on from step %d of %d", label, start, len(plan))
     elif is_main:
@@ -170,9 +178,11 @@ def finetune(
                 group["lr"] = rate
             # Dropout is the same whether or not the run was interrupted.
             torch.manual_seed((seed * len(plan) + step) * processes + accelerator.process_index)
-            loss, norm = train_step(
-                model, optimizer, accelerator, next(batches), config.max_grad_norm, keep_logits
-            )
+            longest = rows.sizes[plan[step][0]].tokens
+            with memory(f"in step {step + 1}, whose longest row has {longest} tokens"):
+                loss, norm = train_step(
+                    model, optimizer, accelerator, next(batches), config.max_grad_norm, keep_logits
+                )
             if not (math.isfinite(loss) and math.isfinite(norm)):
                 raise _not_finite(loss, norm, step, [rows[index].key for index in plan[step]], init)
             losses.append(loss)
@@ -182,14 +192,19 @@ def finetune(
             training_log.write(step + 1, tokens, loss=loss, grad_norm=norm, learning_rate=rate)
             asked = _any_process(accelerator, stop.exists()) and step + 1 < len(plan)
             if asked or save_every_steps and len(losses) % save_every_steps == 0:
-                kept.save(losses)
+                with memory(f"while the checkpoint of step {step + 1} was written"):
+                    kept.save(losses)
+                saved = step + 1
             if asked:
                 raise stopped(step + 1, len(plan))
     if save_every_steps and start < len(plan) and len(losses) % save_every_steps:
-        kept.save(losses)
+        with memory(f"while the checkpoint of step {len(plan)} was written"):
+            kept.save(losses)
+        saved = len(plan)
 
     # Everything is in its folder before the checkpoints go.
-    save_model(accelerator, model, builder, out, config, record)
+    with memory("while the model was written"):
+        save_model(accelerator, model, builder, out, config, record)
     if curve is not None and is_main:
         with writing(curve):
             write_curve(curve, losses, config)
