@@ -99,7 +99,7 @@ def run_finetune() -> None:
     """Build the training rows of `finetune` in files, from all problems to train on."""
     from mathse.engines.inputs import InputBuilder
     from mathse.training.row_file import RowFile, write_rows
-    from mathse.training.student import _examples
+    from mathse.training.student import examples_of
 
     pool = read_problems(Layout(), "train").drop("solution")
     answer = pl.lit(
@@ -109,7 +109,7 @@ def run_finetune() -> None:
     builder = InputBuilder.load(
         str(ROOT / "models/tiny-base"), ImageStore(Layout().images), check=False
     )
-    write_rows(Path("rows"), _examples(rows), builder, max_tokens=512)
+    write_rows(Path("rows"), examples_of(rows), builder, max_tokens=512)
     assert len(RowFile(Path("rows"))) == rows.height
 
 

@@ -28,6 +28,8 @@ from mathse.prompts.text import clean_text
 from schemas import IMAGE_PLACEHOLDER, TrainRow, optional_types
 
 DATASET_NAME = "mathse"
+LEFT_OUT = "left_out"
+"""A column that rows may have: the tasks, as `mathse.prompts.lessons` names them, to leave out."""
 ROWS_PER_SHARD = 500
 
 # <image>, <image 2>, </img>
@@ -184,7 +186,9 @@ def _parts(
     count = len(row["image_ids"])
     origin = {name: row[name] for name in (*ORIGIN_FIELDS, "meta", "response")}
     text = json.dumps(origin, ensure_ascii=False, sort_keys=True)
-    for _, (message,), learned in lessons(row):
+    for task, (message,), learned in lessons(row):
+        if task in row.get(LEFT_OUT, ()):
+            continue
         asked = _without_tags(str(message["content"][-1]["text"]), count)
         prompt = {"role": "user", "content": images + asked}
         yield prompt, {"role": "assistant", "content": _without_tags(learned, count)}, text

@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,22 @@ from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.core.machine import Launcher
 from mathse.core.params import Finetune, TrainConfig
-from mathse.datasets.exporting import DATASET_NAME, FORMATS
+from mathse.datasets.exporting import DATASET_NAME, FORMATS, LEFT_OUT
 from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
+from mathse.prompts import lessons
 from mathse.training.report import TrainReport
+from mathse.training.row_file import RowFile, write_rows
 from mathse.training.stopping import at_stop
+from mathse.training.student import examples_of, lesson_key
 
 COMMANDS = {"llama-factory": ("llamafactory-cli", "train"), "ms-swift": ("swift", "sft")}
+NOT_SCALED = {"image_max_pixels": 1 << 40, "image_min_pixels": 0}
+"""Flags of LLaMA-Factory, which scales to 768 x 768 pixels: pictures are exported as they are seen.
+"""
+SCALING = ("MIN_PIXELS", "MAX_PIXELS", "IMAGE_MIN_TOKEN_NUM", "IMAGE_MAX_TOKEN_NUM")
+"""Environment variables by which ms-swift scales pictures for Qwen-VL."""
 
 
 def train_elsewhere(
@@ -55,7 +64,8 @@ def train_elsewhere(
         config: what the trainer is asked for; `trainer_options` are added as they are.
         seed: of the trainer.
         launcher: how many GPUs of this machine.
-        folder: where rows and the trainer's own output go; emptied first, removed in the end.
+        folder: where rows and the trainer's own output go; emptied first, removed in the end, as
+            is `rows` beside it.
         curve: where the loss curve goes.
         trust_remote_code: run code that comes with the model.
 
@@ -75,20 +85,30 @@ def train_elsewhere(
     if shutil.which(command) is None:
         fix = f"install {config.trainer}, or set finetune.trainer: accelerate"
         raise ParamError(f"finetune.trainer: no command {command} is on PATH: {fix}")
+    # The rows, without those that our own loop would leave out.
+    builder = InputBuilder.load(init, images, trust_remote_code=trust_remote_code, check=False)
+    counted = folder.with_name("rows")
+    write_rows(counted, examples_of(rows), builder, max_tokens=config.max_tokens)
+    known = RowFile(counted)
+    known.log_dropped(config.trainer)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    FORMATS[config.trainer](rows, images, folder)
+    FORMATS[config.trainer](_mark_left_out(rows, known.dropped), images, folder)
     rows_digest, trained = folder_digest(folder), folder / "trained"
 
     # The command: every flag is a pair, and a null option removes one.
     flags = _flags(config, init, folder, trained, seed, launcher, trust_remote_code)
+    # Its chat template may write more than ours. No row is that long: it cuts none, drops none.
+    cut = "cutoff_len" if config.trainer == "llama-factory" else "max_length"
+    flags = {cut: 2 * max(size.tokens for size in known.sizes)} | flags
     pairs = [(f"--{name}", str(value)) for name, value in flags.items() if value is not None]
     line = [command, verb, *(word for pair in pairs for word in pair)]
-    processes = {"NPROC_PER_NODE": str(launcher.processes)}
+    environment = {k: v for k, v in os.environ.items() if k not in SCALING}
+    environment |= own_limits(builder) | {"NPROC_PER_NODE": str(launcher.processes)}
     if launcher.processes > 1:
-        processes["FORCE_TORCHRUN"] = "1"
+        environment["FORCE_TORCHRUN"] = "1"
     # In a session of its own: the trainer's commands start others, which end with the whole group.
-    process = subprocess.Popen(line, env=os.environ | processes, cwd=folder, start_new_session=True)
+    process = subprocess.Popen(line, env=environment, cwd=folder, start_new_session=True)
     try:
         with at_stop(partial(os.killpg, process.pid, signal.SIGTERM)):
             code = process.wait()
@@ -100,7 +120,6 @@ def train_elsewhere(
 
     # What it gave back. Prompts and pixels stay those of the model it started from.
     model = _result(trained, init, trust_remote_code)
-    builder = InputBuilder.load(init, images, trust_remote_code=trust_remote_code, check=False)
     builder.save(model)
     losses = _losses(trained, curve)
     settings = config.model_dump(
@@ -117,17 +136,44 @@ def train_elsewhere(
     shutil.rmtree(out, ignore_errors=True)
     shutil.move(model, out)
     shutil.rmtree(folder)
+    shutil.rmtree(counted, ignore_errors=True)
     tenth = max(1, len(losses) // 10)
     return TrainReport(
         steps=losses[-1][0],
         samples=losses[-1][0] * config.batch_size,
-        rows=rows.height,
-        dropped={},
+        rows=len(known),
+        dropped=known.dropped,
         first_loss=sum(loss for _, loss in losses[:tenth]) / tenth,
         final_loss=sum(loss for _, loss in losses[-tenth:]) / tenth,
         target_tokens=None,
         resumed_from=0,
     )
+
+
+def _mark_left_out(rows: pl.DataFrame, dropped: Mapping[str, Sequence[str]]) -> pl.DataFrame:
+    """Mark what a row does not teach; drop the rows that then teach nothing."""
+    keys = {key for some in dropped.values() for key in some}
+    tasks = [
+        [(task, lesson_key(row, task) in keys) for task, *_ in lessons(row)]
+        for row in rows.iter_rows(named=True)
+    ]
+    left_out = [[task for task, is_out in every if is_out] for every in tasks]
+    is_left = [not all(is_out for _, is_out in every) for every in tasks]
+    column = pl.Series(LEFT_OUT, left_out, pl.List(pl.String()))
+    return rows.with_columns(column).filter(pl.Series(is_left))
+
+
+def own_limits(builder: InputBuilder) -> dict[str, str]:
+    """Return the limits of a processor that keeps a picture's size within them, as Qwen-VL's do.
+
+    They are the size of what it makes, after its sides were rounded: those of the pictures, such as
+    `student.pixels`, would scale again.
+    """
+    images = getattr(builder.processor, "image_processor", None)
+    if not hasattr(images, "merge_size"):
+        return {}
+    size = dict(images.size)
+    return {"MIN_PIXELS": str(size["shortest_edge"]), "MAX_PIXELS": str(size["longest_edge"])}
 
 
 def _flags(
@@ -166,13 +212,12 @@ def _flags(
     if config.trainer == "llama-factory":
         flags |= {"stage": "sft", "do_train": True, "model_name_or_path": base}
         flags |= {"dataset": DATASET_NAME, "dataset_dir": folder.absolute()}
-        flags |= {"finetuning_type": config.method, "cutoff_len": config.max_tokens}
+        flags |= {"finetuning_type": config.method, **NOT_SCALED}
         flags |= {"freeze_vision_tower": bool(config.frozen)}
         flags |= {"trust_remote_code": trust_remote_code}
     else:
         flags |= {"model": base, "dataset": (folder / "train.jsonl").absolute()}
-        flags |= {"tuner_type": config.method, "max_length": config.max_tokens}
-        flags |= {"freeze_vit": bool(config.frozen)}
+        flags |= {"tuner_type": config.method, "freeze_vit": bool(config.frozen)}
     return flags | config.trainer_options
 
 

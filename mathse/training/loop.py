@@ -104,9 +104,8 @@ def finetune(
             write_rows(rows_folder, examples, builder, max_tokens=config.max_tokens)
     accelerator.wait_for_everyone()
     rows = RowFile(rows_folder)
-    for reason, keys in sorted(rows.dropped.items() if is_main else ()):
-        some = f"{len(keys)} of {rows.examples} rows, {reason}: {', '.join(keys[:5])}"
-        log.warning("%s: left out %s", label, some)
+    if is_main:
+        rows.log_dropped(label)
     plan = plan_batches(
         rows.sizes,
         batch_size=config.batch_size,

@@ -85,6 +85,12 @@ class RowFile(Sequence[Row]):
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._starts.append(len(self._bytes))
 
+    def log_dropped(self, label: str) -> None:
+        """Warn of the examples left out, by reason; `label` names the run."""
+        for reason, keys in sorted(self.dropped.items()):
+            some = f"{len(keys)} of {self.examples} rows, {reason}: {', '.join(keys[:5])}"
+            log.warning("%s: left out %s", label, some)
+
     def __len__(self) -> int:
         """Return the number of rows."""
         return len(self.sizes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,7 @@ def train_student(
     }
     if params.finetune.trainer == "accelerate":
         label = f"finetune {round_name}"
-        report = fit(_examples(rows), machine=machine, checkpoints=work, label=label, **given)
+        report = fit(examples_of(rows), machine=machine, checkpoints=work, label=label, **given)
     else:
         # By name: a change in the exports must not train again what this loop has trained.
         external = import_module("mathse.training.external")
@@ -69,9 +69,13 @@ def train_student(
     write_metrics(layout.metrics("finetune", round_name), {round_name: report.metrics()})
 
 
-def _examples(rows: pl.DataFrame) -> Iterator[Example]:
+def examples_of(rows: pl.DataFrame) -> Iterator[Example]:
     """Yield what each row teaches: to solve its problem, and what else it is for."""
     for row in rows.iter_rows(named=True):
         for task, messages, text in lessons(row):
-            name = row["row_id"] if task == "solve" else f"{row['row_id']} {task}"
-            yield Example(name, messages, tuple(row["image_ids"]), text)
+            yield Example(lesson_key(row, task), messages, tuple(row["image_ids"]), text)
+
+
+def lesson_key(row: Mapping[str, Any], task: str) -> str:
+    """Return the name of what a row teaches in messages and counts."""
+    return str(row["row_id"]) if task == "solve" else f"{row['row_id']} {task}"

@@ -15,7 +15,7 @@ from mathse.curation.ledger import initial_ledger
 from mathse.curation.merge_round import merge_round
 from mathse.prompts import select_messages, solve_messages
 from mathse.reflection import select_mistakes
-from mathse.training.student import _examples
+from mathse.training.student import examples_of
 from tests.closure import ROOT
 from tests.judge.trajectories import (
     RIGHT,
@@ -87,7 +87,7 @@ def test_a_row_has_its_response_and_wrong_ones_and_stays_through_rounds_and_file
     assert len(of_problem(after, 2)) == 3, "no more than merge.select_rows"
     # Fine-tuning learns to solve and to choose.
     rows = after.filter(problem_id=problem_id(2)).join(problems(3), on="problem_id")
-    solve, selection = _examples(rows)
+    solve, selection = examples_of(rows)
     asked, shown = ("Question 2?", [], 1), of_problem(after, 2).to_list()
     assert (solve.messages, solve.target) == (solve_messages(*asked), RIGHT)
     assert selection.messages == select_messages(*asked, shown)

@@ -15,7 +15,7 @@ from mathse.curation.ledger import initial_ledger
 from mathse.curation.merge_round import merge_round
 from mathse.prompts import reflect_messages, solve_messages
 from mathse.reflection import select_mistakes
-from mathse.training.student import _examples
+from mathse.training.student import examples_of
 from tests.closure import ROOT
 from tests.judge.trajectories import (
     RIGHT,
@@ -73,7 +73,7 @@ def test_drafts_stay_with_their_rows_through_rounds_and_files(
     assert found == {problem_id(n): reflected if n % 2 else plain for n in range(4)}
     # Fine-tuning learns two things from a row with a draft.
     rows = train.filter(round="r2").join(problems(4), on="problem_id").sort("origin")
-    solve, reflection, student = _examples(rows)
+    solve, reflection, student = examples_of(rows)
     problem = ("Question 3?", ["6", "7"], 1)
     assert solve.messages == solve_messages(*problem)
     assert reflection.messages == reflect_messages(*problem, WRONG, 1, "The bar was misread.")

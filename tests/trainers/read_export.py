@@ -1,7 +1,8 @@
 """Read an export as its trainer does; run by the Python of an environment that has the trainers.
 
-    python read_export.py FORM FOLDER MODEL OUT
+    python read_export.py FORM FOLDER MODEL OUT FLAGS
 
+FLAGS is JSON: those by which we keep LLaMA-Factory from scaling pictures, else they stay unused.
 Writes to OUT, as JSON, what each example gives the trainer: its messages, and of each picture the
 size and a hash of the RGB pixels. For TRL also the tensors that its collator makes.
 """
@@ -22,7 +23,7 @@ def describe(image: Any) -> list[Any]:
     return [pixels.width, pixels.height, hashlib.sha256(pixels.tobytes()).hexdigest()]
 
 
-def read_llama_factory(folder: Path, model: str) -> list[dict[str, Any]]:
+def read_llama_factory(folder: Path, model: str, flags: dict[str, int]) -> list[dict[str, Any]]:
     """Load through dataset_info.json, align, check the tags and open the pictures."""
     from llamafactory.data.loader import _load_single_dataset
     from llamafactory.data.mm_plugin import get_mm_plugin
@@ -33,19 +34,20 @@ def read_llama_factory(folder: Path, model: str) -> list[dict[str, Any]]:
     (attr,) = get_dataset_list(["mathse"], str(folder))
     arguments = DataArguments(dataset="mathse", dataset_dir=str(folder), media_dir=str(folder))
     training = Seq2SeqTrainingArguments(output_dir=str(folder / "none"), use_cpu=True)
-    rows = _load_single_dataset(attr, ModelArguments(model_name_or_path=model), arguments, training)
+    model_arguments = ModelArguments(model_name_or_path=model, **flags)
+    rows = _load_single_dataset(attr, model_arguments, arguments, training)
     plugin = get_mm_plugin("base", image_token="<image>")
     found = []
     for row in rows:
         messages, images = [*row["_prompt"], *row["_response"]], row["_images"] or []
         plugin._validate_messages(messages, images, [], [])
-        limits = {"image_max_pixels": 1 << 40, "image_min_pixels": 0}
+        limits = {name: getattr(model_arguments, name) for name in flags}
         opened = plugin._regularize_images(images, **limits)["images"]
         found.append({"messages": messages, "images": [describe(image) for image in opened]})
     return found
 
 
-def read_ms_swift(folder: Path, model: str) -> list[dict[str, Any]]:
+def read_ms_swift(folder: Path, model: str, flags: dict[str, int]) -> list[dict[str, Any]]:
     """Load train.jsonl as `swift sft --dataset` does, and open the pictures."""
     from swift.dataset import load_dataset
     from swift.template import StdTemplateInputs, Template
@@ -62,7 +64,7 @@ def read_ms_swift(folder: Path, model: str) -> list[dict[str, Any]]:
     return found
 
 
-def read_trl(folder: Path, model: str) -> list[dict[str, Any]]:
+def read_trl(folder: Path, model: str, flags: dict[str, int]) -> list[dict[str, Any]]:
     """Load the folder, and collate each row as SFTTrainer does."""
     from datasets import load_dataset
     from transformers import AutoProcessor
@@ -85,5 +87,6 @@ def read_trl(folder: Path, model: str) -> list[dict[str, Any]]:
 READERS = {"llama-factory": read_llama_factory, "ms-swift": read_ms_swift, "trl": read_trl}
 
 if __name__ == "__main__":
-    form, folder, model, out = sys.argv[1:]
-    Path(out).write_text(json.dumps(READERS[form](Path(folder), model)), encoding="utf-8")
+    form, folder, model, out, flags = sys.argv[1:]
+    rows = READERS[form](Path(folder), model, json.loads(flags))
+    Path(out).write_text(json.dumps(rows), encoding="utf-8")

@@ -22,6 +22,7 @@ from mathse.datasets.exporting import FORMATS, export_rows
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.open_image import open_image
 from mathse.prompts import reflect_messages, solve_messages
+from mathse.training.external import NOT_SCALED
 from tests.closure import ROOT
 from tests.datasets.made import bring, picture, put
 from tests.datasets.test_exporting import pipeline
@@ -46,7 +47,7 @@ def read_back(form: str, folder: Path) -> list[dict[str, Any]]:
         "TOKENIZERS_PARALLELISM": "false",
     }
     caches = {"HF_HOME": str(folder.parent / "hf"), "MODELSCOPE_CACHE": str(folder.parent / "ms")}
-    command = [str(PYTHON), str(SCRIPT), form, str(folder), MODEL, str(out)]
+    command = [str(PYTHON), str(SCRIPT), form, str(folder), MODEL, str(out), json.dumps(NOT_SCALED)]
     run = subprocess.run(
         command, env=os.environ | quiet | caches, cwd=folder.parent, capture_output=True, text=True
     )
@@ -65,6 +66,7 @@ def seen(store: ImageStore, name: str) -> list[Any]:
 def test_pictures_and_texts_of_an_import(tmp_path: Path, form: str) -> None:
     pictures = {name: data for name, (data, _) in ODD.items()}
     pictures |= {"turned": turned(6), "plain": picture(1), "plain JPEG": picture(2, "JPEG")}
+    pictures["large"] = picture(3, size=(1000, 700))  # LLaMA-Factory scales to 768 x 768 by itself
     rows = [
         {"question": f"What is shown? ({name})", "answer": "7", "image": f"{number}.img"}
         | {"solution": "In <image> we count: <video> 7.\n\nThe answer is 7."}

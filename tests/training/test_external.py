@@ -8,7 +8,9 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -24,20 +26,24 @@ from mathse.core.machine import Launcher
 from mathse.core.params import Finetune, PixelLimits
 from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
-from mathse.training import TrainReport
-from mathse.training.external import train_elsewhere
+from mathse.prompts import solve_messages
+from mathse.training import Example, TrainReport
+from mathse.training.examples import Row, make_row
+from mathse.training.external import own_limits, train_elsewhere
 
 TRAINER = """#!{python}
 import json, os, shutil, sys
 from pathlib import Path
 words = sys.argv[2:]
 flags = dict(zip(words[::2], words[1::2]))
-seen = dict(verb=sys.argv[1], flags=flags, env=os.environ["NPROC_PER_NODE"])
+folder = Path(flags.get("--dataset_dir", "."))
+rows = [json.loads(line) for file in folder.glob("*.jsonl") for line in file.open()]
+seen = dict(verb=sys.argv[1], flags=flags, env=dict(os.environ), rows=rows)
 Path("{seen}").write_text(json.dumps(seen))
 out = Path(flags["--output_dir"]) / "v0" / "checkpoint-20"
 if {status}:
     sys.exit({status})
-shutil.copy(Path(flags.get("--dataset_dir", ".")) / "images/img1.png", "{seen}.png")
+shutil.copy(folder / "images/img1.png", "{seen}.png")
 shutil.copytree(flags.get("--model") or flags["--model_name_or_path"], out)
 if not {losses}:
     sys.exit()
@@ -69,6 +75,7 @@ def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.Monk
         losses: bool = True,
         images: ImageStore = store,
         trainer: str = TRAINER,
+        more: Sequence[dict[str, Any]] = (),
         **options: Any,
     ) -> TrainReport:
         command = {"llama-factory": "llamafactory-cli", "ms-swift": "swift"}[name]
@@ -79,11 +86,14 @@ def call(tmp_path: Path, tiny: Path, store: ImageStore, monkeypatch: pytest.Monk
         script.chmod(0o755)
         monkeypatch.setenv("PATH", str(script.parent), prepend=":")
         columns = schemas.column_types(schemas.Problem)
-        empty = dict.fromkeys(name for name in columns if name != "solution")
-        row = {"problem_id": "p", "question": "How many?", "image_ids": ["img1"], "choices": []}
-        rows = pl.DataFrame([empty | row], schema={name: columns[name] for name in empty})
+        types = {name: columns[name] for name in columns if name != "solution"}
+        types |= schemas.column_types(schemas.TrainRow, "row_id", "response")
+        types |= schemas.optional_types(schemas.TrainRow)
+        first = {"problem_id": "p", "question": "How many?", "image_ids": ["img1"], "choices": []}
+        first |= {"row_id": "r", "response": "There are 2."}
+        rows = [dict.fromkeys(types) | first | row for row in ({}, *more)]
         return train_elsewhere(
-            rows.with_columns(row_id=pl.lit("r"), response=pl.lit("There are 2.")),
+            pl.DataFrame(rows, schema=types),
             images=images,
             init=str(tiny),
             out=tmp_path / "model",
@@ -116,7 +126,8 @@ def test_a_trainer_gives_a_model_back(call: Any, name: str, tmp_path: Path, tiny
     report = call(name, trainer_options={"template": "tiny", "report_to": None})
     seen = json.loads((tmp_path / "seen.json").read_text())
     flags = seen["flags"]
-    assert (seen["verb"], seen["env"]) == ("train" if name == "llama-factory" else "sft", "2")
+    assert seen["verb"] == ("train" if name == "llama-factory" else "sft")
+    assert seen["env"]["NPROC_PER_NODE"] == "2"
     assert flags["--template"] == "tiny" and "--report_to" not in flags
     assert flags["--gradient_accumulation_steps"] == "4" and flags["--seed"] == "3"
     one, other = (load_file(f / "model.safetensors") for f in (tiny, tmp_path / "model"))
@@ -127,6 +138,71 @@ def test_a_trainer_gives_a_model_back(call: Any, name: str, tmp_path: Path, tiny
     assert (report.steps, report.rows, report.first_loss, report.final_loss) == (20, 1, 2.0, 1.0)
     assert (tmp_path / "curve.tsv").read_text().splitlines()[1] == "10\t2.000000\t1e-05"
     assert not (tmp_path / "work").exists()
+
+
+LONG = "Count them all. " * 300
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift"])
+def test_rows_that_are_too_long_are_left_out_and_counted_as_in_our_own_loop(
+    call: Any,
+    name: str,
+    tmp_path: Path,
+    tiny: Path,
+    store: ImageStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    more = [
+        {"row_id": "long", "response": LONG, "image_ids": ["img2"]},
+        {"row_id": "draft", "draft": LONG, "error_step": 1, "error_analysis": "Too many words."},
+        {"row_id": "noise", "image_ids": ["noise"]},
+    ]
+    report = call(name, more=more)
+    unread = "against the rule: an image decodes"
+    assert report.dropped == {"over max_tokens": ["long", "draft reflection"], unread: ["noise"]}
+    assert report.metrics()["dropped"] == {unread: 1, "over max_tokens": 2}
+    assert report.rows == 2
+    assert f"{name}: left out 2 of 5 rows, over max_tokens: long, draft reflection" in caplog.text
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    assert [row["messages"][1]["content"] for row in seen["rows"]] == ["There are 2."] * 2
+    # Well above our own count of the longest row: the trainer's chat template may be longer.
+    flag = "--cutoff_len" if name == "llama-factory" else "--max_length"
+    solve = Example("r", solve_messages("How many?", [], 1), ("img1",), "There are 2.")
+    row = make_row(solve, InputBuilder.load(tiny, store), max_tokens=300)
+    assert isinstance(row, Row) and int(seen["flags"][flag]) == 2 * row.tokens
+
+
+@pytest.mark.parametrize("name", ["llama-factory", "ms-swift"])
+def test_nothing_to_train_on_is_said_before_the_trainer_starts(
+    call: Any, name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match="of 1 rows, 1 over max_tokens"):
+        call(name, max_tokens=3)
+    assert not (tmp_path / "seen.json").exists()
+
+
+def test_pictures_are_not_scaled_again(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sent in the export, they are within the limits: LLaMA-Factory has others of its own."""
+    call("llama-factory")
+    flags = json.loads((tmp_path / "seen.json").read_text())["flags"]
+    assert (flags["--image_max_pixels"], flags["--image_min_pixels"]) == (str(1 << 40), "0")
+    monkeypatch.setenv("MAX_PIXELS", "100")
+    monkeypatch.setenv("IMAGE_MAX_TOKEN_NUM", "1")
+    call("ms-swift")
+    given = json.loads((tmp_path / "seen.json").read_text())["env"]
+    assert "MAX_PIXELS" not in given and "IMAGE_MAX_TOKEN_NUM" not in given
+
+
+def test_qwen_keeps_the_limits_of_its_own_processor(tmp_path: Path, tiny: Path) -> None:
+    from transformers import Qwen2VLImageProcessorPil
+
+    builder = InputBuilder.load(tiny)
+    assert own_limits(builder) == {}
+    size = {"shortest_edge": 3136, "longest_edge": 1003520}
+    builder.processor = SimpleNamespace(image_processor=Qwen2VLImageProcessorPil(size=size))
+    assert own_limits(builder) == {"MIN_PIXELS": "3136", "MAX_PIXELS": "1003520"}
 
 
 def test_what_a_trainer_lacks_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
