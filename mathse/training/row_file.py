@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import overload
 
 from mathse.core.errors import DataError
-from mathse.core.ids import ListHash
+from mathse.core.ids import ListHash, content_id
+from mathse.core.tables import open_durably
 from mathse.engines.inputs import InputBuilder
-from mathse.training.examples import Example, Row, Size, make_row
+from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example, Row, Size, make_row
 
 _ROWS, _SIZES, _SUMMARY = "rows.jsonl", "sizes.bin", "summary.json"
+ROWS_VERSION = 1  # raise it when the same examples become other rows
 _FIELDS = 4  # of sizes.bin, per row: where it begins, and its `Size`
 
 log = logging.getLogger(__name__)
@@ -28,13 +30,23 @@ def write_rows(
 ) -> None:
     """Make the rows of at most `max_tokens` and write them, one at a time.
 
+    Rows that an earlier start made of the same are kept, unless the examples can be read only once
+    or a row was left out for what it shows: the reason may be gone.
+
     Raises:
         DataError: if no row is left.
     """
+    made_of = None
+    if not isinstance(examples, Iterator):
+        made_of = _made_of(examples, builder, max_tokens)
+        if _is_whole(folder, made_of):
+            return
     folder.mkdir(parents=True, exist_ok=True)
+    for file in (folder / _SUMMARY, *folder.glob(".*.tmp")):
+        file.unlink(missing_ok=True)
     digest, numbers, total, start = ListHash(), array("q"), 0, 0
     dropped: defaultdict[str, list[str]] = defaultdict(list)
-    with (folder / _ROWS).open("wb") as file:
+    with open_durably(folder / _ROWS) as out:
         for example in examples:
             total += 1
             digest.add(astuple(example))
@@ -48,7 +60,7 @@ def write_rows(
                 dropped[row].append(example.key)
                 continue
             numbers.extend((start, *row.size))
-            start += file.write(json.dumps(vars(row)).encode("ascii") + b"\n")
+            start += out.write(json.dumps(vars(row)).encode("ascii") + b"\n")
     if not numbers:
         reasons = [f"{len(keys)} {reason}" for reason, keys in dropped.items()]
         counts = ", ".join(reasons) or "none were given"
@@ -57,9 +69,31 @@ def write_rows(
             rule="a training set is not empty",
             fix="raise max_tokens if the rows are too long, or see why none were accepted",
         )
-    (folder / _SIZES).write_bytes(numbers.tobytes())
+    with open_durably(folder / _SIZES) as out:
+        out.write(numbers.tobytes())
     summary = {"digest": digest.content_id(), "examples": total, "dropped": dropped}
-    (folder / _SUMMARY).write_text(json.dumps(summary), encoding="utf-8")
+    summary |= {"made_of": made_of, "bytes": start}
+    with open_durably(folder / _SUMMARY) as out:  # last: without it the rows do not count
+        out.write(json.dumps(summary).encode("ascii"))
+
+
+def _made_of(examples: Iterable[Example], builder: InputBuilder, max_tokens: int) -> str:
+    """Return a hash of all that rows depend on."""
+    digest = ListHash()
+    for example in examples:
+        digest.add(astuple(example))
+    return content_id(ROWS_VERSION, digest.content_id(), builder.input_fingerprint, max_tokens)
+
+
+def _is_whole(folder: Path, made_of: str) -> bool:
+    """Return True if a folder has all rows made of this."""
+    try:
+        summary = json.loads((folder / _SUMMARY).read_text(encoding="utf-8"))
+        is_same = summary["made_of"] == made_of
+        is_same = is_same and (folder / _ROWS).stat().st_size == summary["bytes"]
+        return is_same and set(summary["dropped"]) <= {TOO_LONG, EMPTY_TARGET}
+    except (OSError, ValueError, LookupError):
+        return False
 
 
 class RowFile(Sequence[Row]):

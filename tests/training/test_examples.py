@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from mathse.core.errors import DataError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.engines.inputs import InputBuilder
-from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example
+from mathse.training import row_file
+from mathse.training.examples import EMPTY_TARGET, TOO_LONG, Example, Row, make_row
 from mathse.training.row_file import RowFile, write_rows
 from tests.tiny import ask
 
@@ -102,3 +104,82 @@ def test_the_weighted_span_is_counted_in_tokens(make: Make, builder: InputBuilde
     assert builder.tokenizer.decode(list(row.target_ids)[slice(*row.weighted_span)]) == " 2 wrong"
     [plain] = make([example("a", target)])
     assert plain.weighted_span == (0, 0) and plain.target_ids == row.target_ids
+
+
+@pytest.fixture
+def made(make: Make, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Write rows, and return the keys of those that were made for it."""
+
+    def call(examples: Iterable[Example], **given: Any) -> list[str]:
+        keys: list[str] = []
+
+        def count(one: Example, *more: Any) -> Row | str:
+            keys.append(one.key)
+            return make_row(one, *more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(row_file, "make_row", count)
+            rows = list(make(examples, **given))
+        assert [row.key for row in rows] == [one.key for one in examples if one.key in "ab"]
+        return keys
+
+    return call
+
+
+BOTH = [example("a", "There are 2."), example("b", "There are 3.")]
+
+
+def test_rows_of_the_same_are_not_made_again(
+    made: Callable[..., list[str]], tmp_path: Path, builder: InputBuilder
+) -> None:
+    too_long = example("long", "word " * 900)
+    assert made([*BOTH, too_long]) == ["a", "b", "long"]
+    assert made([*BOTH, too_long]) == []
+    assert made(BOTH) == ["a", "b"] and made(BOTH[::-1]) == ["b", "a"]
+    assert made(BOTH[::-1], max_tokens=400) == ["b", "a"]
+    builder.input_fingerprint += "x"
+    assert made(BOTH[::-1], max_tokens=400) == ["b", "a"]
+    builder.input_fingerprint = builder.input_fingerprint[:-1]
+
+
+def test_rows_left_out_for_their_pictures_are_tried_again(made: Callable[..., list[str]]) -> None:
+    unread = example("unread", "There are 2.", image="noise")
+    for _ in range(2):
+        assert made([*BOTH, unread]) == ["a", "b", "unread"]
+
+
+@pytest.mark.parametrize("damage", ["summary.json", "rows.jsonl", "cut"])
+def test_a_folder_that_is_not_whole_is_written_again(
+    made: Callable[..., list[str]], tmp_path: Path, damage: str
+) -> None:
+    made(BOTH)
+    if damage == "cut":
+        with (tmp_path / "rows/rows.jsonl").open("r+b") as file:
+            file.truncate(100)
+    else:
+        (tmp_path / "rows" / damage).unlink()
+    assert made(BOTH) == ["a", "b"]
+
+
+class Killed(list[Example]):
+    """Examples of a start that ends at the second one."""
+
+    reads = 0
+
+    def __iter__(self) -> Iterator[Example]:
+        """Read to the end once, for the hash."""
+        self.reads += 1
+        yield BOTH[1]
+        if self.reads == 2:
+            raise KeyboardInterrupt
+        yield BOTH[0]
+
+
+def test_what_a_killed_start_left_is_not_taken_for_the_rows(
+    made: Callable[..., list[str]], make: Make, tmp_path: Path
+) -> None:
+    made(BOTH)
+    with pytest.raises(KeyboardInterrupt):
+        make(Killed())
+    assert not (tmp_path / "rows/summary.json").exists()
+    assert made(BOTH) == ["a", "b"]
