@@ -169,7 +169,7 @@ def own_limits(builder: InputBuilder) -> dict[str, str]:
     They are the size of what it makes, after its sides were rounded: those of the pictures, such as
     `student.pixels`, would scale again.
     """
-    images = getattr(builder.processor, "image_processor", None)
+    images: Any = getattr(builder.processor, "image_processor", None)
     if not hasattr(images, "merge_size"):
         return {}
     size = dict(images.size)
