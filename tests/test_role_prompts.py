@@ -8,11 +8,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import yaml
 
 from mathse.answers.check_answer import find_answer
 from mathse.core.errors import ParamError
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
+from mathse.engines.roles import PROMPTS_OF
 from mathse.prompts.roles import BUILT_IN, FIELDS, RolePrompts, load_prompts
 from mathse.reflection import reflect_requests
 from tests.closure import ROOT
@@ -74,24 +76,43 @@ def test_own_files_are_read_checked_and_part_of_the_digest(tmp_path: Path) -> No
         RolePrompts(tmp_path)
     folder = tmp_path / "own"
     shutil.copytree(BUILT_IN, folder)
-    assert RolePrompts(folder).digest == PROMPTS.digest != RolePrompts(folder, "en").digest
+    digest = PROMPTS.digest("solve")
+    assert RolePrompts(folder).digest("solve") == digest
+    assert RolePrompts(folder, "en").digest("solve") != digest
     (folder / "solve.en.txt").write_text("Only for $$5: $problem")
     own = RolePrompts(folder)
-    assert own.digest != PROMPTS.digest
+    assert own.digest("solve") != digest
+    assert own.digest("reflect") == PROMPTS.digest("reflect")
     assert own.solve("Why?", [], 0)[0]["content"][0]["text"] == "Only for $5: Why?"
     shutil.copy(ROOT / "params.yaml", tmp_path)
     text = (tmp_path / "params.yaml").read_text()
     params = load_params(tmp_path / "params.yaml")
-    assert load_prompts(Layout(tmp_path), params).digest == PROMPTS.digest
+    assert load_prompts(Layout(tmp_path), params).digest("solve") == digest
     (tmp_path / "params.yaml").write_text(
         text.replace("folder: mathse/prompts/templates", "folder: own")
     )
     params = load_params(tmp_path / "params.yaml")
-    assert load_prompts(Layout(tmp_path), params).digest == own.digest
+    assert load_prompts(Layout(tmp_path), params).digest("solve") == own.digest("solve")
     for bad in ("Without a field", "$problem and $gold", "$problem costs $ 5"):
         (folder / "solve.en.txt").write_text(bad)
         with pytest.raises(ParamError, match=r"solve.en.txt must have the fields \$problem"):
             RolePrompts(folder)
+
+
+def test_a_stage_depends_on_the_prompts_of_its_roles_alone() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    found = {}
+    for name, stage in stages.items():
+        stage = stage.get("do", stage)
+        files = {dep for dep in stage.get("deps", ()) if dep.startswith("${prompts.folder}")}
+        kinds = {kind for role, kind in PROMPTS_OF.items() if role in stage.get("params", ())}
+        texts = (f"{kind}.{language}.txt" for kind in kinds for language in QUESTIONS)
+        wanted = {f"${{prompts.folder}}/{text}" for text in texts}
+        assert files == (wanted if name != "code" else set()), name
+        found[name] = kinds
+    assert found["distill"] == found["control"] == {"solve"}
+    assert found["orm_data"] == {"solve", "annotate"}
+    assert found["reflect"] == {"annotate", "reflect"}
 
 
 def test_the_reflector_has_no_field_for_gold() -> None:

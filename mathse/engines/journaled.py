@@ -31,8 +31,8 @@ _COMPLETION = pl.Schema(
 class JournaledEngine:
     """Completes requests through a journal.
 
-    A unit (see `Engine.units`) is stored under a hash of what is sent and of the engine. Not
-    stored, so that the next run tries them again, are units with a retryable error and those that
+    A unit (see `Engine.units`) is stored under a hash of what is sent, its prompts as they are
+    written out, and of the engine. Not stored, so that the next run tries them again, are units with a retryable error and those that
     failed before a token was computed. What is stored was paid: it counts in the engine's budget.
 
     Args:
@@ -41,6 +41,7 @@ class JournaledEngine:
         label: what is being done, for the progress line.
 
     Attributes:
+        input_fingerprint: for the rows; a role's also covers the files of its prompts.
         spent: all completions so far without their texts, for `usage_of`.
     """
 
@@ -108,7 +109,7 @@ class JournaledEngine:
 
     def _name(self, unit: Sequence[Request]) -> str:
         sent = [content_id(request.content()) for request in unit]
-        return content_id(self.digest, self.input_fingerprint, self.how, sent)
+        return content_id(self.digest, self.engine.input_fingerprint, self.how, sent)
 
     def _load(self, name: str) -> list[Completion]:
         rows = load_chunk(self.folder, name)

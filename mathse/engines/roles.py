@@ -18,6 +18,9 @@ from mathse.engines.protocol import Engine
 from mathse.engines.usage import usage_of
 from mathse.prompts.roles import load_prompts
 
+PROMPTS_OF = {"teacher": "solve", "annotator": "annotate", "reflector": "reflect"}
+"""Which prompts a role is asked with; its stages depend on their files."""
+
 
 def load_role(
     layout: Layout, params: Params, name: RoleName, problems: pl.DataFrame, label: str
@@ -38,7 +41,7 @@ def load_role(
     # The revision of a served model is its server's matter.
     model = str(role.model) if role.engine in SERVED_ENGINES else load_files(role)
     journaled = load_journaled(layout, params, name, model, label)
-    prompts = load_prompts(layout, params).digest
+    prompts = load_prompts(layout, params).digest(PROMPTS_OF[name])
     journaled.input_fingerprint = content_id(journaled.input_fingerprint, prompts)
     return journaled
 

@@ -38,9 +38,6 @@ class RolePrompts:
         folder: of the files.
         language: en or zh for all problems; auto: Chinese where the question has such characters.
 
-    Attributes:
-        digest: hash of the texts and of how a language is chosen.
-
     Raises:
         ParamError: if a file is missing, or its fields are not those of `FIELDS`.
     """
@@ -49,8 +46,11 @@ class RolePrompts:
         self.language = language
         names = [(kind, language) for kind in FIELDS for language in _LANGUAGES]
         self._templates = {name: _read(folder, *name) for name in names}
-        texts = [template.template for template in self._templates.values()]
-        self.digest = content_id(self.language, texts)
+
+    def digest(self, kind: str) -> str:
+        """Return a hash of the texts of solve, annotate or reflect, and of the language."""
+        texts = [self._templates[kind, language].template for language in _LANGUAGES]
+        return content_id(self.language, texts)
 
     def solve(self, question: str, choices: Sequence[str], n_images: int) -> list[Message]:
         """Ask the teacher for a solution in steps that ends in a closing sentence."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.stage_tables import empty, read, read_problems
 from mathse.core.tables import write_table
+from mathse.prompts.roles import BUILT_IN
 from stages.distill import distill
 from stages.orm_data import orm_data
 from stages.problems import problems
@@ -101,3 +103,25 @@ def test_a_served_model_distils_and_annotates(
     assert counts["usage"]["annotator"]["requests"] == 12 + counts["usage"]["teacher"]["requests"]
     wrong = read(layout.orm.rows, schemas.OrmRow).filter(status="wrong")
     assert wrong.height and wrong.select(*FEEDBACK).unique().to_dicts() == [FEEDBACK]
+
+
+def test_a_changed_prompt_is_paid_again_where_it_is_sent_alone(layout: Layout) -> None:
+    shutil.copytree(BUILT_IN, "own")
+    values = yaml.safe_load(layout.params.read_text())
+    values["prompts"]["folder"] = "own"
+    layout.params.write_text(yaml.safe_dump(values))
+    names, asked = [], []
+    with ChatServer(teacher_of(layout)) as server:
+        Path("machine.yaml").write_text(
+            yaml.safe_dump({"servers": {"default": {"url": server.url}}})
+        )
+        for changed in (None, "reflect.en.txt", "solve.zh.txt", "solve.en.txt"):
+            if changed:
+                file = Path("own") / changed
+                file.write_text(f"{file.read_text()}\nBe brief.")
+            distill(layout)
+            asked.append(len(server.received))
+            rows = read(layout.distill.trajectories, schemas.Trajectory)
+            names.append(rows["input_fingerprint"].unique().to_list())
+    assert asked == [8, 8, 8, 16], "no problem is in Chinese"
+    assert names[0] == names[1] != names[2] != names[3]
