@@ -31,9 +31,10 @@ _COMPLETION = pl.Schema(
 class JournaledEngine:
     """Completes requests through a journal.
 
-    A unit (see `Engine.units`) is stored under a hash of what is sent, its prompts as they are
-    written out, and of the engine. Not stored, so that the next run tries them again, are units with a retryable error and those that
-    failed before a token was computed. What is stored was paid: it counts in the engine's budget.
+    A unit (see `Engine.units`) is stored under a hash of the engine and of what is sent: prompts as
+    they are written out. Not stored, so that the next run tries them again, are units with a
+    retryable error and those that failed before a token was computed. What is stored was paid: it
+    counts in the engine's budget.
 
     Args:
         engine: completes what the journal does not hold.

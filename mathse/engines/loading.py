@@ -55,7 +55,7 @@ def load_transformers(
     device = "cuda" if machine.has_gpu else "cpu"
     device = "auto" if machine.engines.ray else device  # its machines may be others than this one
     load = partial(_load_transformers, model, role, images, device)
-    return _load_workers(model, load, role, machine)
+    return _load_workers(model, load, role, machine, name)
 
 
 def load_vllm(
@@ -64,7 +64,7 @@ def load_vllm(
     """Load a model with vLLM: a process for each replica."""
     load = partial(_load_vllm, model, role, images, machine.engines)
     return _load_workers(
-        model, load, role, machine, gpus=machine.engines.tensor_parallel, streams=True
+        model, load, role, machine, name, gpus=machine.engines.tensor_parallel, streams=True
     )
 
 
@@ -73,6 +73,7 @@ def _load_workers(
     load: Callable[[], Engine],
     role: Role,
     machine: Machine,
+    name: RoleName,
     *,
     gpus: int = 1,
     streams: bool = False,
@@ -85,13 +86,13 @@ def _load_workers(
         from mathse.engines.ray_pool import RayPoolEngine
 
         return RayPoolEngine(
-            load, machine.engines, gpus=gpus, batch_size=role.batch_size, streams=streams
+            load, machine.engines, gpus=gpus, batch_size=role.batch_size, streams=streams, role=name
         )
     from mathse.engines.process_pool import ProcessPoolEngine
 
     environments = machine.replica_environments(gpus)
     return ProcessPoolEngine(
-        load, environments=environments, batch_size=role.batch_size, streams=streams
+        load, environments=environments, batch_size=role.batch_size, streams=streams, role=name
     )
 
 

@@ -2,7 +2,8 @@
 
 Each worker loads the engine and is handed units of requests. The units of a worker that dies go to
 another one. Those whose worker has died twice have fewer and fewer others beside them; one that is
-alone when its worker dies becomes error completions, which the next run tries again.
+alone when its worker dies becomes error completions, which the next run tries again. Where no other
+unit finishes, the work ends: each death costs a load of the model.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from mathse.engines.protocol import Completion, Engine, Request, batch_units
 
 DEATHS_MIN = 2
 """So many workers have to end with a unit before it is given up: one may end for other reasons."""
+GIVEN_UP_MIN = 2
+"""So many units in a row, or one for each worker, have to be given up before all are."""
 FEWER = 32
 """From the second death on, a worker has so many times fewer units at once."""
 _Unit = list[Request]
@@ -100,18 +103,26 @@ class PoolEngine:
         workers: how many.
         batch_size: prompts generated together; that of the engine.
         streams: the engine takes one request after the other (see `serve`); else, batches.
+        role: whose engine it is, for messages.
 
     Raises:
         MathseError: whatever loading the engine raises, or if a worker dies of it.
     """
 
     def __init__(
-        self, start: Callable[[int], Worker], *, workers: int, batch_size: int, streams: bool
+        self,
+        start: Callable[[int], Worker],
+        *,
+        workers: int,
+        batch_size: int,
+        streams: bool,
+        role: str = "student",
     ) -> None:
         self.workers = workers
         self.batch_size = batch_size
         self._start_worker = start
         self._streams = streams
+        self._role = role
         self._members: dict[int, _Member] = {}
         self._events: SimpleQueue[tuple[_Member, Any]] = SimpleQueue()
         self._finalize = weakref.finalize(self, _end_all, self._members)
@@ -123,12 +134,17 @@ class PoolEngine:
         self.how = loaded.how
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
-        """Yield the completions of each unit as it finishes; a bad request becomes an error."""
+        """Yield the completions of each unit as it finishes; a bad request becomes an error.
+
+        Raises:
+            MathseError: if workers end with one unit after the other.
+        """
         units = [[requests[index] for index in unit] for unit in self.units(requests)]
         unit_of = {request.key: number for number, unit in enumerate(units) for request in unit}
         waiting = deque(range(len(units)))
         unfinished = len(units)
         deaths: Counter[int] = Counter()
+        given_up = 0  # since the last unit that a worker finished
         try:
             while unfinished:
                 self._hand_out(units, waiting, unfinished, deaths)
@@ -140,11 +156,14 @@ class PoolEngine:
                         deaths[number] += 1
                         if deaths[number] >= DEATHS_MIN and len(member.units) == 1:
                             finished.append([_lost(one, message) for one in units[number]])
+                            given_up += 1
+                            self._check_given_up(given_up, message)
                         else:
                             waiting.appendleft(number)
                 elif isinstance(message, list):
                     member.units.remove(unit_of[message[0].key])
                     finished.append(message)
+                    given_up = 0
                 unfinished -= len(finished)
                 # Before the caller works on these.
                 self._hand_out(units, waiting, unfinished, deaths)
@@ -193,6 +212,21 @@ class PoolEngine:
                 member.worker.send(units[number])
             except OSError:
                 member.is_ready = False  # it has died: that is the next event
+
+    def _check_given_up(self, count: int, death: Died) -> None:
+        """Stop if so many units were given up in a row that the others will be, too.
+
+        Raises:
+            MathseError: with the last worker's reason.
+        """
+        if count >= max(GIVEN_UP_MIN, self.workers):
+            raise MathseError(
+                f"{self._role}: workers have ended, one after the other, with each of the last "
+                f"{count} units of requests, and nothing was finished between; the last: "
+                f"{death.reason}\n"
+                f"  fix: if memory is short, lower {self._role}.batch_size or "
+                f"{self._role}.pixels.max in params.yaml; else see what the processes printed"
+            )
 
     def _at_once(self, deaths: int) -> int:
         """Return how many units a worker may have, one of which has lost so many workers."""

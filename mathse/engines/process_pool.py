@@ -52,6 +52,7 @@ class ProcessPoolEngine(PoolEngine):
         environments: variables of each process (see `Machine.replica_environments`).
         batch_size: prompts generated together; that of the engine.
         streams: see `PoolEngine`.
+        role: see `PoolEngine`.
     """
 
     def __init__(
@@ -61,8 +62,10 @@ class ProcessPoolEngine(PoolEngine):
         environments: Sequence[Mapping[str, str]],
         batch_size: int,
         streams: bool = False,
+        role: str = "student",
     ) -> None:
         def start(number: int) -> ProcessWorker:
             return ProcessWorker(environments[number], load, streams=streams)
 
-        super().__init__(start, workers=len(environments), batch_size=batch_size, streams=streams)
+        workers = len(environments)
+        super().__init__(start, workers=workers, batch_size=batch_size, streams=streams, role=role)

@@ -29,6 +29,7 @@ class RayPoolEngine(PoolEngine):
         gpus: of each actor, where the cluster has some.
         batch_size: see `PoolEngine`.
         streams: see `PoolEngine`.
+        role: see `PoolEngine`.
 
     Raises:
         ParamError: if Ray is not installed, or the cluster not there or too small.
@@ -42,6 +43,7 @@ class RayPoolEngine(PoolEngine):
         gpus: int,
         batch_size: int,
         streams: bool,
+        role: str = "student",
     ) -> None:
         ray = _connect(replicas.ray or "auto")
         nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -64,7 +66,7 @@ class RayPoolEngine(PoolEngine):
         def start(number: int) -> RayWorker:
             return RayWorker(load, resources, streams=streams)
 
-        super().__init__(start, workers=workers, batch_size=batch_size, streams=streams)
+        super().__init__(start, workers=workers, batch_size=batch_size, streams=streams, role=role)
 
 
 class RayWorker:

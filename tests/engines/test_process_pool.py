@@ -63,10 +63,14 @@ def test_an_engine_that_dies_of_loading_is_an_error() -> None:
         ProcessPoolEngine(end_at_once, environments=[ONE_THREAD], batch_size=4)
 
 
-def fake_pool(folder: Path, *, streams: bool, processes: int = 2) -> ProcessPoolEngine:
+def fake_pool(
+    folder: Path, *, streams: bool, processes: int = 2, role: str = "student"
+) -> ProcessPoolEngine:
     environments = [{"NUMBER": str(number)} for number in range(processes)]
     load = partial(FakeEngine, folder)
-    return ProcessPoolEngine(load, environments=environments, batch_size=2, streams=streams)
+    return ProcessPoolEngine(
+        load, environments=environments, batch_size=2, streams=streams, role=role
+    )
 
 
 @pytest.mark.parametrize("task", ["die once", "no memory once"])
@@ -102,6 +106,25 @@ def test_one_request_among_many_in_flight_is_given_up_alone(tmp_path: Path) -> N
     done = complete_all(engine, fake_requests({50: "die"}, 200))
     assert [one.key for one in done if one.error] == ["k50"]
     assert len([key for key, _ in begun(tmp_path) if key == "k50"]) <= 4, "as many loads of a model"
+
+
+@pytest.mark.parametrize(("task", "reason"), [("die", "its process ended"), ("bug", "a bug")])
+@pytest.mark.parametrize("streams", [False, True])
+def test_workers_that_end_with_every_unit_stop_the_work(
+    tmp_path: Path, streams: bool, task: str, reason: str
+) -> None:
+    engine = fake_pool(tmp_path, streams=streams, role="orm")
+    with pytest.raises(MathseError, match=f"the last: .*{reason}") as error:
+        complete_all(engine, fake_requests(dict.fromkeys(range(20), task), 20))
+    assert "orm.batch_size" in str(error.value) and "orm.pixels.max" in str(error.value)
+    loads = {process for _, process in begun(tmp_path)}
+    assert len(loads) <= 6, "two workers, twice, and a few more that were under way"
+
+
+def test_units_that_are_given_up_one_by_one_do_not_stop_the_work(tmp_path: Path) -> None:
+    engine = fake_pool(tmp_path, streams=False, processes=1)
+    done = complete_all(engine, fake_requests({1: "die", 4: "die", 9: "die"}, 10))
+    assert [one.key for one in done if one.error] == ["k0", "k1", "k4", "k5", "k8", "k9"]
 
 
 def test_a_bug_in_an_engine_is_named_in_the_row(tmp_path: Path) -> None:
