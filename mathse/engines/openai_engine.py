@@ -87,6 +87,8 @@ class OpenAIEngine:
         self.how = "openai with grammar" if server.takes_grammar else "openai"
         self._setting = f"servers.{name}"
         self._failures_in_a_row = 0
+        self._refused_keys: set[str] = set()
+        self._refusals = 0  # in a row
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield completions as they finish; what is bad in one request becomes an error completion.
@@ -121,6 +123,7 @@ class OpenAIEngine:
                         finished.append(work.result())
                         self.budget.count(finished[-1])
                         self._check_alive(finished[-1])
+                        self._check_refused(finished[-1])
                     except ServerError as error:
                         stop = stop or error
         except (KeyboardInterrupt, SystemExit):
@@ -266,8 +269,10 @@ class OpenAIEngine:
             )
         if stop:
             raise ServerError(f"{stop}\n  fix: correct that and run the stage again; {_KEPT}")
-        retryable = status in (408, 409, 429) or status >= 500
-        return Completion.failed(key, reason, kind="retryable" if retryable else "permanent")
+        if status in (408, 409, 429) or status >= 500:
+            return Completion.failed(key, reason, kind="retryable")
+        self._refused_keys.add(key)
+        return Completion.failed(key, reason)
 
     def _check_alive(self, completion: Completion) -> None:
         """Count failures in a row.
@@ -283,6 +288,24 @@ class OpenAIEngine:
                 f"tried up to {self.server.tries} times; the last: {completion.error}\n"
                 f"  fix: start the server, or lower {self._setting}.concurrency in machine.yaml, "
                 f"and run the stage again; {_KEPT}"
+            )
+
+    def _check_refused(self, completion: Completion) -> None:
+        """Count refusals until there is an answer, be it one of the journal.
+
+        Raises:
+            ServerError: if there are so many that no request can be right.
+        """
+        if completion.key not in self._refused_keys or self.budget.spent["requests"]:
+            self._refusals = 0
+            return
+        self._refusals += 1
+        if self._refusals >= max(FAILURES_IN_A_ROW, self.server.concurrency):
+            raise ServerError(
+                f"The first {self._refusals} requests were all refused at {self.server.url}; the "
+                f"last: {completion.error}\n"
+                "  fix: correct what it names: model, temperature, top_p, max_new_tokens or extra "
+                f"of the role in params.yaml, or {self._setting}.token_limit in machine.yaml"
             )
 
     def _one_line(self, text: str) -> str:

@@ -267,6 +267,34 @@ def test_a_server_that_is_down_stops_the_stage() -> None:
     assert "servers.default" in str(error.value)
 
 
+def test_a_server_that_refuses_every_request_stops_the_stage() -> None:
+    def refuse(body: Body) -> Reply:
+        return Reply("Unsupported parameter: 'seed'", status=400)
+
+    names = [f"p{n}" for n in range(100)]
+    for concurrency, most in ((4, 24), (30, 60)):
+        with (
+            ChatServer(refuse) as server,
+            pytest.raises(ServerError, match="first .* refused.*Unsupported parameter: 'seed'"),
+        ):
+            complete_all(engine(server, concurrency=concurrency), requests(*names))
+        assert max(FAILURES_IN_A_ROW, concurrency) <= len(server.received) <= most
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_refusals_beside_answers_stop_nothing(tmp_path: Path, first: int) -> None:
+    names = [f"p{n}" for n in range(60)]
+    given = requests(*names)
+    refused = {name: [Reply("too long", status=400)] * 2 for name in names[first : first + 50]}
+    with MisbehavingServer(refused) as server:
+        made = JournaledEngine(engine(server, concurrency=1), tmp_path, "t")
+        if not first:  # a run that was killed has answers in the journal
+            complete_all(made, given[50:])
+            made = JournaledEngine(engine(server, concurrency=1), tmp_path, "t")
+        done = complete_all(made, given)
+    assert sum(one.error_kind == "permanent" for one in done) == 50
+
+
 def test_after_a_server_died_another_one_is_asked_for_the_rest(tmp_path: Path) -> None:
     # An answer on its way when the server dies may come late and end a row of failures: enough
     # requests follow it for another such row.
