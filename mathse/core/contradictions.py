@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 from mathse.core.registry import ENGINES, SERVED_ENGINES
 
 if TYPE_CHECKING:
-    from mathse.core.params import Params, Training
+    from mathse.core.params import Params, Role, Training
 
 TRAINED_SPLITS = ("train", "orm", "orm_test")
 """The splits that the student and the ORM need; all others are evaluated."""
+_INSTEAD = {key: key for key in ("model", "temperature", "top_p")}
+_INSTEAD |= dict.fromkeys(("max_tokens", "max_completion_tokens"), "max_new_tokens")
+_NOT_FREE = {*_INSTEAD, "messages", "n", "stream", "structured_outputs"}
+_NOT_FREE |= {"add_generation_prompt", "continue_final_message"}
+"""What `extra` of a role may not name: the engine sets it, from another key or by itself."""
 
 
 def contradictions(params: Params) -> Iterator[str]:
@@ -22,6 +27,7 @@ def contradictions(params: Params) -> Iterator[str]:
         for key in needs:
             if getattr(role, key, 1) is None:
                 yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
+        yield from _unservable(name, role)
     if params.annotator.engine == "answer" and form != "binary":
         yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
     if params.annotator.engine == "answer" and params.reflect.feedback == "annotator":
@@ -73,6 +79,24 @@ def contradictions(params: Params) -> Iterator[str]:
                 f"{key}.batch_size: {section.batch_size} is not a multiple of {key}.processes"
                 f" × micro_batch_size ({section.processes} × {micro})"
             )
+
+
+def _unservable(name: str, role: Role) -> Iterator[str]:
+    """Yield what a role has for a server, if none is asked, or if the engine sends it itself."""
+    extra = getattr(role, "extra", {})
+    if role.engine not in SERVED_ENGINES:
+        why = f"is for a server, and {name}.engine: {role.engine} asks none"
+        for key in ("temperature", "top_p"):
+            if getattr(role, key, 1) is None:
+                yield f"{name}.{key}: null {why}"
+        if extra:
+            yield f"{name}.extra {why}"
+    for key in extra:
+        if key in _NOT_FREE:
+            instead = f"from {name}.{_INSTEAD[key]}" if key in _INSTEAD else "itself; remove it"
+            yield f"{name}.extra: {key} is what the engine sets {instead}"
+    if extra.get("seed") is not None:
+        yield f"{name}.extra: seed is that of each request; null leaves it out"
 
 
 def _unmatched_controls(params: Params) -> Iterator[str]:

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mathse.core.contradictions import TRAINED_SPLITS as TRAINED_SPLITS
 from mathse.core.contradictions import contradictions
@@ -100,9 +108,10 @@ class ModelRole(Role):
 class WritingRole(Role):
     """Teacher, annotator or reflector: a role with its own sampling."""
 
-    temperature: float = Field(ge=0)
-    top_p: float = Field(gt=0, le=1)
+    temperature: float | None = Field(ge=0)  # None, and so for top_p: a server is not sent it
+    top_p: float | None = Field(gt=0, le=1)
     max_new_tokens: int | None = Field(ge=1)  # None: for engines that sample nothing
+    extra: dict[str, JsonValue] = {}  # what else a server is sent with each request
 
 
 class SamplingSection(Section):

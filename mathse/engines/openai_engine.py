@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.machine import Machine, Server, ServerName
-from mathse.core.params import Role
+from mathse.core.params import Role, WritingRole
 from mathse.engines.model_files import model_digest
 from mathse.engines.pixels import Pixels
 from mathse.engines.protocol import Completion, Request
@@ -48,6 +48,7 @@ class OpenAIEngine:
         images: where image ids lead; None for text alone.
         revision: what tells models of one name apart: a version, a hash of the weights.
         name: of the server in `machine.yaml`, for messages.
+        extra: what else is sent with each request; null: the engine does not send the key either.
 
     Attributes:
         budget: what the server's limits allow and what was spent.
@@ -64,6 +65,7 @@ class OpenAIEngine:
         images: ImageStore | None = None,
         revision: str = "",
         name: ServerName = "default",
+        extra: Mapping[str, Any] | None = None,
     ) -> None:
         if urlsplit(server.url).username or urlsplit(server.url).password:
             raise ParamError(f"servers.{name}.url holds a key: put it into {server.key_env}")
@@ -81,7 +83,9 @@ class OpenAIEngine:
         self.server = server
         self.pixels = Pixels(images)
         self.budget = Budget(server.budget.model_dump())
-        self.digest = content_id("openai", model, revision)
+        self.extra = dict(extra or {})
+        more = [self.extra] if self.extra else []
+        self.digest = content_id("openai", model, revision, *more)
         scaled = [self.pixels.limits.model_dump()] if self.pixels.limits else []
         self.input_fingerprint = content_id("openai", IMAGES_VERSION, PROMPTS_VERSION, *scaled)
         self.how = "openai with grammar" if server.takes_grammar else "openai"
@@ -178,7 +182,7 @@ class OpenAIEngine:
                 raise DataError("The prompt shows more images than were given.")
             is_text = len(parts) == 1 and parts[0]["type"] == "text"  # some servers know no parts
             messages.append({**message, "content": parts[0]["text"] if is_text else parts})
-        more: dict[str, Any] = {}
+        more = {key: value for key, value in self.extra.items() if value is not None}
         if request.prefix and not server.continues_prefix:
             raise DataError(
                 "The answer's beginning is given, and this server may not continue it.",
@@ -189,12 +193,15 @@ class OpenAIEngine:
             more |= {"add_generation_prompt": False, "continue_final_message": True}
         if request.constraint and server.takes_grammar:
             more["structured_outputs"] = {"grammar": request.constraint}
+        sampled = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": None if "seed" in self.extra else sampling.seed,
+        }
         return {
             "model": self.model,
             "messages": messages,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "seed": sampling.seed,
+            **{key: value for key, value in sampled.items() if value is not None},
             server.token_limit: sampling.max_new_tokens,
             "extra_body": more,
         }
@@ -322,7 +329,10 @@ def load_openai(
     """Load the engine of a role; two model folders of one name differ by their weights."""
     revision = model_digest(model) if Path(model).is_dir() else role.revision
     server = machine.server(name)
-    return OpenAIEngine(model, server, images=images, revision=revision or "", name=name)
+    extra = role.extra if isinstance(role, WritingRole) else None
+    return OpenAIEngine(
+        model, server, images=images, revision=revision or "", name=name, extra=extra
+    )
 
 
 def _import_openai() -> Any:

@@ -14,10 +14,13 @@ from schemas import FailureKind, FinishReason
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to sample tokens: temperature 0 is greedy, `top_p` 1 keeps all tokens."""
+    """How to sample tokens: temperature 0 is greedy, `top_p` 1 keeps all tokens.
 
-    temperature: float
-    top_p: float
+    None is for servers alone, and means their own default.
+    """
+
+    temperature: float | None
+    top_p: float | None
     max_new_tokens: int
     seed: int = 0
 
@@ -27,9 +30,9 @@ class SamplingParams:
         Raises:
             ParamError: naming the value.
         """
-        if self.temperature < 0:
+        if self.temperature is not None and self.temperature < 0:
             raise ParamError(f"temperature must be 0 or more, not {self.temperature}")
-        if not 0 < self.top_p <= 1:
+        if self.top_p is not None and not 0 < self.top_p <= 1:
             raise ParamError(f"top_p must lie in (0, 1], not {self.top_p}")
         if self.max_new_tokens < 1:
             raise ParamError(f"max_new_tokens must be at least 1, not {self.max_new_tokens}")

@@ -218,7 +218,7 @@ class TransformersEngine:
         sampling = prompts[0].request.sampling  # but for the seed, that of all rows
         written: list[list[int]] = [[] for _ in prompts]
         uniform_BN = None
-        if sampling.temperature > 0:
+        if sampling.temperature:
             seeds = [prompt.request.sampling.seed for prompt in prompts]
             uniform_BN = uniforms(seeds, count=sampling.max_new_tokens).to(self.device)
         left = [*range(len(prompts))]
@@ -227,8 +227,8 @@ class TransformersEngine:
             known = len(written[left[0]])
             sampler = SeededSampler(
                 None if uniform_BN is None else uniform_BN[left, known:],
-                temperature=sampling.temperature,
-                top_p=sampling.top_p,
+                temperature=sampling.temperature or 0.0,
+                top_p=sampling.top_p or 1.0,
                 start=read.length,
                 constraint=self._constraint([(prompts[n], written[n]) for n in left], read.length),
             )

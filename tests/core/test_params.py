@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params
 from mathse.profiles import apply_profile
+from mathse.trajectories import sampling_params
 from tests.closure import ROOT
 
 
@@ -86,6 +87,7 @@ def test_what_the_result_depends_on_stands_in_the_file() -> None:
 FIGURES = {"train": 9, "orm": 9, "orm_test": 9, "eval": 9, "eval_hard": 9}
 EVALUATED = {"path": "imported", "use": "eval"}
 TABLES = {"problems.source": "tables", "problems.tables": [{**EVALUATED, "use": "train"}]}
+SERVED = {"teacher.engine": "openai", "teacher.model": "m", "teacher.max_new_tokens": 9}
 CONTROLS = {"controls": ["control"]}
 
 
@@ -114,6 +116,22 @@ CONTROLS = {"controls": ["control"]}
             {"reflector.engine": "student", "reflector.max_new_tokens": None},
             ["reflector.engine", "reflector.max_new_tokens"],
         ),
+        ({"teacher.temperature": None}, ["teacher.temperature: null", "teacher.engine: figures"]),
+        (
+            {"reflector.engine": "student", "reflector.top_p": None},
+            ["reflector.top_p: null", "reflector.engine: student"],
+        ),
+        ({"annotator.extra": {"a": 1}}, ["annotator.extra", "annotator.engine: figures"]),
+        (SERVED | {"teacher.extra": {"top_p": 1}}, ["teacher.extra: top_p", "from teacher.top_p"]),
+        (
+            SERVED | {"teacher.extra": {"max_tokens": 9}},
+            ["teacher.extra: max_tokens", "from teacher.max_new_tokens"],
+        ),
+        (
+            SERVED | {"teacher.extra": {"n": 2, "seed": 3}},
+            ["extra: n is what the engine sets itself", "extra: seed is"],
+        ),
+        ({"student.extra": {"a": 1}}, ["student.extra is not a parameter"]),
         ({"orm.engine": "openai"}, ["orm.engine: openai", "score.min_p_correct: 0.5"]),
         ({"merge.select_rows": 1}, ["merge", "select_rows is 1"]),
         ({"orm.pixels": {"min": 9, "max": 4}}, ["orm.pixels", "min 9", "max 4"]),
@@ -147,6 +165,18 @@ def test_contradictions_name_both_keys(
     with pytest.raises(ParamError) as error:
         load_params(folder / "params.yaml")
     assert all(key in str(error.value) for key in keys), str(error.value)
+
+
+def test_a_served_role_may_have_other_keys_for_its_server(folder: Path) -> None:
+    values = yaml.safe_load((folder / "params.yaml").read_text())
+    extra = {"reasoning_effort": "low", "seed": None, "provider": {"order": ["a"]}}
+    served = {"engine": "openai", "model": "m", "max_new_tokens": 9}
+    values["teacher"] |= served | {"temperature": None, "top_p": None, "extra": extra}
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    teacher = load_params(folder / "params.yaml").teacher
+    assert (teacher.extra, teacher.temperature, teacher.top_p) == (extra, None, None)
+    sampling = sampling_params(teacher, 0)
+    assert (sampling.temperature, sampling.top_p, sampling.max_new_tokens) == (None, None, 9)
 
 
 @pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "profiles").glob("*.yaml")))

@@ -16,14 +16,16 @@ import polars as pl
 import pytest
 
 from mathse.core.errors import ParamError
+from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.machine import Limits, Machine, Price, Server
-from mathse.core.params import Role
+from mathse.core.params import Role, WritingRole
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_engine
 from mathse.engines.openai_engine import FAILURES_IN_A_ROW, OpenAIEngine, ServerError
 from mathse.engines.protocol import Completion, Request, SamplingParams, complete_all
 from mathse.engines.usage import BudgetError
+from mathse.trajectories import sampling_params
 from tests.servers.chat import Body, ChatServer, MisbehavingServer, Reply, echo, images_of
 from tests.tiny import ask, draw_png, make_request, write_store
 
@@ -67,6 +69,30 @@ def test_a_request_is_sent_as_it_was_made() -> None:
     }
     assert sent.headers["Authorization"] == f"Bearer {KEY}"
     assert done == Completion("a", "a 0", "stop", 12, 4, cached_tokens=2)
+
+
+def test_what_a_role_adds_or_leaves_out_is_sent_so(tmp_path: Path) -> None:
+    role = WritingRole(
+        engine="openai",
+        model="served",
+        temperature=None,
+        top_p=None,
+        max_new_tokens=9,
+        extra={"reasoning_effort": "low", "seed": None, "provider": {"order": ["a"]}},
+    )
+    asked = replace(make_request("a", ask("a")), sampling=sampling_params(role, 3))
+    with ChatServer(lambda body: Reply("fine")) as server:
+        machine = Machine(servers={"default": Server(url=server.url, takes_grammar=True)})
+        made = load_engine("served", role, write_store(tmp_path, {}), machine)
+        complete_all(made, [replace(asked, constraint="start: /x/")])
+    assert server.received[0].body == {
+        "model": "served",
+        "messages": [{"role": "user", "content": "a"}],
+        "max_tokens": 9,
+        "reasoning_effort": "low",
+        "provider": {"order": ["a"]},
+        "structured_outputs": {"grammar": "start: /x/"},
+    }
 
 
 def test_vllm_continues_a_prefix_and_takes_a_grammar() -> None:
@@ -392,11 +418,16 @@ def test_a_budget_ends_the_stage_and_a_resume_goes_on(
 
 
 def test_the_digest_is_that_of_model_and_revision_wherever_they_are_served() -> None:
-    def made(model: str = "m", revision: str = "", **settings: Any) -> OpenAIEngine:
+    def made(
+        model: str = "m", revision: str = "", extra: dict[str, Any] | None = None, **settings: Any
+    ) -> OpenAIEngine:
         server = Server(**{"url": "http://localhost:1/v1", **settings})
-        return OpenAIEngine(model, server, revision=revision)
+        return OpenAIEngine(model, server, revision=revision, extra=extra)
 
     plain = made()
+    assert plain.digest == made(extra={}).digest == content_id("openai", "m", "")
+    efforts = [made(extra={"reasoning_effort": effort}).digest for effort in ("low", "high")]
+    assert len({plain.digest, *efforts}) == 3
     assert made(url="http://other/v1", concurrency=2).digest == plain.digest
     assert made(url="http://other/v1").input_fingerprint == plain.input_fingerprint
     assert len({plain.digest, made("n").digest, made(revision="2").digest}) == 3
