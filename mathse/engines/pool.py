@@ -231,7 +231,8 @@ class PoolEngine:
     def _at_once(self, deaths: int) -> int:
         """Return how many units a worker may have, one of which has lost so many workers."""
         most = 2 * self.batch_size if self._streams else 1
-        return max(1, most // FEWER ** max(0, deaths - 1))
+        fewer: int = FEWER ** max(0, deaths - 1)
+        return max(1, most // fewer)
 
     def _next_event(self) -> tuple[_Member, Any]:
         """Wait for what a worker sends: `Loaded`, completions or `Died`.
