@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from mathse.core.ids import content_id
 from mathse.core.journal import is_stored, load_chunk, prune, store_chunk, stored_keys
+from mathse.core.journal_packs import PackLimits, PackWriter, list_packs, load_pack, shrink_packs
 from mathse.core.progress import Progress
 from mathse.engines.pool import PoolEngine
 from mathse.engines.protocol import Completion, Engine, Request
@@ -36,6 +39,8 @@ class JournaledEngine:
     retryable error and those that failed before a token was computed. What is stored was paid: it
     counts in the engine's budget.
 
+    An engine with `pack_limits` has a request in each unit: such units are stored many to a file.
+
     Args:
         engine: completes what the journal does not hold.
         folder: of the journal, for one kind of call: units that a call does not ask for go.
@@ -56,6 +61,9 @@ class JournaledEngine:
         self.how: str = getattr(engine, "how", "")  # device and dtype, of engines with a model
         self._budget: Budget | None = getattr(engine, "budget", None)
         self._counted: set[str] = set()  # units that the budget knows
+        self._pack_limits: PackLimits | None = getattr(engine, "pack_limits", None)
+        self._pack_of: dict[str, str] = {}  # by unit
+        self._pack: tuple[str, dict[str, list[dict[str, Any]]]] = ("", {})  # the one read last
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         """Yield a completion for each request: stored ones first, then unit by unit."""
@@ -66,15 +74,23 @@ class JournaledEngine:
     def _complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
         units = self.units(requests)
         names = [self._name([requests[index] for index in unit]) for unit in units]
-        stored = [is_stored(self.folder, name) for name in names]
+        packs = list_packs(self.folder)
+        self._pack_of = {name: pack for pack, inside in packs.items() for name in inside}
+        stored = [name in self._pack_of or is_stored(self.folder, name) for name in names]
         done = sum(len(unit) for unit, is_done in zip(units, stored, strict=True) if is_done)
-        with Progress(total=len(requests), label=self.label, done=done) as progress:
+        limits = self._pack_limits
+        writer = PackWriter(self.folder, _COMPLETION, limits) if limits else None
+        progress = Progress(total=len(requests), label=self.label, done=done)
+        with progress, writer or nullcontext():
             # Stored units. What is no longer asked for was paid too.
-            for name in stored_keys(self.folder) - set(names) if self._budget else ():
+            paid = stored_keys(self.folder) - packs.keys() | self._pack_of.keys()
+            for name in sorted(paid - set(names), key=self._by_pack) if self._budget else ():
                 self._load(name)
             unit_of: dict[str, int] = {}
-            for number, unit in enumerate(units):
-                keys = [requests[index].key for index in unit]
+            for number in sorted(
+                range(len(units)), key=lambda number: self._by_pack(names[number])
+            ):
+                keys = [requests[index].key for index in units[number]]
                 if stored[number]:
                     for key, completion in zip(keys, self._load(names[number]), strict=True):
                         yield replace(completion, key=key)
@@ -90,10 +106,11 @@ class JournaledEngine:
                 if len(unit_done) == len(units[number]):
                     del finished[number]
                     ordered = [unit_done[requests[index].key] for index in units[number]]
-                    self._store(names[number], ordered)
+                    self._store(names[number], ordered, writer)
                     progress.advance(len(ordered))
                     yield from ordered
-        prune(self.folder, set(names))
+        packs |= writer.written if writer else {}
+        prune(self.folder, {*names, *shrink_packs(self.folder, packs, set(names))})
 
     def units(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return the units of the engine."""
@@ -112,17 +129,30 @@ class JournaledEngine:
         sent = [content_id(request.content()) for request in unit]
         return content_id(self.digest, self.engine.input_fingerprint, self.how, sent)
 
+    def _by_pack(self, name: str) -> str:
+        """Return what sorts units so that each pack is read once."""
+        return self._pack_of.get(name, "")
+
+    def _read(self, name: str) -> list[dict[str, Any]]:
+        pack = self._pack_of.get(name)
+        if pack is None:
+            rows = load_chunk(self.folder, name)
+            return rows.to_dicts() if rows is not None else []
+        if self._pack[0] != pack:
+            self._pack = pack, load_pack(self.folder, pack)
+        return self._pack[1].get(name, [])
+
     def _load(self, name: str) -> list[Completion]:
-        rows = load_chunk(self.folder, name)
-        found = rows.iter_rows(named=True) if rows is not None else ()
-        completions = [Completion(key="", **row) for row in found]
+        completions = [Completion(key="", **row) for row in self._read(name)]
         if self._budget is not None and name not in self._counted:
             self._counted.add(name)
             for completion in completions:
                 self._budget.count(completion)
         return completions
 
-    def _store(self, name: str, completions: Sequence[Completion]) -> None:
+    def _store(
+        self, name: str, completions: Sequence[Completion], writer: PackWriter | None
+    ) -> None:
         self._counted.add(name)
         tokens = sum(
             completion.prompt_tokens + completion.response_tokens for completion in completions
@@ -130,9 +160,11 @@ class JournaledEngine:
         errors = [completion.error_kind for completion in completions]
         if "retryable" in errors or (None not in errors and not tokens):
             return
-        rows = [asdict(replace(completion, key="")) for completion in completions]
-        store_chunk(
-            self.folder,
-            name,
-            pl.DataFrame(rows, schema_overrides=_COMPLETION).select(_COMPLETION.names()),
-        )
+        rows = [
+            {column: getattr(completion, column) for column in _COMPLETION}
+            for completion in completions
+        ]
+        if writer is not None:
+            writer.add(name, rows)
+        else:
+            store_chunk(self.folder, name, pl.DataFrame(rows, schema=_COMPLETION))

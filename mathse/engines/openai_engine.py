@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
+from mathse.core.journal_packs import PackLimits
 from mathse.core.machine import Machine, Server, ServerName
 from mathse.core.params import Role, WritingRole
 from mathse.engines.model_files import model_digest
@@ -31,6 +32,7 @@ from schemas import FailureKind
 IMAGES_VERSION = 2
 """Raise it when images are sent in another way than as stored, in data URLs."""
 FAILURES_IN_A_ROW = 20
+_PACKED_MAX = 16
 _MAX_REASON_CHARS = 300
 _KEPT = "what is finished is kept"
 
@@ -90,6 +92,8 @@ class OpenAIEngine:
         self.input_fingerprint = content_id("openai", IMAGES_VERSION, PROMPTS_VERSION, *scaled)
         self.how = "openai with grammar" if server.takes_grammar else "openai"
         self._setting = f"servers.{name}"
+        # A kill costs a few finished requests beside those in flight: they are paid.
+        self.pack_limits = PackLimits(min(_PACKED_MAX, server.concurrency), 1.0)
         self._failures_in_a_row = 0
         self._refused_keys: set[str] = set()
         self._refusals = 0  # in a row

@@ -19,6 +19,7 @@ from threading import Thread
 from typing import Any, Protocol
 
 from mathse.core.errors import MathseError
+from mathse.core.journal_packs import PackLimits
 from mathse.engines.protocol import Completion, Engine, Request, batch_units
 
 DEATHS_MIN = 2
@@ -27,6 +28,8 @@ GIVEN_UP_MIN = 2
 """So many units in a row, or one for each worker, have to be given up before all are."""
 FEWER = 32
 """From the second death on, a worker has so many times fewer units at once."""
+STREAM_PACKS = PackLimits(256, 2.0)
+"""How requests that are units of their own are stored: a kill costs what waits."""
 _Unit = list[Request]
 
 logger = logging.getLogger(__name__)
@@ -121,6 +124,7 @@ class PoolEngine:
         self.workers = workers
         self.batch_size = batch_size
         self._start_worker = start
+        self.pack_limits = STREAM_PACKS if streams else None
         self._streams = streams
         self._role = role
         self._members: dict[int, _Member] = {}

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mathse.core.errors import DataError
+from mathse.core.journal_packs import PackLimits
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import (
     Completion,
@@ -59,6 +60,21 @@ class Echo:
         self.closed = True
 
 
+class Stream(Echo):
+    """Completes each request alone; what is finished is packed."""
+
+    pack_limits: PackLimits | None = PackLimits(4, 3600.0)
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        return [[index] for index in range(len(requests))]
+
+
+class StreamOfBefore(Stream):
+    """Stores each request in a file."""
+
+    pack_limits = None
+
+
 def requests(count: int = 10) -> list[Request]:
     return [
         replace(
@@ -84,6 +100,45 @@ def test_after_an_error_the_same_batches_go_on(tmp_path: Path) -> None:
         complete_all(JournaledEngine(cut, tmp_path, "t"), requests())
     assert complete_all(JournaledEngine(rest, tmp_path, "t"), requests()) == wanted
     assert [*cut.batches, *rest.batches] == whole.batches
+
+
+def test_requests_that_stand_alone_share_files(tmp_path: Path) -> None:
+    first, again = Stream(), Stream()
+    wanted = complete_all(Stream(), requests(21))
+    assert complete_all(JournaledEngine(first, tmp_path, "t"), requests(21)) == wanted
+    assert len(list(tmp_path.iterdir())) == 2 * 6
+    assert complete_all(JournaledEngine(again, tmp_path, "t"), requests(21)) == wanted
+    assert len(first.batches) == 21 and again.batches == []
+
+
+def test_files_of_one_request_are_read_beside_packs(tmp_path: Path) -> None:
+    complete_all(JournaledEngine(StreamOfBefore(), tmp_path, "t"), requests(5))
+    assert len(list(tmp_path.glob("*.parquet"))) == 5
+    more, again = Stream(), Stream()
+    complete_all(JournaledEngine(more, tmp_path, "t"), requests(11))
+    assert len(more.batches) == 6 and len(list(tmp_path.glob("*.parquet"))) == 5 + 2
+    done = complete_all(JournaledEngine(again, tmp_path, "t"), requests(11))
+    assert done == complete_all(Stream(), requests(11)) and again.batches == []
+
+
+def test_after_an_error_what_waited_for_its_pack_is_there(tmp_path: Path) -> None:
+    cut, rest = Stream(stop_after=6), Stream(failing="k8")
+    with pytest.raises(RuntimeError, match="engine died"):
+        complete_all(JournaledEngine(cut, tmp_path, "t"), requests())
+    complete_all(JournaledEngine(rest, tmp_path, "t"), requests())
+    assert len(cut.batches) == 6 and len(rest.batches) == 4
+    again = Stream()
+    complete_all(JournaledEngine(again, tmp_path, "t"), requests())
+    assert again.batches == [["k8"]], "a retryable failure is not stored"
+
+
+def test_packs_keep_only_what_is_asked_for(tmp_path: Path) -> None:
+    given = requests(12)
+    complete_all(JournaledEngine(Stream(), tmp_path, "t"), given)
+    complete_all(JournaledEngine(Stream(), tmp_path, "t"), given[:6])
+    again = Stream()
+    complete_all(JournaledEngine(again, tmp_path, "t"), given)
+    assert len(again.batches) == 6
 
 
 def test_batches_of_what_is_left_are_those_of_the_whole() -> None:

@@ -9,6 +9,7 @@ import pytest
 from mathse.core.errors import DataError, MathseError, ParamError
 from mathse.core.images import ImageStore
 from mathse.core.processes import ONE_THREAD
+from mathse.engines.journaled import JournaledEngine
 from mathse.engines.process_pool import ProcessPoolEngine, ProcessWorker
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
@@ -158,6 +159,16 @@ def test_a_pool_that_rests_has_no_process_and_goes_on_when_asked(tmp_path: Path)
     assert complete_all(engine, fake_requests({})) == wanted
     engine.close()
     assert not engine._members
+
+
+@pytest.mark.parametrize(("streams", "files"), [(False, 6 * 2), (True, 2)])
+def test_batches_have_files_of_their_own_and_single_requests_share_them(
+    tmp_path: Path, streams: bool, files: int
+) -> None:
+    engine = fake_pool(tmp_path, streams=streams, processes=1)
+    journal = tmp_path / "journal"
+    complete_all(JournaledEngine(engine, journal, "t"), fake_requests({}))
+    assert len(list(journal.iterdir())) == files
 
 
 def test_all_processes_start_with_the_engine(tmp_path: Path) -> None:

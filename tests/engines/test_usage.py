@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from mathse.core.ids import file_digest
+from mathse.core.journal_packs import PackLimits
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import Completion, Request, complete_all
 from mathse.engines.usage import Budget, usage_of
@@ -40,6 +41,15 @@ class Paid:
         return [[index] for index in range(len(requests))]
 
     def close(self) -> None: ...
+
+
+class Packed(Paid):
+    """What it completes is packed."""
+
+    pack_limits = PackLimits(2, 3600.0)
+
+
+both = pytest.mark.parametrize("kind", [Paid, Packed])
 
 
 def requests(*names: str) -> list[Request]:
@@ -104,8 +114,9 @@ def test_the_error_says_what_was_spent_and_how_to_go_on() -> None:
     assert "servers.teacher.budget" in text and "dvc repro" in text
 
 
-def test_the_journal_keeps_usage_and_counts_it_once(tmp_path: Path) -> None:
-    first, second = Paid(), Paid()
+@both
+def test_the_journal_keeps_usage_and_counts_it_once(tmp_path: Path, kind: type[Paid]) -> None:
+    first, second = kind(), kind()
     asked = requests("a", "b")
     complete_all(JournaledEngine(first, tmp_path, "t"), asked)
     engine = JournaledEngine(second, tmp_path, "t")
@@ -115,9 +126,10 @@ def test_the_journal_keeps_usage_and_counts_it_once(tmp_path: Path) -> None:
     assert second.budget.spent == {"requests": 2, "tokens": 20, "money": 1.0}
 
 
-def test_what_was_paid_for_other_prompts_counts_too(tmp_path: Path) -> None:
-    complete_all(JournaledEngine(Paid(), tmp_path, "t"), requests("a", "b"))
-    other = Paid()
+@both
+def test_what_was_paid_for_other_prompts_counts_too(tmp_path: Path, kind: type[Paid]) -> None:
+    complete_all(JournaledEngine(kind(), tmp_path, "t"), requests("a", "b"))
+    other = kind()
     complete_all(JournaledEngine(other, tmp_path, "t"), requests("a", "c"))
     assert other.asked == 1 and other.budget.spent["requests"] == 3
 
