@@ -50,7 +50,7 @@ def load_pack(journal: Path, name: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def shrink_packs(journal: Path, packs: Mapping[str, Sequence[str]], wanted: set[str]) -> set[str]:
-    """Write packs anew that have unwanted keys; return the names of all packs to keep.
+    """Write packs again that have unwanted keys; return the names of all packs to keep.
 
     Args:
         journal: the folder.

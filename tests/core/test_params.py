@@ -80,7 +80,9 @@ def keys_in(values: dict[str, Any], prefix: str = "") -> set[str]:
 def test_what_the_result_depends_on_stands_in_the_file() -> None:
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     without_effect = {"finetune.span_weight"}  # a student's row has no weighted span
-    lacking = keys_of(Params) - keys_in(values) - without_effect
+    # Of these roles stages name the whole section: DVC sees a key that is added.
+    as_a_whole = {f"{role}.extra" for role in ("teacher", "annotator", "reflector")}
+    lacking = keys_of(Params) - keys_in(values) - without_effect - as_a_whole
     assert not lacking, "DVC would not see that these change"
 
 
