@@ -230,7 +230,7 @@ def check_server(subject: str, server: Server, model: str) -> Check:
 
 
 def check_work_folder(machine: Machine, layout: Layout) -> Iterator[Check]:
-    """Yield whether an absolute work folder can be written, and who has to see it."""
+    """Yield the folder of this project in an absolute work folder, and who has to see it."""
     if not Path(machine.work_folder).is_absolute():
         return
     try:

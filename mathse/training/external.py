@@ -98,13 +98,13 @@ def train_elsewhere(
 
     # The command: every flag is a pair, and a null option removes one.
     flags = _flags(config, init, folder, trained, seed, launcher, trust_remote_code)
-    # Its chat template may write more than ours. No row is that long: it cuts none, drops none.
+    # Its chat template may write more than the model's. No row is that long: none is cut.
     cut = "cutoff_len" if config.trainer == "llama-factory" else "max_length"
     flags = {cut: 2 * max(size.tokens for size in known.sizes)} | flags
     pairs = [(f"--{name}", str(value)) for name, value in flags.items() if value is not None]
     line = [command, verb, *(word for pair in pairs for word in pair)]
     environment = {k: v for k, v in os.environ.items() if k not in SCALING}
-    environment |= own_limits(builder) | {"NPROC_PER_NODE": str(launcher.processes)}
+    environment |= processor_limits(builder) | {"NPROC_PER_NODE": str(launcher.processes)}
     if launcher.processes > 1:
         environment["FORCE_TORCHRUN"] = "1"
     # In a session of its own: the trainer's commands start others, which end with the whole group.
@@ -163,7 +163,7 @@ def _mark_left_out(rows: pl.DataFrame, dropped: Mapping[str, Sequence[str]]) -> 
     return rows.with_columns(column).filter(pl.Series(is_left))
 
 
-def own_limits(builder: InputBuilder) -> dict[str, str]:
+def processor_limits(builder: InputBuilder) -> dict[str, str]:
     """Return the limits of a processor that keeps a picture's size within them, as Qwen-VL's do.
 
     They are the size of what it makes, after its sides were rounded: those of the pictures, such as

@@ -29,7 +29,7 @@ from mathse.engines.inputs import InputBuilder
 from mathse.prompts import solve_messages
 from mathse.training import Example, TrainReport
 from mathse.training.examples import Row, make_row
-from mathse.training.external import own_limits, train_elsewhere
+from mathse.training.external import processor_limits, train_elsewhere
 
 TRAINER = """#!{python}
 import json, os, shutil, sys
@@ -199,10 +199,10 @@ def test_qwen_keeps_the_limits_of_its_own_processor(tmp_path: Path, tiny: Path) 
     from transformers import Qwen2VLImageProcessorPil
 
     builder = InputBuilder.load(tiny)
-    assert own_limits(builder) == {}
+    assert processor_limits(builder) == {}
     size = {"shortest_edge": 3136, "longest_edge": 1003520}
     builder.processor = SimpleNamespace(image_processor=Qwen2VLImageProcessorPil(size=size))
-    assert own_limits(builder) == {"MIN_PIXELS": "3136", "MAX_PIXELS": "1003520"}
+    assert processor_limits(builder) == {"MIN_PIXELS": "3136", "MAX_PIXELS": "1003520"}
 
 
 def test_what_a_trainer_lacks_is_named(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
