@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -31,11 +32,13 @@ class Meaning:
 
     Attributes:
         steps: what calculations may give.
+        said: what a sentence such as `x={left}.` may say, by its wording.
         used: what they are made of.
         answers: for each part of the answer (hour and minute of a time), what it may be.
     """
 
     steps: frozenset[Vector]
+    said: Mapping[str, frozenset[Vector]]
     used: frozenset[Vector]
     answers: tuple[frozenset[Vector], ...]
     twins: tuple[tuple[Question, Shown], ...]
@@ -45,21 +48,25 @@ def meaning(family: Family, question: Question, shown: Shown) -> Meaning:
     """Return what the numbers on a question's routes stand for."""
     twins = tuple(_twins(family, question, shown))
     steps: set[Vector] = set()
+    said: defaultdict[str, set[Vector]] = defaultdict(set)
     used: set[Vector] = set()
     answers: list[set[Vector]] = []
     for routes in zip(*(family.routes(*twin) for twin in twins), strict=True):
-        lefts = [
-            [read(step.left) for step in route.steps if isinstance(step, Calc)] for route in routes
-        ]
-        for trees in zip(*lefts, strict=True):
+        calculations = [[s for s in route.steps if isinstance(s, Calc)] for route in routes]
+        for same in zip(*calculations, strict=True):
+            trees = [read(step.left) for step in same]
             steps.update(_partial_sums(trees))
+            for wording in {*same[0].wordings} & {*family.statements}:
+                said[wording].add(vector_of(trees))
             for parts in zip(*map(atoms, trees), strict=True):
                 used.add(vector_of(parts))
         stated = [[read(part) for part in route.answer.split(":")] for route in routes]
         for index, trees in enumerate(zip(*stated, strict=True)):
             answers += [set()] if index == len(answers) else []
             answers[index].add(vector_of(trees))
-    return Meaning(frozenset(steps), frozenset(used), tuple(map(frozenset, answers)), twins)
+    sentences = {wording: frozenset(found) for wording, found in said.items()}
+    parts = tuple(map(frozenset, answers))
+    return Meaning(frozenset(steps), sentences, frozenset(used), parts, twins)
 
 
 def vector_of(trees: Sequence[Expression]) -> Vector:

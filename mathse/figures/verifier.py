@@ -127,6 +127,7 @@ class _Check:
         self.closed = False
         self.answered = False
         self.meaning = meaning(key.family, key.question, key.shown)
+        self.letters: set[str] = set()
         self.known: defaultdict[Fraction, set[Vector]] = defaultdict(set)
         for constant in key.family.constants:
             self.known[Fraction(constant)].add((Fraction(constant),) * TWINS)
@@ -154,6 +155,7 @@ class _Check:
         """Remember a number or letter that is known now, with its values in the twins."""
         if isinstance(part, int) or (len(part) == 1 and part.islower()):
             trees = [read(str(number)) for number in in_twins]
+            self.letters |= {part} if isinstance(part, str) else set()
             self.known[value(read(str(part)))].add(vector_of(trees))
 
     def _reading(self, number: int, sentence: str) -> Fault | bool | None:
@@ -201,11 +203,13 @@ class _Check:
         if self._is_strange(left):
             return self._fault(number, "knowledge" if self._is_rule(left) else "reasoning")
         meant = self._meanings(left, whole=True) & self.meaning.steps
+        if wording in self.key.family.statements:
+            meant &= self.meaning.said.get(wording, frozenset())
         if not meant:
             asked = all(self._meanings(a) & self._asked() for a in atoms(left))
             kind = "reasoning" if asked else "question"
             return self._fault(number, "knowledge" if self._is_rule(left) else kind)
-        if value(left) != value(right):
+        if value(left) != value(right) or not self._knows_letters(right):
             return self._fault(
                 number, "calculation", wording.format(left=written, right=Calc(written).right)
             )
@@ -224,15 +228,30 @@ class _Check:
             return False  # -2 or 3x+7, once worked out
         return any(self._is_strange(part) for part in pair)
 
+    def _knows_letters(self, tree: Expression) -> bool:
+        """Return True if each letter is one of the figure: all letters have the same values."""
+        return all(atom.text[-1].isdigit() or atom.text[-1] in self.letters for atom in atoms(tree))
+
     def _asked(self) -> frozenset[Vector]:
         return self.meaning.used | self.meaning.steps
 
     def _is_rule(self, left: Expression) -> bool:
-        """Return True for a calculation with a number that one has to know, or takes for one."""
-        constants = {str(constant) for constant in self.key.family.constants}
-        return bool(constants) and any(
-            atom.text in constants or not self._meanings(atom) for atom in atoms(left)
+        """Return True for a calculation with a number that one has to know, or another instead.
+
+        `200-50` has 200 where the angles of a triangle are 180; `7+4` has only what is not read.
+        """
+        shown = {str(part) for slot in self.key.shown for _, part in values(slot, self.key.shown)}
+        rules = {str(constant) for constant in self.key.family.constants}
+        used = {atom.text for atom in atoms(left)}
+        if used & (rules - shown):
+            return True
+        meant = (
+            self._meanings(_exchanged(left, text, rule), whole=True)
+            for text in used
+            for rule in rules
+            if not self._meanings(Atom(text))
         )
+        return any(found & self.meaning.steps for found in meant)
 
     def _meanings(self, tree: Expression, *, whole: bool = False) -> set[Vector]:
         """Return what an expression may stand for, from what is known.
@@ -241,6 +260,8 @@ class _Check:
             tree: the expression.
             whole: True: leave out that a number of the same size is known already.
         """
+        if not self._knows_letters(tree):
+            return set()
         is_atom = isinstance(tree, Atom)
         # `3x+7` can be said again: with a letter no two numbers are of one size by chance.
         again = isinstance(tree, Operation) and tree.sign == "+"
@@ -307,6 +328,14 @@ class _Check:
     @staticmethod
     def _fault(number: int, kind: str, right: str = "") -> Fault:
         return Fault(number, kind, ANALYSES[kind], f"{number}. {right}" if right else "")
+
+
+def _exchanged(tree: Expression, text: str, other: str) -> Expression:
+    """Return an expression with another atom in place of one."""
+    if isinstance(tree, Atom):
+        return Atom(other) if tree.text == text else tree
+    parts = (_exchanged(part, text, other) for part in (tree.left, tree.right))
+    return Operation(tree.sign, *parts)
 
 
 def _is_number(tree: Expression) -> bool:

@@ -30,6 +30,9 @@ SQUARE = key("rectangle", "area", {"width": 2, "height": 2})
 OBLONG = key("rectangle", "perimeter", {"width": 7, "height": 4})
 CHOSEN = key("rectangle", "perimeter", {"width": 7, "height": 4}, ("11", "22", "28", "3"), "B")
 READ = "1. The width is 7 and the height is 4."
+SIDES = key("polygon", "expression", {"sides": ["x", "x", 5, 6], "letter": "x", "count": 2})
+BALANCE = key("balance", "with", {"added": 40, "weight": 99}, more=12)
+MACHINE = key("machine", "out", {"start": 4, "times": 3, "plus": 7})
 
 
 @pytest.mark.parametrize(
@@ -39,7 +42,9 @@ READ = "1. The width is 7 and the height is 4."
         (SQUARE, ["1. The width is 2 and the height is 2.", "2. 2+2=4.", f"{CLOSING} 4."], 2, None),
         (OBLONG, ["1. The width is 7 and the height is 5.", "2. 7+4=11."], 1, "vision"),
         (OBLONG, [READ, "2. 7+4=12.", "3. 2*12=24.", f"{CLOSING} 24."], 2, "calculation"),
-        (OBLONG, ["1. 7+4=11.", "2. 2*11=22.", f"{CLOSING} 22."], 1, None),  # nothing was read
+        # nothing was read, or one number of it
+        (OBLONG, ["1. 7+4=11.", "2. 2*11=22.", f"{CLOSING} 22."], 1, "reasoning"),
+        (OBLONG, ["1. The width is 7.", "2. 7+4=11."], 2, "reasoning"),
         (OBLONG, [READ, "2. 7+4=11.", "3. 3*11=33.", f"{CLOSING} 33."], 3, "knowledge"),
         (OBLONG, [READ, "2. 7-4=3.", f"{CLOSING} 3."], 2, None),  # true, and leads nowhere
         (OBLONG, [READ, "2. 7+4=11.", f"{CLOSING} 11."], 3, "reasoning"),  # stops too early
@@ -57,6 +62,22 @@ def test_the_first_fault_is_named(problem: Key, lines: list[str], step: int, kin
     fault = verify(problem, "\n".join(lines))
     assert fault is not None and fault.step == step
     assert kind is None or fault.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("problem", "lines", "step"),
+    [
+        (SIDES, ["1. The sides are x, x, 5, 6.", "2. y+y=2y."], 2),
+        (SIDES, ["1. The sides are x, x, 5, 6.", "2. x+x=2y."], 2),
+        (SIDES, ["1. The sides are x, x, 5, 6.", "2. x+x+5+6=2x+11.", f"{CLOSING} 2y+11."], 3),
+        (SIDES, ["1. The sides are x, x, 5, 6.", "2. The perimeter is 5+6."], 2),
+        (BALANCE, ["1. The balance shows x+40=99.", "2. x=12."], 2),
+        (MACHINE, ["1. The machine takes 4, times 3, plus 7.", "2. The result is 4*3."], 2),
+    ],
+)
+def test_letters_and_sentences_say_what_is_so(problem: Key, lines: list[str], step: int) -> None:
+    fault = verify(problem, "\n".join(lines))
+    assert fault is not None and fault.step == step
 
 
 @pytest.mark.parametrize(
