@@ -97,8 +97,12 @@ def contrast_rows(runs: Runs) -> Iterator[list[Any]]:
         if (contrast := runs.contrast(Claim("", "", (ARM, name), (ARM, "last")), split))
     }
     for (name, split), (pooled, single) in found.items():
-        points_of = [seeds for (_, of), (_, seeds) in found.items() if of == split]
-        interval = Spread.of(points_of).interval(single) if len(single) > 1 else None
+        same_split = (
+            (((ARM, other), (ARM, "last")), seeds)
+            for (other, of), (_, seeds) in found.items()
+            if of == split
+        )
+        interval = Spread.of(same_split).interval(single) if len(single) > 1 else None
         row = [last, name, split, points(pooled), pooled.p_value, pooled.n]
         yield [*row, by_seed(single, "+.1f"), interval]
 

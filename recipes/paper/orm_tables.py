@@ -10,17 +10,23 @@ from recipes.paper.run import MEASURED
 from recipes.paper.runs import Runs, mean_percent
 
 
-def orm_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield the ORMs on their test rows: all of them, and the student's own.
+def by_form(runs: Runs) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield each form of the ORM with its test metrics, in the seeds that all forms have.
 
-    Means over the seeds that all forms have: another seed has other rows.
+    Another seed has other rows.
     """
     forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
     forms = {arm: form for arm, form in forms.items() if arm in runs.by_arm}
     seeds = runs.seeds(*((arm, "last") for arm in forms))
     for arm, form in forms.items() if seeds else ():
+        yield form, [runs.by_arm[arm][seed]["orm"] for seed in seeds]
+
+
+def orm_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the ORMs on their test rows, all and the student's own: means over seeds."""
+    for form, metrics in by_form(runs):
         for part, label in (("orm", "all"), ("student", "the student's")):
-            found = [runs.by_arm[arm][seed]["orm"][part] for seed in seeds]
+            found = [one[part] for one in metrics]
             names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
             shares = [
                 mean_percent([one[name]["value"] for one in found if name in one]) for name in names
@@ -29,6 +35,25 @@ def orm_rows(runs: Runs) -> Iterator[list[Any]]:
                 shares[-1] = None
             auc = mean_percent([one["roc_auc"] for one in found])
             yield [form, label, sum(one["n"] for one in found), *shares, auc]
+
+
+ATTACKS = ("unchanged_right", "swapped_last_line", "unchanged_wrong", "says_correct",
+           "pasted_verdict")  # fmt: skip
+
+
+def attack_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield by form what it passes of changed trajectories and without a picture; its P(correct).
+
+    Means over seeds, in percent.
+    """
+    for form, metrics in by_form(runs):
+        passed = [[one["attacks"][name]["passed"]["value"] for one in metrics] for name in ATTACKS]
+        white = [
+            [one["blank_picture"][name]["value"] for one in metrics]
+            for name in ("positive_accuracy", "wrong_passed")
+        ]
+        certainty = [[one["orm"][name] for one in metrics] for name in ("brier", "ece")]
+        yield [form, *map(mean_percent, (*passed, *white, *certainty))]
 
 
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:

@@ -13,7 +13,7 @@ from mathse.evaluation.paired import compare
 from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS
-from recipes.paper.orm_tables import audit_rows, best_rows, orm_rows, refresh_rows
+from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows, refresh_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
@@ -28,7 +28,11 @@ def claim_rows(runs: Runs) -> Iterator[list[Any]]:
         if (contrast := runs.contrast(claim, split)) is not None
     }
     spreads = {
-        split: Spread.of(seeds for (_, one), (_, seeds) in found.items() if one == split)
+        split: Spread.of(
+            ((claim.before, claim.after), seeds)
+            for (claim, one), (_, seeds) in found.items()
+            if one == split
+        )
         for split in {split for _, split in found}
     }
     for (claim, split), (pooled, seeds) in found.items():
@@ -225,6 +229,13 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "form:, rows:, n:,, right in %:.1f, right passed in %:.1f, wrong passed in %:.1f, "
             "faulty step exact in %:.1f, ROC AUC × 100:.1f",
             orm_rows,
+        ),
+        "attacks": (
+            "form:, right ones passed in %:.1f, with another problem's last line in %:.1f, "
+            "wrong ones passed in %:.1f, that claim to be correct in %:.1f, "
+            "with a pasted verdict in %:.1f, right ones with a white picture in %:.1f, "
+            "wrong ones with a white picture in %:.1f, Brier × 100:.1f, ECE × 100:.1f",
+            attack_rows,
         ),
         "transitions": (
             "models:, seeds:, right in both:,, wrong in both:,, gained:,, lost:,",

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mathse.evaluation.paired import Comparison
+from recipes.paper.claims import Model
 
 SEEDS_MIN = 3
 
@@ -21,25 +22,37 @@ class Spread:
 
     Attributes:
         deviation: standard deviation of one seed's points, pooled over comparisons.
-        freedom: degrees of freedom: seeds less one, summed over comparisons.
+        freedom: degrees of freedom, fewer where comparisons share a model.
     """
 
     deviation: float
-    freedom: int
+    freedom: float
 
     @classmethod
-    def of(cls, comparisons: Iterable[Sequence[float]]) -> Spread:
+    def of(cls, comparisons: Iterable[tuple[Sequence[Model], Sequence[float]]]) -> Spread:
         """Pool the points by seed of comparisons; those of one seed say nothing.
+
+        Two comparisons that share a model move together. If each model varies alike, their
+        correlation is 1/2, or 1 where they are the same, and squares of correlations say how much
+        less their variances tell together (Satterthwaite 1946).
+
+        Args:
+            comparisons: the two models of each, and its points by seed.
 
         Raises:
             ValueError: if none has two seeds.
         """
-        known = [points for points in comparisons if len(points) > 1]
-        freedom = sum(len(points) - 1 for points in known)
-        if not freedom:
+        known = [(set(models), points) for models, points in comparisons if len(points) > 1]
+        freedoms = [len(points) - 1 for _, points in known]
+        if not (total := sum(freedoms)):
             raise ValueError("no comparison has two seeds")
-        squares = sum((len(points) - 1) * statistics.variance(points) for points in known)
-        return cls(math.sqrt(squares / freedom), freedom)
+        squares = sum((len(points) - 1) * statistics.variance(points) for _, points in known)
+        shared = sum(
+            min(one, other) * (len(models & others) / 2) ** 2
+            for one, (models, _) in zip(freedoms, known, strict=True)
+            for other, (others, _) in zip(freedoms, known, strict=True)
+        )
+        return cls(math.sqrt(squares / total), total**2 / shared)
 
     def interval(self, points: Sequence[float]) -> list[float]:
         """Return the mean of some seeds' points with its 95% t interval."""
@@ -48,7 +61,7 @@ class Spread:
         return [mean, mean - half, mean + half]
 
 
-def student(freedom: int) -> float:
+def student(freedom: float) -> float:
     """Return the 97.5% quantile of Student's t, from the normal one.
 
     To less than 1% from 5 degrees of freedom on (Fisher and Cornish 1960, two terms).

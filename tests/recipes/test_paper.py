@@ -107,12 +107,23 @@ def test_seeds_that_differ_leave_a_claim_open() -> None:
 
 
 def test_the_spread_of_seeds_is_pooled_over_comparisons() -> None:
-    spread = Spread.of([[1.0, 3.0], [5.0], [0.0, 0.0, 3.0]])
+    a, b, c, d, e, f = (("main", name) for name in "abcdef")
+    spread = Spread.of([((a, b), [1.0, 3.0]), ((a, c), [5.0]), ((d, e), [0.0, 0.0, 3.0])])
     assert spread.freedom == 3  # one and two; a single seed says nothing
     assert spread.deviation == pytest.approx(((2 + 6) / 3) ** 0.5)
     mean, low, high = spread.interval([4.0, 6.0])
     half = student(3) * spread.deviation / 2**0.5
     assert (mean, low, high) == (5.0, pytest.approx(5 - half), pytest.approx(5 + half))
+
+
+def test_comparisons_that_share_a_model_say_less_together() -> None:
+    last, *others = (("main", name) for name in "abcdef")
+    points = [1.0, 2.0, 4.0]
+    alone = Spread.of([((last, others[0]), points)])
+    shared = Spread.of([((last, other), points) for other in others])
+    assert alone.freedom == 2 and shared.freedom == pytest.approx(5)  # ten, were they independent
+    twice = Spread.of([((last, others[0]), points)] * 2)
+    assert twice.freedom == 2
 
 
 def test_students_quantile_is_that_of_the_tables() -> None:
