@@ -56,6 +56,11 @@ def run(folder: Path, *words: str, timeout: float = 800, **variables: str) -> st
     return done.stdout + done.stderr
 
 
+def recorded(folder: Path) -> str:
+    """Return a PYTHONPATH with the recorder, which imports the code of this folder."""
+    return os.pathsep.join(map(str, (folder, RECORDER)))
+
+
 def copy_smoke(folder: Path) -> Path:
     """Return a copy on smoke params where students train, and models generate, in one process.
 
@@ -77,5 +82,5 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     folder = copy_smoke(tmp_path_factory.mktemp("pipeline") / "copy")
     files, params = folder.parent / "layout.log", folder.parent / "params.log"
     variables = {"MATHSE_LAYOUT_LOG": str(files), "MATHSE_PARAMS_LOG": str(params)}
-    output = run(folder, "dvc", "repro", PYTHONPATH=str(RECORDER), **variables)
+    output = run(folder, "dvc", "repro", PYTHONPATH=recorded(folder), **variables)
     return Pipeline(folder, output, files, params, (folder / "dvc.lock").read_text())

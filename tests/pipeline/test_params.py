@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.pipeline.conftest import RECORDER, Pipeline, run
+from tests.pipeline.conftest import Pipeline, recorded, run
 
 pytestmark = pytest.mark.slow
 FREE = {"controls"}  # of names alone: which rounds there are
@@ -20,7 +20,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "score": {"accept": "both"},
     "reflect": {"feedback": "annotator"},
     "reflector": {"engine": "student"},
-    "merge": {"select_rows": 2, "reflection_rows": True, "jaccard_min": 0.9},
+    "merge": {"select_rows": 2, "jaccard_min": 0.9},
     "finetune": {"steps": None},
     "evolve": {"init": "base", "steps": None},
 }
@@ -72,7 +72,7 @@ def test_they_name_what_is_read_with_other_values_too(pipeline: Pipeline, tmp_pa
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for stage in STAGES:
         command = ("python", "-m", f"stages.{stage}", "r1")
-        run(folder, *command, PYTHONPATH=str(RECORDER), MATHSE_PARAMS_LOG=str(log))
+        run(folder, *command, PYTHONPATH=recorded(folder), MATHSE_PARAMS_LOG=str(log))
     read = read_by_command(log)
     found = faults(read, pipeline.first_lock)
     assert not found, "\n".join(found)
