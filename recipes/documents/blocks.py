@@ -3,7 +3,7 @@
 A block stands between `<!-- begin KIND NAME -->` and `<!-- end -->`. KIND is one of
 
 - `table`: the table of results/NAME.json,
-- `result`: the three lines of the default run (no NAME),
+- `result`: the three lines of the default runs (no NAME),
 - `file`: the file NAME as code,
 - `calls`: the calls of a function, with their comments: `calls mathse/loop.py#run_round`,
 - `scale`: a table of recipes/documents/scale.py,
@@ -54,7 +54,7 @@ def render(kind: str, name: str, text: str = "") -> str:
     if kind == "table":
         return table(load(name))
     if kind == "result":
-        return result_lines(load("default-rounds"), load("default-contrasts"))
+        return result_lines(load("default-seeds"), load("default-seeds-contrasts"))
     if kind == "file":
         return code((ROOT / name).read_text(encoding="utf-8").rstrip())
     if kind == "calls":
@@ -116,25 +116,28 @@ def cell(value: Any, form: str) -> str:
     return format(value, form) if isinstance(value, int | float) else str(value)
 
 
-def result_lines(rounds: dict[str, Any], contrasts: dict[str, Any]) -> str:
-    """Return the result of the default run in three lines."""
-    by_model = {row[0]: row for row in rounds["rows"]}
-    last = contrasts["rows"][0][0]
-    points = {(row[1], row[2]): cell(row[3], "+.1f") for row in contrasts["rows"]}
+def result_lines(models: dict[str, Any], contrasts: dict[str, Any]) -> str:
+    """Return the result of the default runs of all seeds in three lines."""
+    by_model = {row[0]: row for row in models["rows"]}
+    names = [name for name in by_model if re.fullmatch(r"base|r\d+", name)]
+    last, seeds = names[-1], by_model[names[-1]][1]
+    # Over seeds where there are several: the wider interval.
+    points = {(row[1], row[2]): cell(row[7] or row[3], "+.1f") for row in contrasts["rows"]}
 
     def steps(split: int) -> str:
-        names = [name for name in by_model if re.fullmatch(r"base|r\d+", name)]
         return " → ".join(f"{by_model[name][split][0]:.1f}" for name in names)
 
     def against(split: str) -> str:
         compared = ("r0", "control", "control_teacher", "control_gold")
-        names = [name for name in compared if (name, split) in points]
-        return ", ".join(f"{points[name, split]} against {name}" for name in names)
+        known = [name for name in compared if (name, split) in points]
+        return ", ".join(f"{points[name, split]} against {name}" for name in known)
 
-    models = " → ".join(name for name in by_model if re.fullmatch(r"base|r\d+", name))
+    of = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
+    over = "problems" if seeds == 1 else "seeds"
     return (
-        f"- {models}, accuracy in %: {steps(1)} on `eval`, {steps(2)} on `eval_hard`.\n"
-        f"- {last} on `eval`, in points with 95% intervals: {against('eval')}.\n"
+        f"- {' → '.join(names)}, accuracy in %, {of}: {steps(2)} on `eval`, {steps(4)} on "
+        "`eval_hard`.\n"
+        f"- {last} on `eval`, in points with 95% intervals over {over}: {against('eval')}.\n"
         f"- {last} on `eval_hard`: {against('eval_hard')}.\n"
     )
 

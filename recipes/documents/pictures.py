@@ -1,7 +1,7 @@
 """Draw docs/images from the run in this folder and from `results/`: `make pictures`.
 
 `loop-light.svg` and `loop-dark.svg` show one problem of round r1 on its way to a training row,
-`accuracy-….svg` the accuracies of default-rounds and of the teacher control.
+`accuracy-….svg` the accuracies of rounds and controls: all seeds together, and each one.
 """
 
 from __future__ import annotations
@@ -157,13 +157,14 @@ def arrow(
 
 
 def draw_accuracy(theme: Theme) -> None:
-    """Draw accuracy by model with 95% intervals, one panel for each split."""
-    rounds = load("default-rounds")
+    """Draw accuracy by model with 95% intervals, one panel for each split; a dot is one seed."""
+    models = load("default-seeds")
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.2))
-    for panel, split in zip(panels, (1, 2), strict=True):
-        rows = [row for row in rounds["rows"] if row[split]]
+    for panel, split in zip(panels, (2, 4), strict=True):
+        rows = models["rows"]
         for position, row in enumerate(rows):
             value, low, high = row[split]
+            single = [float(one) for one in row[split + 1].split(", ")]
             is_control = "control" in row[0]
             colour = theme.muted if is_control or row[0] == "base" else theme.blue
             panel.errorbar(
@@ -176,13 +177,16 @@ def draw_accuracy(theme: Theme) -> None:
                 lw=1.8,
                 ms=6,
             )
+            beside = [position - 0.25] * len(single)
+            panel.scatter(beside, single, s=9, color=colour, alpha=0.7, linewidths=0)
             panel.text(position + 0.2, value, f"{value:.1f}", color=theme.ink, va="top")
         loop = [(n, row[split][0]) for n, row in enumerate(rows) if "control" not in row[0]]
         panel.plot(*zip(*loop, strict=True), color=theme.blue, lw=1, alpha=0.5, zorder=0)
         panel.set_xticks(range(len(rows)), [row[0].replace("_", "\n") for row in rows])
-        panel.set_xlim(-0.4, len(rows) - 0.3)
+        panel.set_xlim(-0.5, len(rows) - 0.3)
         panel.set_ylim(bottom=-0.05 * max(row[split][2] for row in rows))
-        panel.set_title(rounds["columns"][split]["name"], color=theme.ink, fontsize=11, loc="left")
+        name = models["columns"][split]["name"].replace(" in %", ", %")
+        panel.set_title(name, color=theme.ink, fontsize=11, loc="left")
         panel.tick_params(colors=theme.muted, length=0)
         panel.grid(axis="y", color=theme.border, lw=0.7)
         panel.set_axisbelow(True)

@@ -57,14 +57,6 @@ def test_a_run_becomes_tables(run: Path) -> None:
     assert blocks.load("default-orm")["rows"][0][2] == metrics["orm"]["n"]
 
 
-def test_the_result_lines_name_the_last_round(run: Path) -> None:
-    results.main()
-    lines = blocks.render("result", "").splitlines()
-    assert len(lines) == 3
-    assert "base → r0 → r1" in lines[0] and "5.0 → 25.0 → 75.0 on `eval`" in lines[0]
-    assert "+50.0" in lines[1] and "against r0" in lines[1] and "against control" in lines[1]
-
-
 def test_origin_of_a_run(run: Path) -> None:
     results.main()
     content = json.loads((run / "results/default-rounds.json").read_text())

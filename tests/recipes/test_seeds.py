@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from recipes.documents import results, seeds
+from recipes.documents import blocks, results, seeds
 from recipes.paper.runs import SPLITS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +68,14 @@ def test_the_last_round_is_compared_with_what_each_seed_has(kept: Path) -> None:
     assert table["r0", "eval"][7][0] == pytest.approx(37.5)
     assert table["control", "eval"][3][0] == pytest.approx(25.0)
     assert table["control", "eval"][7] is None, "one seed says nothing of their spread"
+
+
+def test_the_result_lines_name_the_last_round(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "ROOT", kept)
+    lines = blocks.render("result", "").splitlines()
+    assert len(lines) == 3
+    assert "base → r0 → r1, accuracy in %, mean of 2 seeds: 0.0 → 25.0 → 62.5 on `eval`" in lines[0]
+    assert "+37.5" in lines[1] and "against r0" in lines[1] and "against control" in lines[1]
 
 
 def test_audits_are_means_over_seeds(kept: Path) -> None:
