@@ -14,6 +14,7 @@ from mathse.judge.blank_picture import measure_blank
 from mathse.judge.load_judge import load_judge
 from mathse.judge.orm_attacks import measure_attacks
 from mathse.judge.orm_metrics import orm_metrics, orm_metrics_by
+from mathse.judge.orm_warnings import warn_of_chance
 
 
 def eval_orm(layout: Layout) -> None:
@@ -36,6 +37,7 @@ def eval_orm(layout: Layout) -> None:
         "attacks": measure_attacks(judge, layout, test, judgements),
         "blank_picture": measure_blank(judge, layout, test, judgements),
     }
+    warn_of_chance(metrics["orm"])
     write_metrics(layout.metrics("eval_orm"), metrics)
 
 

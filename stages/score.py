@@ -9,6 +9,7 @@ from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
+from mathse.judge.orm_warnings import warn_of_refusal
 from mathse.reflection import carry_mistakes
 from mathse.trajectories import count_failures
 from schemas import checks
@@ -33,6 +34,7 @@ def score(layout: Layout, round_name: str) -> None:
     mistakes = carry_mistakes(previous_mistakes, ledger, verdicts, trajectories, params.reflect)
     order = ["problem_id", "sample_idx"]
     write(mistakes, files.mistakes, schemas.Mistake, sort_by=order)
+    warn_of_refusal(verdicts, round_name)
     solved = verdicts.filter("accepted")["problem_id"].n_unique()
     counts = {
         "trajectories": trajectories.height,
