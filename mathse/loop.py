@@ -68,7 +68,7 @@ def run_round(
     check_failures(trajectories, max_share=params.errors_max_share, label=f"generate {name}")
     # 3b: the judge gives each trajectory its verdict.
     verdicts = judge(trajectories)
-    # 3c: mistakes: of this round, and earlier ones of problems that are still unsolved.
+    # 3c: wrong trajectories of problems that nobody solved, of this round and earlier.
     mistakes = carry_mistakes(state.mistakes, state.ledger, verdicts, trajectories, params.reflect)
     # 4: new solutions from the feedback, judged like any other.
     chosen = with_feedback(

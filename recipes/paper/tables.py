@@ -79,6 +79,24 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
     return [label, about, len(seeds), *shares, gold, *counts]
 
 
+def short_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield for the README what a loop brings and what it is to be compared with."""
+    models = {
+        ("main", "r0"): "r0: distilled",
+        ("main", "last"): "two rounds; gold answers accept",
+        ("accept_orm", "last"): "two rounds; the ORM alone accepts",
+        ("algorithm_1", "last"): "Algorithm 1: the ORM accepts, reflection in a last round",
+        ("main", "control"): "no loop: their steps on r0's rows",
+        ("main", "control_gold"): "no loop: their steps on the teacher's solutions",
+        ("more_rounds", "last"): "four rounds; gold answers accept",
+        ("more_rounds", "control"): "no loop: their steps on r0's rows",
+        ("more_rounds", "control_teacher"): "no loop: their steps on the teacher's solutions",
+    }
+    for (arm, model), label in models.items():
+        if runs.seeds((arm, model)):
+            yield [label, *arm_row(runs, arm, model, "")[2:6]]
+
+
 def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
@@ -218,6 +236,10 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "accepted reflections wrong in %:.1f, equal the usual solution in %:.1f, "
             "thousand tokens:,.0f",
             arm_rows,
+        ),
+        "short": (
+            "with a teacher that errs:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f",
+            short_rows,
         ),
         "rounds": (
             "round:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
