@@ -106,6 +106,7 @@ def profile(
     from mathse.copies import copy_pipeline
 
     root = project_root()
+    # Each call does one thing: list, show, apply, apply in a copy, or take back.
     if (name and undo) or (diff and (copy or not name)) or (copy and not name):
         raise typer.BadParameter("give NAME, NAME --diff, NAME --copy FOLDER, or --undo alone")
     if undo:
@@ -121,6 +122,7 @@ def profile(
         folder = copy_pipeline(root, copy, name)
         typer.echo(f"The pipeline with profile {name} is in {folder}.")
     else:
+        # With --diff nothing is written; both print the same changes.
         plan = (profiles.plan_profile if diff else profiles.apply_profile)(root, name)
         for old in plan.replaced:
             typer.echo(f"Profile {old} is taken back: {name} is of the same kind.")

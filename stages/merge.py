@@ -24,6 +24,7 @@ def merge(layout: Layout, round_name: str) -> None:
     previous = layout.round(previous_round)
     problems = read_problems(layout)
     verdicts = read(files.verdicts, schemas.Verdict)
+    # Rows and ledger of the round before, with what this round wrote and judged.
     train, ledger, dropped = merge_round(
         read(previous.train, schemas.TrainRow),
         read(previous.ledger, schemas.LedgerRow),
@@ -35,6 +36,7 @@ def merge(layout: Layout, round_name: str) -> None:
         round_name=round_name,
         params=params,
     )
+    # Before anything is written: the ledger has all training problems, and the rows have no others.
     in_training = pl.col("split") == "train"
     pool, others = problems.filter(in_training), problems.filter(~in_training)
     checks.ledger_covers_problems(ledger, pool, file=str(files.ledger))

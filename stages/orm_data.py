@@ -21,6 +21,7 @@ def orm_data(layout: Layout) -> None:
     """Write the r0 student's trajectories and the ORM's rows."""
     params = load_params(layout.params)
     section = params.orm_data
+    # Problems of the ORM's own splits, without those that are evaluated too.
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "orm")
     problems = read_problems(layout, "orm", "orm_test")
     problems = problems.filter(~pl.col("problem_id").is_in(leaks))
@@ -34,6 +35,7 @@ def orm_data(layout: Layout) -> None:
         origin="student",
     )
     check_failures(trajectories, max_share=params.errors_max_share, label="orm_data")
+    # Each trajectory is annotated; each part then takes as many wrong as correct ones.
     annotation = OrmAnnotation(layout, params, problems)
     rows, dropped = build_rows(
         annotation(trajectories),

@@ -28,6 +28,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     checks.known_problem_ids(mistakes, problems, file=str(files.mistakes))
     label = f"reflect {round_name}"
     used: dict[str, Any] = {}
+    # Models load only for mistakes, and each one closes before the next: two may not fit at once.
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if (chosen := limit_mistakes(mistakes, params, round_name)).height:
         annotator = load_annotator(layout, params, problems, round_name)
@@ -44,6 +45,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
         used = usage_metrics(engines)
         check_failures(rows, max_share=params.errors_max_share, label=label)
         verdicts = load_judge(layout, params, problems, f"judge reflections {round_name}")(rows)
+    # Without mistakes the tables are written as well, empty.
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     out = files.reflection_verdicts
     verdicts = write(verdicts, out, schemas.Verdict, sort_by=["trajectory_id"])

@@ -1,7 +1,8 @@
-"""Words that must not come back, and lines of 100 columns."""
+"""Words that must not come back, lines of 100 columns, and comments in long functions."""
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -12,6 +13,7 @@ import pytest
 from tests.closure import ROOT
 
 FOLDERS = ("mathse", "stages", "schemas", "recipes", "bench", "tests")
+COMMENTED = ("mathse", "stages", "schemas", "recipes")
 THIS = Path(__file__).resolve()  # lists the words
 FILES = [
     *(file for name in FOLDERS for file in sorted((ROOT / name).rglob("*.py")) if file != THIS),
@@ -74,12 +76,17 @@ ALLOWED: dict[str, set[str]] = {
 }
 """By the start of a path: words that may stand there. One that stands there no more is an error."""
 
+MOST_LINES = 30
+"""Lines of a function's body, docstring not counted; a longer one has a comment per block."""
+
 _PROSE = {
     re.compile(rf"(?<![A-Za-z_])({pattern})(?![A-Za-z_])", re.IGNORECASE): better
     for pattern, better in PROSE.items()
 }
 _COMPOUNDS = {re.compile(rf"_*({pattern})"): better for pattern, better in COMPOUNDS.items()}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")  # "dedup_key" and "DedupKey" have dedup and key
+# a comment that switches a check off, and explains nothing
+_SWITCH = re.compile(r"#\s*(?:noqa|type:|fmt:|pragma:)")
 
 
 def identifiers(text: str) -> list[tuple[int, str]]:
@@ -113,6 +120,23 @@ def words_found(name: str, text: str) -> list[tuple[int, str, str]]:
     return list(dict.fromkeys(found))
 
 
+def long_without_comment(text: str) -> list[tuple[int, str]]:
+    """Return line and name of each function with a body over MOST_LINES and no comment inside."""
+    comments = [
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT and not _SWITCH.match(token.string)
+    ]
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            body = node.body[ast.get_docstring(node, clean=False) is not None :]
+            length = node.end_lineno - body[0].lineno + 1 if body else 0
+            is_bare = not any(node.lineno <= line <= node.end_lineno for line in comments)
+            found += [(node.lineno, node.name)] * (length > MOST_LINES and is_bare)
+    return found
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_words_that_must_not_come_back(file: Path) -> None:
     found = faults(file.relative_to(ROOT).as_posix(), file.read_text(encoding="utf-8"))
@@ -136,6 +160,16 @@ def test_lines_have_at_most_100_columns() -> None:
             continue  # Ruff looks at the others, but for comments that switch a check off
         long = [f"{name}:{number}" for number, line in enumerate(lines, 1) if len(line) > 100]
         assert not long, "\n".join(long)
+
+
+def test_long_functions_have_comments() -> None:
+    found = [
+        f"{file.relative_to(ROOT)}:{line}: {name}: write above each block what it is for"
+        for file in FILES
+        if file.relative_to(ROOT).parts[0] in COMMENTED
+        for line, name in long_without_comment(file.read_text("utf-8"))
+    ]
+    assert not found, "\n".join(found)
 
 
 @pytest.mark.parametrize(
@@ -162,3 +196,26 @@ def test_a_word_that_came_back_is_found(text: str, word: str) -> None:
 def test_words_of_the_field_are_not_found() -> None:
     text = "# Problems are held out; a likely place, a near miss, its own row\n"
     assert faults("x.py", text + "replace = nearest = owner = held_out = own = 1\n") == []
+
+
+@pytest.mark.parametrize(
+    ("head", "statement", "lines", "is_found"),
+    [
+        ("def f():", "x = 1", MOST_LINES + 1, True),
+        ("async def f():", "x = 1", MOST_LINES + 1, True),
+        ("def f():", "x = 1", MOST_LINES, False),
+        ("def f():\n    'What f does.'", "x = 1", MOST_LINES, False),
+        ("def f():\n    'What f does.'", "x = 1", MOST_LINES + 1, True),
+        ("def f():\n    'What f does.'\n    # Why.", "x = 1", MOST_LINES + 1, False),
+        ("# Above it.\ndef f():", "x = 1", MOST_LINES + 1, True),
+        ("def f():\n    y = '# text'", "x = 1", MOST_LINES, True),
+        ("def f():", "x = 1  # noqa: F841", MOST_LINES + 1, True),
+        ("def f():", "x = 1  # type: ignore[misc]", MOST_LINES + 1, True),
+        ("class C:\n  def f():", "x = 1", MOST_LINES + 1, True),
+    ],
+)
+def test_a_long_function_without_a_comment_is_found(
+    head: str, statement: str, lines: int, is_found: bool
+) -> None:
+    text = "\n".join([head, *[f"    {statement}"] * lines, "# Below it.\n"])
+    assert [name for _, name in long_without_comment(text)] == ["f"] * is_found

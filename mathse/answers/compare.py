@@ -59,6 +59,7 @@ def compare(
     if not right:
         return Outcome(False, "empty")
     joined = left.replace(" ", "") == right.replace(" ", "")
+    # Equal texts and equal words need no reading.
     if left == right or (joined and not _SPACED_DIGITS.search(left + "|" + right)):
         return Outcome(True, "same_text")
     if kind == "text" and _same_words(left, right):
@@ -66,11 +67,13 @@ def compare(
     first, second = read_value(gold), read_value(found)
     if kind == "text" and (first is None or second is None):
         return Outcome(False, "different_words")
+    # What was not read stays undecided, but for texts and for sentences with other numbers alone.
     if first is None or second is None:
         if isinstance(first, Term) and second is None and _states_others(right, first):
             return Outcome(False, "states_other_numbers")
         digits_below = re.search(r"(?:^|[\s=({])\d+\s*_", left + "|" + right)
         return Outcome(None, "base" if digits_below else "unread")
+    # Two values that were read. Where they differ, `3,14` may still be a decimal number.
     asked = Asked(read_unit(unit) if unit else None, precision)
     outcome = same_value(first, second, asked)
     if outcome.equal is None and kind == "text":

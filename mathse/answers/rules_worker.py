@@ -32,6 +32,7 @@ def judge_chunks(
         processes: their number; with one, all is judged in this one.
         done: called with each task and its result, in order.
     """
+    # A few tasks are judged here, sooner than another process starts.
     if processes == 1 or len(tasks) < MIN_TASKS:
         for task in tasks:
             done(task, judge(task))
@@ -53,6 +54,7 @@ def judge_chunks(
         idle.put(child)
         return judged
 
+    # Each thread waits for one child; results come back in the order of the tasks.
     chunks = [tasks[start : start + CHUNK] for start in range(0, len(tasks), CHUNK)]
     threads = ThreadPoolExecutor(processes)
     try:
@@ -60,6 +62,7 @@ def judge_chunks(
             for task, item in zip(chunk, judged, strict=True):
                 done(task, item)
     finally:
+        # Also where `done` fails: no child outlives this call.
         threads.shutdown(cancel_futures=True)
         while not idle.empty():
             idle.get().kill()

@@ -43,6 +43,7 @@ def with_candidates(
         Cheng et al. (2024), arXiv 2411.00855 (R3V): self-select. That all candidates are of one
         round, and the answer a number, is our choice.
     """
+    # The student's wrong solutions of each problem in this round, each text once.
     is_wrong = (
         pl.col("answer_state") == "mismatch" if gold_counts else pl.col("orm_status") == "wrong"
     )
@@ -55,6 +56,8 @@ def with_candidates(
         .group_by("problem_id")
         .agg(wrong=pl.col("response").unique(maintain_order=True))
     )
+    # Each new row with wrong ones of its problem. Their order comes from hashes: it
+    # shows nothing of which one is right.
     is_new = (pl.col("round") == round_name) & (pl.col("origin") == "student")
     new = merged.filter(is_new).join(wrong, on="problem_id", how="inner")
     rows = []
@@ -63,6 +66,7 @@ def with_candidates(
         if len(found) > 1:
             order = sorted(found, key=lambda text: content_id("candidate", name, text))
             rows.append((name, order))
+    # Rows of earlier rounds keep their candidates.
     parts = [pl.DataFrame(rows, schema=_COLUMN, orient="row")]
     if "candidates" in train.columns:
         parts.append(train.select(_COLUMN.names()))

@@ -40,9 +40,11 @@ def merge_round(
         round_name=round_name,
         limits=params.merge,
     )
+    # A problem is solved only by a solution that can be a training row.
     counted = [without_unusable(rows, dropped) for rows in (verdicts, reflection_verdicts)]
     after = next_ledger(ledger, *counted, round_name=round_name)
     assert_ledger(after, previous=ledger, train=merged)
+    # Columns for further lessons: drafts to correct, and candidates to choose from.
     if params.merge.reflection_rows:
         merged = with_drafts(merged, train, reflections, mistakes)
     if params.merge.select_rows:

@@ -57,6 +57,7 @@ def import_command(
         return
     if path is None:
         raise typer.BadParameter(f"PATH of {name} is missing; see `mathse import list`")
+    # The tables are written before anything is printed or recorded.
     layout, splits = Layout(project_root()), split or None
     default = layout.folder / "data" / "import"
     folder = out or default / name
@@ -71,9 +72,11 @@ def import_command(
         typer.echo(f"  {line}")
     if counts["contradicting"]:
         typer.echo(f"  {counts['contradicting']} problems contradict others: meta.contradicts")
+    # Where to look at what was left out: a folder of data/import has a table in SQL.
     look = f"{folder / 'quarantine.parquet'}"
     if folder.resolve().parent == default.resolve():
         look = f"""mathse sql "FROM import_quarantine WHERE import = '{folder.name}'\""""
+    # An import without problems must not replace the record of an earlier one.
     if not counts["problems"]:
         message = "No problem was kept; the import is not recorded."
         fix = (

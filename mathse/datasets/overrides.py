@@ -39,9 +39,11 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
     if set(rows.columns) - {"keep"} != set(COLUMNS):
         message = f"The corrected answers have the columns {rows.columns}."
         raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}, and keep")
+    # Without the column `keep`, all rows count but those whose note asks for a review.
     if "keep" not in rows.columns:
         waits = pl.col("note").str.strip_chars().str.starts_with(FOR_REVIEW)
         rows = rows.with_columns(keep=pl.when(waits).then(pl.lit("")).otherwise(pl.lit("yes")))
+    # Row by row, so that a message can name the row.
     found: dict[str, tuple[str, str]] = {}
     rows = rows.select(pl.col(*COLUMNS, "keep").str.strip_chars())
     for row, (name, given, note, keep) in enumerate(rows.iter_rows()):

@@ -57,6 +57,8 @@ def grouped_attention(
     b, h, q, d = query.shape
     k, s = key.shape[1], key.shape[2]
     softcap = kwargs.get("softcap")
+    # PyTorch's own attention, by blocks of keys. With gradients only many keys make it faster;
+    # softcap and dropout are left to the code below.
     if (
         q > 1
         and softcap is None
@@ -64,6 +66,7 @@ def grouped_attention(
         and (s >= BLOCKWISE_FROM or not torch.is_grad_enabled())
     ):
         return _blockwise(query, key, value, attention_mask, scaling), None
+    # All queries of a group are multiplied with their key at once: keys are not repeated.
     g = h // k
     query_BKGD = query.reshape(b, k, g * q, d)
     scores_BKGS = torch.matmul(query_BKGD, key.transpose(2, 3)) * (

@@ -38,11 +38,13 @@ def check_placeholders(role: Role) -> tuple[list[str], str]:
         names = _write_pictures(Path(folder), (*_SIZES, PHOTO))
         images = ImageStore(folder, role.pixels)
         model = load_files(role)
+        # Without the loader's own check: what is wrong is to be found here, for every size.
         builder = InputBuilder.load(
             model, images, trust_remote_code=role.trust_remote_code, check=False
         )
         faults, found = [], []
         for (width, height), name in zip((*_SIZES, PHOTO), names, strict=True):
+            # Alone and in a pair: a template may write one placeholder for all pictures.
             try:
                 written, made, length = _count(builder, [name])
                 pair = _count(builder, [name, name])[0]
@@ -50,6 +52,7 @@ def check_placeholders(role: Role) -> tuple[list[str], str]:
                 faults.append(f"{width}×{height}: {error}")
                 continue
             found.append(f"{width}×{height}: {written} tokens")
+            # One fault for each size: the first that applies.
             if made is not None and written != made:
                 faults.append(
                     f"{width}×{height}: the prompt has {written} image tokens, and the processor "

@@ -232,6 +232,7 @@ class NumberLine(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Question:
         at = rng.choice("pq")
         kind = rng.choice(("apart", "apart", "sum", "sum", "up", "down"))
+        # A jump down ends above zero.
         if kind == "down" and facts[at] < 3:
             kind = "up"
         given: dict[str, Value] = {}
@@ -239,6 +240,7 @@ class NumberLine(Family):
             most = 30 if kind == "up" else min(30, facts[at] - 1)
             given = {"by": rng.randint(2, most), "at": at.upper()}
         by, name = given.get("by"), at.upper()
+        # Several wordings of each kind.
         text = rng.choice(
             {
                 "apart": (

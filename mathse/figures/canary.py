@@ -69,6 +69,7 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
         high = rng.choice((10, 30, 100))
         a, b = rng.randint(0, high), rng.randint(0, high)
         return f"{a}+{b}", str(a + b)
+    # Differences: few are negative, and some start from a round number or an angle.
     if form < 0.62:
         high = rng.choice((12, 40, 120))
         a, b = rng.randint(1, high), rng.randint(1, high)
@@ -77,6 +78,7 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
         if rng.random() < 0.3:
             a, b = rng.choice((180, 90, 50, 200)), rng.randint(1, 90)
         return f"{a}-{b}", str(a - b)
+    # Products: of the table up to 12, doubles, or a small number times a larger one.
     if form < 0.84:
         a, b = rng.randint(1, 12), rng.randint(1, 12)
         if rng.random() < 0.35:
@@ -89,6 +91,7 @@ def random_sum(rng: random.Random) -> tuple[str, str]:
         whole = rng.randint(2, 14)
         part = rng.randint(1, whole)
         return f"{part}/{whole}", simplest(part, whole)
+    # Terms: a letter added several times, or times a number.
     letter = rng.choice("xyabnk")
     if rng.random() < 0.5:
         count = rng.randint(2, 4)

@@ -86,10 +86,12 @@ class Shapes(Family):
         counts = dict(zip(SHAPES, facts["counts"], strict=True))
         one, two = rng.sample(SHAPES, 2)
         kind = rng.choice(("all", "all", "together", "together", "more", "more", "other", "goal"))
+        # There is more of the first one; two equal numbers are added instead.
         if kind == "more":
             if counts[one] == counts[two]:
                 kind = "together"
             one, two = sorted((one, two), key=lambda name: counts[name], reverse=True)
+        # What the question names: shapes, or a goal that is above their sum.
         given: dict[str, Value] = {"one": one, "two": two}
         if kind == "all":
             given = {}
@@ -97,6 +99,7 @@ class Shapes(Family):
             given = {"one": one}
         elif kind == "goal":
             given = {"goal": sum(counts.values()) + rng.randint(2, 15)}
+        # Several wordings of each kind.
         text = rng.choice(
             {
                 "all": (
@@ -131,6 +134,7 @@ class Shapes(Family):
         assert isinstance(counts, Mapping)
         numbers = [number(counts[name]) for name in SHAPES]
         whole, each, every = sum(numbers), [Read("one", (name,)) for name in SHAPES], Read("all")
+        # All shapes, added in turn or at once. Up to a goal: less their sum, or less each number.
         if question.kind in ("all", "goal"):
             goal = number(question.given.get("goal", whole))
             rest = [] if question.kind == "all" else [Calc(f"{goal}-{whole}")]
@@ -145,6 +149,7 @@ class Shapes(Family):
             in_turn = [Route((*each[:2], steps[0], each[2], *steps[1:])) for steps in sums[:1]]
             return [*ways([[every], each], sums), *in_turn]
         one, two = str(question.given["one"]), str(question.given.get("two", ""))
+        # All but one sort: the two others added, or the one subtracted from the sum.
         if question.kind == "other":
             left_out = number(counts[one])
             rest = [Calc(f"{whole}-{left_out}")]
@@ -159,6 +164,7 @@ class Shapes(Family):
                 *ways([[every]], orders),
                 *ways([each], orders[1:]),
             ]
+        # Two sorts compared or added.
         sign = "-" if question.kind == "more" else "+"
         orders = [[Calc(f"{counts[one]}{sign}{counts[two]}")]]
         return ways([*_two(one, two), [every]], orders)
@@ -209,16 +215,19 @@ class Coins(Family):
     def ask(self, facts: Facts, rng: random.Random) -> Question:
         coins = facts["coins"]
         whole = sum(coins)
+        # Kinds that suit the coins: something is left, the coins differ, two are not all of them.
         kinds = ["all", "all", "need"]
         kinds += ["spend", "spend"] if whole > 5 else []
         kinds += ["apart"] if coins[0] > coins[-1] else []
         kinds += ["largest"] if len(coins) > 2 else []
         kind = rng.choice(kinds)
+        # What is spent is less than there is, and a price is more.
         given: dict[str, Value] = {}
         if kind == "spend":
             given = {"spent": rng.randint(2, min(whole - 1, 30))}
         elif kind == "need":
             given = {"price": whole + rng.randint(2, 30)}
+        # Several wordings of each kind.
         text = rng.choice(
             {
                 "all": (

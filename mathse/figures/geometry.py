@@ -110,6 +110,7 @@ class Rectangle(Family):
     def routes(self, question: Question, shown: Mapping[str, Any]) -> list[Route]:
         w, h = shown["width"], shown["height"]
         both, wide, high = Read("sides"), Read("width"), Read("height")
+        # One step, after the sides are read together or each on its own line.
         if question.kind == "area":
             areas = [rule(f"{w}*{h}", "the area"), rule(f"{h}*{w}", "the area")]
             return [Route((*seen, area)) for area in areas for seen in ((both,), (wide, high))]
@@ -117,6 +118,7 @@ class Rectangle(Family):
             gap = Calc(f"{max(w, h)}-{min(w, h)}")
             return [Route((both, gap)), Route((wide, high, gap)), Route((high, wide, gap))]
         twice_w, twice_h = rule(f"2*{w}", "both widths"), rule(f"2*{h}", "both heights")
+        # Three sides: added in several orders, or with both heights as a double.
         if question.kind == "three":
             return [
                 Route((both, *total(w, h, h))),
@@ -126,6 +128,7 @@ class Rectangle(Family):
                 Route((both, rule(f"{w}+2*{h}", "the three sides"))),
                 Route((high, twice_h, wide, Calc(f"{2 * h}+{w}"))),
             ]
+        # The perimeter: the sum doubled, the doubles added, or all four sides.
         twice = Calc(f"{2 * w}+{2 * h}")
         return [
             Route((both, *total(w, h), rule(f"2*{w + h}", "the perimeter"))),

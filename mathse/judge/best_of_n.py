@@ -73,6 +73,7 @@ def measure_best_of_n(
     Raises:
         DataError: if a problem has fewer samples than an n, or no greedy trajectory.
     """
+    # The samples of each problem, in order.
     by_problem: dict[str, list[Sample]] = {}
     ordered = samples.sort("problem_id", "sample_idx")
     for name, *values in ordered.select("problem_id", *Sample._fields).iter_rows():
@@ -86,6 +87,7 @@ def measure_best_of_n(
         )
     found = {}
     for n in sorted(set(sizes)):
+        # A row for each problem and rule: whether it is right by that rule.
         rows = pl.DataFrame(
             [
                 (name, right, rule)
@@ -100,6 +102,7 @@ def measure_best_of_n(
             schema={**column_types(Graded, "problem_id", "correct"), "rule": pl.String()},
             orient="row",
         ).join(clusters, on="problem_id", how="left", validate="m:1")
+        # The share of each rule, then what each choice brings over the others.
         table = accuracy_table(rows.with_columns(answer_state=pl.lit("")), by=["rule"])
         shares = {row.pop("rule"): row for row in table.iter_rows(named=True)}
         measured: dict[str, Any] = {

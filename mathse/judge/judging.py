@@ -121,6 +121,7 @@ def judge_texts(
     """
     known = problems_by_id(problems, texts["problem_id"].to_list())
     sampling = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens)
+    # A stepwise judge that has no solution of its own is not asked about that problem.
     requests: list[Request] = []
     for text in texts.iter_rows(named=True):
         solution = (solutions or {}).get(text["problem_id"])
@@ -128,12 +129,14 @@ def judge_texts(
             problem = known[text["problem_id"]]
             requests.append(_judge_request(text, problem, form, solution, sampling))
     completions = complete_all(engine, requests)
+    # A few failed requests become unparseable verdicts; too many end the run.
     errors = [(completion.error, completion.error_kind) for completion in completions]
     check_failures(
         pl.DataFrame(errors, schema=column_types(Trajectory, "error", "error_kind"), orient="row"),
         max_share=errors_max_share,
         label="judge",
     )
+    # A row for every text, also for those that were not asked about.
     done = {completion.key: completion for completion in completions}
     rows = []
     for text in texts.iter_rows(named=True):

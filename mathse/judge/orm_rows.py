@@ -68,15 +68,18 @@ def build_rows(
         .otherwise(pl.lit("train")),
         order=pl.col("trajectory_id"),
     )
+    # What cannot be a row, then texts of a problem that are alike: wrong ones sort first, and stay.
     for reason, bad in _unusable(need_feedback):
         rows = drops.keep(rows, ~bad.fill_null(True), reason)
     rows = with_dedup_key(rows).sort("status", "order", descending=[True, False])
     rows = drops.keep(
         rows, pl.struct("problem_id", "dedup_key").is_first_distinct(), "near_identical"
     )
+    # The order in which rows are taken: families in turn, few rows of one problem.
     rows = _in_turn(rows)
     rows = drops.keep(rows, pl.col("of_problem") < max_per_problem, "over_problem_cap")
     rows = rows.with_columns(turn=pl.int_range(pl.len()).over("part", "status"))
+    # Each part ends where the rarer status ends, or at half its cap.
     counts = rows.group_by("part", "status").len()
     kept = []
     for part, cap in zip(ORM_PARTS, (max_train, max_test), strict=True):

@@ -87,6 +87,7 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         raise ParamError(
             f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}"
         )
+    # One object with known keys, and texts where texts belong.
     try:
         verdict = json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_refuse)
     except (ValueError, RecursionError):
@@ -98,6 +99,7 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         for name in ("improvement_suggestion", "figure", "right_step")
     ):
         return UNPARSEABLE
+    # In the stepwise form the last check of a wrong one names the faulty step.
     checks = _checks(verdict.get("steps"), str(verdict["status"])) if form == "stepwise" else None
     if form == "stepwise" and checks is None:
         return UNPARSEABLE
@@ -106,6 +108,7 @@ def parse_verdict(text: str, form: VerdictForm = "diagnostic") -> ParsedVerdict:
         if checks is not None and verdict["status"] == "WRONG"
         else verdict.get("error_step")
     )
+    # Feedback belongs to a wrong one alone; CORRECT with feedback contradicts itself.
     feedback = [step, verdict.get("error_analysis"), verdict.get("error_kind")]
     if verdict["status"] == "CORRECT":
         found = (

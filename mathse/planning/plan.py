@@ -95,6 +95,7 @@ class Plan:
         planner = self.planner
         columns = ["what", *PARTS, "sum", f"of {planner.memory / GB:.0f}"]
         table, seen = Table(f"Memory of each of {planner.devices}, in GB", columns), set()
+        # Several stages use a model in the same way: one row for writing, one for training.
         for one in self.work:
             shape, tuning = planner.shapes.get(one.role), one.tuning
             if shape is None or (key := (tuning is None, one.role)) in seen:
@@ -103,6 +104,7 @@ class Plan:
             if tuning is None:
                 found = {f"{one.role} writes": planner.writing_memory(one.role, one.tokens)}
             else:
+                # A training as it is set, and in the other ways, to choose by.
                 rank = tuning.lora_rank or int(planner.assume["lora_rank"])
                 lora = replace(tuning, lora_rank=rank, is_sharded=False)
                 ways = {

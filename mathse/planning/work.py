@@ -119,6 +119,7 @@ def count_problems(params: Params, layout: Layout, assume: Assumptions) -> Count
 
 def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str]]:
     """Return means over the problems at hand; they replace what is assumed of them."""
+    # Problems that are here already. Nothing is measured before they are drawn or imported.
     folders = [layout.folder / "data" / "problems"]
     if params.problems.source == "tables":
         folders = [layout.folder / table.path for table in params.problems.tables]
@@ -136,6 +137,7 @@ def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str
         .collect()
         for folder in folders
     )
+    # A folder may still have the problems of the run before, from another source.
     is_figures = (problems["source"] == "figures").all()
     if problems.is_empty() or is_figures != (params.problems.source == "figures"):
         return {}
@@ -144,6 +146,7 @@ def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str
         "pictures": problems["pictures"].mean(),
         "question_characters": problems["characters"].mean(),
     }
+    # Where there are images, their mean size.
     files = [file for folder in folders for file in _images(folder)]
     if files:
         images = pl.scan_parquet(files, glob=False).select(

@@ -113,6 +113,7 @@ def render_verdict(
             f"A verdict's form is one of {', '.join(get_args(VerdictForm))}, not {form!r}"
         )
     verdict: dict[str, object] = {}
+    # The checks come before the status: the judge compares each step and then decides.
     if form == "stepwise":
         wrong = error_step if status == "WRONG" else None
         right = list(steps[: wrong - 1] if wrong else steps)
@@ -127,6 +128,7 @@ def render_verdict(
             )
         verdict["steps"] = ", ".join(checks)
     verdict["status"] = status
+    # In the stepwise form the last check is the faulty step, so it is not named a second time.
     if status == "WRONG" and form != "binary":
         if error_step is None or error_step < 1 or not error_analysis:
             raise DataError(

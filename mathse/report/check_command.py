@@ -63,12 +63,14 @@ def check(
 
     if (rows is None) != (answer is not None) or (rows is None and out is not None):
         raise typer.BadParameter("give GOLD and ANSWER, or --rows")
+    # A table: counts, and where its own verdicts differ from the checker's.
     if rows is not None:
         from mathse.report.audit import audit
 
         names = list(dict.fromkeys(name.strip() for name in rules.split(",") if name.strip()))
         _print_audit(audit(rows, out, expected=expected, rules=names))
         return
+    # One answer: what was compared, and by which rule.
     verdict = check_one(
         str(gold),
         str(answer),

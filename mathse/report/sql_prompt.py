@@ -25,6 +25,7 @@ def run_prompt(tables: Tables, history: Path, form: str | None, limit: int | Non
         form: see `sql_output.answer_query`.
         limit: most rows to show; see there.
     """
+    # What Tab completes.
     words = sorted({*tables.names(), *tables.columns(), *_WORDS.split()}, key=str.lower)
 
     def complete(begun: str, number: int) -> str | None:
@@ -34,11 +35,13 @@ def run_prompt(tables: Tables, history: Path, form: str | None, limit: int | Non
     readline.set_completer(complete)
     readline.set_completer_delims(" \t\n(),;=<>+-*/'")
     readline.parse_and_bind("tab: complete")
+    # The prompt works without a history that can be read or written.
     with contextlib.suppress(OSError):
         readline.read_history_file(history)
     print("End a statement with ; and the prompt with Ctrl-D. Tab completes names.")
     entered = ""
     while True:
+        # Lines add up to a statement until one ends with a semicolon.
         try:
             entered += input("sql> " if not entered else "...> ") + "\n"
             if entered.rstrip().endswith(";"):

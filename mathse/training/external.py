@@ -188,6 +188,7 @@ def _flags(
     """Return the flags of either trainer: most are those of transformers' Trainer."""
     base = str(Path(init).absolute()) if Path(init).is_dir() else init
     micro = config.micro_batch_size or 1
+    # Flags that both have.
     flags: dict[str, Any] = {
         "output_dir": trained.absolute(),
         "learning_rate": config.learning_rate,
@@ -209,6 +210,7 @@ def _flags(
     if config.method == "lora":
         flags |= {"lora_rank": config.lora.rank, "lora_alpha": config.lora.alpha}
         flags["lora_dropout"] = config.lora.dropout
+    # Flags that each names in its own way. Those of the params come last: they win.
     if config.trainer == "llama-factory":
         flags |= {"stage": "sft", "do_train": True, "model_name_or_path": base}
         flags |= {"dataset": DATASET_NAME, "dataset_dir": folder.absolute()}

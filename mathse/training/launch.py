@@ -77,6 +77,7 @@ def train(
     options["save_every_steps"] = machine.save_every_steps
     launcher = machine.launcher
     options["peak_tflops"] = launcher.peak_tflops
+    # What would fail in every process fails here, before examples are written.
     if machine.has_gpu:
         from mathse.engines.precision import check_gpus
 
@@ -87,6 +88,7 @@ def train(
             f"launcher.processes in machine.yaml: {launcher.processes}, and this machine has "
             f"{len(machine.gpus)} GPUs; each process needs one"
         )
+    # A stop that was asked of an earlier training does not end this one.
     stop = checkpoints / STOP
     stop.unlink(missing_ok=True)
     with stop_when_asked(stop):
@@ -94,6 +96,7 @@ def train(
             from mathse.training.loop import finetune
 
             return finetune(examples, **options)
+        # Several processes get the examples through a file, read one at a time.
         folder = checkpoints / "launch"
         folder.mkdir(parents=True, exist_ok=True)
         shared = ExampleFile(folder / "examples.pickle")

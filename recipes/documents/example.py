@@ -24,6 +24,7 @@ def find_example(data: Path) -> dict[str, Any]:
         pl.read_parquet(folder / f"{name}.parquet") for name in names
     )
     problems = pl.read_parquet(data / "problems/problems.parquet")
+    # Wrong by the ORM and by the answer check, with a step that the box can show.
     verdicts = verdicts.filter(
         pl.col("orm_status") == "wrong",
         pl.col("answer_state") == "mismatch",
@@ -31,6 +32,7 @@ def find_example(data: Path) -> dict[str, Any]:
     )
     second = second.filter("accepted").select("trajectory_id", again="p_correct")
     columns = ["problem_id", "family", "question", "choices", "answer", "image_ids"]
+    # Each one with its accepted reflection, the row that this became, and its problem.
     found = (
         wrong.select("trajectory_id", "problem_id", "steps")
         .join(verdicts.drop("problem_id", "round"), on="trajectory_id")
@@ -50,6 +52,7 @@ def find_example(data: Path) -> dict[str, Any]:
     )
     if found.is_empty():
         raise LookupError(f"{folder}: no wrong trajectory with an accepted reflection")
+    # The best family, then the latest faulty step.
     order = pl.col("family").replace_strict(
         {name: number for number, name in enumerate(FAMILIES)}, default=len(FAMILIES)
     )

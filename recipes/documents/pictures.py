@@ -54,6 +54,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
     axes.set(xlim=(0, 1000), ylim=(452, 0))
     axes.axis("off")
     figure.subplots_adjust(0, 0, 1, 1)
+    # The upper row, from left to right: problem, trajectory with its faulty step, verdict.
     left, middle, right, top, bottom = 4, 364, 724, 26, 276
     question = textwrap.wrap(row["question"], 23)
     problem = [*question, "", f"gold answer: {row['answer']}"]
@@ -72,6 +73,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
         (f"P(correct) = {row['p_correct']:.3f}", theme.muted),
     ]
     box(axes, theme, (right, top), "verdict of the ORM", verdict)
+    # The lower row, from right to left: reflection, second verdict, training row.
     new = [(line, theme.ink) for line in row["reflected"]]
     box(axes, theme, (right, bottom), "reflection", new)
     accepted = [
@@ -91,6 +93,7 @@ def draw_loop(row: dict[str, Any], theme: Theme) -> None:
     ]
     box(axes, theme, (left, bottom), "training row", text, indent=104)
     insert_image(axes, row["image_ids"][0], (left + 10, bottom + 34))
+    # Arrows around, and back up to the next round.
     high, low, half = top + HEIGHT // 2, bottom + HEIGHT // 2, WIDTH // 2
     arrow(axes, theme, (left + WIDTH + 3, high), (middle - 3, high), "generate")
     arrow(axes, theme, (middle + WIDTH + 3, high), (right - 3, high), "score")
@@ -162,6 +165,7 @@ def draw_accuracy(theme: Theme) -> None:
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.2))
     for panel, split in zip(panels, (2, 4), strict=True):
         rows = models["rows"]
+        # A mark with its interval for each model, its seeds beside it; controls are squares.
         for position, row in enumerate(rows):
             value, low, high = row[split]
             single = [float(one) for one in row[split + 1].split(", ")]
@@ -180,9 +184,11 @@ def draw_accuracy(theme: Theme) -> None:
             beside = [position - 0.25] * len(single)
             panel.scatter(beside, single, s=9, color=colour, alpha=0.7, linewidths=0)
             panel.text(position + 0.2, value, f"{value:.1f}", color=theme.ink, va="top")
+        # A line through the models of the loop, without the controls.
         loop = [(n, row[split][0]) for n, row in enumerate(rows) if "control" not in row[0]]
         panel.plot(*zip(*loop, strict=True), color=theme.blue, lw=1, alpha=0.5, zorder=0)
         panel.set_xticks(range(len(rows)), [row[0].replace("_", "\n") for row in rows])
+        # Axes, with a transparent ground for both themes.
         panel.set_xlim(-0.5, len(rows) - 0.3)
         panel.set_ylim(bottom=-0.05 * max(row[split][2] for row in rows))
         name = models["columns"][split]["name"].replace(" in %", ", %")

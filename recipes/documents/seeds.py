@@ -110,6 +110,7 @@ def contrast_rows(runs: Runs) -> Iterator[list[Any]]:
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     """Return the content of the tables over seeds, by name."""
     found = runs.by_arm[ARM]
+    # Where the numbers come from, the same for each table.
     about = {
         "source": f"written from results/{ARM}/*.json by `python -m recipes.documents.seeds`",
         "command": "make repro, make control",
@@ -118,10 +119,12 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "date": max(run["date"] for run in found.values()),
         "machine": ", ".join(sorted({run["machine"] for run in found.values()})),
     }
+    # The problems of all seeds together.
     sizes = {
         split: sum(len(names["clusters"][split]) for names in found.values()) for split in SPLITS
     }
     eval_, hard = (f"{split} (n = {n:,}) in %:.1f" for split, n in sizes.items())
+    # Columns with the form of their numbers, and rows.
     tables = {
         "default-seeds": (
             f"model:| seeds:| {eval_}| eval by seed:| {hard}| eval_hard by seed:",

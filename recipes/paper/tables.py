@@ -217,6 +217,7 @@ def cost_rows(runs: Runs) -> Iterator[list[Any]]:
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     """Return the content of each results file of the experiments, by its name."""
     all_runs = [run for found in runs.by_arm.values() for run in found.values()]
+    # Where the numbers come from, the same for each table.
     about = {
         "source": "written from results/paper/runs/*.json by `python -m recipes.paper.tables`",
         "command": "make paper",
@@ -225,6 +226,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "date": max(run["date"] for run in all_runs),
         "machine": ", ".join(sorted({run["machine"] for run in all_runs})),
     }
+    # Columns with the form of their numbers, and what yields the rows from the runs.
     tables: dict[str, tuple[str, Callable[[Runs], Iterator[list[Any]]]]] = {
         "claims": (
             "claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, over seeds:+.1f, says:",
@@ -282,6 +284,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             audit_rows,
         ),
     }
+    # Tables that come from measurements of their own, not from the runs.
     measured: dict[str, tuple[str, Iterator[list[Any]]]] = {
         "best-of-n": (
             "arm:, rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f",

@@ -44,6 +44,7 @@ def measure(
     rng = random.Random(f"{seed}/measure")
     wanted: list[tuple[str, str, Request]] = []
     images = []
+    # For each family, figures to describe, and lines about them to check.
     for name in FAMILIES:
         for number in range(per_family):
             figure = draw_figure(rng, name, rng.choice((1, 2)), wanted_side="eval")
@@ -61,6 +62,7 @@ def measure(
                 sampling=GREEDY,
             )  # type: ignore[arg-type]
             wanted.append(("checks", sample.answer, request))
+    # Without a picture: sums, and entries to look up in long lists.
     for number in range(sums // SUMS_AT_ONCE):
         drawn_sums = [random_sum(rng) for _ in range(SUMS_AT_ONCE)]
         asked_sums = " ".join(f"{question}=?" for question, _ in drawn_sums)
@@ -77,6 +79,7 @@ def measure(
                 Request(f"lookup/{number}", prompt(listed.prompt, 0), sampling=GREEDY),
             )
         )
+    # Problems, as the student gets them.
     asked = []
     drawn = stream("eval", seed + 1)
     for _ in range(problems):
@@ -87,6 +90,7 @@ def measure(
     write_images(pl.DataFrame(images).unique("image_id", maintain_order=True), store)
     engine = TransformersEngine(model, images=ImageStore(store), batch_size=128)
     done = complete_all(engine, [request for _, _, request in wanted])
+    # Right or wrong: each sum, the first line called wrong, or the whole text.
     hits: dict[str, list[bool]] = defaultdict(list)
     for (group, text, _), completion in zip(wanted, done, strict=True):
         if group == "sums":
@@ -96,6 +100,7 @@ def measure(
             hits[group].append(first_wrong(completion.text) == first_wrong(text))
         else:
             hits[group].append(completion.text.strip() == text)
+    # Problems are scored by the answer check.
     requests = [
         Request(
             p["problem_id"],

@@ -51,10 +51,12 @@ GLYPHS = "0123456789?xyabnkABCDEPQ+*=-pecuhtgf" + "".join(MARKS.values())
 def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
     """Return the model with random weights: about 2M parameters."""
     torch.manual_seed(seed)
+    # The model's config names the special tokens by their ids.
     ids = {
         name: tokenizer.convert_tokens_to_ids(token)
         for name, token in {"pad": PAD, "bos": USER, "eos": END, "image": IMAGE}.items()
     }
+    # With scale_factor 2 four patches become one image token.
     config = Idefics3Config(
         vision_config={
             "hidden_size": 128,
@@ -244,6 +246,7 @@ def main() -> None:
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     args.out.mkdir(parents=True, exist_ok=True)
+    # A base to go on from, or a new model.
     if args.start:
         processor = AutoProcessor.from_pretrained(args.start)
         processor.save_pretrained(args.out)
@@ -258,6 +261,7 @@ def main() -> None:
     reader = GlyphReader(model).to(args.device)
     found = optimizers(model, args.rate)
     found.append(torch.optim.AdamW(reader.parameters(), lr=args.rate, fused=True))
+    # Go on from the last checkpoint: samples depend on seed and step alone.
     checkpoint = args.work / "checkpoint.pt"
     first = args.first
     if checkpoint.exists():
@@ -279,6 +283,7 @@ def main() -> None:
     losses: dict[str, list[Any]] = defaultdict(lambda: [0.0, 0])
     model.train()
     for step, arrays in enumerate(loader, start=first):
+        # One step. Figures also train the glyph reader, which the saved model does not have.
         share = rate_at(step, args.cycles, 200, args.decay)
         for optimizer in found:
             for group in optimizer.param_groups:
@@ -296,6 +301,7 @@ def main() -> None:
         for optimizer in found:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        # Mean losses by kind of task, summed without waiting for the device.
         tally = losses[TASKS[args.tasks].kind_of(step)]
         tally[0] += loss.detach()
         tally[1] += 1
@@ -314,6 +320,7 @@ def main() -> None:
             with (args.work / "log.jsonl").open("a") as log:
                 log.write(json.dumps(row) + "\n")
             print(row, flush=True)
+        # Replaced in one go: a kill leaves the old checkpoint or the new one.
         if done % args.save_every == 0 or done == last:
             state = {"model": model.state_dict(), "reader": reader.state_dict(), "step": done}
             state["optimizers"] = [optimizer.state_dict() for optimizer in found]

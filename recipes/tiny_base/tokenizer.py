@@ -66,6 +66,7 @@ def train(
 ) -> Idefics3Processor:
     """Train the tokenizer and save the processor into `folder`."""
     backend = Tokenizer(models.BPE())
+    # Single digits, and every byte is known: no text is out of vocabulary.
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"\d"), behavior="isolated"),
@@ -82,6 +83,7 @@ def train(
         show_progress=False,
     )
     backend.train_from_iterator(corpus(seed, size), trainer)
+    # Padding on the left: generation goes on from the last token.
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=PAD,
@@ -92,6 +94,7 @@ def train(
         model_max_length=2048,
         clean_up_tokenization_spaces=False,
     )
+    # A figure is one picture, never split into parts.
     pixels = Idefics3ImageProcessorPil(
         do_image_splitting=False,
         size={"longest_edge": SIZE},

@@ -122,6 +122,7 @@ def plot_ledger(
         total = sum(states[names[0]].values())
         gap, width = 0.02 * total, 0.16
         starts: dict[tuple[int, str], float] = {}
+        # A stack of bars for each round, the first state on top.
         for column, name in enumerate(names):
             below = 0.0
             for state in reversed(order):
@@ -133,8 +134,10 @@ def plot_ledger(
                     middle = below + count / 2
                     axes.text(column + width / 2 + 0.02, middle, f"{count:,}", va="center")
                 below += count + gap
+        # Bands from each stack to the next.
         for column, name in enumerate(names[1:]):
             _draw_flows(axes, column, flows[name], order, dict(starts), width / 2)
+        # Beside the last stack, the names of the states.
         for state in order:
             count = states[names[-1]][state]
             middle = starts[len(names) - 1, state] + count / 2
@@ -172,6 +175,7 @@ def _draw_flows(
 def plot_transitions(split: str, pairs: Sequence[Paired]) -> Markup:
     """Draw what became of the answers of a split from each model to the next."""
     with _panel((5.4, 0.5 * len(pairs) + 1.1)) as (figure, axes):
+        # The parts of a bar, from left to right.
         parts = (
             ("right in both", "both", "good", 0.45),
             ("newly solved", "gained", "good", 1.0),
@@ -190,6 +194,7 @@ def plot_transitions(split: str, pairs: Sequence[Paired]) -> Markup:
                 label=label,
                 height=0.66,
             )
+            # A number in each part that is wide enough for it.
             for position, (start, count) in enumerate(zip(left, counts, strict=True)):
                 if count > 0.05 * pairs[0].found.n:
                     axes.text(
@@ -202,6 +207,7 @@ def plot_transitions(split: str, pairs: Sequence[Paired]) -> Markup:
                         color=COLOURS["ground" if alpha == 1 else "ink"],
                     )
             left += counts
+        # The first pair on top. There is no scale: the parts have their numbers.
         axes.set_yticks(range(len(pairs)), [f"{pair.before} → {pair.after}" for pair in pairs])
         axes.invert_yaxis()
         axes.set(xticks=[], title=f"{split} (n = {pairs[0].found.n})")

@@ -100,6 +100,7 @@ def render_report(runs: Sequence[RunTables], max_mb: float = MAX_MB) -> str:
 def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
     """Return what the template writes, but for the trajectories."""
     run = runs[-1]
+    # Tables that more than one part of the page uses.
     accuracies, funnel, orm = sections.accuracies(run), sections.funnel(run), orm_trust(run)
     changes, kinds = sections.changes(run), sections.error_kinds(run)
     states, flows = sections.ledger_states(run), sections.ledger_flows(run)
@@ -108,9 +109,11 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
     last = funnel[-1]["round"] if funnel else ""
     reasons = _reasons(funnel)
     reflected = [row for row in orm["judged"] if row["origin"] == "reflection"]
+    # The moves between states that occurred, in the order of the states.
     moved = {pair for counts in flows.values() for pair in counts}
     pairs = [pair for pair in product(LEDGER_STATES, LEDGER_STATES) if pair in moved]
     splits = list(accuracies)
+    # What each name in the template stands for; the plots come last.
     return {
         "title": f"MathSE: {' and '.join(one.label for one in runs)}"
         if run.label

@@ -273,6 +273,7 @@ def lengths(tables: RunTables) -> list[Row]:
         origin, round, n, low, median, high (quartiles of characters), prompt_tokens,
         response_tokens (sums), cut_off (share), in the order of the rounds.
     """
+    # Texts of the rounds and of the evaluation, which has no count of prompt tokens.
     written = tables.trajectories.select(
         "origin", "round", "finish_reason", "response", "prompt_tokens", "response_tokens"
     )
@@ -298,6 +299,7 @@ def lengths(tables: RunTables) -> list[Row]:
             cut_off=(pl.col("finish_reason") == "length").mean(),
         )
     )
+    # By origin, then by round; a round that is in neither list comes last.
     names = list(dict.fromkeys([*tables.models, *tables.loop]))
     origins = ["teacher", "student", "reflection", EVALUATION]
     order = [
