@@ -26,7 +26,9 @@ def test_a_changed_figure_is_found() -> None:
     assert fill(text.replace("| r3 |", "| r9 |")) != text.replace("| r3 |", "| r9 |")
 
 
-@pytest.mark.parametrize("name", ["docs/results.md", "docs/results-earlier.md", "docs/paper-mini.md", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["docs/results.md", "docs/results-earlier.md", "docs/paper-mini.md", "README.md"]
+)
 def test_no_figure_outside_of_blocks(name: str) -> None:
     text = BLOCK.sub("", (ROOT / name).read_text(encoding="utf-8"))
     text = re.sub(
