@@ -41,6 +41,7 @@ def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, models: dict
         "clusters": {split: [0, 1, 2, 3] for split in SPLITS},
         "merge": {"r1": {}},
         "audit": {"r1": {"student": audit | {"accepted_wrong": 1}}},
+        "texts": {"r1": {"student": {"distinct": 4, "equal_solution": 3 - seed}}},
     }
     monkeypatch.setattr(seeds, "result_of", lambda _: answer)
     return run
@@ -79,7 +80,8 @@ def test_the_result_lines_name_the_last_round(kept: Path, monkeypatch: pytest.Mo
 
 
 def test_audits_are_means_over_seeds(kept: Path) -> None:
-    assert rows(kept, "default-seeds-audits") == [["r1", "student", 10, 50.0, 5.0, 100.0, 2]]
+    row = ["r1", "student", 10, 50.0, 5.0, 100.0, 2, 62.5]
+    assert rows(kept, "default-seeds-audits") == [row]
 
 
 def test_runs_of_other_params_are_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
