@@ -148,7 +148,8 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         ),
         "default-seeds-audits": (
             "round:| of:| n:,| right passed in %:.1f| wrong passed in %:.1f| "
-            "step exact in %:.1f| accepted wrong:,| accepted ones that equal the usual solution in %:.1f",
+            "step exact in %:.1f| accepted wrong:,| "
+            "accepted ones that equal the usual solution in %:.1f",
             audit_rows(runs),
         ),
     }
