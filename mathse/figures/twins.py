@@ -54,11 +54,11 @@ def meaning(family: Family, question: Question, shown: Shown) -> Meaning:
     for routes in zip(*(family.routes(*twin) for twin in twins), strict=True):
         calculations = [[s for s in route.steps if isinstance(s, Calc)] for route in routes]
         for same in zip(*calculations, strict=True):
-            trees = [read(step.left) for step in same]
-            steps.update(_partial_sums(trees))
+            lefts = [read(step.left) for step in same]
+            steps.update(_partial_sums(lefts))
             for wording in {*same[0].wordings} & {*family.statements}:
-                said[wording].add(vector_of(trees))
-            for parts in zip(*map(atoms, trees), strict=True):
+                said[wording].add(vector_of(lefts))
+            for parts in zip(*map(atoms, lefts), strict=True):
                 used.add(vector_of(parts))
         stated = [[read(part) for part in route.answer.split(":")] for route in routes]
         for index, trees in enumerate(zip(*stated, strict=True)):
