@@ -3,8 +3,8 @@
     python -m recipes.documents.seeds             of the run in this folder
     python -m recipes.documents.seeds FOLDER …    of clones, each with another seed
 
-A run's answers go to `results/default/sSEED.json`; from all files there come `default-seeds.json`,
-`default-seeds-contrasts.json` and `default-seeds-audits.json`. Runs of other params
+A run's answers go to `results/default/sSEED.json`; from all files there come the tables
+`default-seeds….json`. Runs of other params
 (seed and controls may differ) are refused: delete their files first.
 """
 
@@ -86,6 +86,20 @@ def accuracy_rows(runs: Runs) -> Iterator[list[Any]]:
         yield row
 
 
+def answer_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the accuracies of each model on open problems and on those with choices, apart."""
+    for name in models_of(runs):
+        seeds = runs.seeds((ARM, name))
+        yield [
+            name,
+            *(
+                runs.accuracy(ARM, name, split, seeds, choices=has)
+                for split in SPLITS
+                for has in (False, True)
+            ),
+        ]
+
+
 def contrast_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the last round against base, r0 and each control, with two intervals."""
     last = last_round(next(iter(runs.by_arm[ARM].values())))
@@ -141,6 +155,11 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "default-seeds": (
             f"model:| seeds:| {eval_}| eval by seed:| {hard}| eval_hard by seed:",
             accuracy_rows(runs),
+        ),
+        "default-seeds-answers": (
+            "model:| eval, open in %:.1f| eval, choices in %:.1f| eval_hard, open in %:.1f| "
+            "eval_hard, choices in %:.1f",
+            answer_rows(runs),
         ),
         "default-seeds-contrasts": (
             "model:| against:| split:| points:+.1f| p:p| n:,| by seed:| over seeds:+.1f",

@@ -33,6 +33,17 @@ def clusters(layout: Layout, name: str) -> dict[str, list[int]]:
     }
 
 
+def choices(layout: Layout, name: str) -> dict[str, str]:
+    """Return for each split which problems have choices: 1 or 0, in the order of their ids."""
+    rows = pl.read_parquet(layout.eval(name).graded, columns=["problem_id", "split"])
+    known = pl.read_parquet(layout.problems, columns=["problem_id", "choices"])
+    rows = rows.join(known, on="problem_id", validate="1:1").sort("problem_id")
+    return {
+        split: "".join(str(int(n > 0)) for n in part["choices"].list.len())
+        for (split,), part in sorted(rows.partition_by("split", as_dict=True).items())
+    }
+
+
 def code_of(layout: Layout) -> str:
     """Return a content id of the code of the rounds' stages, without comments and docstrings."""
     stages = yaml.safe_load(layout.dvc_lock.read_text(encoding="utf-8"))["stages"]
@@ -63,6 +74,7 @@ def result_of(folder: Path) -> dict[str, Any]:
         "problems": problem_sets(layout, "base"),
         "models": {name: graded_bits(layout, name) for name in models},
         "clusters": clusters(layout, "base"),
+        "choices": choices(layout, "base"),
         "orm": metrics("eval_orm"),
         "distill": metrics("distill"),
         "accept": params.score.accept,

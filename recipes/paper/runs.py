@@ -45,22 +45,41 @@ class Runs:
         answers: dict[str, str] | None = run["models"].get(name)
         return answers
 
-    def graded(self, arm: str, name: str, split: str, seeds: list[int]) -> pl.DataFrame:
-        """Return problem_id, cluster and correct of a model's answers, over seeds."""
+    def graded(
+        self, arm: str, name: str, split: str, seeds: list[int], *, choices: bool | None = None
+    ) -> pl.DataFrame:
+        """Return problem_id, cluster and correct of a model's answers, over seeds.
+
+        Args:
+            arm: the arm.
+            name: the model.
+            split: the split.
+            seeds: of these.
+            choices: True: problems with choices alone; False: those without; None: all.
+        """
         rows = []
         for seed in seeds:
             bits = self.model(arm, name, seed)
             assert bits is not None
             names = self.by_arm[arm][seed]["clusters"][split]
+            wanted = ["1"] * len(names)
+            if choices is not None:
+                offered = self.by_arm[arm][seed]["choices"][split]
+                wanted = [str(int((one == "1") == choices)) for one in offered]
             rows += [
                 (f"s{seed} {index}", f"s{seed} {cluster}", bit == "1")
-                for index, (cluster, bit) in enumerate(zip(names, bits[split], strict=True))
+                for index, (cluster, bit, kept) in enumerate(
+                    zip(names, bits[split], wanted, strict=True)
+                )
+                if kept == "1"
             ]
         return pl.DataFrame(rows, schema=["problem_id", "cluster", "correct"], orient="row")
 
-    def accuracy(self, arm: str, name: str, split: str, seeds: list[int]) -> list[float]:
-        """Return a model's accuracy in percent with its 95% interval, over seeds."""
-        rows = self.graded(arm, name, split, seeds)
+    def accuracy(
+        self, arm: str, name: str, split: str, seeds: list[int], *, choices: bool | None = None
+    ) -> list[float]:
+        """Return a model's accuracy in percent with its 95% interval, over seeds; see `graded`."""
+        rows = self.graded(arm, name, split, seeds, choices=choices)
         state = pl.when("correct").then(pl.lit("match")).otherwise(pl.lit("mismatch"))
         rows = rows.with_columns(round=pl.lit(name), split=pl.lit(split), answer_state=state)
         one = accuracy_table(rows).row(0, named=True)

@@ -39,6 +39,7 @@ def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, models: dict
         "models": {name: dict.fromkeys(SPLITS, bits) for name, bits in models.items()},
         "problems": dict.fromkeys(SPLITS, f"those of seed {seed}"),
         "clusters": {split: [0, 1, 2, 3] for split in SPLITS},
+        "choices": dict.fromkeys(SPLITS, "0011"),
         "merge": {"r1": {}},
         "audit": {"r1": {"student": audit | {"accepted_wrong": 1}}},
         "texts": {"r1": {"student": {"distinct": 4, "equal_solution": 3 - seed}}},
@@ -60,6 +61,11 @@ def test_accuracies_are_of_all_problems_and_by_seed(kept: Path) -> None:
     assert table["r1"][1] == 2 and table["r1"][2][0] == pytest.approx(62.5)
     assert table["r1"][3] == table["r1"][5] == "75.0, 50.0"
     assert table["control"][1] == 1 and table["control"][3] == "50.0"
+
+
+def test_open_problems_and_those_with_choices_are_counted_apart(kept: Path) -> None:
+    table = {row[0]: row for row in rows(kept, "default-seeds-answers")}
+    assert [share[0] for share in table["r1"][1:]] == pytest.approx([100, 25, 100, 25])
 
 
 def test_the_last_round_is_compared_with_what_each_seed_has(kept: Path) -> None:
