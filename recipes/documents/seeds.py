@@ -4,8 +4,8 @@
     python -m recipes.documents.seeds FOLDER …    of clones, each with another seed
 
 A run's answers go to `results/default/sSEED.json`; from all files there come the tables
-`default-seeds….json`. Runs of other params
-(seed and controls may differ) are refused: delete their files first.
+`default-seeds….json`. Runs of other params (seed and controls may differ) are refused: delete their
+files first.
 """
 
 from __future__ import annotations
