@@ -18,9 +18,6 @@ from schemas.match import Match as Match
 from schemas.mistake import Mistake as Mistake
 from schemas.orm_row import OrmRow as OrmRow
 from schemas.prediction import Prediction as Prediction
-from schemas.problem import IMAGE_PLACEHOLDER as IMAGE_PLACEHOLDER
-from schemas.problem import NUMBERED_IMAGE as NUMBERED_IMAGE
-from schemas.problem import UNNUMBERED_IMAGE as UNNUMBERED_IMAGE
 from schemas.problem import Problem as Problem
 from schemas.quarantine import Quarantine as Quarantine
 from schemas.table import Table as Table

@@ -1,4 +1,4 @@
-"""The values that columns may hold, by the column's name."""
+"""The values that columns may hold, by the column's name, and patterns of values."""
 
 from __future__ import annotations
 
@@ -62,3 +62,9 @@ DROP_REASONS = (
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """The letters of choices, in order."""
+
+_IMAGE = r"(?i:<image[ _]?(%s)>)"
+IMAGE_PLACEHOLDER = _IMAGE % r"\d*"  # <image>, <image1>, <IMAGE 2>: group 1 is the number
+NUMBERED_IMAGE = _IMAGE % r"\d+"
+UNNUMBERED_IMAGE = _IMAGE % ""
+"""Patterns of where a text means an image, for `re` and polars."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import polars as pl
 
-from schemas.enums import ANSWER_TYPES, LETTERS
+from schemas.enums import ANSWER_TYPES, LETTERS, NUMBERED_IMAGE, UNNUMBERED_IMAGE
 from schemas.table import (
     LANGUAGE_CODE,
     SHA256,
@@ -20,12 +20,6 @@ from schemas.table import (
     text,
     unique,
 )
-
-_IMAGE = r"(?i:<image[ _]?(%s)>)"
-IMAGE_PLACEHOLDER = _IMAGE % r"\d*"  # <image>, <image1>, <IMAGE 2>: group 1 is the number
-NUMBERED_IMAGE = _IMAGE % r"\d+"
-UNNUMBERED_IMAGE = _IMAGE % ""
-"""Patterns of where a text means an image, for `re` and polars."""
 
 _N_CHOICES = pl.col("choices").list.len()
 _N_IMAGES = pl.col("image_ids").list.len()

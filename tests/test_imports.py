@@ -249,7 +249,7 @@ def test_words_and_image_placeholders_are_declared_once() -> None:
                     literals.setdefault(key, []).append(f"{name}:{node.lineno}")
         if "<image[" in source:
             literals.setdefault("<image[", []).append(name)
-    assert literals.pop("<image[") == ["schemas/problem.py"], "use schemas.IMAGE_PLACEHOLDER"
+    assert literals.pop("<image[") == ["schemas/enums.py"], "use schemas.IMAGE_PLACEHOLDER"
     assert {key: where for key, where in literals.items() if len(where) > 1} == {}
 
 

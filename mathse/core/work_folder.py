@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mathse.core.errors import DataError
-from mathse.core.tables import open_durably
 
 _ID = Path(".mathse", "project_id")
 _OWNER = "project"  # file in a project's folder: the path of the project
@@ -54,6 +53,8 @@ def _read(file: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
+    from mathse.core.tables import open_durably  # needs polars, which `mathse --help` does without
+
     with open_durably(file) as out:
         out.write(text.encode("utf-8"))
 
