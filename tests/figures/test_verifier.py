@@ -64,20 +64,32 @@ def test_the_first_fault_is_named(problem: Key, lines: list[str], step: int, kin
     assert kind is None or fault.kind == kind
 
 
+SIDES_READ = "1. The sides are x, x, 5, 6."
+SIDES_END = ["3. x+x+5+6=2x+11.", f"{CLOSING} 2x+11."]
+BALANCE_READ = "1. The balance shows x+40=99."
+BALANCE_END = ["3. 99-40=59.", "4. 59+12=71.", f"{CLOSING} 71."]
+MACHINE_READ = "1. The machine takes 4, times 3, plus 7."
+MACHINE_END = ["3. 4*3=12.", "4. 12+7=19.", f"{CLOSING} 19."]
+
+
 @pytest.mark.parametrize(
-    ("problem", "lines", "step"),
+    ("problem", "lines", "wrong"),
     [
-        (SIDES, ["1. The sides are x, x, 5, 6.", "2. y+y=2y."], 2),
-        (SIDES, ["1. The sides are x, x, 5, 6.", "2. x+x=2y."], 2),
-        (SIDES, ["1. The sides are x, x, 5, 6.", "2. x+x+5+6=2x+11.", f"{CLOSING} 2y+11."], 3),
-        (SIDES, ["1. The sides are x, x, 5, 6.", "2. The perimeter is 5+6."], 2),
-        (BALANCE, ["1. The balance shows x+40=99.", "2. x=12."], 2),
-        (MACHINE, ["1. The machine takes 4, times 3, plus 7.", "2. The result is 4*3."], 2),
+        (SIDES, [SIDES_READ, "2. x+x=2x.", *SIDES_END], "2. y+y=2y."),
+        (SIDES, [SIDES_READ, "2. x+x=2x.", *SIDES_END], "2. x+x=2y."),
+        (SIDES, [SIDES_READ, "2. x+x+5+6=2x+11.", f"{CLOSING} 2x+11."], f"{CLOSING} 2y+11."),
+        (SIDES, [SIDES_READ, "2. 5+6=11.", *SIDES_END], "2. The perimeter is 5+6."),
+        (BALANCE, [BALANCE_READ, "2. x=99-40.", *BALANCE_END], "2. x=12."),
+        (MACHINE, [MACHINE_READ, "2. 4*3=12.", *MACHINE_END], "2. The result is 4*3."),
     ],
 )
-def test_letters_and_sentences_say_what_is_so(problem: Key, lines: list[str], step: int) -> None:
+def test_letters_and_sentences_say_what_is_so(problem: Key, lines: list[str], wrong: str) -> None:
+    """A right solution is wrong by one line, and there alone."""
+    assert verify(problem, "\n".join(lines)) is None
+    index = len(lines) - 1 if wrong.startswith(CLOSING) else 1
+    lines = [*lines[:index], wrong, *lines[index + 1 :]]
     fault = verify(problem, "\n".join(lines))
-    assert fault is not None and fault.step == step
+    assert fault is not None and fault.step == index + 1
 
 
 @pytest.mark.parametrize(
