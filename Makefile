@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 # An installer of vLLM for the CPU, for `make test-vllm`; VLLM_CPU=folder names another.
 VLLM_CPU ?= $(wildcard ../shared/vllm-cpu)
 VLLM_VENV := .venv-vllm
@@ -27,8 +28,13 @@ help:  ## list the targets
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt setuptools torch
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
 	$(BIN)/python -c "import mathse.engines.transformers_engine, mathse.training.loop, dvc.cli"  # compiles these
+	touch $@
+
+# What tests, checks and a teacher over HTTP need beside it.
+$(TOOLS): $(READY)
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
 	touch $@
 
 repro: $(READY)  ## run or resume the rounds of params.yaml, then show the result
@@ -43,7 +49,7 @@ control: $(READY)  ## spend the rounds' steps without the loop: on r0's rows, th
 	dvc repro
 	mathse show
 
-test: $(READY)  ## run the tests
+test: $(TOOLS)  ## run the tests
 	pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 ifeq ($(wildcard $(VLLM_CPU)/install),)
@@ -61,7 +67,7 @@ test-vllm: $(VLLM_READY)
 endif
 
 # torchaudio, which LLaMA-Factory imports for sound, is an empty module here.
-$(TRAINERS)/.ready: $(READY) tests/trainers/requirements.txt
+$(TRAINERS)/.ready: $(TOOLS) tests/trainers/requirements.txt
 	$(BIN)/python -m venv $(TRAINERS)
 	$(TRAINERS)/bin/python -m pip install -q --disable-pip-version-check --no-deps -r tests/trainers/requirements.txt
 	site=$$($(TRAINERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
@@ -71,7 +77,7 @@ $(TRAINERS)/.ready: $(READY) tests/trainers/requirements.txt
 test-trainers: $(TRAINERS)/.ready  ## read exports with the loaders of LLaMA-Factory, ms-swift and TRL
 	MATHSE_TRAINERS=$(abspath $(TRAINERS))/bin/python pytest -q tests/trainers
 
-check: $(READY)  ## lint and types
+check: $(TOOLS)  ## lint and types
 	ruff check .
 	ruff format --check .
 	mypy
@@ -85,7 +91,7 @@ smoke: $(READY)  ## the whole pipeline on very little, in a copy
 	mathse profile smoke --copy build/smoke
 	cd build/smoke && dvc repro && mathse show
 
-real: $(READY)  ## TabMWP and MATH-Vision through the loop with a teacher over HTTP: make real DATA=folder-with-tabmwp-and-math-v
+real: $(TOOLS)  ## TabMWP and MATH-Vision through the loop with a teacher over HTTP: make real DATA=folder-with-tabmwp-and-math-v
 	@test -d "$(DATA)/tabmwp" || { echo "No data: make real DATA=folder with tabmwp and math-v"; exit 1; }
 	mathse profile real --copy build/real
 	mathse --project build/real import tabmwp $(DATA)/tabmwp

@@ -25,6 +25,8 @@ FOLDERS = {
     "data/problems": ("problems.parquet", "images", "quarantine.parquet"),
     "data/distill": ("trajectories.parquet", "verdicts.parquet"),
     "data/orm/data": ("rows.parquet", "trajectories.parquet"),
+    "data/rounds/r0/orm": ("rows.parquet",),
+    "data/rounds/${key}/orm": ("rows.parquet",),
 }
 """The tables in those outputs of dvc.yaml that are folders."""
 TABLE_OF = {

@@ -24,7 +24,7 @@ def eval_orm(layout: Layout) -> None:
     test = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "test")
     # The other trajectories among the rows are the teacher's.
     student = read(layout.orm.trajectories, schemas.Trajectory).filter(origin="student")
-    judge = load_judge(layout, params, problems, "eval_orm", BlankableImages)
+    judge = load_judge(layout, params, problems, "eval_orm", store=BlankableImages)
     rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
     judgements = judge.judge(rows).drop("steps", "response")
     write(judgements, layout.orm.judgements, schemas.Judgement, sort_by=["row_id"])

@@ -21,7 +21,7 @@ from schemas import checks
 def reflect_stage(layout: Layout, round_name: str) -> None:
     """Write the round's reflections and their verdicts."""
     params = load_params(layout.params)
-    previous = layout.round(params.previous_round(round_name) or "r0")
+    previous = params.previous_round(round_name) or "r0"
     files = layout.round(round_name)
     problems = read_problems(layout, "train")
     mistakes = read(files.mistakes, schemas.Mistake)
@@ -36,7 +36,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
         engines = {"annotator": annotator.engine} if annotator else {}
         for engine in engines.values():
             engine.close()
-        reflector = load_reflector(layout, params, problems, previous.model, label)
+        reflector = load_reflector(layout, params, problems, layout.round(previous).model, label)
         sampling = sampling_params(params.reflector, params.seed)
         rows = reflect(reflector, problems, chosen, sampling=sampling, round_name=round_name)
         reflector.engine.close()
@@ -44,7 +44,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
             engines["reflector"] = reflector.engine
         used = usage_metrics(engines)
         check_failures(rows, max_share=params.errors_max_share, label=label)
-        verdicts = load_judge(layout, params, problems, f"judge reflections {round_name}")(rows)
+        verdicts = load_judge(layout, params, problems, f"judge {label}", after=previous)(rows)
     # Without mistakes the tables are written as well, empty.
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     out = files.reflection_verdicts

@@ -18,14 +18,16 @@ from schemas import checks
 def score(layout: Layout, round_name: str) -> None:
     """Write the round's verdicts and mistakes."""
     params = load_params(layout.params)
-    previous = layout.round(params.previous_round(round_name) or "r0")
+    before = params.previous_round(round_name) or "r0"
+    previous = layout.round(before)
     files = layout.round(round_name)
     problems = read_problems(layout, "train")
     trajectories = read(files.trajectories, schemas.Trajectory)
     checks.known_problem_ids(trajectories, problems, file=str(files.trajectories))
     verdicts = empty(schemas.Verdict)
     if trajectories.height:
-        verdicts = load_judge(layout, params, problems, f"score {round_name}")(trajectories)
+        label = f"score {round_name}"
+        verdicts = load_judge(layout, params, problems, label, after=before)(trajectories)
     verdicts = write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
     checks.every_trajectory_judged(verdicts, trajectories, file=str(files.verdicts))
     checks.error_step_within_steps(verdicts, trajectories, file=str(files.verdicts))

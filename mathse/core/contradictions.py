@@ -43,6 +43,11 @@ def contradictions(params: Params) -> Iterator[str]:
             f"orm.engine: {params.orm.engine} gives no P(correct), and score.min_p_correct: "
             f"{params.score.min_p_correct} would accept nothing; set it to 0"
         )
+    if params.orm.engine in SERVED_ENGINES and params.orm.refresh != "never":
+        yield (
+            f"orm.refresh: {params.orm.refresh} trains the ORM, and orm.engine: "
+            f"{params.orm.engine} asks a server for it, which has other weights; set it to never"
+        )
     if params.reflector.engine == "student" and params.reflector.max_new_tokens is None:
         yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
     # The source of the problems, and what depends on it.

@@ -44,6 +44,9 @@ class RoundLayout(_Folder):
     audit = _Path("audit.parquet")
     dropped = _Path("dropped.parquet")
     model = _Path("model")
+    orm_rows = _Path("orm", "rows.parquet")
+    orm_model = _Path("orm", "model")
+    orm_curve = _Path("orm", "curve.tsv")
 
 
 class EvalLayout(_Folder):

@@ -100,9 +100,16 @@ class Role(Section):
 
 
 class ModelRole(Role):
-    """Student or ORM: the model that its training starts from."""
+    """A role that is trained: `model` is what its training starts from."""
 
     model: str
+
+
+class OrmRole(ModelRole):
+    """The ORM; `refresh`: if, and on what, it is trained on after each round."""
+
+    refresh: Literal["never", "round", "own_rows"] = "never"
+    refresh_steps: int = Field(default=200, ge=1)
 
 
 class WritingRole(Role):
@@ -298,7 +305,7 @@ class Params(Section):
     problems: Problems
     decontaminate: Decontaminate
     student: ModelRole
-    orm: ModelRole
+    orm: OrmRole
     teacher: WritingRole
     annotator: WritingRole
     reflector: WritingRole

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 
 from mathse.core.images import ImageStore
@@ -18,6 +20,8 @@ def load_judge(
     params: Params,
     problems: pl.DataFrame,
     label: str,
+    *,
+    after: str = "r0",
     store: type[ImageStore] | None = None,
 ) -> Judge:
     """Load the ORM as the judge of trajectories.
@@ -27,10 +31,11 @@ def load_judge(
         params: all parameters.
         problems: `Problem` rows; those of the trajectories must be among them.
         label: what is judged, for the journal and the progress line.
+        after: the round after which it judges: it may have been trained on then.
         store: what gives it the pictures; None: `ImageStore`.
     """
     engine = load_engine(
-        layout.orm.model,
+        orm_after(layout, after),
         params.orm,
         (store or ImageStore)(layout.images, params.orm.pixels),
         load_machine(layout.machine),
@@ -47,3 +52,9 @@ def load_judge(
         min_p_correct=params.score.min_p_correct,
         errors_max_share=params.errors_max_share,
     )
+
+
+def orm_after(layout: Layout, round_name: str) -> Path:
+    """Return the ORM that judges after a round: as it was trained on then, or the first one."""
+    refreshed = layout.round(round_name).orm_model
+    return refreshed if refreshed.is_dir() else layout.orm.model

@@ -23,7 +23,7 @@ class OrmAnnotation:
     Args:
         layout: where images and journals are.
         params: all parameters.
-        problems: `Problem` rows of the splits orm and orm_test.
+        problems: `Problem` rows; those of the trajectories must be among them.
 
     Attributes:
         drops: the trajectories whose annotation is not used.
@@ -50,7 +50,7 @@ class OrmAnnotation:
         Returns:
             Rows of `ANNOTATED`.
         """
-        annotated = self._annotate(trajectories, "annotate")
+        annotated = self.annotate(trajectories, "annotate")
         # Problems without a correct trajectory, by content hash.
         right = annotated.filter(pl.col("status") == "correct")["problem_id"].to_list()
         wrong = annotated.filter(pl.col("status") == "wrong")
@@ -71,10 +71,18 @@ class OrmAnnotation:
             messages=self.prompts.solve,
         )
         check_failures(solved, max_share=self.params.errors_max_share, label="orm teacher")
-        return pl.concat([annotated, self._annotate(solved, "annotate teacher")])
+        return pl.concat([annotated, self.annotate(solved, "annotate teacher")])
 
-    def _annotate(self, trajectories: pl.DataFrame, label: str) -> pl.DataFrame:
-        """Annotate what was not cut off. Each label has its own journal."""
+    def annotate(self, trajectories: pl.DataFrame, label: str) -> pl.DataFrame:
+        """Annotate what was not cut off. Each label has its own journal.
+
+        Args:
+            trajectories: `Trajectory` rows.
+            label: what is done, for the journal and the progress line.
+
+        Returns:
+            Rows of `ANNOTATED`.
+        """
         whole = trajectories.filter(pl.col("finish_reason") == "stop")
         role = self.params.annotator
         if role.engine == "answer":

@@ -251,6 +251,7 @@ def list_work(
         new, hard = new - chosen_new, hard + chosen_new - solved
         yield write(f"generate {name}", "student", sampled, prompt, params.generate.max_new_tokens)
         yield judge(f"score {name}", sampled)
+        reflected = 0.0
         if params.is_enabled(name, "reflect"):
             chosen = min(params.reflect.max_problems or hard, hard) * params.reflect.per_problem_max
             if params.reflect.feedback == "annotator":
@@ -260,8 +261,15 @@ def list_work(
             text, limit = prompt + response + verdict, params.reflector.max_new_tokens
             yield write(f"reflect {name}", reflector, chosen, text, limit)
             yield judge(f"reflect {name}", chosen)
+            reflected = chosen
             corrected = min(hard, chosen * assume["corrected"])
             hard, solved = hard - corrected, solved + corrected
+        if params.orm.refresh != "never":
+            if params.orm.refresh == "round":
+                text, written = prompt + response, assume["verdict_tokens"]
+                yield _write(f"refresh {name}", "annotator", sampled + reflected, text, written)
+            steps = params.orm.refresh_steps
+            yield train(f"refresh {name}", "orm", params.train_orm, steps, orm_rows)
         gained += solved
         rows += solved * min(params.merge.max_per_problem, samples)
         yield train(f"finetune {name}", "student", section, params.evolve.steps, rows)

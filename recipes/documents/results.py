@@ -72,9 +72,10 @@ def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
     """Return of how many problems the gold answer decided what a model learned.
 
     r0: those that the teacher was asked for. A round: those, the problems whose trajectories were
-    annotated for the ORM, and unless `score.accept` is orm all training problems tried so far. A
-    control: those of r0, and those that the teacher was asked for: solutions that it refused were
-    refused by their gold answers. A problem that counts for two of these counts twice.
+    annotated for the ORM, and all training problems tried so far, unless `score.accept` is orm and
+    the ORM does not learn from them (`orm.refresh`). A control: those of r0, and those that the
+    teacher was asked for: solutions that it refused were refused by their gold answers. A problem
+    that counts for two of these counts twice.
     """
     first = pl.read_parquet(layout.distill.trajectories)["problem_id"].n_unique()
     if line.name == "base":
@@ -84,7 +85,7 @@ def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
     if line.name in params.controls:
         tried = json.loads(layout.metrics(line.name).read_text(encoding="utf-8"))[line.name]
         return first + int(tried["tried"])
-    by_answer = params.score.accept != "orm"
+    by_answer = params.score.accept != "orm" or params.orm.refresh == "round"
     tried = by_answer * sum(line.states[state] for state in STATES[:3])
     return first + annotated_for_orm(layout) + tried
 

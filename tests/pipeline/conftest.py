@@ -65,14 +65,17 @@ def copy_smoke(folder: Path) -> Path:
     """Return a copy on smoke params where students train, and models generate, in one process.
 
     Each process imports the model libraries, which takes most of the time of so small a run. The
-    ORM trains in two.
+    ORM trains in two, and learns from each round.
     """
     copy_pipeline(ROOT, folder, "smoke")
     (folder / "machine.yaml").write_text(yaml.safe_dump(MACHINE))
     file = folder / "params.yaml"
     head, section, rest = file.read_text().partition("\nfinetune:")
+    head = head.replace("refresh: never", "refresh: round")
+    head = head.replace("refresh_steps: 200", "refresh_steps: 2")
     file.write_text(head + section + rest.replace("processes: 2", "processes: 1", 1))
     params = load_params(file)
+    assert (params.orm.refresh, params.orm.refresh_steps) == ("round", 2)
     assert (params.train_orm.processes, params.finetune.processes) == (2, 1)
     return folder
 

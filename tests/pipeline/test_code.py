@@ -111,6 +111,7 @@ def test_answer_rules_score_again_and_train_nothing(again: Callable[..., set[str
         "orm_data",
         "score",
         "reflect",
+        "refresh",
         "eval_orm",
         "eval_base",
         "eval_r0",

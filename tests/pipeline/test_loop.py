@@ -15,6 +15,7 @@ from mathse.core.params import load_params
 from mathse.core.tables import read_table
 from mathse.engines.loading import load_engine
 from mathse.judge.judging import Judge
+from mathse.judge.load_judge import orm_after
 from mathse.loop import RoundState, run_round
 from mathse.reflection import load_reflector
 from tests.pipeline.conftest import Pipeline
@@ -37,22 +38,22 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
     machine = load_machine(layout.machine)
     params, images = load_params(layout.params), ImageStore(layout.images)
     problems = read_table(layout.problems).filter(pl.col("split") == "train")
-    orm = load_engine(layout.orm.model, params.orm, images, machine)
-    judge = Judge(
-        orm,
-        problems,
-        params.train_orm.form,
-        params.score.max_new_tokens,
-        params.score.accept,
-        params.score.min_p_correct,
-    )
     first = layout.round("r0")
     state = RoundState(
         "r0", read_table(first.train), read_table(first.ledger), read_table(first.mistakes)
     )
     for name in ("r1", "r2"):
-        # `run_round` does not fine-tune: the student is the model that the stages trained.
+        # `run_round` trains nothing: student and ORM are the models that the stages trained.
         student = load_engine(layout.round(state.name).model, params.student, images, machine)
+        orm = load_engine(orm_after(layout, state.name), params.orm, images, machine)
+        judge = Judge(
+            orm,
+            problems,
+            params.train_orm.form,
+            params.score.max_new_tokens,
+            params.score.accept,
+            params.score.min_p_correct,
+        )
         state = run_round(
             name,
             state,
@@ -63,6 +64,7 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
             params=params,
         )
         student.close()
+        orm.close()
         tables = {
             **state.tables,
             "train": state.train,
@@ -74,4 +76,4 @@ def test_two_rounds_in_memory_write_what_the_stages_wrote(pipeline: Pipeline) ->
             stored = read_table(getattr(layout.round(name), kind))
             assert stored.height or kind == "dropped", f"{name}/{kind} is empty"
             assert_frame_equal(tables[kind].select(stored.columns), stored, check_row_order=False)
-    orm.close()
+    assert orm_after(layout, "r1") == layout.round("r1").orm_model, "r2's ORM is another one"

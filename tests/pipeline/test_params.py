@@ -17,6 +17,7 @@ FREE = {"controls"}  # of names alone: which rounds there are
 NOT_USED = {"score.accept", "score.min_p_correct"}  # eval_orm makes a judge and accepts nothing
 OTHER: dict[str, dict[str, Any]] = {
     "generate": {"choices": "hidden"},
+    "orm": {"refresh": "own_rows"},
     "score": {"accept": "both"},
     "reflect": {"feedback": "annotator"},
     "reflector": {"engine": "student"},
@@ -25,7 +26,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "evolve": {"init": "base", "steps": None},
 }
 """Values with which the stages of a round read further parameters than with the usual ones."""
-STAGES = ("generate", "score", "reflect", "merge", "finetune")
+STAGES = ("generate", "score", "reflect", "refresh", "merge", "finetune")
 
 
 def covers(key: str, path: str) -> bool:

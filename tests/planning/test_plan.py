@@ -56,6 +56,23 @@ def test_every_stage_with_a_model_is_there(tmp_path: Path) -> None:
     assert names >= {"generate", "score", "reflect", "predict"}
 
 
+def test_an_orm_that_learns_from_the_rounds_is_annotated_and_trained(tmp_path: Path) -> None:
+    annotator = {"annotator": {**API, "temperature": 0.0, "top_p": 1.0}}
+    works = {
+        when: [
+            (one.role, one.count, one.tuning.steps if one.tuning else None)
+            for one in make({"orm": {"refresh": when}, **annotator}, root=tmp_path).work
+            if one.stage == "refresh r1"
+        ]
+        for when in ("never", "round", "own_rows")
+    }
+    (annotated, trained), (alone,) = works["round"], works["own_rows"]
+    assert works["never"] == [] and alone == trained
+    # Three trajectories of each of 1,000 problems, and the reflections.
+    assert annotated[0] == "annotator" and annotated[1] > 3 * VALUES["generate"]["max_problems"]
+    assert trained[0] == "orm" and trained[2] == VALUES["orm"]["refresh_steps"]
+
+
 def test_counts_follow_params(tmp_path: Path) -> None:
     plan = make(root=tmp_path)
     work = {one.stage: one for one in plan.work if one.role == "student"}

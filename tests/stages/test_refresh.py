@@ -1,0 +1,158 @@
+"""The ORM learns from a round, for the next one: from which rows and model, for how long."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import yaml
+
+import mathse.training.launch
+import schemas
+from mathse.core.errors import ParamError
+from mathse.core.images import write_images
+from mathse.core.layout import Layout
+from mathse.core.tables import read_table, write_table
+from mathse.figures.source import build_tables
+from mathse.judge.load_judge import orm_after
+from mathse.training import TrainReport
+from mathse.trajectories import TRAJECTORY
+from stages.refresh import refresh
+from tests.closure import ROOT
+from tests.judge.trajectories import trajectory
+
+PROBLEMS = 4
+
+
+class Trainings:
+    """Stands in for training: keeps what it was called with, and writes a model folder."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(self, examples: Any, **options: Any) -> Any:
+        self.calls.append({"keys": [example.key for example in examples], **options})
+        options["out"].mkdir(parents=True)
+        return TrainReport(1, 1, 1, {}, 0.0, 0.0, 1, 0)
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """Return a project with an ORM, its rows, and two rounds: each problem right and wrong."""
+    monkeypatch.chdir(tmp_path)
+    layout = Layout()
+    drawn, images = build_tables({"train": PROBLEMS, "orm": 2}, seed=5)
+    types = schemas.column_types(schemas.Problem)
+    pool = drawn.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    write_table(pool, layout.problems, sort_by=["problem_id"])
+    write_images(images, layout.images)
+    own = [
+        orm_row(f"{number}" * 16, row)
+        for number, row in enumerate(pool.filter(split="orm").iter_rows(named=True))
+    ]
+    empty = schemas.column_types(schemas.OrmRow)
+    write_table(pl.DataFrame(own, schema=empty), layout.orm.rows, sort_by=["row_id"])
+    write_table(pl.DataFrame(schema=empty), layout.round("r0").orm_rows, sort_by=["row_id"])
+    layout.orm.model.mkdir(parents=True)
+    for number, name in enumerate(("r1", "r2")):
+        texts = [
+            trajectory(0, text, sample, problem_id=row["problem_id"], round=name)
+            | {"trajectory_id": f"{number}{sample}{row['problem_id'][:14]}"}
+            for row in pool.filter(split="train").iter_rows(named=True)
+            for sample, text in enumerate(right_and_wrong(row))
+        ]
+        rows = pl.DataFrame(texts, schema=TRAJECTORY)
+        write_table(rows, layout.round(name).trajectories, sort_by=["trajectory_id"])
+        write_table(rows.clear(), layout.round(name).reflections, sort_by=["trajectory_id"])
+    return layout
+
+
+def right_and_wrong(problem: dict[str, Any]) -> tuple[str, str]:
+    right = problem["solution"]
+    return right, f"{right.rpartition(' ')[0]} 12345."
+
+
+def orm_row(name: str, problem: dict[str, Any]) -> dict[str, Any]:
+    text = "The answer to this problem is 7."
+    return {"row_id": name, "problem_id": problem["problem_id"], "trajectory_id": name,
+            "part": "train", "response": text, "steps": [text], "figure": "Two bars.",
+            "status": "correct"}  # fmt: skip
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> Trainings:
+    found = Trainings()
+    monkeypatch.setattr(mathse.training.launch, "train", found)
+    return found
+
+
+def run(layout: Layout, when: str, *rounds: str) -> list[dict[str, Any]]:
+    """Run the stage for some rounds; return its metrics."""
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["orm"] |= {"refresh": when, "refresh_steps": 7}
+    layout.params.write_text(yaml.safe_dump(values))
+    for name in rounds:
+        refresh(layout, name)
+    return [json.loads(layout.metrics("refresh", name).read_text())[name] for name in rounds]
+
+
+def test_by_default_the_orm_stays_as_it_is(layout: Layout, trainings: Trainings) -> None:
+    assert run(layout, "never", "r1", "r2") == [{"refresh": "never"}] * 2
+    assert trainings.calls == []
+    for name in ("r1", "r2"):
+        assert read_table(layout.round(name).orm_rows).is_empty()
+        assert orm_after(layout, name) == layout.orm.model
+
+
+def test_after_each_round_it_learns_from_all_rounds_so_far(
+    layout: Layout, trainings: Trainings
+) -> None:
+    counts = run(layout, "round", "r1", "r2")
+    assert [(one["new_rows"], one["rows"]) for one in counts] == [
+        (2 * PROBLEMS, 2 * PROBLEMS),
+        (2 * PROBLEMS, 4 * PROBLEMS),
+    ]
+    first, second = trainings.calls
+    assert (first["init"], second["init"]) == (layout.orm.model, layout.round("r1").orm_model)
+    assert first["config"].steps == second["config"].steps == 7
+    rows = read_table(layout.round("r2").orm_rows)
+    assert dict(rows.group_by("status").len().iter_rows()) == dict.fromkeys(
+        ("correct", "wrong"), 2 * PROBLEMS
+    )
+    own = set(read_table(layout.orm.rows)["row_id"])
+    assert own | set(rows["row_id"]) <= set(second["keys"])
+    assert not set(rows["row_id"]) <= set(first["keys"])
+    # What judges after a round is what was trained after it.
+    assert orm_after(layout, "r0") == layout.orm.model
+    assert orm_after(layout, "r2") == layout.round("r2").orm_model
+
+
+def test_the_annotator_says_what_is_wrong(layout: Layout, trainings: Trainings) -> None:
+    run(layout, "round", "r1")
+    rows = read_table(layout.round("r1").orm_rows)
+    wrong = rows.filter(status="wrong")
+    assert wrong["response"].str.ends_with("12345.").all()
+    assert (wrong["error_step"] == wrong["steps"].list.len()).all()
+    assert not rows.filter(status="correct")["response"].str.contains("12345").any()
+
+
+def test_the_control_trains_as_long_without_new_rows(layout: Layout, trainings: Trainings) -> None:
+    for name in ("r1", "r2"):  # the annotator needs none of this
+        layout.round(name).trajectories.unlink()
+    run(layout, "own_rows", "r1", "r2")
+    own = set(read_table(layout.orm.rows)["row_id"])
+    assert [call["config"].steps for call in trainings.calls] == [7, 7]
+    for call in trainings.calls:
+        assert own <= set(call["keys"]) <= own | set(read_table(layout.orm.rows)["problem_id"])
+
+
+def test_an_orm_behind_a_server_cannot_learn(layout: Layout) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["orm"] |= {"refresh": "round", "engine": "openai"}
+    values["score"] |= {"min_p_correct": 0}
+    layout.params.write_text(yaml.safe_dump(values))
+    with pytest.raises(ParamError, match=r"orm\.refresh: round.*asks a server"):
+        refresh(layout, "r1")
