@@ -21,7 +21,7 @@ def load_judge(
     problems: pl.DataFrame,
     label: str,
     *,
-    after: str = "r0",
+    after: str | None = None,
     store: type[ImageStore] | None = None,
 ) -> Judge:
     """Load the ORM as the judge of trajectories.
@@ -31,11 +31,12 @@ def load_judge(
         params: all parameters.
         problems: `Problem` rows; those of the trajectories must be among them.
         label: what is judged, for the journal and the progress line.
-        after: the round after which it judges: it may have been trained on then.
+        after: the round after which it judges: it may have been trained on then. None: the ORM of
+            `train_orm`.
         store: what gives it the pictures; None: `ImageStore`.
     """
     engine = load_engine(
-        orm_after(layout, after),
+        orm_after(layout, after) if after else layout.orm.model,
         params.orm,
         (store or ImageStore)(layout.images, params.orm.pixels),
         load_machine(layout.machine),

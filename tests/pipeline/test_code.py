@@ -144,7 +144,7 @@ def test_another_benchmark_trains_nothing(again: Callable[..., set[str]]) -> Non
 def test_other_training_problems_train_again(again: Callable[..., set[str]]) -> None:
     changed = again(("data/trained_on.json", lambda text: text + " and others"))
     trained = {"distill", "finetune_r0", "orm_data", "train_orm", "eval_orm"}
-    rounds = {"generate", "score", "reflect", "audit", "merge", "finetune"}
+    rounds = {"generate", "score", "reflect", "refresh", "audit", "merge", "finetune"}
     assert {name.split("@")[0] for name in changed} == {"problems"} | trained | rounds
 
 
