@@ -172,9 +172,9 @@ def main(
     run = "a new smoke copy" if folder is None else "dvc repro in a given folder"
     summary = {"run": run, "setup_s": setup_s, "outside_share": round(outside, 3)}
     for name, stage in result["stages"].items():
-        typer.echo(f"{name:24s} own {stage['stages_s']:8.1f} s  imports {stage['import_s']:6.1f} s")
+        typer.echo(f"{name:24s} own {stage['own_s']:8.1f} s  imports {stage['import_s']:6.1f} s")
     typer.echo(
-        f"{whole_s:.0f} s in all: own work {result['stages_s']:.0f}, "
+        f"{whole_s:.0f} s in all: own work {result['own_s']:.0f}, "
         f"imports {result['import_s']:.0f}, process starts "
         f"{result['process_start_s']:.1f}, DVC {result['dvc_s']:.0f}, "
         f"set-up {setup_s:.0f}; {100 * outside:.1f}% lie outside the stages' own work"
