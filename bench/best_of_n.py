@@ -69,7 +69,9 @@ def run(
         first = grouped.filter(pl.col("sample_idx") < n)
         chosen[n] = select(student, first, pool, most=candidates)
     student.close()
-    judge = load_judge(layout, params, pool, f"judge {label}")
+    judge = load_judge(
+        layout, params, pool, f"judge {label}", after=params.previous_round(round_name)
+    )
     judged = judge.judge(grouped)
     solved = None
     if judge.form == "stepwise":  # its solutions are in the journal by now

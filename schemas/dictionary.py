@@ -64,7 +64,7 @@ keeps, where it lies. This file is written by `python -m schemas.dictionary` fro
 `dvc.yaml`; a test keeps it up to date.
 
 All are Parquet, sorted, with fixed settings and no clock times: the same work gives the same bytes.
-Only the loss curves `data/curves/*.tsv` (step, loss, learning_rate) are text.
+Only the loss curves `data/curves/*.tsv` and `orm_curve.tsv` (step, loss, learning_rate) are text.
 A content id is 16 hex digits of a hash of what it names. `<round>` is r0, r1, … (in `data/eval`
 also base; `<control>` after `make control`). `mathse sql` shows the tables of all rounds as views.
 

@@ -28,6 +28,8 @@ def decontaminate(layout: Layout) -> None:
     leaks = contaminated_problems(matches, "orm")
     for_orm = rows.filter((pl.col("split") == "orm") & ~pl.col("problem_id").is_in(leaks))
     check_solutions(for_orm, settings.train_orm.form)
+    if settings.orm.refresh == "round":
+        check_solutions(rows.filter(pl.col("split") == "train"), settings.train_orm.form)
     write(matches, layout.matches, schemas.Match, sort_by=["problem_id", "other_id"])
     counts = {
         "matches": matches.height,

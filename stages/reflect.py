@@ -26,7 +26,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     problems = read_problems(layout, "train")
     mistakes = read(files.mistakes, schemas.Mistake)
     checks.known_problem_ids(mistakes, problems, file=str(files.mistakes))
-    label = f"reflect {round_name}"
+    label, journal = f"reflect {round_name}", f"judge reflections {round_name}"
     used: dict[str, Any] = {}
     # Models load only for mistakes, and each one closes before the next: two may not fit at once.
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
@@ -44,7 +44,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
             engines["reflector"] = reflector.engine
         used = usage_metrics(engines)
         check_failures(rows, max_share=params.errors_max_share, label=label)
-        verdicts = load_judge(layout, params, problems, f"judge {label}", after=previous)(rows)
+        verdicts = load_judge(layout, params, problems, journal, after=previous)(rows)
     # Without mistakes the tables are written as well, empty.
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     out = files.reflection_verdicts

@@ -10,7 +10,7 @@ from mathse.core.layout import Layout
 from mathse.core.machine import load_machine
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
-from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
+from mathse.core.stage_tables import read, read_problems, write_metrics
 from schemas import checks
 
 
@@ -38,8 +38,6 @@ def train_orm(layout: Layout) -> None:
         label="train_orm",
         trust_remote_code=params.orm.trust_remote_code,
     )
-    # Before round 1 no round has given it rows.
-    write(empty(schemas.OrmRow), layout.round("r0").orm_rows, schemas.OrmRow, sort_by=["row_id"])
     write_metrics(layout.metrics("train_orm"), {"train_orm": report.metrics()})
 
 

@@ -46,7 +46,7 @@ class RoundLayout(_Folder):
     model = _Path("model")
     orm_rows = _Path("orm", "rows.parquet")
     orm_model = _Path("orm", "model")
-    orm_curve = _Path("orm", "curve.tsv")
+    orm_curve = _Path("orm_curve.tsv")
 
 
 class EvalLayout(_Folder):

@@ -106,7 +106,7 @@ class ModelRole(Role):
 
 
 class OrmRole(ModelRole):
-    """The ORM; `refresh`: if, and on what, it is trained on after each round."""
+    """The ORM; `refresh`: if, and on which rows, it is trained further after each round."""
 
     refresh: Literal["never", "round", "own_rows"] = "never"
     refresh_steps: int = Field(default=200, ge=1)

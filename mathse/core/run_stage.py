@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import inspect
 import logging
 import os
@@ -22,6 +23,8 @@ def run(stage: Callable[..., None]) -> None:
 
     It takes the layout and, if the stage belongs to a round, the round's name.
     """
+    gc.freeze()  # what was imported stays; see `stages/__init__.py`
+    gc.enable()
     module = inspect.getmodule(stage)
     name = Path(sys.argv[0]).stem
     command, of_round = f"python -m stages.{name}", len(inspect.signature(stage).parameters) > 1

@@ -26,7 +26,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mathse.core.params import Decontaminate
-from mathse.curation.image_signature import ImageSignature, Signatures, hamming_pairs
+from mathse.curation.image_signature import Signatures, hamming_pairs
 from mathse.curation.image_similarity import similarities
 from mathse.curation.text_similarity import (
     answer_text,
@@ -68,19 +68,22 @@ def find_matches(
     wordings = rows.select("question_id", "question", "numbers").unique().sort("question_id")
     trigrams = [char_trigrams(question) for question in wordings["question"]]
     weights = idf_weights(trigrams)
-    signatures = Signatures(image)
     found = []
     # Candidates by text or by picture, then the rules.
-    for splits, others in ((("train", "orm"), sorted(set(evaluated))), (("orm",), ["orm_test"])):
-        in_others = pl.col("split").is_in(others)
-        left = rows.filter(pl.col("split").is_in(splits) & ~in_others).with_row_index("left")
-        right = rows.filter(in_others).with_row_index("right")
-        names = {name for side in (left, right) for ids in side["image_ids"] for name in ids}
-        signatures.add(names)
-        pairs = _text_candidates(left, right, trigrams, wordings["numbers"])
-        near = _picture_candidates(left, right, signatures.hashes, settings.hash_bits_max)
-        pairs = _with_scores(pl.concat([pairs, near]), left, right, trigrams, weights, settings)
-        found += _matches(pairs, left, right, signatures, settings)
+    with Signatures(image) as signatures:
+        for splits, others in (
+            (("train", "orm"), sorted(set(evaluated))),
+            (("orm",), ["orm_test"]),
+        ):
+            in_others = pl.col("split").is_in(others)
+            left = rows.filter(pl.col("split").is_in(splits) & ~in_others).with_row_index("left")
+            right = rows.filter(in_others).with_row_index("right")
+            names = {name for side in (left, right) for ids in side["image_ids"] for name in ids}
+            signatures.add(names)
+            pairs = _text_candidates(left, right, trigrams, wordings["numbers"])
+            near = _picture_candidates(left, right, signatures.hashes, settings.hash_bits_max)
+            pairs = _with_scores(pl.concat([pairs, near]), left, right, trigrams, weights, settings)
+            found += _matches(pairs, left, right, signatures, settings)
     return pl.DataFrame(found, schema=column_types(Match)).sort("problem_id", "other_id")
 
 
@@ -191,7 +194,7 @@ def _matches(
     pairs: pl.DataFrame,
     left: pl.DataFrame,
     right: pl.DataFrame,
-    signatures: Mapping[str, ImageSignature],
+    signatures: Signatures,
     settings: Decontaminate,
 ) -> list[dict[str, Any]]:
     """Compare the pictures of near pairs, and return the `Match` rows."""

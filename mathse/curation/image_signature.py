@@ -7,12 +7,12 @@ but may lose a faint line that sets where the ink begins; a crop of the margin k
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from itertools import chain
+from functools import cached_property, lru_cache, partial
 from math import ceil, floor
 from typing import TypeVar
 
@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from mathse.core.processes import join_parent
 from mathse.core.progress import track
 from mathse.engines.open_image import open_image
 
@@ -34,7 +35,9 @@ _HASH_SIDE = 64
 _READ_SIDE = 640
 _PAIRS_PER_BLOCK = 4_000_000
 _KEPT = 1024
-_IN_FLIGHT = 4096
+_FEW = 256
+"""So many items are done before processes would have started."""
+_PER_TASK = 16
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -126,8 +129,19 @@ class Signatures(Mapping[str, ImageSignature]):
 
     def __init__(self, image: Callable[[str], bytes]) -> None:
         self.hashes: dict[str, NDArray[np.uint64]] = {}
-        self._compute = lru_cache(_KEPT)(lambda name: compute_signature(image(name)))
+        self._kept = lru_cache(_KEPT)(self.compute)
         self._image = image
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Signatures:
+        """Keep the processes of `map` until the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
     def add(self, names: Iterable[str]) -> None:
         """Compute the hashes of pictures, over all cores.
@@ -135,16 +149,43 @@ class Signatures(Mapping[str, ImageSignature]):
         Raises:
             DataError: if one does not decode.
         """
-
-        def hashes(name: str) -> NDArray[np.uint64]:
-            return np.stack([frame.bits for frame in compute_signature(self._image(name))])
-
         new = sorted(set(names) - self.hashes.keys())
-        self.hashes |= zip(new, map_threads(hashes, new, "read pictures"), strict=True)
+        self.hashes |= zip(new, self.map(_hashes, new, "read pictures"), strict=True)
+
+    def map(
+        self, function: Callable[[Signatures, T], U], items: Sequence[T], label: str
+    ) -> Iterator[U]:
+        """Yield what a function makes of these signatures and each item, in order, over all cores.
+
+        Many items are shared by processes: between two calls of Pillow or NumPy there is too little
+        work for threads. Each process reads the pictures itself. For these, function and `image`
+        must be picklable.
+
+        Args:
+            function: of the signatures and an item; of a module.
+            items: what it is called with.
+            label: what is done, for the progress line.
+        """
+        results: Iterator[U] = (function(self, item) for item in items)
+        if len(items) > _FEW:
+            if self._pool is None:
+                self._pool = ProcessPoolExecutor(
+                    len(os.sched_getaffinity(0)),
+                    multiprocessing.get_context("spawn"),
+                    _start_process,
+                    (self._image,),
+                )
+            results = self._pool.map(partial(_in_process, function), items, chunksize=_PER_TASK)
+        if items:
+            yield from track(results, total=len(items), label=label)
+
+    def compute(self, name: str) -> ImageSignature:
+        """Compute a whole signature."""
+        return compute_signature(self._image(name))
 
     def __getitem__(self, name: str) -> ImageSignature:
         """Compute a whole signature, or return it again."""
-        return self._compute(name)
+        return self._kept(name)
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names."""
@@ -176,13 +217,21 @@ def hamming_pairs(
         yield (rows + start).astype(np.int64), columns.astype(np.int64)
 
 
-def map_threads(function: Callable[[T], U], items: Sequence[T], label: str) -> Iterator[U]:
-    """Yield the results in order; threads, because decoding and array work release the lock."""
-    if items:
-        starts = range(0, len(items), _IN_FLIGHT)
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            parts = (pool.map(function, items[start : start + _IN_FLIGHT]) for start in starts)
-            yield from track(chain.from_iterable(parts), total=len(items), label=label)
+_of_process: list[Signatures] = []
+"""In a process of `Signatures.map`: its own signatures."""
+
+
+def _start_process(image: Callable[[str], bytes]) -> None:
+    join_parent()
+    _of_process.append(Signatures(image))
+
+
+def _in_process(function: Callable[[Signatures, T], U], item: T) -> U:
+    return function(_of_process[0], item)
+
+
+def _hashes(signatures: Signatures, name: str) -> NDArray[np.uint64]:
+    return np.stack([frame.bits for frame in signatures.compute(name)])
 
 
 def _frame(grey: Image.Image) -> FrameSignature:

@@ -11,7 +11,8 @@ lie within another's (3 in 8), which looks like the blur of a recompressed copy.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -30,8 +31,8 @@ from mathse.curation.image_signature import (
     Grey,
     ImageSignature,
     Profile,
+    Signatures,
     cell_means,
-    map_threads,
     stretched,
 )
 
@@ -94,7 +95,7 @@ def similarity(one: ImageSignature, other: ImageSignature) -> float:
 
 
 def similarities(
-    pairs: Iterable[tuple[str, str]], signatures: Mapping[str, ImageSignature], *, exact_from: float
+    pairs: Iterable[tuple[str, str]], signatures: Signatures, *, exact_from: float
 ) -> dict[tuple[str, str], float]:
     """Return the similarity of pairs of named pictures, over all cores.
 
@@ -108,18 +109,21 @@ def similarities(
         for right, names in partners.items()
         for start in range(0, len(names), _PAIRS_PER_BATCH)
     ]
-
-    # Those certainly below the bound are rejected together, the others compared in full.
-    def compare(task: tuple[str, list[str]]) -> dict[tuple[str, str], float]:
-        other, ones = signatures[task[0]], [signatures[name] for name in task[1]]
-        frames = [_below([one[i] for one in ones], other[i], exact_from) for i in (0, 1)]
-        return {
-            (name, task[0]): 0.0 if below else similarity(one, other)
-            for name, one, below in zip(task[1], ones, np.logical_and(*frames), strict=True)
-        }
-
-    found = map_threads(compare, tasks, "compare pictures")
+    compare = partial(_compare, exact_from=exact_from)
+    found = signatures.map(compare, tasks, "compare pictures")
     return {pair: value for part in found for pair, value in part.items()}
+
+
+def _compare(
+    signatures: Signatures, task: tuple[str, list[str]], *, exact_from: float
+) -> dict[tuple[str, str], float]:
+    """Compare a picture with others: certainly below the bound together, the rest in full."""
+    other, ones = signatures[task[0]], [signatures[name] for name in task[1]]
+    frames = [_below([one[i] for one in ones], other[i], exact_from) for i in (0, 1)]
+    return {
+        (name, task[0]): 0.0 if below else similarity(one, other)
+        for name, one, below in zip(task[1], ones, np.logical_and(*frames), strict=True)
+    }
 
 
 def _below(

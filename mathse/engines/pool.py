@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from mathse.core.errors import MathseError
 from mathse.core.journal_packs import PackLimits
+from mathse.core.processes import no_garbage
 from mathse.engines.protocol import Completion, Engine, Request, batch_units
 
 DEATHS_MIN = 2
@@ -275,7 +276,8 @@ def serve(link: WorkerLink, load: Callable[[], Engine], *, streams: bool) -> Non
             means that none waits at the moment.
     """
     try:
-        engine = load()
+        with no_garbage():
+            engine = load()
         link.send(Loaded(engine.digest, engine.input_fingerprint, getattr(engine, "how", "")))
         if streams:
             feed: Any = _Feed(link)

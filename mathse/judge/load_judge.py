@@ -31,18 +31,22 @@ def load_judge(
         params: all parameters.
         problems: `Problem` rows; those of the trajectories must be among them.
         label: what is judged, for the journal and the progress line.
-        after: the round after which it judges: it may have been trained on then. None: the ORM of
+        after: the round before what is judged: the ORM may have learned from it. None: the ORM of
             `train_orm`.
         store: what gives it the pictures; None: `ImageStore`.
     """
+    model = orm_after(layout, after) if after else layout.orm.model
     engine = load_engine(
-        orm_after(layout, after) if after else layout.orm.model,
+        model,
         params.orm,
         (store or ImageStore)(layout.images, params.orm.pixels),
         load_machine(layout.machine),
         "orm",
     )
-    solve_label = " ".join(["judge solutions", *sorted(problems["split"].unique())])
+    # Its own solutions are kept for all stages that it judges in.
+    splits = sorted(problems["split"].unique())
+    learned = [after] if after and model != layout.orm.model else []
+    solve_label = " ".join(["judge solutions", *splits, *learned])
     return Judge(
         engine=JournaledEngine(engine, layout.journal(label), label),
         solver=JournaledEngine(engine, layout.journal(solve_label), solve_label),
@@ -56,6 +60,6 @@ def load_judge(
 
 
 def orm_after(layout: Layout, round_name: str) -> Path:
-    """Return the ORM that judges after a round: as it was trained on then, or the first one."""
+    """Return the ORM of the rounds that follow a round: trained further after it, or the first."""
     refreshed = layout.round(round_name).orm_model
     return refreshed if refreshed.is_dir() else layout.orm.model

@@ -1,4 +1,4 @@
-"""Train the ORM on after a round, with what student and reflector wrote in it.
+"""Train the ORM further after a round, with what student and reflector wrote in it.
 
 The ORM learned from the first student's trajectories. The students of later rounds write others,
 and reflections are a third kind of text.
@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 import schemas
+from mathse.core.ids import content_id
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.machine import load_machine
@@ -61,10 +62,10 @@ def annotate_round(
     return rows, {key: value for key, value in counted.items() if key not in schemas.ORM_PARTS}
 
 
-def train_on(
+def train_further(
     layout: Layout, params: Params, rows: pl.DataFrame, problems: pl.DataFrame, round_name: str
 ) -> dict[str, Any]:
-    """Train the ORM that judged a round on, on its own rows and those of the rounds so far.
+    """Train the ORM that judged a round further, on its own rows and those of the rounds so far.
 
     Args:
         layout: where its models and rows are.
@@ -83,13 +84,15 @@ def train_on(
     from mathse.training.launch import train
 
     section, files = params.train_orm, layout.round(round_name)
+    # Of the round: with the same one each training would see the same batches of the same rows.
+    seed = int(content_id("refresh", params.seed, round_name)[:8], 16)
     report = train(
         orm_examples(pl.concat([own, rows]), problems, section),
         init=orm_after(layout, params.previous_round(round_name) or "r0"),
         out=files.orm_model,
         config=section.model_copy(update={"steps": params.orm.refresh_steps}),
         machine=load_machine(layout.machine),
-        seed=params.seed,
+        seed=seed,
         images=ImageStore(layout.images, params.orm.pixels),
         checkpoints=layout.checkpoints(f"orm {round_name}"),
         curve=files.orm_curve,

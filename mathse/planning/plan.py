@@ -133,6 +133,7 @@ class Plan:
         requests = sum(one.count for one in self.work if one.tuning is None)
         student, orm = shapes.get("student"), shapes.get("orm")
         trained = len(params.rounds) + 1 + len(params.controls)
+        orms = 1 if params.orm.refresh == "never" else 1 + len(params.rounds)
         saved = 4 if params.finetune.save_dtype == "float32" else 2
         largest = max((shape.parameters for shape in shapes.values()), default=0.0)
         bases = {params.roles[name].model: shape.parameters for name, shape in shapes.items()}
@@ -142,7 +143,7 @@ class Plan:
             * saved
             * trained
             * (student.parameters if student else 0),
-            "the ORM": copies * saved * (orm.parameters if orm else 0),
+            "the ORM": copies * saved * orms * (orm.parameters if orm else 0),
             "checkpoints of a training": formulas.checkpoint_bytes(largest),
             "pictures": (copies + 1) * self.pictures * assume["picture_bytes"],
             "tables and journal": (copies + 1) * (4 * written + 400 * requests),

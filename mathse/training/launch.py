@@ -20,7 +20,7 @@ from typing import Any, cast
 from mathse.core.errors import MathseError, ParamError
 from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
-from mathse.core.processes import ONE_THREAD, end_with_launcher, start_worker
+from mathse.core.processes import ONE_THREAD, end_with_launcher, no_garbage, start_worker
 from mathse.training.examples import Example
 from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_when_asked
@@ -231,9 +231,10 @@ def _train_rank(
     if sys.platform == "linux":
         # The host's name may resolve to an interface that is down.
         os.environ["GLOO_SOCKET_IFNAME"] = "lo"
-    from torch import distributed
+    with no_garbage():
+        from torch import distributed
 
-    from mathse.training.loop import finetune
+        from mathse.training.loop import finetune
 
     url = f"file://{rendezvous.absolute()}"
     distributed.init_process_group("gloo", init_method=url, rank=rank, world_size=world)

@@ -14,6 +14,7 @@ import polars as pl
 
 from mathse.core.layout import Layout
 from mathse.core.params import Params, load_params
+from mathse.curation.ledger import count_states
 from mathse.evaluation.paired import Comparison
 from mathse.report.summary import RoundSummary, summarize
 from recipes.documents.blocks import ROOT
@@ -72,10 +73,10 @@ def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
     """Return of how many problems the gold answer decided what a model learned.
 
     r0: those that the teacher was asked for. A round: those, the problems whose trajectories were
-    annotated for the ORM, and all training problems tried so far, unless `score.accept` is orm and
-    the ORM does not learn from them (`orm.refresh`). A control: those of r0, and those that the
-    teacher was asked for: solutions that it refused were refused by their gold answers. A problem
-    that counts for two of these counts twice.
+    annotated for the ORM, and all training problems tried so far; where `score.accept` is orm, only
+    those of earlier rounds, and only if the ORM learned from them (`orm.refresh`). A control: those
+    of r0, and those that the teacher was asked for: solutions that it refused were refused by their
+    gold answers. A problem that counts for two of these counts twice.
     """
     first = pl.read_parquet(layout.distill.trajectories)["problem_id"].n_unique()
     if line.name == "base":
@@ -85,8 +86,11 @@ def gold_used(line: RoundSummary, params: Params, layout: Layout) -> int | None:
     if line.name in params.controls:
         tried = json.loads(layout.metrics(line.name).read_text(encoding="utf-8"))[line.name]
         return first + int(tried["tried"])
-    by_answer = params.score.accept != "orm" or params.orm.refresh == "round"
-    tried = by_answer * sum(line.states[state] for state in STATES[:3])
+    states = line.states
+    if params.score.accept == "orm":
+        earlier = pl.read_parquet(layout.round(params.rounds[line.name].prev).ledger)
+        states = count_states(earlier) if params.orm.refresh == "round" else {}
+    tried = sum(states.get(state, 0) for state in STATES[:3])
     return first + annotated_for_orm(layout) + tried
 
 

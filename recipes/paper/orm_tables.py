@@ -1,4 +1,4 @@
-"""Tables of the ORM: on its test rows, in the loop, choosing among samples, and refreshed."""
+"""Tables of the ORM: on its test rows, in the loop, and choosing among samples."""
 
 from __future__ import annotations
 
@@ -110,16 +110,3 @@ def names_one(run: dict[str, Any]) -> bool:
     """Return True if, for each number of samples, some replies of the student named one."""
     replies = [one["selection"] for one in run["best_of"].values()]
     return all(one["unclear"] < one["asked"] for one in replies)
-
-
-def refresh_rows() -> Iterator[list[Any]]:
-    """Yield what an ORM passes of the round after that of which it learned; means over seeds."""
-    labels = {"kept": "as it is", "same_steps": "as many steps more on its own rows",
-              "refreshed": "with rows of the round before"}  # fmt: skip
-    found = measured("orm_refresh", "main")
-    for name, label in labels.items() if found else ():
-        for origin in ("student", "reflection"):
-            parts = [run["orm"][name][origin] for run in found]
-            keys = ("right_passed", "wrong_passed", "step_exact", "roc_auc")
-            shares = [mean_percent([part[key] for part in parts]) for key in keys]
-            yield [label, origin, sum(part["right"] + part["wrong"] for part in parts), *shares]

@@ -41,11 +41,7 @@ PROFILE = "paper-mini"
 SHARED = ("eval_base", "eval_r0", "eval_orm")
 """Targets that most arms of a seed have in common."""
 _BEST_OF_N = ["best_of_n", "{last}", "--n", "4", "--n", "8", "--candidates", "3"]
-AFTER = {
-    "main": (_BEST_OF_N, ["orm_refresh", "{previous}", "{last}"]),
-    "stepwise": (_BEST_OF_N,),
-    "select_rows": (_BEST_OF_N,),
-}
+AFTER = {"main": (_BEST_OF_N,), "stepwise": (_BEST_OF_N,), "select_rows": (_BEST_OF_N,)}
 """Measurements of `bench` in the folder of an arm: outside of the loop, so no stages."""
 _PREPARING = threading.Lock()  # the YAML parser of the profiles serves one thread at a time
 # "Running stage 'score@r1':"
@@ -194,8 +190,8 @@ def measure(arm: Arm, seed: int) -> None:
             continue
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = out.with_suffix(".partial")
-        rounds = ["r0", *load_params(folder / "params.yaml").rounds]
-        words = [word.format(last=rounds[-1], previous=rounds[-2]) for word in words]
+        last = load_params(folder / "params.yaml").last_round
+        words = [word.format(last=last) for word in words]
         done = subprocess.run(
             [sys.executable, "-P", "-m", f"bench.{name}", *words, "--out", str(partial)],
             cwd=folder, env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(ROOT)},

@@ -13,7 +13,7 @@ from mathse.evaluation.paired import compare
 from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS
-from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows, refresh_rows
+from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
@@ -289,12 +289,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         "best-of-n": (
             "arm:, rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f",
             best_rows(),
-        ),
-        "orm-refresh": (
-            "ORM:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, step exact in %:.1f, "
-            "ROC AUC × 100:.1f",
-            refresh_rows(),
-        ),
+        )
     }
     found = {name: (text, [*rows(runs)]) for name, (text, rows) in tables.items()}
     found |= {name: (text, [*rows]) for name, (text, rows) in measured.items()}

@@ -95,7 +95,8 @@ def test_broken_bytes_are_named() -> None:
 def test_pairs_at_once_give_the_same_values_from_the_bound_on() -> None:
     pictures = [triangle(), triangle(("61°", "75°", "?")), triangle(shift=60), bars()]
     pictures += [change(pictures[i % 4]) for i, change in enumerate(CHANGES.values())]
-    signatures = {str(i): compute_signature(data) for i, data in enumerate(pictures)}
+    signatures = Signatures({str(i): data for i, data in enumerate(pictures)}.__getitem__)
+    signatures.add(map(str, range(len(pictures))))
     pairs = [(one, other) for one in signatures for other in signatures]
     exact = {(a, b): similarity(signatures[a], signatures[b]) for a, b in pairs}
     assert similarities(pairs, signatures, exact_from=0.0) == exact
@@ -103,6 +104,23 @@ def test_pairs_at_once_give_the_same_values_from_the_bound_on() -> None:
     assert {pair for pair in pairs if quick[pair] >= 0.78} == {p for p in pairs if exact[p] >= 0.78}
     assert all(quick[pair] == exact[pair] for pair in pairs if exact[pair] >= 0.78)
     assert sum(quick[pair] == 0.0 < exact[pair] for pair in pairs), "some are rejected early"
+
+
+def test_processes_give_the_same_and_pass_on_what_is_wrong() -> None:
+    data = {f"{i}": [triangle(), bars()][i % 2] for i in range(300)}
+    with Signatures(data.__getitem__) as shared:
+        shared.add(data)
+        assert len(shared) == 300
+        for name in ("0", "1"):
+            exact = compute_signature(data[name])
+            assert (shared.hashes[name] == [exact[0].bits, exact[1].bits]).all()
+        pairs = [(str(i), str(i + 1)) for i in range(299)]
+        found = similarities(pairs, shared, exact_from=0.0)
+    assert [*found] == pairs and len(set(found.values())) <= 2
+    assert found["0", "1"] == similarity(compute_signature(data["0"]), compute_signature(data["1"]))
+    data |= {f"broken {i}": b"no picture" for i in range(300)}
+    with Signatures(data.__getitem__) as shared, pytest.raises(DataError, match="decode"):
+        shared.add(data)
 
 
 def test_signatures_of_many_pictures_and_the_name_of_a_broken_one() -> None:

@@ -192,7 +192,9 @@ def test_the_command_samples_judges_and_reports(
     student, orm = Scripted(sample), Scripted(judge)
     monkeypatch.setattr(bench.best_of_n, "load_journaled", lambda *_: student)
     monkeypatch.setattr(
-        bench.best_of_n, "load_judge", lambda _, params, pool, label: Judge(orm, pool, "binary", 9)
+        bench.best_of_n,
+        "load_judge",
+        lambda _, params, pool, label, after: Judge(orm, pool, "binary", 9),
     )
     runner, app = CliRunner(), bench.best_of_n.typer.Typer()
     app.command()(bench.best_of_n.main)

@@ -55,7 +55,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     ]
     empty = schemas.column_types(schemas.OrmRow)
     write_table(pl.DataFrame(own, schema=empty), layout.orm.rows, sort_by=["row_id"])
-    write_table(pl.DataFrame(schema=empty), layout.round("r0").orm_rows, sort_by=["row_id"])
+    refresh(layout, "r0")
     layout.orm.model.mkdir(parents=True)
     for number, name in enumerate(("r1", "r2")):
         texts = [
@@ -64,9 +64,10 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
             for row in pool.filter(split="train").iter_rows(named=True)
             for sample, text in enumerate(right_and_wrong(row))
         ]
-        rows = pl.DataFrame(texts, schema=TRAJECTORY)
-        write_table(rows, layout.round(name).trajectories, sort_by=["trajectory_id"])
-        write_table(rows.clear(), layout.round(name).reflections, sort_by=["trajectory_id"])
+        # Right ones by the student, wrong ones by the reflector.
+        for file, part in (("trajectories", texts[::2]), ("reflections", texts[1::2])):
+            rows = pl.DataFrame(part, schema=TRAJECTORY)
+            write_table(rows, getattr(layout.round(name), file), sort_by=["trajectory_id"])
     return layout
 
 
@@ -89,10 +90,11 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> Trainings:
     return found
 
 
-def run(layout: Layout, when: str, *rounds: str) -> list[dict[str, Any]]:
-    """Run the stage for some rounds; return its metrics."""
+def run(layout: Layout, when: str, *rounds: str, prev: str = "r1") -> list[dict[str, Any]]:
+    """Run the stage for some rounds; return its metrics. r2 follows `prev`."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     values["orm"] |= {"refresh": when, "refresh_steps": 7}
+    values["rounds"]["r2"]["prev"] = prev
     layout.params.write_text(yaml.safe_dump(values))
     for name in rounds:
         refresh(layout, name)
@@ -104,7 +106,15 @@ def test_by_default_the_orm_stays_as_it_is(layout: Layout, trainings: Trainings)
     assert trainings.calls == []
     for name in ("r1", "r2"):
         assert read_table(layout.round(name).orm_rows).is_empty()
+        assert not layout.round(name).orm_curve.read_text()
         assert orm_after(layout, name) == layout.orm.model
+
+
+def test_what_an_earlier_run_trained_does_not_judge(layout: Layout, trainings: Trainings) -> None:
+    run(layout, "round", "r1")
+    assert orm_after(layout, "r1") == layout.round("r1").orm_model
+    run(layout, "never", "r1")
+    assert orm_after(layout, "r1") == layout.orm.model
 
 
 def test_after_each_round_it_learns_from_all_rounds_so_far(
@@ -118,6 +128,7 @@ def test_after_each_round_it_learns_from_all_rounds_so_far(
     first, second = trainings.calls
     assert (first["init"], second["init"]) == (layout.orm.model, layout.round("r1").orm_model)
     assert first["config"].steps == second["config"].steps == 7
+    assert first["seed"] != second["seed"], "the same rows come in other batches"
     rows = read_table(layout.round("r2").orm_rows)
     assert dict(rows.group_by("status").len().iter_rows()) == dict.fromkeys(
         ("correct", "wrong"), 2 * PROBLEMS
@@ -130,6 +141,22 @@ def test_after_each_round_it_learns_from_all_rounds_so_far(
     assert orm_after(layout, "r2") == layout.round("r2").orm_model
 
 
+def test_a_branch_goes_on_from_the_orm_of_the_round_that_it_follows(
+    layout: Layout, trainings: Trainings
+) -> None:
+    counts = run(layout, "round", "r1", "r2", prev="r0")
+    assert [one["rows"] for one in counts] == [2 * PROBLEMS] * 2
+    assert [call["init"] for call in trainings.calls] == [layout.orm.model] * 2
+
+
+def test_a_round_without_wrong_ones_has_no_rows(layout: Layout, trainings: Trainings) -> None:
+    reflections = layout.round("r1").reflections
+    write_table(read_table(reflections).clear(), reflections, sort_by=["trajectory_id"])
+    (counts,) = run(layout, "round", "r1")
+    assert (counts["new_rows"], counts["dropped"]) == (0, {"over_balance": PROBLEMS})
+    assert len(trainings.calls) == 1, "it learns from its own rows"
+
+
 def test_the_annotator_says_what_is_wrong(layout: Layout, trainings: Trainings) -> None:
     run(layout, "round", "r1")
     rows = read_table(layout.round("r1").orm_rows)
@@ -140,13 +167,14 @@ def test_the_annotator_says_what_is_wrong(layout: Layout, trainings: Trainings) 
 
 
 def test_the_control_trains_as_long_without_new_rows(layout: Layout, trainings: Trainings) -> None:
-    for name in ("r1", "r2"):  # the annotator needs none of this
+    for name in ("r1", "r2"):  # nobody annotates
         layout.round(name).trajectories.unlink()
     run(layout, "own_rows", "r1", "r2")
     own = set(read_table(layout.orm.rows)["row_id"])
     assert [call["config"].steps for call in trainings.calls] == [7, 7]
     for call in trainings.calls:
         assert own <= set(call["keys"]) <= own | set(read_table(layout.orm.rows)["problem_id"])
+    assert read_table(layout.round("r2").orm_rows).is_empty()
 
 
 def test_an_orm_behind_a_server_cannot_learn(layout: Layout) -> None:
