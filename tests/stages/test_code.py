@@ -154,7 +154,7 @@ def keys_of(stage: dict[str, Any]) -> set[str]:
     """Return the keys of params.yaml that a stage of dvc.yaml names, those of an alias too."""
     return {
         key
-        for item in stage["params"]
+        for item in stage.get("params", [])
         for key in (item["params.yaml"] if isinstance(item, dict) else [item])
     }
 
