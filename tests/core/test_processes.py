@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import pickle
@@ -15,7 +17,7 @@ import pytest
 from mathse.core.errors import ParamError
 from mathse.core.images import ImageStore
 from mathse.core.params import PixelLimits
-from mathse.core.processes import ONE_THREAD, single_run, start_worker
+from mathse.core.processes import ONE_THREAD, no_garbage, single_run, start_worker
 from tests.closure import ROOT
 from tests.tiny import write_store
 
@@ -37,6 +39,58 @@ def test_a_worker_has_its_environment_and_logs_alike() -> None:
     assert connection.recv() == ("1", logging.INFO)
     process.join()
     assert process.exitcode == 0
+
+
+class Registered:
+    """Where a library would register what it has to do at the end of the process."""
+
+    def __init__(self, file: Path, *, fails: bool) -> None:
+        self.file, self.fails = file, fails
+
+    def __call__(self, connection: Connection) -> None:
+        atexit.register(self.file.write_text, "done")
+        if self.fails:
+            raise ValueError("as the test wants")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_worker_does_what_libraries_registered_for_its_end(fails: bool, tmp_path: Path) -> None:
+    file = tmp_path / "end"
+    process, _ = start_worker(ONE_THREAD, Registered(file, fails=fails))
+    process.join()
+    assert file.read_text() == "done" and process.exitcode == int(fails)
+
+
+class SlowToTakeApart:
+    """Leaves behind what takes long to take apart at the end of a process."""
+
+    def __call__(self, connection: Connection) -> None:
+        global left_behind
+        left_behind = Slow()
+
+
+class Slow:
+    def __del__(self) -> None:
+        time.sleep(30)
+
+
+def test_a_worker_that_is_done_takes_nothing_apart() -> None:
+    process, _ = start_worker(ONE_THREAD, SlowToTakeApart())
+    process.join(20)
+    assert process.exitcode == 0
+
+
+def test_imports_are_not_searched_for_garbage() -> None:
+    before = gc.get_freeze_count()
+    try:
+        with no_garbage():
+            assert not gc.isenabled()
+        assert gc.isenabled() and gc.get_freeze_count() > before
+        with pytest.raises(ImportError), no_garbage():
+            raise ImportError
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
 
 
 PARENT = """
