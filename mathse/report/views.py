@@ -13,6 +13,7 @@ from mathse.report.error_kinds import KIND_OF_ANALYSIS
 
 # "…/rounds/r1/train.parquet" gives r1
 _FOLDER = r"regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
+_ABOVE = r"regexp_extract(filename, '([^/]+)/[^/]+/[^/]+$', 1)"  # "…/r1/orm/rows.parquet": r1
 _CURVE = r"regexp_extract(filename, '([^/]+)\.tsv$', 1)"  # "…/curves/orm.tsv" gives orm
 _IMPORT = Path("data", "import", "*")
 
@@ -63,6 +64,7 @@ VIEWS: dict[str, View] = {
     "dropped": _view("merge", (_ROUND.dropped, _WITH_ROUND)),
     "audit": _view("audit", _ROUND.audit),
     "orm_rows": _view("orm_data", _PROJECT.orm.rows),
+    "orm_round_rows": _view("refresh", (_ROUND.orm_rows, "*, {above} AS round")),
     "orm_trajectories": _view("orm_data", _PROJECT.orm.trajectories),
     "orm_judgements": _view("eval_orm", _PROJECT.orm.judgements),
     "predictions": _view("predict", _EVAL.predictions),
@@ -78,7 +80,8 @@ VIEWS: dict[str, View] = {
 }
 """All views of files. In `train`, `round` names the training table that a row is in, `added_in` the
 round that added it. In `verdicts`, `stage` is distill for the teacher's trajectories, score for the
-student's and reflect for reflections. In `curves`, the round "orm" is the training of the ORM."""
+student's and reflect for reflections. In `curves`, the round "orm" is the training of the ORM. In `orm_round_rows`, `round` names
+the round after which the ORM learned from a row."""
 
 _LINEAGE = """
 SELECT r.round, r.row_id, r.added_in, r.problem_id, p.source, p.family, p.level, p.question,
@@ -128,6 +131,7 @@ def select_of(view: View, files: list[tuple[str, list[str]]]) -> str:
     parts = []
     for columns, names in files:
         listed = columns.replace("{folder}", _FOLDER).replace("{curve}", _CURVE)
+        listed = listed.replace("{above}", _ABOVE)
         if listed != columns:  # DuckDB then adds the column `filename` to *
             listed = listed.replace("*", "* EXCLUDE (filename)", 1)
         read = "read_csv" if names[0].endswith(".tsv") else "read_parquet"

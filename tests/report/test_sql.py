@@ -47,6 +47,14 @@ def test_the_round_comes_from_the_folder_where_the_table_has_none(data):
     assert "filename" not in query(data, "SELECT * FROM dropped")[0]
 
 
+def test_what_the_orm_learned_from_a_round_has_its_name(tmp_path):
+    for name, rows in (("r1", ["a"]), ("r2", ["a", "b"])):
+        table = tmp_path / "data/rounds" / name / "orm/rows.parquet"
+        write_table(pl.DataFrame({"row_id": rows}), table, sort_by=["row_id"])
+    sql = "SELECT round, count(*) FROM orm_round_rows GROUP BY ALL ORDER BY ALL"
+    assert query(tmp_path / "data", sql)[1] == [("r1", 1), ("r2", 2)]
+
+
 def test_every_training_row_leads_back_to_its_problem(data):
     sql = """SELECT count(*), count(t.trajectory_id), count(v.trajectory_id), count(p.problem_id)
              FROM train r LEFT JOIN trajectories t USING (trajectory_id) LEFT JOIN verdicts v USING
