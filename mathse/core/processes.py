@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -32,6 +33,8 @@ ONE_THREAD = {
 }
 """Environment of a worker on a CPU. Where a model is small, two processes with one thread each do
 more than one process with two threads."""
+
+os.register_at_fork(after_in_child=gc.enable)  # in what a library forks inside of `no_garbage`
 
 _CONTEXT = multiprocessing.get_context("spawn")  # polars and threads do not survive a fork
 
@@ -97,9 +100,9 @@ def _start(
     run: Callable[[Connection], None],
     connection: Connection,
 ) -> None:
-    # After all that libraries do at the end; to take a thousand modules apart takes a second.
+    # After all that libraries do at the end: to take a thousand modules apart takes a second.
     ended: list[bool] = []
-    atexit.register(lambda: os._exit(0) if ended else None)
+    atexit.register(lambda: _leave() if ended else None)
     os.environ |= environment  # before any library that counts cores is imported
     join_parent()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -109,12 +112,33 @@ def _start(
     ended.append(True)
 
 
+def _leave() -> None:
+    """End this process at once, but for the finalizers of `weakref`: theirs may come later."""
+    weakref.finalize._exitfunc()  # type: ignore[attr-defined]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 def _end_with_parent() -> None:
     """Wait for the parent's end: a worker of a killed parent would go on beside the next run."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def environment_for_workers(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for processes that start inside of the block."""
+    before = {name: os.environ[name] for name in variables if name in os.environ}
+    os.environ |= variables
+    try:
+        yield
+    finally:
+        for name in variables.keys() - before.keys():
+            del os.environ[name]
+        os.environ |= before
 
 
 @contextmanager

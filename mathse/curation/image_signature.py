@@ -11,6 +11,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from math import ceil, floor
@@ -20,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from mathse.core.processes import join_parent
+from mathse.core.errors import MathseError
+from mathse.core.processes import ONE_THREAD, environment_for_workers, join_parent
 from mathse.core.progress import track
 from mathse.engines.open_image import open_image
 
@@ -36,8 +38,10 @@ _READ_SIDE = 640
 _PAIRS_PER_BLOCK = 4_000_000
 _KEPT = 1024
 _FEW = 256
-"""So many items are done before processes would have started."""
+"""So many pictures are read before processes would have started."""
 _PER_TASK = 16
+_PROCESSES_MAX = 8
+"""Each may keep half a gigabyte of pictures."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -142,6 +146,7 @@ class Signatures(Mapping[str, ImageSignature]):
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
             self._pool = None
+        self._kept.cache_clear()
 
     def add(self, names: Iterable[str]) -> None:
         """Compute the hashes of pictures, over all cores.
@@ -153,7 +158,13 @@ class Signatures(Mapping[str, ImageSignature]):
         self.hashes |= zip(new, self.map(_hashes, new, "read pictures"), strict=True)
 
     def map(
-        self, function: Callable[[Signatures, T], U], items: Sequence[T], label: str
+        self,
+        function: Callable[[Signatures, T], U],
+        items: Sequence[T],
+        label: str,
+        *,
+        few: int = _FEW,
+        per_task: int = _PER_TASK,
     ) -> Iterator[U]:
         """Yield what a function makes of these signatures and each item, in order, over all cores.
 
@@ -165,19 +176,31 @@ class Signatures(Mapping[str, ImageSignature]):
             function: of the signatures and an item; of a module.
             items: what it is called with.
             label: what is done, for the progress line.
+            few: so many items are done here.
+            per_task: how many a process takes at once.
+
+        Raises:
+            MathseError: if a process is killed.
         """
         results: Iterator[U] = (function(self, item) for item in items)
-        if len(items) > _FEW:
+        if len(items) > few:
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    len(os.sched_getaffinity(0)),
+                    min(_PROCESSES_MAX, len(os.sched_getaffinity(0))),
                     multiprocessing.get_context("spawn"),
                     _start_process,
                     (self._image,),
                 )
-            results = self._pool.map(partial(_in_process, function), items, chunksize=_PER_TASK)
-        if items:
-            yield from track(results, total=len(items), label=label)
+            with environment_for_workers({**ONE_THREAD, "POLARS_MAX_THREADS": "1"}):
+                results = self._pool.map(partial(_in_process, function), items, chunksize=per_task)
+        try:
+            if items:
+                yield from track(results, total=len(items), label=label)
+        except BrokenProcessPool as error:
+            raise MathseError(
+                f"{label}: a process has ended, killed or for want of memory.\n"
+                "  fix: free some memory, and run this again"
+            ) from error
 
     def compute(self, name: str) -> ImageSignature:
         """Compute a whole signature."""

@@ -110,7 +110,7 @@ def similarities(
         for start in range(0, len(names), _PAIRS_PER_BATCH)
     ]
     compare = partial(_compare, exact_from=exact_from)
-    found = signatures.map(compare, tasks, "compare pictures")
+    found = signatures.map(compare, tasks, "compare pictures", few=8, per_task=1)
     return {pair: value for part in found for pair, value in part.items()}
 
 

@@ -80,8 +80,8 @@ VIEWS: dict[str, View] = {
 }
 """All views of files. In `train`, `round` names the training table that a row is in, `added_in` the
 round that added it. In `verdicts`, `stage` is distill for the teacher's trajectories, score for the
-student's and reflect for reflections. In `curves`, the round "orm" is the training of the ORM. In `orm_round_rows`, `round` names
-the round after which the ORM learned from a row."""
+student's and reflect for reflections. In `curves`, the round "orm" is the training of the ORM. In
+`orm_round_rows`, `round` names the round after which the ORM learned from a row."""
 
 _LINEAGE = """
 SELECT r.round, r.row_id, r.added_in, r.problem_id, p.source, p.family, p.level, p.question,

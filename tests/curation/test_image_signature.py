@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
-from mathse.core.errors import DataError
+from mathse.core.errors import DataError, MathseError
 from mathse.core.params import load_params
 from mathse.curation.image_signature import (
     BITS,
@@ -106,6 +109,10 @@ def test_pairs_at_once_give_the_same_values_from_the_bound_on() -> None:
     assert sum(quick[pair] == 0.0 < exact[pair] for pair in pairs), "some are rejected early"
 
 
+def kill(signatures: Signatures, item: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_processes_give_the_same_and_pass_on_what_is_wrong() -> None:
     data = {f"{i}": [triangle(), bars()][i % 2] for i in range(300)}
     with Signatures(data.__getitem__) as shared:
@@ -118,6 +125,8 @@ def test_processes_give_the_same_and_pass_on_what_is_wrong() -> None:
         found = similarities(pairs, shared, exact_from=0.0)
     assert [*found] == pairs and len(set(found.values())) <= 2
     assert found["0", "1"] == similarity(compute_signature(data["0"]), compute_signature(data["1"]))
+    with pytest.raises(MathseError, match="killed or for want of memory"):
+        [*Signatures(data.__getitem__).map(kill, [1, 2], "read pictures", few=0)]
     data |= {f"broken {i}": b"no picture" for i in range(300)}
     with Signatures(data.__getitem__) as shared, pytest.raises(DataError, match="decode"):
         shared.add(data)
