@@ -25,16 +25,22 @@ SAMPLES ?= 2 4
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
 
+# A pip of today chooses the packages in half the time. While one process installs, or compiles the
+# modules of a stage, the other compiles those of torch, or of DVC and the report.
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt
+
 $(READY): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt setuptools torch
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-build-isolation -e .
-	$(BIN)/python -c "import mathse.engines.transformers_engine, mathse.training.loop, dvc.cli"  # compiles these
+	$(PIP) pip || true
+	$(PIP) setuptools torch
+	$(BIN)/python -c "import torch._dynamo" 2>/dev/null & $(PIP) --no-build-isolation -e . && wait
+	$(BIN)/python -c "import dvc.cli, stages.report" & \
+	$(BIN)/python -c "import mathse.engines.transformers_engine, mathse.training.loop" && wait
 	touch $@
 
 # What tests, checks and a teacher over HTTP need beside it.
 $(TOOLS): $(READY)
-	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[dev]'
+	$(PIP) --no-build-isolation -e '.[dev]'
 	touch $@
 
 repro: $(READY)  ## run or resume the rounds of params.yaml, then show the result
