@@ -30,7 +30,11 @@ from recipes.paper.runs import SPLITS, Runs, last_round, mean_percent
 from recipes.paper.tables import columns
 from recipes.paper.verdicts import Spread
 
-ARMS = {"never": "never", "own_rows": "as long on its own rows", "round": "on the rounds' rows too"}
+ARMS = {
+    "never": "its own rows, once",
+    "own_rows": "its own rows, longer",
+    "round": "the rounds' rows too",
+}
 """Values of `orm.refresh`, and how a table names them."""
 NEW, TRIED = "new", "tried before"
 """Problems by whether an earlier round tried them: with `round` the ORM knows their solutions."""
