@@ -299,10 +299,13 @@ def test_the_page_says_where_there_is_no_control_and_what_a_reflector_knows(
     copy = Layout(shutil.copytree(layout.folder, tmp_path / "copy"))
     params = yaml.safe_load(copy.params.read_text()) | {"controls": []}
     params["reflector"]["engine"] = "student"
+    params["orm"] = {**(params.get("orm") or {}), "refresh": "round"}
     copy.params.write_text(yaml.safe_dump(params))
     left = "Not shown: control, evaluated before, but not among the rounds and controls"
     other = render_report([RunTables(copy)])
     assert left in other and "no control" not in other and left not in page
+    learns = "after each of them it was trained further"
+    assert learns in other and learns not in page
     shutil.rmtree(copy.eval("control").graded.parent)
     figures = copy.metrics("eval", "control")
     figures.parent.mkdir(parents=True)

@@ -145,6 +145,7 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "tried_again": sections.tried_again(run),
         "kinds": kinds,
         "orm": orm,
+        "orm_learns": (run.params.get("orm") or {}).get("refresh", "never") != "never",
         "reflector_knows": uses_worked_solution(run.params, "reflector")
         and bool(reflected)
         and all(row["passed"]["n"] == 0 for row in reflected),
