@@ -112,6 +112,7 @@ def test_answer_rules_score_again_and_train_nothing(again: Callable[..., set[str
         "score",
         "reflect",
         "refresh",
+        "refresh_r0",
         "eval_orm",
         "eval_base",
         "eval_r0",
