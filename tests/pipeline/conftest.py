@@ -61,31 +61,27 @@ def recorded(folder: Path) -> str:
     return os.pathsep.join(map(str, (folder, RECORDER)))
 
 
-def copy_smoke(folder: Path, refresh: str = "never") -> Path:
+def copy_smoke(folder: Path) -> Path:
     """Return a copy on smoke params where students train, and models generate, in one process.
 
     Each process imports the model libraries, which takes most of the time of so small a run. The
-    ORM trains in two.
-
-    Args:
-        folder: a new one.
-        refresh: `orm.refresh`.
+    ORM trains in two, and learns from each round.
     """
     copy_pipeline(ROOT, folder, "smoke")
     (folder / "machine.yaml").write_text(yaml.safe_dump(MACHINE))
     file = folder / "params.yaml"
     head, section, rest = file.read_text().partition("\nfinetune:")
-    head = head.replace("refresh: never", f"refresh: {refresh}")
+    head = head.replace("refresh: never", "refresh: round")
     file.write_text(head + section + rest.replace("processes: 2", "processes: 1", 1))
     params = load_params(file)
-    assert (params.orm.refresh, params.orm.refresh_steps) == (refresh, 2)
+    assert (params.orm.refresh, params.orm.refresh_steps) == ("round", 2)
     assert (params.train_orm.processes, params.finetune.processes) == (2, 1)
     return folder
 
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
-    folder = copy_smoke(tmp_path_factory.mktemp("pipeline") / "copy", refresh="round")
+    folder = copy_smoke(tmp_path_factory.mktemp("pipeline") / "copy")
     files, params = folder.parent / "layout.log", folder.parent / "params.log"
     variables = {"MATHSE_LAYOUT_LOG": str(files), "MATHSE_PARAMS_LOG": str(params)}
     output = run(folder, "dvc", "repro", PYTHONPATH=recorded(folder), **variables)
