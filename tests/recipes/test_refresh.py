@@ -1,0 +1,43 @@
+"""What an ORM that learns from the rounds brings: counts, and the tables that are committed."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+import pytest
+
+from recipes.documents import refresh
+from recipes.documents.blocks import ROOT
+from recipes.paper.runs import Runs
+
+
+def test_verdicts_are_counted_by_truth() -> None:
+    rows = pl.DataFrame(
+        {
+            "truth": ["right", "right", "wrong", "wrong", "wrong", "unreadable"],
+            "passed": [True, False, True, False, False, True],
+            "p_correct": [0.9, 0.4, 0.8, 0.1, None, 0.5],
+        }
+    )
+    found = refresh.counts_of(rows)
+    assert (found["n"], found["right"], found["wrong"]) == (6, 2, 3)
+    assert found["right_passed"] == 0.5 and found["wrong_passed"] == pytest.approx(1 / 3)
+    assert found["roc_auc"] == 0.75  # of four pairs, 0.4 is below 0.8 in one
+    assert refresh.counts_of(rows.filter(truth="right"))["roc_auc"] is None
+
+
+def test_runs_with_other_params_are_refused() -> None:
+    runs = Runs({"never": {0: {"params": "a"}}, "round": {0: {"params": "b"}}})
+    with pytest.raises(ValueError, match=r"never-s0\.json; round-s0\.json"):
+        refresh.check_params(runs)
+
+
+def test_the_committed_tables_are_those_of_the_runs_that_are_kept() -> None:
+    runs = Runs.load(refresh.kept())
+    refresh.check_params(runs)
+    assert {"never", "round"} <= runs.by_arm.keys()
+    for name, content in refresh.contents(runs).items():
+        committed = json.loads((ROOT / f"results/{name}.json").read_text())
+        assert committed["columns"] == content["columns"]
+        assert committed["rows"] == json.loads(json.dumps(content["rows"])), name
