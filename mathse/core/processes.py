@@ -113,7 +113,7 @@ def _start(
 
 
 def _leave() -> None:
-    """End this process at once, but for the finalizers of `weakref`: theirs may come later."""
+    """End this process at once, after the finalizers of `weakref`: they may come later than this."""
     weakref.finalize._exitfunc()  # type: ignore[attr-defined]
     sys.stdout.flush()
     sys.stderr.flush()
