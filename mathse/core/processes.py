@@ -113,7 +113,7 @@ def _start(
 
 
 def _leave() -> None:
-    """End this process at once, after the finalizers of `weakref`: they may come later than this."""
+    """End this process at once, after the finalizers of `weakref`: they may come after this."""
     weakref.finalize._exitfunc()  # type: ignore[attr-defined]
     sys.stdout.flush()
     sys.stderr.flush()
