@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -65,13 +66,12 @@ class SlowToTakeApart:
     """Leaves behind what takes long to take apart at the end of a process."""
 
     def __call__(self, connection: Connection) -> None:
-        global left_behind
-        left_behind = Slow()
+        sys.left_behind = Slow()  # type: ignore[attr-defined]
 
 
 class Slow:
-    def __del__(self) -> None:
-        time.sleep(30)
+    def __del__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        sleep(30)
 
 
 def test_a_worker_that_is_done_takes_nothing_apart() -> None:
