@@ -105,21 +105,6 @@ def counts_of(rows: pl.DataFrame) -> dict[str, Any]:
     }
 
 
-def check_params(runs: Runs) -> None:
-    """Refuse runs that differ in more than seed, controls and `orm.refresh`.
-
-    Raises:
-        ValueError: with the files by the digest of their params.
-    """
-    by_params: dict[str, list[str]] = {}
-    for arm, found in runs.by_arm.items():
-        for seed, run in found.items():
-            by_params.setdefault(run["params"], []).append(f"{arm}-s{seed}.json")
-    if len(by_params) > 1:
-        groups = "; ".join(", ".join(files) for files in by_params.values())
-        raise ValueError(f"These runs have different params, delete the old ones: {groups}")
-
-
 def verdict_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield how each ORM judged in the rounds after the first: means over seeds."""
     some = next(iter(runs.by_arm["never"].values()))["verdicts"]
@@ -223,7 +208,7 @@ def main(
     for folder in folders or []:
         typer.echo(keep(folder))
     runs = Runs.load(kept())
-    check_params(runs)
+    runs.check_params()
     for name, content in contents(runs).items():
         write(name, content)
 

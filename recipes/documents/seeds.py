@@ -51,20 +51,6 @@ def keep(folder: Path) -> Path:
     return out
 
 
-def check_params(runs: Runs) -> None:
-    """Refuse runs that differ in more than seed and controls.
-
-    Raises:
-        ValueError: with the files by the digest of their params.
-    """
-    by_params: dict[str, list[str]] = {}
-    for seed, run in runs.by_arm[ARM].items():
-        by_params.setdefault(run["params"], []).append(f"results/{ARM}/s{seed}.json")
-    if len(by_params) > 1:
-        groups = "; ".join(", ".join(files) for files in by_params.values())
-        raise ValueError(f"These runs have different params, delete the old ones: {groups}")
-
-
 def models_of(runs: Runs) -> list[str]:
     """Return base, r0, rounds and controls of the seed that has most of them."""
     return max((list(run["models"]) for run in runs.by_arm[ARM].values()), key=len)
@@ -185,7 +171,7 @@ def main(
     for folder in folders or [ROOT]:
         typer.echo(keep(folder))
     runs = Runs.load(kept())
-    check_params(runs)
+    runs.check_params()
     for name, content in contents(runs).items():
         write(name, content)
 

@@ -36,6 +36,22 @@ class Runs:
             found.setdefault(run["arm"], {})[run["seed"]] = run
         return cls(found)
 
+    def check_params(self) -> None:
+        """Refuse runs whose params differ in more than their arms and seeds do.
+
+        Raises:
+            ValueError: with the runs by the digest of their params.
+        """
+        by_params: dict[str, list[str]] = {}
+        for arm, found in self.by_arm.items():
+            for seed, run in found.items():
+                by_params.setdefault(run["params"], []).append(f"{arm} s{seed}")
+        if len(by_params) > 1:
+            groups = "; ".join(", ".join(names) for names in by_params.values())
+            raise ValueError(
+                f"These runs have different params, delete the files of the old ones: {groups}"
+            )
+
     def model(self, arm: str, name: str, seed: int) -> dict[str, str] | None:
         """Return a model's answers; `last` is that of the arm's last round."""
         run = self.by_arm.get(arm, {}).get(seed)
