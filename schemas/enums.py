@@ -65,6 +65,6 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _IMAGE = r"(?i:<image[ _]?(%s)>)"
 IMAGE_PLACEHOLDER = _IMAGE % r"\d*"  # <image>, <image1>, <IMAGE 2>: group 1 is the number
-NUMBERED_IMAGE = _IMAGE % r"\d+"
-UNNUMBERED_IMAGE = _IMAGE % ""
+NUMBERED_IMAGE = _IMAGE % r"\d+"  # <image 2>
+UNNUMBERED_IMAGE = _IMAGE % ""  # <image>
 """Patterns of where a text means an image, for `re` and polars."""

@@ -10,7 +10,7 @@ import pandera.polars as pa
 import polars as pl
 
 CONTENT_ID = r"^[0-9a-f]{16}$"  # 0123456789abcdef
-SHA256 = r"^[0-9a-f]{64}$"
+SHA256 = r"^[0-9a-f]{64}$"  # 64 hex digits: 00ff…
 SHORT_NAME = r"^[a-z][a-z0-9_]*$"  # r1, eval_hard
 LANGUAGE_CODE = r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$"  # en, zh-Hans
 NOT_EMPTY = r"\S"  # more than blanks

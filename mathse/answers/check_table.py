@@ -48,6 +48,7 @@ def check_rows(
     rows = df.select(
         name if name in df.columns else pl.lit(None).alias(name) for name in REQUIRED + OPTIONAL
     )
+    # Rules judge each distinct task once; what they leave undecided goes to the sandbox.
     tasks = [_task(row) for row in rows.iter_rows(named=True)]
     distinct = list(dict.fromkeys(task for task in tasks if task is not None))
     judged: dict[Task, Verdict | Pending] = {}
@@ -61,6 +62,7 @@ def check_rows(
 
         judge_chunks(distinct, sandbox.workers, record)
         replies = {question: future.result() for question, future in asked.items()}
+    # Settle what the sandbox answered; a row without a task has an empty gold answer.
     final: dict[Task | None, Verdict] = {None: Verdict("error", None, "gold_empty")}
     for task, item in judged.items():
         final[task] = item.settle(replies[item.question]) if isinstance(item, Pending) else item

@@ -29,6 +29,7 @@ from mathse.answers.values import (
     Words,
 )
 
+# `\boxed{5}` as the whole answer
 _BOX = re.compile(r"^\\boxed\s*\{(.*)\}$", re.S)
 _SPACED_DIGITS = re.compile(r"\d\s+\d")
 """Here a space counts: 2 1/3 is not 21/3."""
@@ -71,6 +72,7 @@ def compare(
     if first is None or second is None:
         if isinstance(first, Term) and second is None and _states_others(right, first):
             return Outcome(False, "states_other_numbers")
+        # `53_8`, `x = 101_2`
         digits_below = re.search(r"(?:^|[\s=({])\d+\s*_", left + "|" + right)
         return Outcome(None, "base" if digits_below else "unread")
     # Two values that were read. Where they differ, `3,14` may still be a decimal number.
@@ -83,7 +85,7 @@ def compare(
     return outcome
 
 
-# words and signs of arithmetic: what they state is to be computed
+# words and signs of arithmetic, as in `3 times 4`: what they state is to be computed
 _ARITHMETIC = re.compile(
     r"[\\^_=]|\b(?:times|plus|minus|over|divided|squared|cubed|power|root|half|dozen|hundred)\b"
 )
@@ -91,8 +93,10 @@ _ARITHMETIC = re.compile(
 
 def _states_others(text: str, gold: Term) -> bool:
     """Return True if a sentence holds numbers, and none of them is gold."""
+    # three letters in a row: `are`
     if not gold.is_number or _ARITHMETIC.search(text) or not re.search(r"[^\W\d_]{3}", text):
         return False
+    # `12`, `1,234.5`, `3/4`
     numbers = [read_value(number) for number in re.findall(r"\d[\d.,]*(?:/\d+)?", text)]
     values = [number.value for number in numbers if isinstance(number, Term)]
     return len(values) == len(numbers) > 0 and gold.value not in values
@@ -179,6 +183,7 @@ def _may_be_one_name(left: str, right: str, functions: list[re.Match[str] | None
     """Return True if two names can stand for one thing: `y` and `f(x)`, `x` and `x_1`."""
     if "y" in (left, right) and any(functions):
         return True
+    # `_1` of `x_1`, `'` of `f'`, `\mathrm`
     bases = [re.sub(r"[_'|].*|\\mathrm", "", name.strip("|")) for name in (left, right)]
     return bases[0] == bases[1] and ("_" not in left or "_" not in right)
 
@@ -361,12 +366,14 @@ def _same_words(left: str, right: str) -> bool:
     if plain_text(left) in ("yes", "no"):
         return yes_no[0] == yes_no[1]
     first, second = (
+        # `red, blue and dark-green` gives `red`, `blue`, `darkgreen`
         sorted(re.sub("[ -]", "", part) for part in re.split(r",|、|\band\b|和", plain_text(text)))
         for text in (left, right)
     )
     return first == second and any(first)
 
 
+# `twenty`, `half`, `三`
 _NUMBER_WORDS = re.compile(
     rf"\b(?:{NUMBER_WORD}|half|third|quarter|none|no)|[零一二两三四五六七八九十百半]"
 )

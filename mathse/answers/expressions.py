@@ -70,6 +70,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         piece, start = match[kind], match.start(kind)
         # Inside brackets and lists a comma separates: (312,123), 19, 1,234.
         if kind in ("grouped", "european") and "," in piece and (depth or ", " in text):
+            # `312` of `312,123`
             piece, kind = re.findall(r"\d+(?:\.\d+)?", piece)[0], "number"
         depth += (piece in "([") - (piece in ")]") if len(piece) == 1 else 0
         spaced = start > index or not index
@@ -80,6 +81,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     return tuple(tokens)
 
 
+# `0.1\overline{6}`, `0.\dot{1}4\dot{2}`
 _PERIODIC = re.compile(
     r"(\d+\.)(\d*)\\(?:overline|bar|dot)\s*\{?(\d+)\}?(?:(\d*)\\dot\s*\{?(\d)\}?)?"
 )
@@ -93,8 +95,10 @@ def number_of(token: str) -> tuple[Fraction, int | None]:
         period = "".join(parts)
         rest = Fraction(int(period), (10 ** len(period) - 1) * 10 ** len(before))
         return Fraction(whole + before + "0") + rest, None
+    # `1.234,5`
     if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+", token):
         token = token.replace(".", "").replace(",", ".")
+    # the separator of `1,234`, `12'345`, `1 234`
     token = re.sub(r"[ ,']", "", token)
     digits, _, power = token.lower().partition("e")
     if len(digits) > 1000 or len(power) > 4 or abs(int(power or 0)) > 1000:

@@ -49,6 +49,7 @@ def _several_labels(text: str, options: Options) -> bool:
     """Return True if a text answers with a list of labels, as in `(A), (C) and (E)`."""
     letter = f"[(]?[{''.join(options.labels)}][)]?"
     joint = r"(?:,|and|or|&|和|或)\s*(?:and|or)?\s*(?:perhaps|maybe|possibly)?"
+    # `(A), (C)`, `B or perhaps D`
     several = rf"^{letter}\s*{joint}\s*{letter}(?![\w'])"
     return re.match(several, text) is not None
 
@@ -64,6 +65,7 @@ def _letter_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     noun = "option|choice|letter|answer|image|figure|选项|选"
     lead = rf"^(?:(?:the\s+)?(?:correct\s+)?(?:{noun})\s*:?\s*)?[\"'*_{{$\s]*"
     ends = r"(?=[).:,;、}\]*\"']|\s*$|\s+-\s|\s*\()"
+    # `option C`, `(C)`, the `C` of `C) 12`
     return re.compile(rf"{lead}(?:[(\[]\s*({letter})\s*[)\]]|({letter})\s*{ends})")
 
 
@@ -83,6 +85,7 @@ def find_option(text: str, options: Options) -> Span | None:
 _LISTED = re.compile(
     r"(?:options?|answers?|选项?)?\s*((?:\(?[A-Z]\)?[\s,、&;]*(?:and\b|和|及|与)?\s*){2,})(?![a-zA-Z])"
 )
+# `options are: `, `选`
 _STATES_SEVERAL = re.compile(r"(?:\b(?:options|answers|choices|ones)\s+are\b|选)\s*:?\s*", re.I)
 
 
@@ -105,7 +108,6 @@ def find_options(text: str, options: Options) -> Span | None:
     for span in reversed(spans):
         if (labels := listed_labels(span.text, options)) is not None:
             return Span(span.start, "".join(sorted(labels)), span.rule)
-    return None
     return None
 
 
@@ -168,6 +170,7 @@ def _concluded(text: str, options: Options) -> Span | None:
 def _denied(text: str, label: str) -> bool:
     """Return True if a text says of a label that it is wrong."""
     mark = rf"\(?{label}\)?"
+    # `(B) is wrong`, `not B`, `不选B`
     denied = rf"{mark}\s+(?:is|was)\s+(?:wrong|incorrect|false|not)\b"
     denied += rf"|(?:\bnot|n't be|cannot be|不是|不选)\s*{mark}(?![a-zA-Z])"
     return re.search(denied, text) is not None
@@ -178,6 +181,7 @@ def _named_in(sentence: str, options: Options) -> int | None:
     if len(labels) == 1:
         label = labels.pop()
         return None if _denied(sentence, options.labels[label]) else label
+    # `It is red, as the map shows` gives `It is red`
     main_clause = re.split(r",\s*(?:as|because|since|which|while)\b|\bbecause\b", sentence)[0]
     for find, text in ((mentioned, sentence), (mentioned, main_clause), (by_value, sentence)):
         if (index := find(text, options)) is not None:
@@ -226,13 +230,16 @@ def labels_in(text: str, options: Options) -> set[int]:
 def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
     """Patterns of labels in brackets, and of labels after words such as "option"."""
     letters = "".join(labels)
+    # `option: B`, `选项B`, `figure C`
     named = (
         rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)|选项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
         rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
     )
+    # `(b)`, `[C]`
     return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(named)
 
 
+# `no.`, `no` at the end
 _NO_ALONE = re.compile(r"\bno\s*(?:[.,;:!)*\"']|$)")
 """The answer no, not the no of "no information"."""
 
@@ -247,6 +254,7 @@ _OPENS = re.compile(r"\s*(?:(?:based on|according to|in) [\w ]{1,24}? )?(?:the|a
 @lru_cache(maxsize=16384)
 def _words_of(option: str) -> str:
     """Return the words by which a sentence mentions an option; none for a single letter."""
+    # `it ` of `it is red`
     words = re.sub(r"^(?:it|they|there)\s+", "", _JOINTS.sub(" ", plain_text(option)).strip(" ."))
     return "" if len(words) == 1 and words.isalpha() else words
 
@@ -255,9 +263,11 @@ def _words_of(option: str) -> str:
 def _mention(words: str) -> re.Pattern[str]:
     """Return the pattern of words outside longer words; plurals count."""
     plural = "(?:e?s)?" if words[-1].isalpha() else ""
+    # `tree` and `trees` for the word `tree`, nothing of `treetop`
     return re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
 
 
+# `not the ` of `not the tree`, `n't in ` of `isn't in town`
 _NEGATED = re.compile(r"(?:\bnot|n't)\s+(?:on |in |at |the |a |an )?\s*$")
 
 
@@ -271,6 +281,7 @@ def mentioned(text: str, options: Options) -> int | None:
     text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
     plain = " " + _JOINTS.sub(" ", text) + " "
     if any(word in plain for word in ("likely", "probably", "also", "then")):
+        # `most likely `, `also `
         plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
     plain = plain.replace(". ", "  ").replace(": ", "  ")
     # Where each option is mentioned.
@@ -290,6 +301,7 @@ def mentioned(text: str, options: Options) -> int | None:
         return None
     if len({options.texts[index] for _, index in outer}) == 1:
         return outer[0][1]
+    # `than`, `compared to`
     compares = outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
     return outer[0][1] if compares and _OPENS.fullmatch(plain[: outer[0][0]]) else None
 
@@ -302,8 +314,10 @@ def by_value(sentence: str, options: Options) -> int | None:
     return None if number is None else option_by_text(number, options)
 
 
+# `is`, `have`, `intersects`
 _ASSERTS = re.compile(r"\b(?:is|are|was|were|has|have|does|do|can|intersects?)\b", re.I)
 
+# `not`, `false`, `n't` of `isn't`
 _DENIES = re.compile(r"\b(?:not|no|never|none|neither|false|cannot|incorrect|untrue)\b|n't\b", re.I)
 
 
@@ -319,4 +333,5 @@ def by_polarity(text: str, parts: list[Span], options: Options) -> int | None:
         return None
     if _DENIES.search(sentence):
         return plain.index("no")
+    # `3`, `but`
     return None if re.search(r"\d|\b(?:while|whereas|but)\b", sentence) else plain.index("yes")

@@ -13,13 +13,17 @@ from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
 from mathse.answers.values import Words
 
+# `1,234.5`, `3,14`, `12`, `.5`
 _DECIMAL = r"(?:[1-9]\d{0,2}(?:,\d{3})+(?![\d])(?:\.\d+)?|\d+,\d+(?![\d,])|\d+(?:\.\d+)?|\.\d+)"
+# `{12}`, `{\sqrt{2}}`
 _GROUP = r"\{(?:[^{}]|\{[^{}]*\})*\}"
+# `\frac{1}{2}`, `\sqrt[3]{5}`, `\pi`, `(2+3)`
 _SYMBOLS = (
     rf"(?:\\frac\s*(?:{_GROUP}|\d)\s*(?:{_GROUP}|\d)|\\sqrt\s*(?:\[\d\])?\s*(?:{_GROUP}|\d+)"
     r"|\\pi(?![a-zA-Z])|"
     r"\([-\d\s+*/^.]{1,30}\)|\{-?\d+\})"
 )
+# `2 1/3`, `3e-8`, `\pi`
 _ATOM = rf"(?:\d+\s+\d+\s*/\s*\d+|{_DECIMAL}(?:e[-+]?\d+)?|{_SYMBOLS})"
 # `-$1,234.5 million`, `2 1/3 cups`, `3\sqrt{2}`
 _RUN = re.compile(
@@ -34,6 +38,7 @@ _WORD_RUN = re.compile(
     rf"\b(?:{NUMBER_WORD})(?:[\s-]+(?:and\s+)?(?:{NUMBER_WORD}|half|third|thirds|quarters?))*\b",
     re.I,
 )
+# `is`, `there are`, `costs`, `等于`
 _COPULA = re.compile(
     r"\b(?:value of|is|are|was|were|be|equals?|equal to|have|has|had|got|gives?|get|contains?|"
     r"there(?:'s| is| are)|costs?|needs?|covers?|shows?|makes?|becomes?|total(?:s|ing)?|"
@@ -57,11 +62,13 @@ REFUSAL = re.compile(
 _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 # `- Monday: 5`
 _LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
+# `**42**`
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 # `4, 5`, `4 balls and 3`
 _COORDINATED = re.compile(
     r"(?<![\d.])\d+(?:\.\d+)?(?:,\s+\d[\d.]*|(?:\s+[a-zA-Z]+){0,3}\s+and\s+\d+\b(?!\s*/))"
 )
+# `. Therefore, the final `
 _BESIDE = re.compile(r"(?:\W|(?:so|thus|hence|therefore|the|our|my|final|correct|and)\b)*", re.I)
 """May stand between a box and a statement of the answer that belong together."""
 # `from 13 to 20`
@@ -90,6 +97,7 @@ def _short(text: str, wants_number: bool) -> Span | None:
     if wants_number:
         return None
     value = _stated_value(_affirmed(text))
+    # `The area i` of `The area is 12`
     sentence = re.search(r"[a-zA-Z]{3,}\s+[a-zA-Z]{2,}\s+[a-zA-Z]", text)
     value = value if _reads(value, wants_number) else "" if sentence else text.strip()
     return Span(0, value, "whole") if value else None
@@ -109,6 +117,7 @@ def _reads(text: str, wants_number: bool) -> bool:
 
 # `A: 18`, `#### 35`, `[answer]: 2` as the last line
 _LAST_LINE = re.compile(r"(?:^|\n)[ \t]*(?:A:|Ans:|#{2,4}|答:|\[答案\]:?)\s*([^\n]+)\s*$")
+# `is not 6`, `cannot be 5`, `is wrong`, `不是`
 _DENIED = re.compile(
     r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
     r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]"
@@ -170,6 +179,7 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
     if formula is None or formula.start() > 60:
         return snippet.strip(" .*\"'") or None
     changed = _ALTERED_BEFORE.search(snippet[: formula.start()])
+    # ` and $`, `, \` after the formula
     joined = re.match(r"\W{0,3}(?:and|or|[,和或且与])\s*[$\\]", snippet[formula.end() :])
     return snippet.strip(" .") if changed or joined else formula[0]
 
@@ -184,6 +194,7 @@ def _concluded(text: str, wants_number: bool) -> Span | None:
     if not conclusions and REFUSAL.search(text):
         return None
     if not wants_number:
+        # `5`, `x` or `\pi`, not `**`
         readable = [part for part in parts if re.search(r"[\w\\]", part.text)]
         last = (readable or parts)[-1]
         return Span(last.start, _stated_value(_affirmed(last.text)), "last")
@@ -208,6 +219,7 @@ def _concluded(text: str, wants_number: bool) -> Span | None:
     return None
 
 
+# `$x = 5$`, `$50$ percent`, `\(x\)`, `\[x\]`
 _FORMULA = re.compile(r"\$\$?([^$]+)\$\$?(?:\s*(?:%|percent))?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.S)
 
 
@@ -215,6 +227,7 @@ def _stated_value(sentence: str) -> str:
     """Return the last formulas of a sentence (joined by "and"), else what comes after "is"."""
     formulas = list(_FORMULA.finditer(sentence))
     if formulas:
+        # ` and `, `, or `, `和`
         joint = re.compile(r"\s*(?:,|;|and|or|, and|, or|和|或|且|并且|及|与)\s*")
         first = len(formulas) - 1
         while first > 0 and joint.fullmatch(
@@ -225,6 +238,7 @@ def _stated_value(sentence: str) -> str:
         if _ALTERED_BEFORE.search(sentence[:start]):
             return sentence
         return sentence[start : formulas[-1].end()]
+    # the `=` of `x = 5`, but not of `x <= 5`; `is`, `为`
     value = re.split(r"(?<![<>!=])=(?!=)|\b(?:is|are|shows|equals)\b|为|是", sentence)[-1].strip(
         " .*$:"
     )
@@ -253,6 +267,7 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     for side in reversed(re.split(r"(?<![<>!])=", text)[1:]):
         found = _runs(side)
         if found:
+            # `, so y is 3`
             verb = r",\s*(?:then\s+)?[a-zA-Z∠\\].*?\b(?:is|are|equals|must be)\b(.*)$"
             clause = re.search(verb, side, re.S)
             later = _runs(clause.group(1)) if clause is not None else []
@@ -290,6 +305,7 @@ _CHINESE_NUMBER = re.compile(
 
 def _words(text: str) -> list[str]:
     """Return the number words that a sentence states: after a verb, or alone."""
+    # `it is`, `exactly` or `:` at the end
     stated = re.compile(
         r"(?:\b(?:is|are|was|were|has|have|exactly|only|about|equals?|to)|:|,|^)$", re.I
     )
@@ -310,6 +326,7 @@ def _runs(text: str) -> list[str]:
         before = text[max(0, match.start() - 30) : match.start()]
         if _GLUED_BEFORE.search(before) or _ALTERED_BEFORE.search(before):
             continue
+        # the `x ` before `- 3`, the `x` before `-3`
         spaced = r"[\w)}]\s*$" if run[1:2].isspace() else r"[\w)}]$"
         if run[0] in "+-" and re.search(spaced, text[: match.start()]):
             continue  # the sign joins two terms
@@ -332,13 +349,14 @@ def _runs(text: str) -> list[str]:
     return found
 
 
-# words beside a number that make it another: `7 dozen`, `minus 7`, `more than 7`
+# words after a number that make it another: `7 dozen`, `7 more than`, `7% of 8`
 _ALTERED_AFTER = re.compile(
     r"\s*(?:\\[cl]?dots|\.\.\.|…|(?:percent|per cent|%) of\s+\$?\d|(?:dozen|squared|cubed|halves"
     r"|thirds|fourths|fifths|quarters|tenths|hundredths|score|hundred|thousand|million|billion"
     r"|and a half|(?:st|nd|rd|th) root|°?\s*(?:more|less|fewer|greater) than)\b"
     r"|[倍又]|分之)"
 )
+# words and signs before a number that make it another: `minus 7`, `at least 7`, `-(7`
 _ALTERED_BEFORE = re.compile(
     r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most"
     r"|twice|double|half(?: of)?|triple|root of|square of|cube of|rule[ds]? out|different from"
@@ -347,12 +365,13 @@ _ALTERED_BEFORE = re.compile(
     r"|-\s*\(?$",
     re.I,
 )
-# what makes a number a part of something else: `2a`, `5!`, `53_8`, `3,14`, `x^{2}`
+# what after a number makes it a part of something else: `2a`, `5!`, `53_8`, `3,14`
 _GLUED_AFTER = re.compile(
     r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
     r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|[α-ω]|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
     r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
 )
+# what before a number makes it such a part: `x + 2`, `x^{2}`, `\overline{3}`
 _GLUED_BEFORE = re.compile(
     r"(?<![a-zA-Z])[a-z]\s*[+*/^]\s*$|[\^_]\s*\{?\s*$|\d[,.']$"
     r"|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$"
@@ -364,6 +383,7 @@ def _is_unit(tail: str, after: str) -> bool:
     word = tail.lstrip("%°").strip()
     if not word:
         return True
+    # ` .`, `)` or the text's end
     if (len(word) == 1 or word.lower() == "in") and re.match(r"\s*(?:$|[.,;)])", after) is None:
         return False
     return read_number("1 " + tail) is not None and read_unit(word) is not None

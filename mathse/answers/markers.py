@@ -39,10 +39,12 @@ _MARKER = re.compile(
     r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
 )
+# `[答案]:`, `答案是`, `选` before `B`
 _MARKER_CHINESE = re.compile(
     r"\[答案\]\s*:?\s*|(?:答案|选项|答)(?P<middle>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
     r"|选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
 )
+# `Therefore`, `so`, `we get`, `所以`
 _CONCLUSION = re.compile(
     r"(?:\b(?:therefore|thus|hence|(?<!and )(?<![a-z] )so(?! on\b)|in conclusion|in summary"
     r"|finally|we (?:get|find|have|obtain)|it follows|this means|conclude)\b"
@@ -76,6 +78,7 @@ def last_boxed(text: str) -> Span | None:
             continue
         if joined:
             between = text[match.end() : joined[0].start]
+            # ` and `, `, `
             word = len(between) <= 40 and re.search(r"and|or|,|、|和|或", between)
             if not (word and _LINK.fullmatch(between)):
                 break
@@ -100,6 +103,7 @@ def markers(text: str) -> tuple[Span, ...]:
     for match in matches[-MAX_MARKERS:]:
         # The sentence after the marker, perhaps on the next line.
         rest = text[match.end() : match.end() + 600]
+        # the rest of the line `**Answer:**` and its end
         skipped = re.match(r"[\s*_:$]*\n\s*", rest)
         if skipped is not None:
             rest = rest[skipped.end() :]
@@ -144,6 +148,7 @@ _NO_STATEMENT = re.compile(
     r"|\(\s*(?-i:[A-H])\s*\)|^\s+(?-i:[A-H])\s*$",
     re.I,
 )
+# `not true that the `, `false that ` before a marker
 _UNTRUE = re.compile(
     r"\b(?:not (?:true|the case|right|correct)|false|wrong) that\s+(?:the\s+)?$", re.I
 )
@@ -161,10 +166,12 @@ CORRECTED = re.compile(
     r"\b(?:not|n't|isn't)\b.*?\b(?:but|it is|it's|which is)\b\s*(.+)$|不是.*?而?是\s*(.+)$",
     re.S | re.I,
 )
+# `incorrect`, `clearly wrong`, `not` of `not 6`
 _DENIED = re.compile(r"(?:also\s+|clearly\s+)?(?:incorrect|wrong|not\b|false because)", re.I)
 
 
 MAX_SENTENCE_CHARS = 4000
+# `. ` at the text's end
 _NOTHING_MORE = re.compile(r".\s*\Z")
 
 

@@ -29,12 +29,14 @@ def number_from_words(text: str) -> Fraction | None:
     """Read a number word, such as `twenty-one`, `two thirds`, `三十五`, `三分之二`."""
     if not text or text[0].isdigit() or len(text) > 60:
         return None
+    # `minus ` of `minus five`, `负`
     signed = re.match(r"(?:minus|negative)[\s-]+|负", text, re.I)
     if signed is not None:
         positive = number_from_words(text[signed.end() :])
         return None if positive is None else -positive
     if not text.isascii():
         return _from_chinese(text)
+    # `twenty-one thousand` gives `twenty`, `one`, `thousand`
     words = re.split(r"[\s-]+", text.lower().strip())
     if words[0] in ("a", "an") and len(words) > 1:
         words[0] = "one"

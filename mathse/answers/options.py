@@ -22,6 +22,7 @@ class Options:
     texts: tuple[str, ...]
 
 
+# `A. ` of `A. red`, `(b) ` of `(b) 12`
 _LABELLED = re.compile(r"^\s*[(]?([A-Ha-h])\s*[).:、]\s*(?=\S)")
 
 

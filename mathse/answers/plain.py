@@ -23,9 +23,13 @@ for _zero in (0x660, 0x6F0, 0x966):
 _FRACTIONS = "½1/2 ⅓1/3 ⅔2/3 ¼1/4 ¾3/4 ⅕1/5 ⅖2/5 ⅗3/5 ⅘4/5 ⅙1/6 ⅚5/6 ⅛1/8 ⅜3/8 ⅝5/8 ⅞7/8"
 _TABLE.update({ord(item[0]): " " + item[1:] for item in _FRACTIONS.split()})
 
+# `²`, `；`, `π`
 _NEEDS_TABLE = re.compile(r"[^\t\n\x20-\x7e]")
+# `⁻¹`
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿ]+")
+# `₁₂`
 _LOWERED = re.compile("[₀₁₂₃₄₅₆₇₈₉]+")
+# `<think>3 + 4 is 7.</think>`
 _THINKING = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.S)
 # `</s>`, `<|im_end|>`, `<eoa>`
 _END_TOKEN = re.compile(
@@ -38,6 +42,7 @@ _NEXT_PROBLEM = re.compile(
     r"\n[\s#*]*(?:next )?(?:question|problem|hint|human|user|solution to problem)\b[^\n]{0,12}:",
     re.I,
 )
+# the two blanks of `x  = 3`
 _SPACES = re.compile(r"[ \t]+")
 
 
@@ -138,6 +143,7 @@ _SPELLINGS = {
     for plain, *others in map(str.split, _SPELLINGS_TABLE.strip().split("\n"))
     for spelling in others
 }
+# `\times`, `\leqslant`, `≥`
 _SPELLING = re.compile(
     "|".join(
         re.escape(spelling) + "(?![a-zA-Z])" * (spelling[0] == "\\" and spelling[-1].isalpha())
@@ -145,16 +151,22 @@ _SPELLING = re.compile(
     )
 )
 _SIMPLE = [
+    # `\not =`
     (re.compile(r"\\not\s*="), r"\\ne "),
+    # the blank of `x ^2`
     (re.compile(r"\s+(?=\^)"), ""),
+    # `'30"` of `45°15'30"`
     (re.compile(r"('\s*\d+(?:\.\d+)?)\""), r"\1''"),
+    # `* °` of `30* °`
     (re.compile(r"\*\s*°"), "°"),
+    # `^{'}` of `f^{'}`, `^''`
     (re.compile(r"\^\s*\{\s*('+)\s*\}|\^\s*('+)"), r"\1\2"),
 ]
 # the separator in `1{,}234` and `1,\!234`
 _THOUSANDS_GROUP = re.compile(r"(?<=\d)(?:\{,\}|,\\!\s*)(?=\d{3})")
 
 
+# `\`, `$`, `²`, `**`
 _SPECIAL = re.compile(r"[^A-Za-z0-9 .,;:'\"()+*/?%=_|-]|\*\*")
 """Text without any of these is plain already."""
 
@@ -201,5 +213,7 @@ def plain_math(text: str) -> str:
 def plain_text(text: str) -> str:
     """Reduce words for a comparison: lower case, no articles, no punctuation at the edges."""
     text = plain_math(text).lower().replace("_", " ")
+    # `the ` of `the red car`
     text = re.sub(r"^(?:the|an|a)\s+", "", text.strip(" .;:,!?\"'*()"))
+    # `red "car" park` gives `red car park`
     return re.sub(r"[\s\"'`*]+", " ", text).strip(" .;:,!?")

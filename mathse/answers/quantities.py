@@ -123,9 +123,11 @@ def _is_noun(token: Token) -> bool:
     if token.kind != "word" or token.text.lower() in _NO_NOUNS or token.text in JOINERS:
         return False
     if not token.text.isascii():
+        # `或`, `不`
         return not re.search("[或且比又分之不]", token.text)
     if len(token.text) < 3:
         return token.text in ("of", "in", "at", "by", "on", "sq", "cu", "st", "nd", "rd", "th")
+    # the `a` of `apples`
     return re.search("[aeiou]", token.text) is not None and token.text not in ("sqrt", "sin", "log")
 
 
@@ -144,10 +146,12 @@ def _written(tokens: Tokens) -> tuple[int | None, int]:
     tokens = tokens[1:] if tokens[0].text in ("-", "+") else tokens
     if tokens[0].kind != "number":
         return None, 0
+    # `3.14e-5` gives `314`
     digits = len(re.sub(r"e.*|\D", "", tokens[0].text.lower()).lstrip("0"))
     decimals = number_of(tokens[0].text)[1]
     rest = "".join(token.text for token in tokens[1:])
     if not rest:
         return decimals, digits
+    # `*10^{-3}`
     power = re.fullmatch(r"[*xX]10\^\{?(-?\d{1,3})\}?", rest)
     return (None, 0) if power is None or decimals is None else (decimals - int(power[1]), digits)

@@ -52,6 +52,7 @@ _DATE = re.compile(
     r"|(?P<day2>\d{1,2})(?:st|nd|rd|th)? (?:of )?(?P<month2>[a-z]{3,9}))(?:,? (?P<year>\d{4}))?",
     re.I,
 )
+# `①②`, `① and ③`
 _MARKS = re.compile(r"[①-⑳](?:[\s,、和及与]|and)*(?:[①-⑳](?:[\s,、和及与]|and)*)*")
 # `43 (base 8)`, `321 in base four`
 _BASE = re.compile(r"^(\d+) \(?(?:in )?base (\w+)\)?$")
@@ -134,11 +135,13 @@ def _whole(number: int) -> Term:
     return Term(("n", Fraction(number)))
 
 
+# `red`, `北京`
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def _is_words(body: str) -> bool:
     """Return True if a text is words (and perhaps single letters), without formulas."""
+    # `5`, `\`, `=`, `%`
     return _WORD.search(body) is not None and not re.search(r"[\d\\=+*/^<>_{}|°%]", body)
 
 
@@ -269,6 +272,7 @@ class _Reader:
         constant = constant and not (last is not None and algebra.letters(last))
         relation = name is None and not constant
         value: Value | None = None if relation else self.value(sides[-1])
+        # `x` of `x_1`, `\theta`
         if name and isinstance(value, Term) and (own := re.match(r"\\?([a-zA-Z]+)", name)):
             bare = value.tree[0] == "v" and "(" not in name
             relation = bare or own[1] in algebra.letters(value.tree)
@@ -349,6 +353,7 @@ class _Reader:
 
     def environment(self, tokens: Tokens) -> Value:
         r"""Read a matrix, a determinant or a system of equations between \begin and \end."""
+        # `\begin{pmatrix}1&2\end{pmatrix}`
         match = re.fullmatch(
             r"\{?\s*\\begin\s*\{\s*([a-z]+)\*?\s*\}(?:\s*\{[lcr|\s]*\})?(.*)"
             r"\\end\s*\{\s*\1\*?\s*\}\s*\}?",

@@ -94,6 +94,7 @@ def read_name(tokens: Tokens) -> str | None:
         or lower_word
     ):
         return None
+    # `\mathrm{AB}` gives `AB`
     name = re.sub(r"[{}]|\\mathrm", "", "".join(texts))
     return name if _NAME.fullmatch(name) else None
 

@@ -98,6 +98,7 @@ def read_unit(text: str) -> Unit | None:
         if match["over"] and found:
             sign = -1
         elif match["power"] and found:
+            # `^{2}` gives `2`
             power = int(re.sub(r"[\s^{}]", "", match["power"]))
             found[-1] = (found[-1][0], found[-1][1] + sign * (power - 1))
         elif word.lower() in SCALES and not found:

@@ -21,7 +21,7 @@ _BOLD = re.compile(r"(?<!\w)[*_]{2,3}|[*_]{2,3}(?!\w)")
 _PUNCTUATION = re.compile(r"[\"'“”‘’。，；？！]|[,;:.?](?!\d)")
 # "3 + 4" becomes "3+4".
 _OPERATOR = re.compile(r"\s*([-+*/=<>^×÷])\s*")
-_SPACE = re.compile(r"\s+")
+_SPACE = re.compile(r"\s+")  # the two blanks of "a  b"
 # Words, numbers and operators: "x", "3.5", "+".
 _TOKEN = re.compile(r"[^\W\d_]+|\d+(?:\.\d+)?|[-+*/=<>^%°]")
 

@@ -20,14 +20,16 @@ _BANDS, _BAND_ROWS = 40, 3
 _PRIME, _MASK = np.uint64((1 << 61) - 1), np.uint64((1 << 32) - 1)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 
+# "<image>", "<image 2>"
 _PLACEHOLDER = re.compile(IMAGE_PLACEHOLDER)
 # "\mathrm", "\dfrac", but not "\textstyle".
 _COMMAND = re.compile(
     r"\\(?:mathrm|mathbf|text|textbf|operatorname|left|right|displaystyle|quad|qquad|d?frac)"
     r"(?![a-z])"
 )
-# The comma of "1,200", the blank of "1 200".
+# The comma of "1,200".
 _THOUSANDS = re.compile(r"(?<=\d)[,\u202f](?=\d{3}(?!\d))")
+# The blank of "1 200".
 _SPACED_DIGITS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 # "12", "3.5"
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -106,6 +108,7 @@ def _plain_number(number: str) -> str:
 
 def plain_answer(answer: str) -> str:
     """Return a gold answer without case, blanks, LaTeX and needless zeros of numbers."""
+    # "$x = {5}$" becomes "x=5".
     text = re.sub(r"[\s${}\\]+", "", normalise(answer))
     return _NUMBER.sub(lambda found: _plain_number(found[0]), text)
 

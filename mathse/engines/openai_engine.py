@@ -175,6 +175,7 @@ class OpenAIEngine:
             DataError: if an image is unknown or no picture, or the server cannot do what is asked.
         """
         server, sampling = self.server, request.sampling
+        # The messages, with the pictures where the prompt shows them.
         image_parts = map(self._image_part, request.image_ids)
         messages = []
         for message in request.messages:
@@ -186,6 +187,7 @@ class OpenAIEngine:
                 raise DataError("The prompt shows more images than were given.")
             is_text = len(parts) == 1 and parts[0]["type"] == "text"  # some servers know no parts
             messages.append({**message, "content": parts[0]["text"] if is_text else parts})
+        # What goes beyond the API: settings of machine.yaml, a given beginning, a grammar.
         more = {key: value for key, value in self.extra.items() if value is not None}
         if request.prefix and not server.continues_prefix:
             raise DataError(
@@ -197,6 +199,7 @@ class OpenAIEngine:
             more |= {"add_generation_prompt": False, "continue_final_message": True}
         if request.constraint and server.takes_grammar:
             more["structured_outputs"] = {"grammar": request.constraint}
+        # What is null is left to the server.
         sampled = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -217,6 +220,7 @@ class OpenAIEngine:
 
     def _read(self, key: str, reply: Any) -> Completion:
         """Read a reply; servers differ in what they leave out."""
+        # The text, why it ended, and the tokens that were counted.
         try:
             choice, usage = reply["choices"][0], reply.get("usage") or {}
             message, end = choice["message"], choice.get("finish_reason")
@@ -231,6 +235,7 @@ class OpenAIEngine:
             what = reply.get("error") if isinstance(reply, dict) else None
             reason = self._one_line(f"the reply is no chat completion: {what or 'parts lack'}")
             return Completion.failed(key, reason, kind="retryable")
+        # The reason why a text does not count.
         error: str | None = None
         kind: FailureKind | None = None
         if withheld:

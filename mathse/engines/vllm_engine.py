@@ -89,6 +89,7 @@ class VllmEngine:
         gpu_memory: float = 0.9,
         trust_remote_code: bool = False,
     ) -> None:
+        # vLLM is optional: it is imported only here.
         version = _import_vllm()
         from vllm import EngineArgs, LLMEngine
         from vllm.config import StructuredOutputsConfig
@@ -127,6 +128,7 @@ class VllmEngine:
             self._engine = LLMEngine.from_engine_args(arguments, usage_context=context)
         except (OSError, ValueError, RuntimeError) as error:
             raise unloadable(model, error) from error
+        # What others read of an engine: its limits, and what its outputs depend on.
         self.batch_size = batch_size
         self.max_prompt_tokens = max_prompt_tokens
         self.digest = model_digest(model)
@@ -135,6 +137,7 @@ class VllmEngine:
         self.how = (
             f"vllm {version} {device} torch.{chosen} x{tensor_parallel}, prompts to {longest}"
         )
+        # What requests need: pictures, tokens that must not be written, a thread to prepare inputs.
         self._picture = lru_cache(_PICTURES)(Pixels(images).image)
         vocabulary = self._engine.model_config.get_vocab_size()
         never = [token for token in self.builder.never_written if token < vocabulary]

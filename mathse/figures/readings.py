@@ -28,12 +28,12 @@ Shown = Mapping[str, Value | Sequence[Value] | Mapping[str, Value]]
 
 # `{width}`, `{bars:key1}`, `{minute:02}`
 _SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_WORD = r"[A-Za-z0-9]+"
-_ENTRY = r"[A-Za-z0-9?]+"
-_LIST = rf"{_ENTRY}(?:(?:, | and ){_ENTRY})*"
-_PAIR = rf"{_WORD} {_WORD}"
-_PAIRS = rf"{_PAIR}(?:(?:, | and ){_PAIR})*"
-_JOINED = re.compile(r", | and ")
+_WORD = r"[A-Za-z0-9]+"  # red, 12
+_ENTRY = r"[A-Za-z0-9?]+"  # red, 12, ?
+_LIST = rf"{_ENTRY}(?:(?:, | and ){_ENTRY})*"  # "red, blue and ?"
+_PAIR = rf"{_WORD} {_WORD}"  # "3 red"
+_PAIRS = rf"{_PAIR}(?:(?:, | and ){_PAIR})*"  # "3 red, 4 blue and 1 green"
+_JOINED = re.compile(r", | and ")  # between the entries of "red, blue and green"
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ def _pattern(wording: str) -> re.Pattern[str]:
             inner = _PAIRS
         written += re.escape(wording[at : slot.start()]) + f"({inner})"
         at = slot.end()
+    # "The bar is 12." for "The bar is {height}."
     return re.compile(written + re.escape(wording[at:]))
 
 

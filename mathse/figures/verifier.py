@@ -55,8 +55,8 @@ LETTER_NAMES = "ABCD"
 _NUMBERED = re.compile(r"^\d+\.\s+")
 # between `The red ones are 3.` and `So 3+2=5.`
 _SENTENCE = re.compile(r"(?<=[.?])\s+(?=[A-Z0-9])")
-_LEFT = r"([0-9a-z+*/()-]+)"
-_VALUE = r"([0-9a-z+*/():-]+)"
+_LEFT = r"([0-9a-z+*/()-]+)"  # 3+2, 2x
+_VALUE = r"([0-9a-z+*/():-]+)"  # 3+2, 4:30
 
 
 @dataclass(frozen=True)
@@ -186,6 +186,7 @@ class _Check:
     def _calculation(self, number: int, sentence: str) -> Fault | bool | None:
         for wording in (*self.key.family.statements, *EQUATIONS):
             pattern = re.escape(wording).replace(r"\{left\}", _LEFT).replace(r"\{right\}", _LEFT)
+            # "So 3+2=5."
             found = re.fullmatch(pattern, sentence)
             if not found:
                 continue
@@ -301,6 +302,7 @@ class _Check:
     def _choice(self, number: int, sentence: str) -> Fault | bool | None:
         for wording in CHOICES:
             pattern = re.escape(wording).replace(r"\{right\}", _VALUE)
+            # "5 is choice B."
             found = re.fullmatch(pattern.replace(r"\{letter\}", "([A-Z])"), sentence)
             if not found or not self.key.choices:
                 continue

@@ -52,4 +52,5 @@ def _values(text: str) -> set[float]:
 
 def _plain(text: str) -> str:
     r"""Return letters, digits and signs alone, so that `$x^{2}$` and `x^{2}` are alike."""
+    # the signs of "$x$", "\(x\)", "7."
     return re.sub(r"[\s$,.;:，。；：]|\\[()\[\]]", "", text).casefold()

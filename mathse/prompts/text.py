@@ -25,7 +25,7 @@ from schemas import IMAGE_PLACEHOLDER, LETTERS
 
 Message = dict[str, Any]
 
-_PLACEHOLDER = re.compile(IMAGE_PLACEHOLDER)
+_PLACEHOLDER = re.compile(IMAGE_PLACEHOLDER)  # "<image>", "<image 2>"
 # <|im_end|>, <row_1_col_2>, </img>
 _SPECIAL = re.compile(
     r"<\|[A-Za-z_]{3,40}\|>|"
@@ -64,7 +64,7 @@ def clean_text(text: str, n_images: int, *, keep_mentions: bool = False) -> str:
             seen += 1
             line = f"{line[: match.start()].rstrip()} {line[match.end() :].lstrip()}".strip()
         lines.append(_PLACEHOLDER.sub(name, line).strip())
-    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()
+    return re.sub(r"\n{2,}", "\n", "\n".join(lines)).strip()  # "a\n\n\nb" gives "a\nb"
 
 
 def remove_all(pattern: re.Pattern[str], text: str) -> str:
