@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 RATES ?= 2.5e-4 5e-4 1e-3
 SAMPLES ?= 2 4
 
-.PHONY: help sweep experiments paper repro show control test test-vllm test-trainers check quick smoke real tiny-base bench bench-answers bench-curate results pictures clean
+.PHONY: help sweep experiments paper repro show control test test-vllm test-trainers check quick smoke real tiny-base measure-teacher bench bench-answers bench-curate results pictures clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt
 	$(PIP) setuptools torch
 	$(BIN)/python -c "import torch._dynamo" 2>/dev/null & $(PIP) --no-build-isolation -e . && wait
 	$(BIN)/python -c "import dvc.cli, stages.report" & \
-	$(BIN)/python -c "import mathse.engines.transformers_engine, mathse.training.loop" && wait
+	$(BIN)/python -c "import mathse.engines.transformers_engine, mathse.training.train_loop" && wait
 	touch $@
 
 # What tests, checks and a teacher over HTTP need beside it.
@@ -123,6 +123,9 @@ paper: $(READY)  ## the paper's claims as experiments on the embedded models: ho
 tiny-base: $(READY)  ## make the embedded base model again (about three hours; resumes)
 	python -m recipes.tiny_base.pretrain models/tiny-base
 	python -m recipes.tiny_base.measure models/tiny-base
+
+measure-teacher: $(READY)  ## how often the embedded teacher is right (minutes)
+	python -m recipes.tiny_teacher.measure models/tiny-teacher
 
 # Where there is an installer of vLLM for the CPU, all contenders run in its environment.
 BENCH_READY := $(if $(wildcard $(VLLM_CPU)/install),$(VLLM_READY),$(READY))

@@ -22,6 +22,7 @@ import typer
 import schemas
 from mathse.answers.check_table import check_answers
 from mathse.core.errors import DataError, MathseError
+from mathse.core.failures import check_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.stage_tables import read, read_problems
@@ -32,7 +33,7 @@ from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
 from mathse.judge.judging import write_judge_solutions
 from mathse.judge.load_judge import load_judge
 from mathse.judge.self_select import Selection, select
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 
 
 def run(

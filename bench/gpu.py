@@ -238,7 +238,7 @@ def training(work: Work, scratch: Path, **given: Any) -> Found:
     """Train with mathse's loop; figures are medians over the steps after the first three."""
     from statistics import median
 
-    from mathse.training.loop import LOG, finetune
+    from mathse.training.train_loop import LOG, finetune
 
     folder, store = scratch / "-".join(["train", *map(str, given.values())]), Pictures(work.side)
     images: Any = store

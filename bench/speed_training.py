@@ -39,7 +39,7 @@ def mathse_training(inputs: Inputs) -> Found:
     from mathse.engines.inputs import InputBuilder
     from mathse.training import Example
     from mathse.training.launch import train
-    from mathse.training.loop import LOG
+    from mathse.training.train_loop import LOG
 
     task, work = inputs.task, inputs.folder / "train"
     examples = [

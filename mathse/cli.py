@@ -59,20 +59,20 @@ def main(
 @app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))
 def show(data: DataOption = None) -> None:
     """Show accuracy by round, problems by state, benchmarks, what teachers cost."""
+    from mathse.core.layout import Layout
     from mathse.core.params import load_params
     from mathse.report.benchmark_tables import render_benchmarks
     from mathse.report.canary_table import render_canary
     from mathse.report.summary import render, summarize
     from mathse.report.usage import render_usage
 
-    data = _data(data)
-    params = data.parent / "params.yaml"
-    settings = load_params(params) if params.is_file() else None
+    layout = Layout(data=_data(data))
+    settings = load_params(layout.params) if layout.params.is_file() else None
     rounds = [*settings.rounds, *settings.controls] if settings else None
-    render(summarize(data, rounds), sys.stdout)
-    render_benchmarks(data, sys.stdout, rounds)
-    render_canary(data, sys.stdout, rounds)
-    render_usage(data.parent / "metrics", sys.stdout)
+    render(summarize(layout.data, rounds), sys.stdout)
+    render_benchmarks(layout.data, sys.stdout, rounds)
+    render_canary(layout.data, sys.stdout, rounds)
+    render_usage(layout.metrics("*").parent, sys.stdout)
 
 
 @app.command(
@@ -259,7 +259,9 @@ def suspects(
 
 
 def _data(named: Path | None) -> Path:
-    return named or project_root() / "data"
+    from mathse.core.layout import Layout
+
+    return named or Layout(project_root()).data
 
 
 check_command.register(app)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from mathse.core.failures import check_failures
 from mathse.core.params import Params
 from mathse.curation.merge_round import merge_round
 from mathse.curation.plan import plan_round
@@ -17,7 +18,7 @@ from mathse.engines.protocol import Engine
 from mathse.judge.feedback import Annotator, with_feedback
 from mathse.judge.judging import Judge
 from mathse.reflection import Reflector, carry_mistakes, limit_mistakes, reflect
-from mathse.trajectories import check_failures, sampling_params, solve_round
+from mathse.trajectories import sampling_params, solve_round
 
 
 @dataclass(frozen=True)

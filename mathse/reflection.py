@@ -12,6 +12,7 @@ from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
 from mathse.core.params import Params, Reflect
+from mathse.core.registry import REFLECTORS, load
 from mathse.curation.ledger import OPEN
 from mathse.engines.loading import load_journaled
 from mathse.engines.protocol import Engine, Request, SamplingParams, request_seed
@@ -44,13 +45,19 @@ def load_reflector(
         layout: where images and journals are.
         params: all parameters.
         problems: `Problem` rows.
-        student: the student's model, where that one reflects. It has a prompt of its own.
+        student: the student's model, where that one reflects.
         label: what is done, for the journal and the progress line.
     """
-    if params.reflector.engine == "student":
-        return Reflector(load_journaled(layout, params, "student", student, label))
+    if params.reflector.engine in REFLECTORS:
+        found: Reflector = load(REFLECTORS, params.reflector.engine)(layout, params, student, label)
+        return found
     engine = load_role(layout, params, "reflector", problems, label)
     return Reflector(engine, load_prompts(layout, params).reflect)
+
+
+def load_student(layout: Layout, params: Params, student: Path, label: str) -> Reflector:
+    """Let the student reflect, which has a prompt of its own."""
+    return Reflector(load_journaled(layout, params, "student", student, label))
 
 
 def select_mistakes(

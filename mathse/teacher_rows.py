@@ -7,17 +7,18 @@ from typing import Any
 import polars as pl
 
 import schemas
+from mathse.core.failures import check_failures
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
-from mathse.core.params import Merge, Params
+from mathse.core.params import Params
 from mathse.core.stage_tables import empty, read, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.plan import usable_problems
-from mathse.curation.training_rows import merge_rows
+from mathse.curation.training_rows import ONE_EACH, merge_rows
 from mathse.engines.roles import load_role, usage_metrics, use_journal
 from mathse.judge.answer_states import judge_by_answer
 from mathse.prompts.roles import load_prompts
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 
 
 def solve_random(
@@ -49,7 +50,7 @@ def solve_random(
     wanted = len(names) if wanted is None else wanted
     sampling = sampling_params(params.teacher, params.seed)
     ask = load_prompts(layout, params).solve
-    train, tried, limits = empty(schemas.TrainRow), 0, Merge(max_per_problem=1)
+    train, tried = empty(schemas.TrainRow), 0
     asked = empty(schemas.Trajectory)
     while tried < len(names) and train.height < wanted:
         chosen = names[tried : tried + wanted - train.height]
@@ -69,7 +70,7 @@ def solve_random(
         asked = asked.vstack(rows)
         check_failures(asked, max_share=params.errors_max_share, label=name)
         verdicts = judge_by_answer(rows, problems)
-        train, _ = merge_rows(train, rows, verdicts, round_name=name, limits=limits)
+        train, _ = merge_rows(train, rows, verdicts, round_name=name, limits=ONE_EACH)
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
     return train, counts | usage_metrics({"teacher": teacher})
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from mathse.core.params import Params, SamplingSection, WritingRole
 from mathse.core.steps import split_steps
 from mathse.engines.protocol import (
     TEACHER_SAMPLING,
+    Completion,
     Engine,
     Request,
     SamplingParams,
@@ -26,6 +26,7 @@ from mathse.prompts import Message, open_messages, solve_messages
 from schemas import Trajectory, column_types
 
 TRAJECTORY = column_types(Trajectory)
+_ERRORS = column_types(Trajectory, "error", "error_kind")
 ROWS_PER_FRAME = 4096
 Plan = Sequence[tuple[str, int]]
 """Problem id and sample index of each trajectory to write."""
@@ -182,47 +183,7 @@ def problems_by_id(problems: pl.DataFrame, wanted: Collection[str]) -> dict[str,
     return known
 
 
-def count_failures(errors: pl.DataFrame) -> dict[str, int]:
-    """Count failed requests by their kind.
-
-    Args:
-        errors: rows with error and error_kind, null where the request succeeded.
-    """
-    kinds = errors.filter(pl.col("error_kind").is_not_null()).group_by("error_kind").len()
-    return dict(kinds.sort("error_kind").iter_rows())
-
-
-def check_failures(errors: pl.DataFrame, *, max_share: float, label: str) -> None:
-    """Print one line about failed requests, or stop if there are too many.
-
-    Args:
-        errors: rows with error and error_kind, null where the request succeeded.
-        max_share: largest share of failed requests that lets the stage go on.
-        label: what was being done.
-
-    Raises:
-        DataError: with a table of the reasons.
-    """
-    failed = errors.filter(pl.col("error_kind").is_not_null())
-    if failed.is_empty():
-        return
-    counts = ", ".join(f"{count} {kind}" for kind, count in count_failures(errors).items())
-    summary = f"{label}: {failed.height} of {errors.height} requests failed ({counts})"
-    print(summary, file=sys.stderr, flush=True)
-    if failed.height <= max_share * errors.height:
-        return
-    # The most frequent reasons, alike but for ids and numbers.
-    first_line = pl.col("error").str.split("\n").list.first()
-    reasons = (
-        failed.group_by(first_line.str.replace_all(r"[0-9a-f]{16,}|\d+", "…").alias("reason"))
-        .agg(pl.len().alias("n"), pl.col("error_kind").first(), first_line.first().alias("such"))
-        .sort("n", "reason", descending=[True, False])
-        .head(8)
-    )
-    lines = [f"  {n:>6}  {kind:<10} {such}" for _, n, kind, such in reasons.iter_rows()]
-    raise DataError(
-        "\n".join([f"{summary}; at most {max_share:.0%} may fail.", *lines]),
-        rule="errors_max_share",
-        fix="remove the cause (a prompt over max_prompt_tokens, images that do not decode, a "
-        "server that does not answer), or raise errors_max_share in params.yaml",
-    )
+def errors_of(completions: Iterable[Completion]) -> pl.DataFrame:
+    """Return error and error_kind of each completion, null where the request succeeded."""
+    rows = [(completion.error, completion.error_kind) for completion in completions]
+    return pl.DataFrame(rows, schema=_ERRORS, orient="row")

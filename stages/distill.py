@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import schemas
+from mathse.core.failures import check_failures
 from mathse.core.layout import Layout
-from mathse.core.params import Merge, load_params
+from mathse.core.params import load_params
 from mathse.core.run_stage import run
 from mathse.core.stage_tables import empty, read, read_problems, write, write_metrics
 from mathse.curation.contamination import contaminated_problems
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger
 from mathse.curation.plan import choose_in_turn, usable_problems
-from mathse.curation.training_rows import merge_rows
+from mathse.curation.training_rows import ONE_EACH, merge_rows
 from mathse.engines.roles import load_role, usage_metrics
 from mathse.judge.acceptance import count_reasons
 from mathse.judge.answer_states import judge_by_answer
 from mathse.prompts.roles import load_prompts
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 
 
 def distill(layout: Layout) -> None:
@@ -33,8 +34,7 @@ def distill(layout: Layout) -> None:
     rows = solve(teacher, problems, plan, sampling=sampling, messages=ask, **as_teacher)
     check_failures(rows, max_share=params.errors_max_share, label="distill")
     verdicts = judge_by_answer(rows, problems)
-    limits = Merge(max_per_problem=1)
-    train, dropped = merge_rows(None, rows, verdicts, round_name="r0", limits=limits)
+    train, dropped = merge_rows(None, rows, verdicts, round_name="r0", limits=ONE_EACH)
     names = problems["problem_id"].to_list()
     ledger = initial_ledger(names, train["problem_id"].to_list(), contaminated=leaks)
     assert_ledger(ledger, train=train)

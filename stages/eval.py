@@ -42,7 +42,8 @@ def evaluate(layout: Layout, round_name: str) -> None:
             write_gate(files.gate, warning if params.eval.gate == "stop" else None)
             if warning:
                 print(f"\n{'!' * 70}\n{warning}\n{'!' * 70}", file=sys.stderr)
-    shown, details = round_metrics(graded, previous, benchmarks, problems, seed=params.seed)
+    tables = (answers, graded, previous, benchmarks, problems)
+    shown, details = round_metrics(*tables, seed=params.seed)
     write_metrics(layout.metrics("eval", round_name), shown, details)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import schemas
+from mathse.core.failures import check_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -10,7 +11,7 @@ from mathse.core.stage_tables import empty, read, read_problems, write
 from mathse.curation.plan import plan_round
 from mathse.engines.loading import load_journaled
 from mathse.evaluation.gate import pass_gate
-from mathse.trajectories import check_failures, solve_round
+from mathse.trajectories import solve_round
 from schemas import checks
 
 

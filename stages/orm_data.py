@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 import schemas
+from mathse.core.failures import check_failures, count_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -14,7 +15,7 @@ from mathse.engines.loading import load_journaled
 from mathse.engines.roles import usage_metrics
 from mathse.judge.orm_annotation import OrmAnnotation
 from mathse.judge.orm_rows import build_rows, count_rows
-from mathse.trajectories import check_failures, count_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 
 
 def orm_data(layout: Layout) -> None:
@@ -23,8 +24,7 @@ def orm_data(layout: Layout) -> None:
     section = params.orm_data
     # Problems of the ORM's own splits, without those that are evaluated too.
     leaks = contaminated_problems(read(layout.matches, schemas.Match), "orm")
-    problems = read_problems(layout, "orm", "orm_test")
-    problems = problems.filter(~pl.col("problem_id").is_in(leaks))
+    problems = read_problems(layout, "orm", "orm_test").filter(~pl.col("problem_id").is_in(leaks))
     names = sorted(problems["problem_id"])
     trajectories = solve(
         load_journaled(layout, params, "student", layout.round("r0").model, "orm_data"),

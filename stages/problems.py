@@ -23,8 +23,7 @@ def problems(layout: Layout) -> None:
         from mathse.figures.source import build_tables
 
         rows, drawn = build_tables(settings.problems.figures, seed=settings.seed)
-        images = drawn.lazy()
-        quarantined = empty(schemas.Quarantine)
+        images, quarantined = drawn.lazy(), empty(schemas.Quarantine)
     else:
         from mathse.datasets.import_records import check_imports
         from mathse.datasets.imported import load_imports
@@ -35,25 +34,26 @@ def problems(layout: Layout) -> None:
     rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     if layout.overrides.is_file():
         rows = apply_overrides(rows, layout.overrides)
+    # Rows that break a rule are quarantined.
     name = str(layout.problems)
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
     rows, lost = checks.split_unknown_images(rows, images.select("image_id").collect(), file=name)
     quarantined = pl.concat([quarantined, bad, lost])
     if lacking := ", ".join(name for name in TRAINED_SPLITS if name not in {*rows["split"]}):
-        message = f"No problem is left for {lacking}; {quarantined.height} rows were quarantined."
+        text = f"No problem is left for {lacking}; {quarantined.height} rows were quarantined."
         fix = "take more problems, or larger problems.orm_share and problems.orm_test_share"
-        raise DataError(message, file=layout.quarantine, fix=fix)
+        raise DataError(text, file=layout.quarantine, fix=fix)
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
     write_trained_on(rows, layout.trained_on)
-    used = rows["image_ids"].explode(empty_as_null=False).unique()
-    shards = image_shards(images, used)  # not all images at once: they may need more than memory
+    # Not all images at once: they may need more than memory.
+    shards = image_shards(images, rows["image_ids"].explode(empty_as_null=False).unique())
     checked = (schemas.validate(rows, schemas.Image, file=str(layout.images)) for rows in shards)
     write_shards(checked, layout.images)
     order = ["file", "row", "rule", "field"]
     write(quarantined, layout.quarantine, schemas.Quarantine, sort_by=order)
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
-    counts["quarantined"] = quarantined.select("file", "row").n_unique()
-    write_metrics(layout.metrics("problems"), {"problems": counts})
+    bad_rows = quarantined.select("file", "row").n_unique()
+    write_metrics(layout.metrics("problems"), {"problems": counts | {"quarantined": bad_rows}})
 
 
 if __name__ == "__main__":

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import schemas
+from mathse.core.failures import check_failures, count_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -14,7 +13,7 @@ from mathse.judge.acceptance import count_reasons
 from mathse.judge.feedback import load_annotator, with_feedback
 from mathse.judge.load_judge import load_judge
 from mathse.reflection import limit_mistakes, load_reflector, reflect
-from mathse.trajectories import check_failures, count_failures, sampling_params
+from mathse.trajectories import sampling_params
 from schemas import checks
 
 
@@ -22,12 +21,11 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
     """Write the round's reflections and their verdicts."""
     params = load_params(layout.params)
     previous = params.previous_round(round_name) or "r0"
-    files = layout.round(round_name)
-    problems = read_problems(layout, "train")
+    files, problems = layout.round(round_name), read_problems(layout, "train")
     mistakes = read(files.mistakes, schemas.Mistake)
     checks.known_problem_ids(mistakes, problems, file=str(files.mistakes))
     label, journal = f"reflect {round_name}", f"judge reflections {round_name}"
-    used: dict[str, Any] = {}
+    used = usage_metrics({}) | {"judge_failed": {}}
     # Models load only for mistakes, and each one closes before the next: two may not fit at once.
     rows, verdicts = empty(schemas.Trajectory), empty(schemas.Verdict)
     if (chosen := limit_mistakes(mistakes, params, round_name)).height:
@@ -37,14 +35,15 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
         for engine in engines.values():
             engine.close()
         reflector = load_reflector(layout, params, problems, layout.round(previous).model, label)
-        sampling = sampling_params(params.reflector, params.seed)
-        rows = reflect(reflector, problems, chosen, sampling=sampling, round_name=round_name)
+        how = sampling_params(params.reflector, params.seed)
+        rows = reflect(reflector, problems, chosen, sampling=how, round_name=round_name)
         reflector.engine.close()
         if params.reflector.engine != "student":
             engines["reflector"] = reflector.engine
-        used = usage_metrics(engines)
         check_failures(rows, max_share=params.errors_max_share, label=label)
-        verdicts = load_judge(layout, params, problems, journal, after=previous)(rows)
+        judge = load_judge(layout, params, problems, journal, after=previous)
+        verdicts = judge(rows)
+        used = {"judge_failed": judge.count_failures(), **usage_metrics(engines)}
     # Without mistakes the tables are written as well, empty.
     rows = write(rows, files.reflections, schemas.Trajectory, sort_by=["problem_id", "sample_idx"])
     out = files.reflection_verdicts

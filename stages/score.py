@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import schemas
+from mathse.core.failures import count_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.run_stage import run
@@ -11,23 +12,22 @@ from mathse.judge.acceptance import count_reasons
 from mathse.judge.load_judge import load_judge
 from mathse.judge.orm_warnings import warn_of_refusal
 from mathse.reflection import carry_mistakes
-from mathse.trajectories import count_failures
 from schemas import checks
 
 
 def score(layout: Layout, round_name: str) -> None:
     """Write the round's verdicts and mistakes."""
     params = load_params(layout.params)
-    before = params.previous_round(round_name) or "r0"
-    previous = layout.round(before)
+    previous_round = params.previous_round(round_name) or "r0"
+    previous = layout.round(previous_round)
     files = layout.round(round_name)
     problems = read_problems(layout, "train")
     trajectories = read(files.trajectories, schemas.Trajectory)
     checks.known_problem_ids(trajectories, problems, file=str(files.trajectories))
-    verdicts = empty(schemas.Verdict)
+    verdicts, judge_failed = empty(schemas.Verdict), {}
     if trajectories.height:
-        label = f"score {round_name}"
-        verdicts = load_judge(layout, params, problems, label, after=before)(trajectories)
+        judge = load_judge(layout, params, problems, f"score {round_name}", after=previous_round)
+        verdicts, judge_failed = judge(trajectories), judge.count_failures()
     verdicts = write(verdicts, files.verdicts, schemas.Verdict, sort_by=["trajectory_id"])
     checks.every_trajectory_judged(verdicts, trajectories, file=str(files.verdicts))
     checks.error_step_within_steps(verdicts, trajectories, file=str(files.verdicts))
@@ -41,6 +41,7 @@ def score(layout: Layout, round_name: str) -> None:
     counts = {
         "trajectories": trajectories.height,
         "failed": count_failures(trajectories),
+        "judge_failed": judge_failed,
         "problems_solved": solved / max(1, verdicts["problem_id"].n_unique()),
         **count_reasons(verdicts),
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mathse.core.errors import DataError
+from mathse.core.failures import check_failures, count_failures
 from mathse.engines.protocol import Completion, Request, SamplingParams
-from mathse.trajectories import check_failures, count_failures, solve
+from mathse.trajectories import solve
 from schemas import Trajectory, validate
 from tests.judge.trajectories import RIGHT, Scripted, problem_id, problems
 
@@ -31,7 +32,11 @@ def test_failures_are_rows_with_a_reason(capsys: pytest.CaptureFixture[str]) -> 
     assert count_failures(rows) == {"permanent": 2, "retryable": 2}
     check_failures(rows, max_share=0.4, label="generate r1")
     line = "generate r1: 4 of 10 requests failed (2 permanent, 2 retryable)"
-    assert capsys.readouterr().err == f"{line}\n"
+    again = "`dvc repro -f -s STAGE` tries the retryable ones again"
+    assert capsys.readouterr().err == f"{line}; {again}\n"
+    permanent = rows.filter(error_kind="permanent")
+    check_failures(permanent, max_share=1.0, label="generate r1")
+    assert "again" not in capsys.readouterr().err
     with pytest.raises(DataError) as error:
         check_failures(rows, max_share=0.39, label="generate r1")
     text = str(error.value)

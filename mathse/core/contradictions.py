@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from mathse.core.registry import ENGINES, SERVED_ENGINES
+from mathse.core.registry import ANNOTATORS, ENGINES, REFLECTORS, SERVED_ENGINES
 
 if TYPE_CHECKING:
     from mathse.core.params import Params, Role, Training
@@ -22,16 +22,18 @@ _NOT_FREE |= {"add_generation_prompt", "continue_final_message"}
 def contradictions(params: Params) -> Iterator[str]:
     """Yield what in two sections excludes each other, with both keys."""
     problems, form = params.problems, params.train_orm.form
+    # Engines: what they need, and what they do not give to the stages that use them.
     for name, role in params.roles.items():
         needs = ["model", "max_new_tokens"] if role.engine in ENGINES else []
         for key in needs:
             if getattr(role, key, 1) is None:
                 yield f"{name}.engine: {role.engine} needs {name}.{key}, which is null"
         yield from _unservable(name, role)
-    if params.annotator.engine == "answer" and form != "binary":
-        yield f"annotator.engine: answer names no steps, and train_orm.form: {form} needs them"
-    if params.annotator.engine == "answer" and params.reflect.feedback == "annotator":
-        yield "reflect.feedback: annotator, and annotator.engine: answer gives no feedback"
+    annotator, reflector = params.annotator.engine, params.reflector.engine
+    if annotator in ANNOTATORS and form != "binary":
+        yield f"annotator.engine: {annotator} names no steps, and train_orm.form: {form} needs them"
+    if annotator in ANNOTATORS and params.reflect.feedback == "annotator":
+        yield f"reflect.feedback: annotator, and annotator.engine: {annotator} gives no feedback"
     if params.reflect.feedback != "orm" and params.merge.reflection_rows:
         yield (
             f"reflect.feedback: {params.reflect.feedback}, and merge.reflection_rows: true would "
@@ -48,8 +50,8 @@ def contradictions(params: Params) -> Iterator[str]:
             f"orm.refresh: {params.orm.refresh} trains the ORM, and orm.engine: "
             f"{params.orm.engine} asks a server for it, which has other weights; set it to never"
         )
-    if params.reflector.engine == "student" and params.reflector.max_new_tokens is None:
-        yield "reflector.engine: student needs reflector.max_new_tokens, which is null"
+    if reflector in REFLECTORS and params.reflector.max_new_tokens is None:
+        yield f"reflector.engine: {reflector} needs reflector.max_new_tokens, which is null"
     # The source of the problems, and what depends on it.
     if problems.source == "tables":
         for name, role in params.roles.items():
@@ -68,6 +70,7 @@ def contradictions(params: Params) -> Iterator[str]:
         for split in TRAINED_SPLITS:
             if split not in splits:
                 yield f"problems.source: figures, and figures has no problem of {split}"
+    # Evaluation splits without problems, and the controls.
     splits -= {*TRAINED_SPLITS}
     for split in sorted(set(params.eval.splits) - splits):
         where = "tables" if problems.source == "tables" else "figures"

@@ -16,7 +16,7 @@ FINISHED = "finished"
 
 def remove_finished(layout: Layout) -> None:
     """Remove the checkpoints of every run whose curve `dvc.lock` has."""
-    lock = layout.folder / "dvc.lock"
+    lock = layout.dvc_lock
     if marks := list(layout.checkpoints("*").parent.glob(f"*/*/{FINISHED}")):
         recorded = lock.read_text(encoding="utf-8") if lock.is_file() else ""
         for mark in marks:

@@ -20,7 +20,7 @@ from mathse.core.errors import ParamError
 from mathse.core.ids import file_digest
 from mathse.core.tables import ROWS_PER_GROUP, open_durably, read_table, write_parquet
 
-_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}")  # "0123456789abcdef-problems"
 
 
 def is_stored(journal: Path, key: str) -> bool:

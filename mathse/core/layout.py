@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 from mathse.core.machine import load_machine
 from mathse.core.work_folder import project_folder
 
 
 class _Path:
-    """A path below a folder of the layout."""
+    """A path below a folder of the layout: its own, or the data folder."""
 
-    def __init__(self, *parts: str) -> None:
-        self.parts = parts
+    def __init__(self, *parts: str, below: Literal["folder", "data"] = "folder") -> None:
+        self.parts, self.below = parts, below
 
     def __get__(self, owner: _Folder, _: type) -> Path:
-        return _logged(owner.folder.joinpath(*self.parts))
+        return _logged(getattr(owner, self.below).joinpath(*self.parts))
 
 
 class _Folder:
@@ -70,53 +71,72 @@ class OrmLayout(_Folder):
 
 
 class Layout(_Folder):
-    """All paths of a project, from the folder of `params.yaml`."""
+    """All paths of a project, or of another revision of it.
 
-    def __init__(self, root: str | Path = "") -> None:
-        super().__init__(Path(root))
+    Args:
+        root: the folder of `params.yaml`.
+        data: instead: the data folder, which may have any name; `root` is the folder around it.
+    """
+
+    def __init__(self, root: str | Path = "", *, data: str | Path | None = None) -> None:
+        super().__init__(Path(root) if data is None else Path(data).parent)
+        self.data = self.folder / "data" if data is None else Path(data)
 
     params = _Path("params.yaml")
     machine = _Path("machine.yaml")
     imports = _Path("imports.json")
     overrides = _Path("overrides.csv")
-    problems = _Path("data", "problems", "problems.parquet")
-    images = _Path("data", "problems", "images")
-    trained_on = _Path("data", "trained_on.json")
-    quarantine = _Path("data", "problems", "quarantine.parquet")
-    matches = _Path("data", "decontaminate", "matches.parquet")
-    curves = _Path("data", "curves")
-    evaluations = _Path("data", "eval")
+    problems = _Path("problems", "problems.parquet", below="data")
+    images = _Path("problems", "images", below="data")
+    trained_on = _Path("trained_on.json", below="data")
+    quarantine = _Path("problems", "quarantine.parquet", below="data")
+    matches = _Path("decontaminate", "matches.parquet", below="data")
+    imported = _Path("import", below="data")
+    curves = _Path("curves", below="data")
+    evaluations = _Path("eval", below="data")
     accuracy_table = _Path("metrics", "accuracy.csv")
     loss_table = _Path("metrics", "loss.csv")
     result = _Path("metrics", "result.json")
+    models = _Path("models")
     report = _Path("report.html")
     accepted = _Path("docs", "accepted.md")
     dvc_lock = _Path("dvc.lock")
     code_versions = _Path(".mathse", "code")
     model_hashes = _Path(".mathse", "model_hashes.json")
+    revisions = _Path(".mathse", "revisions")
+    sql_history = _Path(".mathse", "sql_history")
 
     @property
     def distill(self) -> RoundLayout:
         """Return the files of the teacher: trajectories and verdicts."""
-        return RoundLayout(self.folder / "data" / "distill")
+        return RoundLayout(self.data / "distill")
 
     @property
     def orm(self) -> OrmLayout:
         """Return the files of the ORM."""
-        return OrmLayout(self.folder / "data" / "orm")
+        return OrmLayout(self.data / "orm")
 
     def round(self, name: str) -> RoundLayout:
         """Return the files of a round; `*` gives patterns for `glob`."""
-        data = self.folder / "data"
-        return RoundLayout(data / name if name.startswith("control") else data / "rounds" / name)
+        above = self.data if name.startswith("control") else self.data / "rounds"
+        return RoundLayout(above / name)
 
     def eval(self, name: str) -> EvalLayout:
         """Return the files of a model's evaluation; `*` gives patterns for `glob`."""
-        return EvalLayout(self.folder / "data" / "eval" / name)
+        return EvalLayout(self.data / "eval" / name)
 
     def curve(self, name: str) -> Path:
         """Return the losses of a training run: of a round, of a control, or of "orm"."""
-        return _logged(self.folder / "data" / "curves" / f"{name}.tsv")
+        return _logged(self.data / "curves" / f"{name}.tsv")
+
+    def find(self, pattern: Path) -> dict[str, Path]:
+        """Return the files that fit a pattern, by the names of their folders, sorted.
+
+        Example:
+            `find(eval("*").graded)` has the graded answers of each model that was evaluated.
+        """
+        files = self.data.glob(str(pattern.relative_to(self.data)))
+        return {file.parent.name: file for file in sorted(files)}
 
     def metrics(self, stage: str, round_name: str | None = None) -> Path:
         """Return the metrics file of a stage."""

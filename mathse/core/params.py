@@ -21,7 +21,7 @@ from pydantic import (
 from mathse.core.contradictions import TRAINED_SPLITS as TRAINED_SPLITS
 from mathse.core.contradictions import contradictions
 from mathse.core.errors import ParamError
-from mathse.core.registry import DATA_ENGINES, ENGINES
+from mathse.core.registry import ENGINES, names_of
 
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
@@ -366,15 +366,8 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _known_names(self) -> Params:
-        advisers = [name for name in DATA_ENGINES if name != "dataset"]  # that one only solves
-        others = {
-            "teacher": list(DATA_ENGINES),
-            "annotator": [*advisers, "answer"],
-            "reflector": [*advisers, "student"],
-        }
         for name, role in self.roles.items():
-            known = [*ENGINES, *others.get(name, [])]
-            if role.engine not in known:
+            if role.engine not in (known := names_of(name)):
                 allowed = ", ".join(known)
                 raise ValueError(f"{name}.engine: there is no {role.engine!r}; one of {allowed}")
         return self

@@ -1,37 +1,59 @@
 """The things that people swap, by name: one line here and one file for each.
 
-A value is "module:attribute"; the module is imported when it is used. Data sets and benchmarks have
-their registry in `mathse.datasets.registry`.
+The module is imported when it is used. Data sets and benchmarks have their registry in
+`mathse.datasets.registry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from mathse.core.errors import ParamError
 
-Registry = Mapping[str, str]
+
+class Entry(NamedTuple):
+    """What a name stands for."""
+
+    where: str  # "module:attribute"
+    roles: tuple[str, ...] = ("student", "orm", "teacher", "annotator", "reflector")
+    asks_server: bool = False  # one of `machine.yaml`: the model is the name that it knows
+
+
+Registry = Mapping[str, Entry]
 
 ENGINES: Registry = {
-    "transformers": "mathse.engines.loading:load_transformers",
-    "openai": "mathse.engines.openai_engine:load_openai",
-    "vllm": "mathse.engines.loading:load_vllm",
+    "transformers": Entry("mathse.engines.loading:load_transformers"),
+    "openai": Entry("mathse.engines.openai_engine:load_openai", asks_server=True),
+    "vllm": Entry("mathse.engines.loading:load_vllm"),
 }
 """Engines with a model. Called with model, role, images, machine and the name of the role."""
 
-SERVED_ENGINES = ("openai",)
-"""Those that ask a server of `machine.yaml`: the model is the name that the server knows."""
-
+SERVED_ENGINES = tuple(name for name, entry in ENGINES.items() if entry.asks_server)
 LOCAL_ENGINES = tuple(name for name in ENGINES if name not in SERVED_ENGINES)
-"""Those that run the model here."""
 
 DATA_ENGINES: Registry = {
-    "figures": "mathse.figures.teacher:FiguresTeacher",
-    "dataset": "mathse.engines.dataset:DatasetTeacher",
+    "figures": Entry(
+        "mathse.figures.teacher:FiguresTeacher", ("teacher", "annotator", "reflector")
+    ),
+    "dataset": Entry("mathse.engines.dataset:DatasetTeacher", ("teacher",)),
 }
 """Engines that know the problems and need no model. Called with the problems."""
+
+ANNOTATORS: Registry = {
+    "answer": Entry("mathse.judge.annotation:annotate_by_answer", ("annotator",))
+}
+"""Annotators without an engine, which name no steps. Called with trajectories and problems."""
+
+REFLECTORS: Registry = {"student": Entry("mathse.reflection:load_student", ("reflector",))}
+"""Reflectors with the student's model. Called with layout, params, that model and a label."""
+
+
+def names_of(role: str) -> list[str]:
+    """Return all names that the engine of a role may have."""
+    registries = (ENGINES, DATA_ENGINES, ANNOTATORS, REFLECTORS)
+    return [name for part in registries for name, entry in part.items() if role in entry.roles]
 
 
 def load(registry: Registry, name: str) -> Any:
@@ -42,5 +64,5 @@ def load(registry: Registry, name: str) -> Any:
     """
     if name not in registry:
         raise ParamError(f"there is no {name!r}; choose one of {', '.join(registry)}")
-    module, _, attribute = registry[name].partition(":")
+    module, _, attribute = registry[name].where.partition(":")
     return getattr(import_module(module), attribute)

@@ -13,6 +13,7 @@ MISSING = "none"
 _TOKEN = re.compile(r"[-+*/=:]*\d+(?:\.\d+)?[^\W\d_]?|[-+*/=]*[^\W\d_]+")
 # "2. " before a step
 _NUMBERED = re.compile(r"^\s*\d+\.\s+")
+# "the", "Problem"
 _STOP_WORDS = re.compile(
     r"the|is|are|and|of|to|with|this|that|there|has|have|it|in|at|on|by|as|so|we|an|answer|problem",
     re.IGNORECASE,

@@ -15,6 +15,21 @@ from schemas import TrainRow, Trajectory, Verdict, column_types
 UNUSABLE = ("cut_off", "too_short", "too_long")
 """Reasons for which a trajectory cannot be a training row: it does not count as a solution."""
 
+ONE_EACH = Merge(
+    max_per_problem=1,
+    min_chars=0,
+    max_chars=None,
+    jaccard_min=None,
+    easy_rate=1.0,
+    easy_max=None,
+    hard_rate=0.25,
+    hard_max=None,
+    hard_share=0.0,
+    reflection_rows=False,
+    select_rows=0,
+)
+"""The limits of the teacher's rows. All stand here: defaults of `Merge` are no dep of a stage."""
+
 TRAIN = column_types(TrainRow)
 _CANDIDATE = column_types(
     Trajectory, "trajectory_id", "problem_id", "origin", "response", "finish_reason"

@@ -59,8 +59,7 @@ def import_command(
         raise typer.BadParameter(f"PATH of {name} is missing; see `mathse import list`")
     # The tables are written before anything is printed or recorded.
     layout, splits = Layout(project_root()), split or None
-    default = layout.folder / "data" / "import"
-    folder = out or default / name
+    folder = out or layout.imported / name
     counts = import_source(name, path, folder, limit=limit, splits=splits, images=images)
     folder = result_folder(folder, bool(counts["problems"]))
     typer.echo(
@@ -74,7 +73,7 @@ def import_command(
         typer.echo(f"  {counts['contradicting']} problems contradict others: meta.contradicts")
     # Where to look at what was left out: a folder of data/import has a table in SQL.
     look = f"{folder / 'quarantine.parquet'}"
-    if folder.resolve().parent == default.resolve():
+    if folder.resolve().parent == layout.imported.resolve():
         look = f"""mathse sql "FROM import_quarantine WHERE import = '{folder.name}'\""""
     # An import without problems must not replace the record of an earlier one.
     if not counts["problems"]:
@@ -119,7 +118,8 @@ def export_command(
     """Write training rows for LLaMA-Factory, ms-swift or TRL."""
     from mathse.datasets.exporting import export_rows
 
-    counts = export_rows(form, data or project_root() / "data", out, round_name=round_name)
+    folder = data or Layout(project_root()).data
+    counts = export_rows(form, folder, out, round_name=round_name)
     typer.echo(f"{out}: {counts['rows']} rows, {counts['images']} images")
 
 

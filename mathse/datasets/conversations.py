@@ -36,7 +36,7 @@ _ANSWER_COLUMNS = ("answer", "final_answer", "ground_truth", "label", "gold")
 _RESPONSE_COLUMNS = ("solution", "response", "output", "completion", "rationale", "explanation")
 _CHOICE_COLUMNS = ("choices", "options")
 _MESSAGE_RULE = "messages have role and content"
-_IMAGE = re.compile(UNNUMBERED_IMAGE)
+_IMAGE = re.compile(UNNUMBERED_IMAGE)  # "<image>"
 # "<|vision_start|><|image_pad|><|vision_end|>", "<|image_1|>", "<start_of_image>", "<ImageHere>"
 _OTHER_IMAGE = re.compile(
     r"<\|vision_start\|>(?:<\|image_pad\|>)+<\|vision_end\|>|<\|image(?:_\d+|_pad)?\|>"
@@ -52,7 +52,7 @@ _NAMED_IMAGE = re.compile(
 _IMG = re.compile(r"</?img\b", re.IGNORECASE)  # "<img", "</img": what is left of a broken tag
 # "blue", "isosceles"; in "\\text{cm}" only "cm"
 _WORD = re.compile(r"(?<![\\\w])[^\W\d_]{2,}")
-_CHINESE_CHAR = re.compile(r"[\u4e00-\u9fff]")
+_CHINESE_CHAR = re.compile(r"[\u4e00-\u9fff]")  # "题"
 _ENDS = " .。()（）$"
 # "The answer is 4", "\\boxed{4}", "#### 4", "故选：B"
 _STATED = re.compile(

@@ -22,7 +22,7 @@ from mathse.datasets.general_layouts import named_files
 from mathse.datasets.protocol import DataFile, RawProblem, Row, Source, require
 from schemas import NUMBERED_IMAGE
 
-_NUMBERED = re.compile(NUMBERED_IMAGE)
+_NUMBERED = re.compile(NUMBERED_IMAGE)  # "<image 2>"
 _LANGUAGES = {"english": "en", "chinese": "zh", "persian": "fa"}
 _VISTA_TYPES = {"integer": "number", "float": "number", "list": "set"}
 

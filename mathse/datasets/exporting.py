@@ -19,6 +19,7 @@ import polars as pl
 
 from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
+from mathse.core.layout import Layout
 from mathse.core.progress import track
 from mathse.core.tables import read_table, write_parquet
 from mathse.datasets.conversations import ORIGIN_COLUMN, ORIGIN_FIELDS
@@ -105,7 +106,8 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
         rows = read_table(data / "problems.parquet").rename({"solution": "response"})
         rows = rows.filter(pl.col("response").is_not_null()).with_columns(row_id="problem_id")
         return rows.sort("split", "row_id"), ImageStore(data / "images")
-    tables = {path.parent.name: path for path in sorted(data.glob("rounds/*/train.parquet"))}
+    layout = Layout(data=data)
+    tables = layout.find(layout.round("*").train)
     if not tables:
         fix = "give the data folder of a pipeline that has run, or the folder of an import"
         raise DataError("No training rows are here.", file=data, fix=fix)
@@ -114,10 +116,10 @@ def training_rows(data: Path, round_name: str | None = None) -> tuple[pl.DataFra
         raise ParamError(f"{data} has no training rows of round {round_name}, only of {known}")
     last = max(tables, key=lambda name: re.sub(r"\d+", lambda digits: digits[0].zfill(9), name))
     train = read_table(tables[round_name or last])
-    problems = read_table(data / "problems" / "problems.parquet").drop("solution")
+    problems = read_table(layout.problems).drop("solution")
     extra = [name for name in optional_types(TrainRow) if name in train.columns]
     rows = train.select("row_id", "problem_id", "response", *extra).join(problems, on="problem_id")
-    return rows.sort("row_id"), ImageStore(data / "problems" / "images")
+    return rows.sort("row_id"), ImageStore(layout.images)
 
 
 def _write_llama_factory(rows: pl.DataFrame, images: ImageStore, out: Path) -> None:

@@ -25,23 +25,25 @@ _NUMBER = re.compile(
 _MEMBERS = re.compile(r"[\[{]\s*[^\[\]{}]*\s*[\]}]")
 # "blue", "Mary's dog." (some word has two letters)
 _WORDS = re.compile(r"(?=.*[^\W\d_]{2})[^\W\d_]+(?:[\s'’.,-]+[^\W\d_]+)*[.!]?")
-_CHINESE = re.compile(r"[\u4e00-\u9fff]")
-_ARABIC = re.compile(r"[\u0600-\u06ff]")
-_NOT_NAME = re.compile(r"[^a-z0-9]+")
+_CHINESE = re.compile(r"[\u4e00-\u9fff]")  # "题"
+_ARABIC = re.compile(r"[\u0600-\u06ff]")  # "س"
+_NOT_NAME = re.compile(r"[^a-z0-9]+")  # the blank of "multiple choice"
 # "B", "(b)", "B."
 _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
 # "(A) 12", "A. 12", "A：12"
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
 # the blank between "(A) 1" and "(B) 2" on one line
 _NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
-# "Choices:", "Hint: …", "Question:" at the start of a line
+# "Choices: " at the start of a line
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
+# "Hint: Look at the figure."
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
+# "Question: " at the start of a line
 _QUESTION = re.compile(r"^\s*(?:question|问题)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 # texts that Python would join: "['10' '12']", as numpy prints them
 _NO_COMMA = re.compile(r"""(["'])\s+["']""")
-_IMAGE = re.compile(UNNUMBERED_IMAGE)
-_LAST_IMAGE = re.compile(f"{UNNUMBERED_IMAGE}$")
+_IMAGE = re.compile(UNNUMBERED_IMAGE)  # "<image>"
+_LAST_IMAGE = re.compile(f"{UNNUMBERED_IMAGE}$")  # "<image>" at the end
 
 
 def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:

@@ -34,7 +34,7 @@ _LIST_NAMES = (
 )
 """Under which names a JSON object may hold its rows."""
 _BLANK = re.compile(r"[\s,]*")  # ", "
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")  # "\ud83d": half of an emoji
 _DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 _NUMPY = ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
 _PLAIN = {

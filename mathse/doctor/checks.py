@@ -25,7 +25,7 @@ from mathse.core.machine import Machine, Server
 from mathse.core.params import Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
 from mathse.planning.plan import Plan
-from mathse.planning.tables import GB
+from mathse.planning.plan_tables import GB
 
 SHOWN = ("torch", "transformers", "accelerate", "dvc", "polars", "torchvision", "peft", "vllm")
 _LARGE_BYTES = 2 * GB
@@ -247,7 +247,7 @@ def check_disk(plan: Plan) -> Iterator[Check]:
     """Yield if the disk has space for what `mathse plan` estimates and is not there already."""
     root = plan.layout.folder.absolute()
     planned = sum(plan.disk().values())
-    folders = [root / "data", root / ".dvc/cache"]
+    folders = [plan.layout.data, root / ".dvc/cache"]
     with suppress(MathseError):  # `check_work_folder` says why
         folders.append(plan.layout.work)
     stored = sum(

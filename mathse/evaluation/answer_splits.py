@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
+from mathse.core.failures import check_failures
 from mathse.core.params import Params
 from mathse.engines.journaled import JournaledEngine
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 from schemas import Prediction, column_types
 
 PREDICTION = column_types(Prediction)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+from mathse.core.failures import check_failures
 from mathse.core.params import Params
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import SamplingParams
 from mathse.prompts.text import user_messages
-from mathse.trajectories import check_failures, solve
+from mathse.trajectories import solve
 from schemas import CanaryAnswer, column_types
 
 CANARY = column_types(CanaryAnswer)

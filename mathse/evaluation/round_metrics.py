@@ -7,12 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from mathse.core.failures import count_failures
 from mathse.evaluation.accuracy import accuracy_table
 from mathse.evaluation.benchmark_rules import ALL, has_breakdown, in_headline
 from mathse.evaluation.paired import compare
 
 
 def round_metrics(
+    answers: pl.DataFrame,
     graded: pl.DataFrame,
     previous: pl.DataFrame | None,
     benchmarks: pl.DataFrame,
@@ -23,7 +25,8 @@ def round_metrics(
     """Return accuracy and change on each split, and all metrics with breakdowns.
 
     Args:
-        graded: `Graded` rows of the model.
+        answers: `Prediction` rows of the model; failed requests are counted, by kind.
+        graded: `Graded` rows, one for each of them.
         previous: those of the round before, if there is one.
         benchmarks: the table of `benchmark_rules.benchmark_table`.
         problems: the `Problem` rows that they answer.
@@ -33,7 +36,8 @@ def round_metrics(
     for row in accuracy_table(graded).iter_rows(named=True):
         split = row["split"]
         shown[split] = {"accuracy": row["accuracy"]}
-        details[split] = _metrics(row)
+        failed = count_failures(answers.filter(split=split))
+        details[split] = _metrics(row) | {"failed": failed}
         sources = _by_source(benchmarks.filter(split=split))
         # The change since the round before, of the split and of each source.
         if previous is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from mathse.answers.check_table import check_answers
+from mathse.core.failures import check_failures
 from mathse.curation.drops import Drops
 from mathse.engines.protocol import (
     TEACHER_SAMPLING,
@@ -22,8 +23,8 @@ from mathse.judge.reveal import reveals_answer
 from mathse.judge.verdict_parsing import UNPARSEABLE, ParsedVerdict, parse_annotation
 from mathse.prompts import choice_letter
 from mathse.prompts.roles import RolePrompts
-from mathse.trajectories import check_failures, problems_by_id
-from schemas import OrmRow, Trajectory, column_types
+from mathse.trajectories import errors_of, problems_by_id
+from schemas import OrmRow, column_types
 
 _FEEDBACK = ("error_step", "error_analysis", "error_kind", "figure", "right_step")
 _TEXT = ("trajectory_id", "problem_id", "response", "steps")
@@ -84,12 +85,7 @@ def annotate_by_engine(
         for row in trajectories.iter_rows(named=True)
     ]
     completions = complete_all(engine, requests)
-    errors = [(completion.error, completion.error_kind) for completion in completions]
-    check_failures(
-        pl.DataFrame(errors, schema=column_types(Trajectory, "error", "error_kind"), orient="row"),
-        max_share=errors_max_share,
-        label="annotate",
-    )
+    check_failures(errors_of(completions), max_share=errors_max_share, label="annotate")
     # The verdicts, and what speaks against using each.
     states = [""] * trajectories.height
     if checks_answers:

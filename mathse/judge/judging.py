@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from mathse.core.failures import check_failures, count_failures
 from mathse.core.params import Accept
 from mathse.engines.protocol import Completion, Engine, Request, SamplingParams, complete_all
 from mathse.judge.acceptance import accept_trajectories
@@ -22,8 +23,7 @@ from mathse.prompts import (
     render_verdict,
     verdict_prefix,
 )
-from mathse.trajectories import check_failures, problems_by_id
-from schemas import Trajectory, column_types
+from mathse.trajectories import errors_of, problems_by_id
 
 JudgeSolutions = Mapping[str, str | None]
 """The judge's own solution of each problem; None where it failed."""
@@ -82,9 +82,18 @@ class Judge:
         """Solve every problem once: most are judged sooner or later, many in several rounds."""
         if self._solutions is None:
             self._solutions = write_judge_solutions(
-                self.solver or self.engine, self.problems, max_new_tokens=self.max_new_tokens
+                self.solver or self.engine,
+                self.problems,
+                max_new_tokens=self.max_new_tokens,
+                errors_max_share=self.errors_max_share,
             )
         return self._solutions
+
+    def count_failures(self) -> dict[str, int]:
+        """Count the failed requests so far by their kind, those for its own solutions included."""
+        engines = {id(engine): engine for engine in (self.engine, self.solver)}.values()
+        spent = [one for engine in engines for one in getattr(engine, "spent", ())]
+        return count_failures(errors_of(spent))
 
 
 def judge_texts(
@@ -130,12 +139,7 @@ def judge_texts(
             requests.append(_judge_request(text, problem, form, solution, sampling))
     completions = complete_all(engine, requests)
     # A few failed requests become unparseable verdicts; too many end the run.
-    errors = [(completion.error, completion.error_kind) for completion in completions]
-    check_failures(
-        pl.DataFrame(errors, schema=column_types(Trajectory, "error", "error_kind"), orient="row"),
-        max_share=errors_max_share,
-        label="judge",
-    )
+    check_failures(errors_of(completions), max_share=errors_max_share, label="judge")
     # A row for every text, also for those that were not asked about.
     done = {completion.key: completion for completion in completions}
     rows = []
@@ -149,9 +153,13 @@ def judge_texts(
 
 
 def write_judge_solutions(
-    engine: Engine, problems: pl.DataFrame, *, max_new_tokens: int
+    engine: Engine, problems: pl.DataFrame, *, max_new_tokens: int, errors_max_share: float = 1.0
 ) -> JudgeSolutions:
-    """Let a stepwise judge solve problems, greedily, before it sees any trajectory."""
+    """Let a stepwise judge solve problems, greedily, before it sees any trajectory.
+
+    Raises:
+        DataError: if too many requests fail.
+    """
     sampling = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=max_new_tokens)
     requests = []
     for problem in problems.sort("problem_id").iter_rows(named=True):
@@ -167,10 +175,9 @@ def write_judge_solutions(
                 problem_id=problem["problem_id"],
             )
         )
-    return {
-        done.key: done.text if done.finish_reason == "stop" else None
-        for done in complete_all(engine, requests)
-    }
+    completions = complete_all(engine, requests)
+    check_failures(errors_of(completions), max_share=errors_max_share, label="judge, solutions")
+    return {done.key: done.text if done.finish_reason == "stop" else None for done in completions}
 
 
 def _judge_request(

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 
+from mathse.core.failures import check_failures
 from mathse.core.layout import Layout
 from mathse.core.params import Params, RoleName
-from mathse.core.registry import DATA_ENGINES
+from mathse.core.registry import ANNOTATORS, DATA_ENGINES, load
 from mathse.curation.drops import Drops
 from mathse.curation.plan import usable_problems
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import Engine
 from mathse.engines.roles import load_role, use_journal
-from mathse.judge.annotation import annotate_by_answer, annotate_by_engine
+from mathse.judge.annotation import annotate_by_engine
 from mathse.prompts.roles import load_prompts
-from mathse.trajectories import check_failures, sampling_params, solve
+from mathse.trajectories import sampling_params, solve
 
 
 class OrmAnnotation:
@@ -85,8 +86,9 @@ class OrmAnnotation:
         """
         whole = trajectories.filter(pl.col("finish_reason") == "stop")
         role = self.params.annotator
-        if role.engine == "answer":
-            return annotate_by_answer(whole, self.problems)
+        if role.engine in ANNOTATORS:
+            found: pl.DataFrame = load(ANNOTATORS, role.engine)(whole, self.problems)
+            return found
         engine = self._engine("annotator", label)
         return annotate_by_engine(
             whole,

@@ -22,5 +22,6 @@ def check_solutions(problems: pl.DataFrame, form: str) -> None:
         raise DataError(
             f"{len(missing)} problems that the ORM learns from have no solution, as {missing[0]}.",
             rule="a stepwise ORM learns to solve before it compares",
-            fix="set train_orm.form to diagnostic or binary, or use problems that bring solutions",
+            fix="set train_orm.form to diagnostic or binary, or name in problems.tables data "
+            "that brings solutions",
         )

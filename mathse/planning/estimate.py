@@ -8,8 +8,8 @@ from mathse.core.params import Role, RoleName
 from mathse.core.registry import LOCAL_ENGINES
 from mathse.planning import formulas
 from mathse.planning.assumptions import Assumptions
+from mathse.planning.plan_tables import GB
 from mathse.planning.shapes import Shape
-from mathse.planning.tables import GB
 from mathse.planning.work import Tuning, Work
 
 

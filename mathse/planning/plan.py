@@ -13,8 +13,8 @@ from mathse.core.registry import LOCAL_ENGINES, SERVED_ENGINES
 from mathse.planning import formulas
 from mathse.planning.assumptions import Assumptions, cores, find_gpus
 from mathse.planning.estimate import Planner
+from mathse.planning.plan_tables import GB, PARTS, Table, amount, duration, memory_row
 from mathse.planning.shapes import CONFIGS, Shape, find_shape, shape_of
-from mathse.planning.tables import GB, PARTS, Table, amount, duration, memory_row
 from mathse.planning.work import count_problems, list_work, measure_tables
 
 UNKNOWN = "Qwen/Qwen2-VL-7B-Instruct"

@@ -118,6 +118,7 @@ def shape_of(config: Mapping[str, Any]) -> Shape:
 
     Biases, norms and position embeddings are left out of the counts: less than 0.1% of a 7B.
     """
+    # The text part: its sizes, and the weights of one layer's attention.
     text: Mapping[str, Any] = config.get("text_config") or config
     vision: Mapping[str, Any] = config.get("vision_config") or {}
     hidden, layers = text["hidden_size"], text["num_hidden_layers"]

@@ -13,12 +13,11 @@ import polars as pl
 
 from mathse.core.layout import Layout
 from mathse.core.params import Params, RoleName, Training
+from mathse.core.registry import ENGINES, REFLECTORS
 from mathse.core.tables import table_files
 from mathse.judge.orm_attacks import MAX_ATTACKED
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.shapes import Shape
-
-NO_MODEL = ("figures", "dataset", "answer")  # engines that know the problems or their answers
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def count_problems(params: Params, layout: Layout, assume: Assumptions) -> Count
 def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str]]:
     """Return means over the problems at hand; they replace what is assumed of them."""
     # Problems that are here already. Nothing is measured before they are drawn or imported.
-    folders = [layout.folder / "data" / "problems"]
+    folders = [layout.problems.parent]
     if params.problems.source == "tables":
         folders = [layout.folder / table.path for table in params.problems.tables]
     folders = [folder for folder in folders if (folder / "problems.parquet").is_file()]
@@ -185,6 +184,7 @@ def list_work(
     params: Params, counts: Counts, shapes: dict[RoleName, Shape], assume: Assumptions
 ) -> Iterator[Work]:
     """Yield the work of all stages in order, in the sizes of params.yaml."""
+    # The lengths of texts, in tokens.
     samples = params.generate.samples
     response = min(assume["response_tokens"], params.generate.max_new_tokens)
     question = assume["question_characters"] / assume["characters_per_token"]
@@ -204,7 +204,7 @@ def list_work(
         if role in shapes:
             of_one = shapes[role].picture_tokens(assume["picture_pixels"], setting.pixels.max)
         else:
-            of_one = assume["api_picture_tokens"] if setting.engine not in NO_MODEL else 0
+            of_one = assume["api_picture_tokens"] if setting.engine in ENGINES else 0
         return assume["pictures"] * of_one
 
     def judge(stage: str, count: float) -> Work:
@@ -221,7 +221,7 @@ def list_work(
     # The teacher's rows, the first student, and the ORM.
     section = params.finetune
     distilled = min(params.distill.problems, counts.train)
-    is_right = params.teacher.engine in NO_MODEL
+    is_right = params.teacher.engine not in ENGINES
     rows = distilled if is_right else distilled * assume["teacher_right"]
     yield write("distill", "teacher", distilled, prompt, params.teacher.max_new_tokens)
     yield train("finetune r0", "student", section, section.steps, rows)
@@ -237,10 +237,11 @@ def list_work(
     # The rounds: D_remain is what nobody tried yet, and what was tried and is unsolved.
     first_rows = rows
     after = {"r0": (counts.train - rows, 0.0, rows, 0.0)}  # each round goes on from one of these
-    reflector: RoleName = "student" if params.reflector.engine == "student" else "reflector"
+    reflector: RoleName = "student" if params.reflector.engine in REFLECTORS else "reflector"
     for name, settings in params.rounds.items():
         new, hard, rows, gained = after[settings.prev]
         chosen_new = chosen_hard = 0.0
+        # New trajectories: of problems that nobody tried, and of unsolved ones.
         if params.is_enabled(name, "generate"):
             usable = new + (hard if params.generate.hard_samples else 0)
             share = min(1.0, (params.generate.max_problems or usable) / max(usable, 1))
@@ -251,6 +252,7 @@ def list_work(
         new, hard = new - chosen_new, hard + chosen_new - solved
         yield write(f"generate {name}", "student", sampled, prompt, params.generate.max_new_tokens)
         yield judge(f"score {name}", sampled)
+        # Reflections on what is still unsolved.
         reflected = 0.0
         if params.is_enabled(name, "reflect"):
             chosen = min(params.reflect.max_problems or hard, hard) * params.reflect.per_problem_max
@@ -264,6 +266,7 @@ def list_work(
             reflected = chosen
             corrected = min(hard, chosen * assume["corrected"])
             hard, solved = hard - corrected, solved + corrected
+        # The refresh of the ORM, and the next student.
         if params.orm.refresh != "never":
             if params.orm.refresh == "round":
                 text, written = prompt + response, assume["verdict_tokens"]
@@ -291,6 +294,7 @@ def list_work(
         kept = asked * right + (0 if name == "control_teacher" else first_rows)
         yield train(f"finetune {name}", "student", section, steps, kept)
 
+    # The evaluation of each student.
     for name in ("base", "r0", *params.rounds, *params.controls):
         limit = params.eval.max_new_tokens
         yield write(f"predict {name}", "student", counts.evaluated, prompt, limit)

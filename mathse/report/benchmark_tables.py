@@ -8,6 +8,7 @@ from typing import TextIO
 
 import polars as pl
 
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table
 from mathse.evaluation.benchmark_rules import ALL, GROUPED, has_breakdown, in_headline, title_of
 from mathse.report.summary import WIDTH, Accuracy, accuracy_cell, is_current, sort_rounds
@@ -22,7 +23,8 @@ def read_accuracy(data: str | Path) -> pl.DataFrame:
         yet. Tables of an older form are passed over.
     """
     wanted = [*GROUPED, *Accuracy._fields]
-    tables = [read_table(file) for file in sorted(Path(data).glob("eval/*/accuracy.parquet"))]
+    layout = Layout(data=data)
+    tables = [read_table(file) for file in layout.find(layout.eval("*").accuracy).values()]
     whole = [table.select(wanted) for table in tables if set(wanted) <= set(table.columns)]
     return pl.concat(whole) if whole else pl.DataFrame(schema=dict.fromkeys(wanted, pl.String))
 

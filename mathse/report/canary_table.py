@@ -8,6 +8,7 @@ from typing import TextIO
 
 import polars as pl
 
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table
 from mathse.evaluation.accuracy import wilson
 from mathse.report.summary import WIDTH, Accuracy, accuracy_cell, is_current, sort_rounds
@@ -16,7 +17,8 @@ from mathse.report.text_tables import print_table
 
 def render_canary(data: str | Path, out: TextIO, rounds: Sequence[str] | None = None) -> None:
     """Write a row for each skill, over these rounds; nothing where none was asked for."""
-    files = {file.parent.name: file for file in Path(data).glob("eval/*/canary.parquet")}
+    layout = Layout(data=data)
+    files = layout.find(layout.eval("*").canary)
     names = [name for name in sort_rounds(files, rounds or ()) if is_current(name, rounds)]
     tables = [read_table(files[name]) for name in names]
     rows = pl.concat(tables) if tables else pl.DataFrame()

@@ -12,10 +12,9 @@ import typer
 
 from mathse.commands import examples, project_root
 from mathse.core.errors import ParamError
+from mathse.core.layout import Layout
 
 CODE = Path(__file__).resolve().parents[2]
-RUN_FILES = ("data", "metrics", "models", "code", "imports.json", "overrides.csv")
-"""What of a project no answer is written over."""
 DataOption = Annotated[
     Path | None, typer.Option("--data", help="The data folder; else data/ of the project.")
 ]
@@ -91,7 +90,7 @@ def sql_command(
         for name, question in list_queries(_queries(data, queries)):
             typer.echo(f"  {name:<16} {question}")
         if sys.stdin.isatty():
-            history = next(iter(folders.values())).parent / ".mathse" / "sql_history"
+            history = Layout(data=next(iter(folders.values()))).sql_history
             run_prompt(tables, history, format, limit)
 
 
@@ -134,7 +133,7 @@ def trace_command(
     (folder,) = _folders(data, [rev] if rev else None).values()
     text, image_ids = render_trace(folder, name)
     if sys.stdout.isatty() and (protocol := protocol_of(os.environ)):
-        sys.stdout.writelines(show_pictures(folder / "problems" / "images", image_ids, protocol))
+        sys.stdout.writelines(show_pictures(Layout(data=folder).images, image_ids, protocol))
     typer.echo(text, nl=False)
 
 
@@ -170,16 +169,17 @@ def _check_out(out: Path | None, data: Path | None) -> None:
     """Raise ParamError if an answer would be written among the files of a run."""
     if out is None:
         return
-    roots = [data.parent] if data is not None else []
+    runs = [Layout(data=data)] if data is not None else []
     with suppress(ParamError):  # outside a project there is the folder of --data alone
-        roots.append(project_root())
-    kept = [root / name for root in roots for name in RUN_FILES]
-    for path in [*kept, *([data] if data is not None else [])]:
-        if out.resolve().is_relative_to(path.resolve()):
-            raise ParamError(
-                f"{out} would lie among the files of the run ({path}).\n"
-                "  fix: give --out a name elsewhere"
-            )
+        runs.append(Layout(project_root()))
+    for run in runs:
+        kept = (run.data, run.metrics("*").parent, run.models, run.code("*").parent)
+        for path in (*kept, run.imports, run.overrides):
+            if out.resolve().is_relative_to(path.resolve()):
+                raise ParamError(
+                    f"{out} would lie among the files of the run ({path}).\n"
+                    "  fix: give --out a name elsewhere"
+                )
 
 
 def _folders(data: Path | None, revisions: list[str] | None) -> dict[str, Path]:
@@ -187,13 +187,13 @@ def _folders(data: Path | None, revisions: list[str] | None) -> dict[str, Path]:
     from mathse.report.revisions import open_revision
 
     if not revisions:
-        return {"main": data or project_root() / "data"}
+        return {"main": data or Layout(project_root()).data}
     if data is not None:
         raise typer.BadParameter("give --data or --rev, not both")
     found = {}
     for entry in revisions:
         name, _, rev = entry.rpartition("=")  # "a=HEAD~1", or "HEAD~1" alone
-        found[name or rev] = open_revision(project_root(), rev).folder / "data"
+        found[name or rev] = open_revision(project_root(), rev).data
     return found if len(found) > 1 else {"main": next(iter(found.values()))}
 
 

@@ -61,10 +61,10 @@ def render_diff(project: Path, before: str, after: str, out: TextIO, *, limit: i
     Raises:
         DataError: if one of them does not exist, or the two have nothing in common.
     """
-    rounds = {file.parent.name for file in Layout(project).evaluations.glob("*/graded.parquet")}
-    of_one_run = {before, after} <= rounds
+    layout = Layout(project)
+    of_one_run = {before, after} <= set(layout.find(layout.eval("*").graded))
     runs = (WORKSPACE, WORKSPACE) if of_one_run else (before, after)
-    folders = [open_revision(project, rev).folder / "data" for rev in runs]
+    folders = [open_revision(project, rev).data for rev in runs]
     with Tables(dict(zip("ab", folders, strict=True))) as tables:
         made = tables.names()
         pairs = [(before, after)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from mathse.core.layout import EvalLayout
 from mathse.core.tables import read_table
 from mathse.evaluation.accuracy import accuracy_table
 from mathse.report.summary import is_current, sort_rounds
@@ -16,10 +17,11 @@ def accuracy_by_round(evaluations: Path, rounds: Sequence[str]) -> pl.DataFrame:
     """Return round, split, n, accuracy, low, high of each evaluated model, in percent.
 
     Args:
-        evaluations: a folder for each model, with `graded.parquet`.
+        evaluations: a folder for each model, with its graded answers.
         rounds: the rounds and controls of `params.yaml`, in order; others are left out.
     """
-    files = {file.parent.name: file for file in evaluations.glob("*/graded.parquet")}
+    found = {folder.name: EvalLayout(folder).graded for folder in evaluations.iterdir()}
+    files = {name: file for name, file in found.items() if file.is_file()}
     names = [name for name in sort_rounds(files, rounds) if is_current(name, rounds)]
     tables = [accuracy_table(read_table(files[name])) for name in names]
     percent = [(pl.col(name) * 100).round(2) for name in ("accuracy", "low", "high")]

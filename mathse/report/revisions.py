@@ -38,22 +38,22 @@ def open_revision(project: str | Path, rev: str) -> Layout:
     if rev == WORKSPACE:
         return Layout(project)
     commit = resolve_commit(project, rev)
-    folder = project.resolve() / ".mathse" / "revisions" / commit[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    _extract(project, commit, folder)
-    if not (folder / "dvc.lock").is_file():
+    layout = Layout(Layout(project.resolve()).revisions / commit[:16])
+    layout.folder.mkdir(parents=True, exist_ok=True)
+    _extract(project, commit, layout.folder)
+    if not layout.dvc_lock.is_file():
         fix = "run `dvc repro` and commit dvc.lock"
         raise DataError(f"Nothing was run in {rev}: it has no dvc.lock.", file=project, fix=fix)
     cache = cache_folder(project)
     blobs = cache / "files" / "md5"
     found = [
-        _link(blobs / digest[:2] / digest[2:], folder / path)
-        for path, digest in _outputs(folder / "dvc.lock", blobs)
+        _link(blobs / digest[:2] / digest[2:], layout.folder / path)
+        for path, digest in _outputs(layout.dvc_lock, blobs)
     ]
     if not any(found):
         fix = "`dvc fetch --all-commits`, or `dvc exp pull` for an experiment"
         raise DataError(f"DVC's cache has no table of {rev}.", file=cache, fix=fix)
-    return Layout(folder)
+    return layout
 
 
 def resolve_commit(project: str | Path, rev: str) -> str:

@@ -170,6 +170,7 @@ class Tables(AbstractContextManager["Tables"]):
         text = self._real_names(str(error).strip())
         if READ_ONLY in text:
             return DataError("Queries write no files.", fix="take the rows with --out FILE")
+        # A view that could not be made, or that has no files yet.
         missing = _MISSING_TABLE.search(text)
         name = missing[1].lower() if missing else ""
         schema, file = next(iter(self.folders.items()))
@@ -190,6 +191,7 @@ class Tables(AbstractContextManager["Tables"]):
             patterns = " or ".join(pattern for pattern, _ in VIEWS[name].sources)
             message = f"There are no rows for {name} yet: no file fits {patterns}."
             return DataError(message, file=file, fix=f"run what writes it: {VIEWS[name].made_by}")
+        # A name that no view has; all else in DuckDB's words.
         if missing:
             known = ", ".join(self.names())
             return DataError(
@@ -312,4 +314,5 @@ def _strip_end(sql: str) -> str:
 
 def _name(name: str) -> str:
     """Return the name of a schema as SQL writes it: main, "HEAD~1"."""
+    # main, r1, but not HEAD~1
     return name if re.fullmatch(r"[a-z_]\w*", name) else '"' + name.replace('"', '""') + '"'

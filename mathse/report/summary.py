@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import polars as pl
+import yaml
 
 from mathse.core.errors import DataError
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table
 from mathse.core.text import one_line
 from mathse.curation.ledger import count_states
@@ -47,7 +49,7 @@ class RoundSummary:
 
     name: str
     accuracy: dict[str, Accuracy]  # by split
-    # by split: compared with the round before; None where the problems are not the same
+    # by split: compared with `previous_models`; None where the problems are not the same
     change: dict[str, Comparison | None] = field(default_factory=dict)
     states: dict[str, int] = field(default_factory=dict)  # problems by state; empty: no ledger
     train_rows: int | None = None
@@ -68,11 +70,22 @@ def is_current(name: str, rounds: Sequence[str] | None) -> bool:
     return rounds is None or name in (BASE, FIRST_ROUND, *rounds)
 
 
+def previous_models(params: Mapping[str, Any]) -> dict[str, str]:
+    """Return the model that each one follows and is compared with, by what `params.yaml` has.
+
+    They need not pass `load_params`: another revision may lack a parameter of today.
+    """
+    rounds: Mapping[str, Mapping[str, str]] = params.get("rounds") or {}
+    previous = {FIRST_ROUND: BASE} | dict.fromkeys(params.get("controls") or [], FIRST_ROUND)
+    return previous | {name: settings["prev"] for name, settings in rounds.items()}
+
+
 def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     """Read the evaluations, ledgers and training rows of all rounds.
 
-    Each round is compared with the one before it (r0 with the base), and the last one also with the
-    base, r0 and each control.
+    Each round is compared with the one that it follows (r0 with the base), and the last one also
+    with the base, r0 and each control. Where no `params.yaml` stands beside the data folder, a
+    round follows the one before it.
 
     Args:
         data: the data folder.
@@ -82,24 +95,26 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     Raises:
         DataError: if nothing was evaluated yet.
     """
-    root = Path(data)
-    evaluated = (file.parent.name for file in root.glob("eval/*/graded.parquet"))
+    layout = Layout(data=data)
+    pattern = layout.eval("*").graded
+    evaluated = layout.find(pattern)
     found = sort_rounds(evaluated, rounds or ())
     names = [name for name in found if is_current(name, rounds)]
     if not names:
-        message = "No round was evaluated yet: no file fits eval/*/graded.parquet."
-        raise DataError(message, file=root, fix="run `make repro`")
-    graded = {name: read_table(root / "eval" / name / "graded.parquet") for name in names}
+        message = f"No round was evaluated yet: no file fits {pattern.relative_to(layout.folder)}."
+        raise DataError(message, file=layout.data, fix="run `make repro`")
+    graded = {name: read_table(evaluated[name]) for name in names}
     loop = [name for name in names if not name.startswith(CONTROL)]
     previous = {name: earlier for earlier, name in itertools.pairwise(loop)}
+    if layout.params.is_file():
+        previous = previous_models(yaml.safe_load(layout.params.read_text(encoding="utf-8")))
     lines = []
     for name in names:
-        change = _changes(graded[previous[name]], graded[name]) if name in previous else {}
-        folder = root / name if name.startswith(CONTROL) else root / "rounds" / name
-        ledger = folder / "ledger.parquet"
-        states = count_states(read_table(ledger)) if ledger.is_file() else {}
-        train = folder / "train.parquet"
-        rows = read_table(train).height if train.is_file() else None
+        before = graded.get(previous.get(name, "")) if name in loop else None
+        change = {} if before is None else _changes(before, graded[name])
+        files = layout.round(name)
+        states = count_states(read_table(files.ledger)) if files.ledger.is_file() else {}
+        rows = read_table(files.train).height if files.train.is_file() else None
         lines.append(RoundSummary(name, _accuracies(graded[name]), change, states, rows))
     others = [name for name in names if name in (BASE, FIRST_ROUND) or name.startswith(CONTROL)]
     contrasts = [

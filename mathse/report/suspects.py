@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.layout import Layout
 from mathse.core.tables import read_table
 from mathse.datasets.overrides import FOR_REVIEW
 from mathse.report.text_tables import print_rows
@@ -28,7 +29,6 @@ SUSPECTS = pl.Schema(
 )
 BUILT_IN = "figures"
 """The source of the built-in problems."""
-_TABLES = ("verdicts", "reflection_verdicts")
 _USED = ("problem_id", "round", "answer_state", "predicted_answer", "orm_status", "p_correct")
 
 
@@ -53,12 +53,15 @@ def find_suspects(
     if min_trajectories < 2 or not 0 <= min_share <= 1:
         given = f"{min_trajectories} and {min_share}"
         raise ParamError(f"at least 2 trajectories agree, by a share in [0, 1], not {given}")
-    root = Path(data)
-    files = [file for name in _TABLES for file in sorted(root.glob(f"rounds/*/{name}.parquet"))]
+    layout = Layout(data=data)
+    rounds = layout.round("*")
+    patterns = (rounds.verdicts, rounds.reflection_verdicts)
+    files = [file for pattern in patterns for file in layout.find(pattern).values()]
     if not files:
         fix = "run the score stage of a round"
-        raise DataError("No trajectory was judged yet.", file=root / "rounds", fix=fix)
+        raise DataError("No trajectory was judged yet.", file=rounds.folder.parent, fix=fix)
     # Sorted by id: the first of equal answers must not depend on the order of files.
+    # "$ x = 5$" gives x=5
     key = pl.col("predicted_answer").str.replace_all(r"[\s$]+", "").str.to_lowercase()
     judged = pl.concat([read_table(file) for file in files], how="diagonal")
     judged = judged.sort("trajectory_id").select(_USED).with_columns(key=key)
@@ -84,8 +87,8 @@ def find_suspects(
             pl.col("agree") > pl.col("with_gold"),
         )
     )
-    problems = read_table(root / "problems" / "problems.parquet")
-    problems = problems.select("problem_id", "source", "split", "question", gold="answer")
+    columns = ("problem_id", "source", "split", "question")
+    problems = read_table(layout.problems).select(columns, gold="answer")
     rows = best.join(problems, on="problem_id").sort(
         "share", "agree", "p_correct", "problem_id", descending=[True, True, True, False]
     )

@@ -15,7 +15,6 @@ from mathse.report.error_kinds import KIND_OF_ANALYSIS
 _FOLDER = r"regexp_extract(filename, '([^/]+)/[^/]+$', 1)"
 _ABOVE = r"regexp_extract(filename, '([^/]+)/[^/]+/[^/]+$', 1)"  # "…/r1/orm/rows.parquet": r1
 _CURVE = r"regexp_extract(filename, '([^/]+)\.tsv$', 1)"  # "…/curves/orm.tsv" gives orm
-_IMPORT = Path("data", "import", "*")
 
 
 def quote(text: str) -> str:
@@ -33,11 +32,13 @@ class View:
 
 def _view(made_by: str, *sources: Path | tuple[Path, str]) -> View:
     pairs = [source if isinstance(source, tuple) else (source, "*") for source in sources]
-    return View(tuple((str(path.relative_to("data")), columns) for path, columns in pairs), made_by)
+    data = _PROJECT.data
+    return View(tuple((str(path.relative_to(data)), columns) for path, columns in pairs), made_by)
 
 
 _PROJECT = Layout()
 _ROUND, _EVAL, _CONTROL = _PROJECT.round("*"), _PROJECT.eval("*"), _PROJECT.round("control*")
+_IMPORT = _PROJECT.imported / "*"
 _WITH_ROUND = "*, {folder} AS round"  # {folder}: the name of the file's folder
 _TRAIN = "* RENAME (round AS added_in), {folder} AS round"
 VIEWS: dict[str, View] = {

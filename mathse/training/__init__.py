@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from mathse.core.params import TrainConfig
 from mathse.training.examples import Example
-from mathse.training.report import TrainReport
+from mathse.training.train_report import TrainReport
 
 __all__ = ["Example", "TrainConfig", "TrainReport"]

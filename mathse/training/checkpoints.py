@@ -58,6 +58,7 @@ class Checkpoints:
 
     def resume(self) -> list[float]:
         """Load the last checkpoint; return the loss of each step done. Report other runs'."""
+        # Remove what was broken off, and report the checkpoints of other runs.
         if self.accelerator.is_main_process:
             for path in self.folder.glob("part-*"):
                 shutil.rmtree(path)  # a run died while it wrote this one
@@ -68,6 +69,7 @@ class Checkpoints:
         paths = sorted(self.folder.glob("step-*"))
         if not paths:
             return []
+        # Load the newest checkpoint: optimizer, weights, losses.
         try:
             state = json.loads((paths[-1] / _STATE).read_text(encoding="utf-8"))
             self._prepare_optimizer(paths[-1])

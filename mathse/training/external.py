@@ -28,10 +28,10 @@ from mathse.engines.input_fingerprint import write_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
 from mathse.prompts import lessons
-from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
 from mathse.training.stopping import at_stop
 from mathse.training.student import examples_of, lesson_key
+from mathse.training.train_report import TrainReport
 
 COMMANDS = {"llama-factory": ("llamafactory-cli", "train"), "ms-swift": ("swift", "sft")}
 NOT_SCALED = {"image_max_pixels": 1 << 40, "image_min_pixels": 0}
@@ -54,7 +54,7 @@ def train_elsewhere(
     curve: Path,
     trust_remote_code: bool,
 ) -> TrainReport:
-    """Train with `config.trainer` and write the model as `mathse.training.loop.finetune` does.
+    """Train with `config.trainer` and write the model as `train_loop.finetune` does.
 
     Args:
         rows: problems with `row_id` and `response`; see `mathse.datasets.exporting`.

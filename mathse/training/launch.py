@@ -22,8 +22,8 @@ from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
 from mathse.core.processes import ONE_THREAD, end_with_launcher, no_garbage, start_worker
 from mathse.training.examples import Example
-from mathse.training.report import TrainReport
 from mathse.training.stopping import STOP, Stopped, stop_when_asked
+from mathse.training.train_report import TrainReport
 
 _TASK, _RESULT = "task.pickle", "result.pickle"
 SHUTDOWN_S = 900
@@ -61,7 +61,7 @@ def train(
     checkpoints: Path,
     **options: Any,
 ) -> TrainReport:
-    """Call `mathse.training.loop.finetune` in one process, or in several that share each batch.
+    """Call `train_loop.finetune` in one process, or in several that share each batch.
 
     Args:
         examples: as for `finetune`.
@@ -93,7 +93,7 @@ def train(
     stop.unlink(missing_ok=True)
     with stop_when_asked(stop):
         if not on_gpus and (config.processes == 1 or machine.has_gpu):
-            from mathse.training.loop import finetune
+            from mathse.training.train_loop import finetune
 
             return finetune(examples, **options)
         # Several processes get the examples through a file, read one at a time.
@@ -152,7 +152,7 @@ def run_rank(folder: Path) -> None:
     logging.getLogger("mathse").setLevel(logging.INFO)
     end_with_launcher()
     examples, options = pickle.loads((folder / _TASK).read_bytes())
-    from mathse.training.loop import finetune
+    from mathse.training.train_loop import finetune
 
     result: TrainReport | MathseError
     try:
@@ -234,7 +234,7 @@ def _train_rank(
     with no_garbage():
         from torch import distributed
 
-        from mathse.training.loop import finetune
+        from mathse.training.train_loop import finetune
 
     url = f"file://{rendezvous.absolute()}"
     distributed.init_process_group("gloo", init_method=url, rank=rank, world_size=world)

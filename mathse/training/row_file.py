@@ -36,14 +36,17 @@ def write_rows(
     Raises:
         DataError: if no row is left.
     """
+    # Keep rows that an earlier start made of the same.
     made_of = None
     if not isinstance(examples, Iterator):
         made_of = _made_of(examples, builder, max_tokens)
         if _is_whole(folder, made_of):
             return
+    # Remove the summary and what a broken start left.
     folder.mkdir(parents=True, exist_ok=True)
     for file in (folder / _SUMMARY, *folder.glob(".*.tmp")):
         file.unlink(missing_ok=True)
+    # Write each row as soon as it is made; note where it starts, or why it is left out.
     digest, numbers, total, start = ListHash(), array("q"), 0, 0
     dropped: defaultdict[str, list[str]] = defaultdict(list)
     with open_durably(folder / _ROWS) as out:
@@ -69,6 +72,7 @@ def write_rows(
             rule="a training set is not empty",
             fix="raise max_tokens if the rows are too long, or see why none were accepted",
         )
+    # Write the sizes, then the summary that makes the rows count.
     with open_durably(folder / _SIZES) as out:
         out.write(numbers.tobytes())
     summary = {"digest": digest.content_id(), "examples": total, "dropped": dropped}

@@ -36,6 +36,7 @@ def load_model(
     Raises:
         DataError: if the weights are damaged or incomplete.
     """
+    # All weights, in fp32.
     options: dict[str, str] = (
         {} if config.attention == "auto" else {"attn_implementation": config.attention}
     )
@@ -53,6 +54,7 @@ def load_model(
         raise _damaged(init, str(error)) from error
     if missing := sorted(info["missing_keys"]):
         raise _damaged(init, f"{len(missing)} parameters are missing, the first is {missing[0]}")
+    # Attention and precision that this device computes fast.
     on_cpu = accelerator.device.type == "cpu"
     if config.attention == "auto" and on_cpu and not use_grouped_attention(model):
         model.set_attn_implementation("eager")  # sdpa's backward pass is slow on CPU
@@ -61,6 +63,7 @@ def load_model(
             "This CPU computes bf16 in software, several times slower than fp32: set "
             "finetune.precision and train_orm.precision to auto (the weights then differ slightly)."
         )
+    # Which parameters are trained, and in which precision the others are kept.
     model.config.use_cache = False
     if config.method == "lora":
         add_adapters(model, config.lora)

@@ -8,8 +8,8 @@ from mathse.core.params import ModelRole
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.estimate import Planner
 from mathse.planning.formulas import checkpoint_bytes, cost, list_formulas
+from mathse.planning.plan_tables import GB, PARTS, Table, amount, duration, memory_row
 from mathse.planning.shapes import CONFIGS, shape_of
-from mathse.planning.tables import GB, PARTS, Table, amount, duration, memory_row
 from mathse.planning.work import Tuning, Work
 
 MODEL = "Qwen/Qwen2-VL-7B-Instruct"

@@ -53,7 +53,7 @@ def find_spec(name, package=None):
 import bench.gpu
 bench.gpu.find_spec = find_spec
 bench.gpu.stand_in()
-import mathse.engines.transformers_engine, mathse.planning.shapes, mathse.training.loop
+import mathse.engines.transformers_engine, mathse.planning.shapes, mathse.training.train_loop
 print("imported")
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mathse.core.code import CodeBase, explain_change
-from mathse.core.registry import DATA_ENGINES, ENGINES
+from mathse.core.registry import ANNOTATORS, DATA_ENGINES, ENGINES, REFLECTORS
 from tests.closure import ROOT, closure
 
 SOURCE = '''"""Docstring."""
@@ -149,6 +149,7 @@ def test_packages_do_nothing_when_imported() -> None:
 
 def test_a_stage_with_a_model_depends_on_every_engine() -> None:
     """The registry is read from its source: entries that are computed would not be seen."""
-    closure = CodeBase(ROOT).closure("stages.distill")
-    for entry in (*ENGINES.values(), *DATA_ENGINES.values()):
-        assert entry.partition(":")[0] in closure
+    registries = {"distill": {**ENGINES, **DATA_ENGINES}, "orm_data": ANNOTATORS}
+    for stage, registry in (registries | {"reflect": REFLECTORS}).items():
+        modules = {entry.where.partition(":")[0] for entry in registry.values()}
+        assert modules <= set(CodeBase(ROOT).closure(f"stages.{stage}"))

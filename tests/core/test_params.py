@@ -113,7 +113,19 @@ CONTROLS = {"controls": ["control"]}
         ({"problems.source": "tables"}, ["reflector.engine", "problems.tables is empty"]),
         ({"teacher.engine": "transformers"}, ["teacher.model", "teacher.max_new_tokens"]),
         ({"student.model": None}, ["student.model"]),
-        ({"annotator.engine": "dataset"}, ["annotator.engine", "answer"]),
+        (
+            {"annotator.engine": "dataset"},
+            ["annotator.engine", "one of transformers, openai, vllm, figures, answer ("],
+        ),
+        (
+            {"reflector.engine": "answer"},
+            ["reflector.engine", "one of transformers, openai, vllm, figures, student ("],
+        ),
+        (
+            {"teacher.engine": "student"},
+            ["teacher.engine", "one of transformers, openai, vllm, figures, dataset ("],
+        ),
+        ({"orm.engine": "figures"}, ["orm.engine", "one of transformers, openai, vllm ("]),
         (
             {"reflector.engine": "student", "reflector.max_new_tokens": None},
             ["reflector.engine", "reflector.max_new_tokens"],

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mathse.core.errors import DataError
 from mathse.core.params import Merge
 from mathse.curation.drops import DROPPED, count_dropped
-from mathse.curation.training_rows import TRAIN, merge_rows
+from mathse.curation.training_rows import ONE_EACH, TRAIN, merge_rows
 from schemas import DROP_REASONS, TrainRow
 from tests.judge.trajectories import (
     RIGHT,
@@ -24,6 +24,10 @@ from tests.judge.trajectories import (
 )
 
 ONE = Merge(max_per_problem=1)
+
+
+def test_the_limits_of_the_teachers_rows_leave_nothing_to_defaults() -> None:
+    assert ONE_EACH == ONE and ONE_EACH.model_fields_set == set(Merge.model_fields)
 
 
 def merge(

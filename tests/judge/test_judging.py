@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError, ParamError
+from mathse.engines.journaled import JournaledEngine
+from mathse.engines.protocol import Completion
 from mathse.judge.judgements import JUDGEMENTS, distinct_trajectories, join_judgements
-from mathse.judge.judging import judge_texts
+from mathse.judge.judging import Judge, judge_texts
 from mathse.judge.verdict_parsing import ParsedVerdict, parse_verdict
 from mathse.prompts import render_verdict, verdict_prefix
 from tests.judge.trajectories import (
@@ -290,6 +292,26 @@ def test_the_judge_fails_closed(text, finish_reason, prob, status, p_correct):
     row = found.row(0, named=True)
     assert (row["orm_status"], row["p_correct"]) == (status, p_correct)
     assert (row["error_step"] is not None) == (status == "wrong")
+
+
+@pytest.mark.parametrize("share", [0.5, 0.4])
+def test_solutions_of_the_judge_that_fail_are_counted_and_too_many_stop(share, tmp_path, capsys):
+    def say(request):
+        if request.task != "judge" and request.problem_id in (problem_id(0), problem_id(1)):
+            return Completion.failed(request.key, "Server busy", kind="retryable")
+        return says("1. 3+4=7.")(request)
+
+    engine = JournaledEngine(Scripted(say), tmp_path, "judge")
+    judge = Judge(engine, problems(4), "stepwise", 9, errors_max_share=share)
+    paths = trajectories(*(trajectory(number, RIGHT) for number in range(4)))
+    if share < 0.5:
+        with pytest.raises(DataError, match="judge, solutions: 2 of 4 requests failed"):
+            judge(paths)
+    else:
+        found = judge(paths)
+        assert found["orm_status"].to_list() == ["unparseable"] * 4
+        assert "judge, solutions: 2 of 4" in capsys.readouterr().err
+        assert judge.count_failures() == {"retryable": 2}
 
 
 def test_an_empty_path_is_not_judged():

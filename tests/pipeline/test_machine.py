@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -32,15 +31,9 @@ NOT_ON_THE_CPU_LOOP = {
     "ray": "with an address, the models run in the actors of that cluster; tests/engines has them"
 }
 """Keys that keep their default here, with the reason."""
-FORCED = {
-    "orm_data": "orm/data/rows.parquet",
-    "train_orm": "orm/model/model.safetensors",
-    "generate@r1": "rounds/r1/trajectories.parquet",
-    "score@r1": "rounds/r1/verdicts.parquet",
-    "reflect@r1": "rounds/r1/reflections.parquet",
-    "finetune@r1": "rounds/r1/model/model.safetensors",
-    "predict@r1": "eval/r1/predictions.parquet",
-}
+FORCED = ("orm_data", "train_orm", "generate@r1", "score@r1", "reflect@r1", "finetune@r1",
+          "predict@r1")  # fmt: skip
+"""Stages that run a model, and what feeds them."""
 
 
 def other_values(section: type[Section], usual: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,12 +100,11 @@ def test_other_values_run_nothing_and_change_no_byte(
     pipeline: Pipeline, changed_machine: Path
 ) -> None:
     def digests() -> dict[str, str]:
-        files = {stage: pipeline.folder / "data" / name for stage, name in FORCED.items()}
-        return {
-            stage: hashlib.sha256(file.read_bytes()).hexdigest() for stage, file in files.items()
-        }
+        stages = yaml.safe_load((pipeline.folder / "dvc.lock").read_text())["stages"]
+        return {out["path"]: out["md5"] for stage in FORCED for out in stages[stage]["outs"]}
 
     before = digests()
+    assert len(before) > len(FORCED)
     assert "Running stage" not in pipeline.dvc("repro")
     output = pipeline.dvc("repro", "--force", "--single-item", *FORCED)
     assert all(f"Running stage '{stage}'" in output for stage in FORCED)

@@ -19,7 +19,7 @@ from mathse.core.params import Params
 from mathse.planning import plan as planning
 from mathse.planning.assumptions import find_gpus, parse_assumptions
 from mathse.planning.plan import Plan
-from mathse.planning.tables import amount, duration
+from mathse.planning.plan_tables import amount, duration
 from recipes.documents import scale
 from tests.closure import ROOT
 

@@ -35,13 +35,17 @@ def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, models: dict
     changed = params | {"seed": seed, "controls": ["control"] if "control" in models else []}
     (run / "params.yaml").write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
     audit = {"n": 5, "right_passed": 0.5, "wrong_passed": seed * 0.1, "step_exact": 1.0}
+    counts = {"accepted_wrong": 2, "accepted_wrong_reasoning": 1}
     answer: dict[str, Any] = {
         "models": {name: dict.fromkeys(SPLITS, bits) for name, bits in models.items()},
         "problems": dict.fromkeys(SPLITS, f"those of seed {seed}"),
         "clusters": {split: [0, 1, 2, 3] for split in SPLITS},
         "choices": dict.fromkeys(SPLITS, "0011"),
-        "merge": {"r1": {}},
-        "audit": {"r1": {"student": audit | {"accepted_wrong": 1}}},
+        "merge": {"r1": {"problems": {"accepted": 30, "reflected": 8, "hard": 2 + 2 * seed}}},
+        "gold": {"r0": 20, "orm": 100},
+        "accept": "both",
+        "controls": {"control": {"rows": 20}},
+        "audit": {"r1": {"student": audit | counts}},
         "texts": {"r1": {"student": {"distinct": 4, "equal_solution": 3 - seed}}},
     }
     monkeypatch.setattr(seeds, "result_of", lambda _: answer)
@@ -61,6 +65,7 @@ def test_accuracies_are_of_all_problems_and_by_seed(kept: Path) -> None:
     assert table["r1"][1] == 2 and table["r1"][2][0] == pytest.approx(62.5)
     assert table["r1"][3] == table["r1"][5] == "75.0, 50.0"
     assert table["control"][1] == 1 and table["control"][3] == "50.0"
+    assert (table["base"][6], table["control"][6], table["r1"][6]) == (0, 20, 161)
 
 
 def test_open_problems_and_those_with_choices_are_counted_apart(kept: Path) -> None:
@@ -81,12 +86,15 @@ def test_the_result_lines_name_the_last_round(kept: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(blocks, "ROOT", kept)
     lines = blocks.render("result", "").splitlines()
     assert len(lines) == 3
-    assert "base → r0 → r1, accuracy in %, mean of 2 seeds: 0.0 → 25.0 → 62.5 on `eval`" in lines[0]
+    assert "base → r0 → r1, accuracy in %, mean of 2 seeds" in lines[0]
+    shares = "0.0 [0.0, 32.4] → 25.0 [7.1, 59.1] → 62.5 [30.6, 86.3]"
+    assert f"eval (n = 8): {shares}." in lines[0]
+    assert "Gold used, problems: r1 161, control 20." in lines[2]
     assert "+37.5" in lines[1] and "against r0" in lines[1] and "against control" in lines[1]
 
 
 def test_audits_are_means_over_seeds(kept: Path) -> None:
-    row = ["r1", "student", 10, 50.0, 5.0, 100.0, 2, 62.5]
+    row = ["r1", "student", 10, 50.0, 5.0, 100.0, 4, 2, 62.5]
     assert rows(kept, "default-seeds-audits") == [row]
 
 

@@ -31,7 +31,7 @@ from mathse.evaluation.paired import Comparison
 from mathse.report.page import sections
 from mathse.report.page.browser import browser_data
 from mathse.report.page.explain import REASONS, STATES, explain, gold_and_teacher, p_correct_note
-from mathse.report.page.formulas import to_mathml
+from mathse.report.page.mathml import to_mathml
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.pictures import MAX_SIDE, shrink
 from mathse.report.page.render import _p_value, render_report

@@ -162,6 +162,17 @@ def test_rounds_come_as_the_parameters_name_them(data, tmp_path):
     assert summary.rounds[3].change["eval"].difference == 0
 
 
+def test_a_branch_is_compared_with_the_round_that_it_follows(data, tmp_path):
+    copy = shutil.copytree(data, tmp_path / "data")
+    shutil.copytree(copy / "eval/r0", copy / "eval/r2")
+    shutil.copytree(copy / "eval/r1", copy / "eval/r3")
+    rounds = "{r1: {prev: r0}, r2: {prev: r1}, r3: {prev: r1}}"
+    (tmp_path / "params.yaml").write_text(f"rounds: {rounds}\ncontrols: [control]\n")
+    summary = summarize(copy, ["r1", "r2", "r3", "control"])
+    found = {line.name: line.change["eval"].difference for line in summary.rounds if line.change}
+    assert found == {"r0": pytest.approx(0.2), "r1": 0.5, "r2": -0.5, "r3": 0.0}
+
+
 def test_benchmarks_are_shown_for_the_same_rounds_in_the_same_order(tmp_path):
     for name in ("r0", "r1", "final", "old"):
         row = {

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import mathse.judge.load_judge
-import mathse.training.loop
+import mathse.training.train_loop
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.images import write_images
@@ -86,7 +86,7 @@ def train(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         seen.extend(examples)
         return TrainReport(1, 1, 1, {}, 0.0, 0.0, 1, 0)
 
-    monkeypatch.setattr(mathse.training.loop, "finetune", fit)
+    monkeypatch.setattr(mathse.training.train_loop, "finetune", fit)
     train_orm(Layout())
     return seen
 

@@ -10,7 +10,7 @@ import torch
 from mathse.core.images import ImageStore
 from mathse.core.params import Training
 from mathse.training import TrainReport
-from mathse.training.loop import finetune
+from mathse.training.train_loop import finetune
 from tests.tiny import build_tiny, draw_png, write_store
 from tests.training.given import CONFIG, examples
 

@@ -61,7 +61,9 @@ def test_a_gpu_trains_whatever_processes_says(
         train(examples(), config=changed(), machine=Machine(), checkpoints=tmp_path)
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     asked: list[dict[str, Any]] = []
-    monkeypatch.setattr("mathse.training.loop.finetune", lambda rows, **given: asked.append(given))
+    monkeypatch.setattr(
+        "mathse.training.train_loop.finetune", lambda rows, **given: asked.append(given)
+    )
     config = changed(processes=2)
     train(examples(), config=config, machine=Machine(), checkpoints=tmp_path)
     (given,) = asked

@@ -12,7 +12,7 @@ import torch
 from torch.distributed.checkpoint.api import CheckpointException
 
 from mathse.core.errors import MathseError
-from mathse.training import checkpoints, loop
+from mathse.training import checkpoints, train_loop
 from mathse.training.memory import less_memory
 from tests.closure import ROOT
 from tests.training.conftest import Fit
@@ -54,7 +54,7 @@ SHORT = torch.OutOfMemoryError(
 
 def fail(error: BaseException, calls: int = 0) -> Any:
     """Return a function that raises an error after so many calls of `train_step`."""
-    left, step = iter(range(calls)), loop.train_step
+    left, step = iter(range(calls)), train_loop.train_step
 
     def call(*args: Any, **more: Any) -> tuple[float, float]:
         if next(left, None) is None:
@@ -68,7 +68,7 @@ def test_a_step_without_memory_says_what_to_lower(
     fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(MathseError) as error:
-        patch.setattr(loop, "train_step", fail(SHORT, calls=3))
+        patch.setattr(train_loop, "train_step", fail(SHORT, calls=3))
         fit(save_every_steps=2)
     first, fix = str(error.value).splitlines()
     assert first.startswith("Out of GPU memory in step 4, whose longest row has ")
@@ -97,7 +97,7 @@ def test_memory_short_at_a_checkpoint_does_not_ask_to_delete_it(
     fit: Fit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch, pytest.raises(MathseError):
-        patch.setattr(loop, "train_step", fail(SHORT, calls=3))
+        patch.setattr(train_loop, "train_step", fail(SHORT, calls=3))
         fit(save_every_steps=2)
     with monkeypatch.context() as patch, pytest.raises(MathseError) as raised:
         patch.setattr(checkpoints.state_dict_loader, "load", fail(SHORT))

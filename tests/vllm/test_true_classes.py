@@ -16,7 +16,7 @@ from mathse.engines.loading import load_engine
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
 from mathse.training import Example
-from mathse.training.loop import finetune
+from mathse.training.train_loop import finetune
 from tests.tiny import ask, draw_png, write_store
 from tests.vllm import needs_vllm
 from tests.vllm.conftest import role

@@ -18,7 +18,7 @@ from mathse.core.images import ImageStore
 from mathse.core.steps import split_steps
 from mathse.core.text import printable
 from mathse.evaluation.benchmark_rules import scoring_rules
-from mathse.report.page.formulas import to_mathml
+from mathse.report.page.mathml import to_mathml
 from mathse.report.page.pictures import shrink
 from mathse.report.page.run_tables import EVALUATION, ORM_TEST, RunTables, collect
 from mathse.report.page.sections import kind_of_error, scrub

@@ -126,9 +126,11 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "left_out_control": any(name.startswith(CONTROL) for name in run.left_out),
         "gold_and_teacher": gold_and_teacher(run.params),
         "p_correct_note": p_correct_note(run.params),
+        # Accuracies, and this run beside others.
         "accuracies": accuracies,
         "comparisons": sections.comparisons(run),
         "compared": _compared(runs, settings) if len(runs) > 1 else None,
+        # The rounds: what was written, accepted and solved, and how problems moved.
         "last_round": last,
         "train_rows": run.train.height if last else 0,
         "new_rows": run.train.filter(round=last).height,
@@ -144,14 +146,17 @@ def _content(runs: Sequence[RunTables]) -> dict[str, Any]:
         "changes": changes,
         "tried_again": sections.tried_again(run),
         "kinds": kinds,
+        # The ORM and the reflector.
         "orm": orm,
         "orm_learns": (run.params.get("orm") or {}).get("refresh", "never") != "never",
         "reflector_knows": uses_worked_solution(run.params, "reflector")
         and bool(reflected)
         and all(row["passed"]["n"] == 0 for row in reflected),
+        # Groups of problems, the canary, and what is forgotten.
         "groups": sections.groups(run),
         "canary": sections.canary(run),
         "forgotten": sections.forgotten(run),
+        # Lengths, failures, usage and settings.
         "lengths": lengths,
         "failures": sections.failures(run),
         "usage": {"columns": ["stage", "role", *USAGE_COLUMNS], "rows": usage} if usage else None,

@@ -12,7 +12,7 @@ import yaml
 import schemas
 from mathse.core.errors import DataError
 from mathse.core.layout import Layout
-from mathse.report.summary import BASE, FIRST_ROUND, sort_rounds
+from mathse.report.summary import BASE, FIRST_ROUND, previous_models, sort_rounds
 
 # The origin of evaluation answers, and of the trajectories that the ORM is tested on.
 EVALUATION, ORM_TEST = "evaluation", "ORM test"
@@ -35,19 +35,19 @@ class RunTables:
         self.layout, self.label = layout, label
         # Not by `load_params`: a revision may lack a parameter of today.
         self.params = yaml.safe_load(layout.params.read_text(encoding="utf-8"))
-        rounds: dict[str, dict[str, str]] = self.params.get("rounds") or {}
         self.controls: list[str] = self.params.get("controls") or []
-        self.loop = [FIRST_ROUND, *rounds]
-        self._previous = {FIRST_ROUND: BASE} | dict.fromkeys(self.controls, FIRST_ROUND)
-        self._previous |= {name: settings["prev"] for name, settings in rounds.items()}
+        self.loop = [FIRST_ROUND, *(self.params.get("rounds") or {})]
+        self._previous = previous_models(self.params)
         known = [BASE, *self.loop, *self.controls]
         evaluated = [name for name in known if layout.eval(name).graded.is_file()]
         self.models = sort_rounds(evaluated, self.loop)
-        found = {file.parent.name for file in layout.evaluations.glob("*/graded.parquet")}
+        pattern = layout.eval("*").graded
+        found = set(layout.find(pattern))
         found |= {file.stem for file in layout.metrics("eval", "*").parent.glob("*.json")}
         self.left_out = sort_rounds(found - {*known})
         if not self.models:
-            message = "No round was evaluated yet: no file fits data/eval/*/graded.parquet."
+            pattern = pattern.relative_to(layout.folder)
+            message = f"No round was evaluated yet: no file fits {pattern}."
             raise DataError(message, file=layout.evaluations, fix="run `make repro`")
 
     def named(self, model: str) -> str:

@@ -8,7 +8,7 @@ const MATH_ELEMENTS = new Set(
   "math mrow mi mn mo ms mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mtable mtr mtd mstyle mpadded mphantom menclose".split(" "));
 const MATH_ATTRIBUTES = new Set(
   "display mathvariant stretchy form fence separator accent columnalign rowspacing columnspacing width height depth lspace rspace linethickness displaystyle scriptlevel notation".split(" "));
-// As in formulas.py: $x^2$, $$x^2$$, \(x^2\), \[x^2\]
+// As in mathml.py: $x^2$, $$x^2$$, \(x^2\), \[x^2\]
 const FORMULA = /\$\$[^$]+\$\$|\$(?![\s\d.,]+\s)[^$\n]*[^$\s]\$(?!\d)|\\\(.+?\\\)|\\\[.+?\\\]/gs;
 
 let data, items, problems, pictures, byKey, ofProblem, order;

@@ -19,7 +19,7 @@ from mathse.engines.input_fingerprint import read_record
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.protocol import Request, SamplingParams, complete_all
 from mathse.engines.transformers_engine import TransformersEngine
-from mathse.training import Example, checkpoints, loop
+from mathse.training import Example, checkpoints, train_loop
 from tests.tiny import ask
 from tests.training.conftest import Fit
 from tests.training.given import changed, examples
@@ -161,7 +161,7 @@ def test_values_outside_their_range_are_refused(name: str, value: Any) -> None:
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
     """Call something that trains, and end it in its sixth step."""
-    step = loop.train_step
+    step = train_loop.train_step
 
     def call(training: Callable[[], object]) -> None:
         calls = iter(range(5))
@@ -172,7 +172,7 @@ def dying(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], N
             return step(*args)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(loop, "train_step", die)
+            patch.setattr(train_loop, "train_step", die)
             training()
 
     return call

@@ -25,11 +25,11 @@ from mathse.training.batches import Batch, make_batch, micro_batches, plan_batch
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
 from mathse.training.memory import RELEASE_EVERY_STEPS, less_memory, memory_named, release_memory
-from mathse.training.report import TrainReport
 from mathse.training.row_file import RowFile, write_rows
 from mathse.training.sharding import shard, start_accelerator
 from mathse.training.step import rate_share, train_step
 from mathse.training.stopping import STOP, stop_when_asked, stopped
+from mathse.training.train_report import TrainReport
 from mathse.training.training_log import TrainingLog, write_curve
 from mathse.training.weights import load_model, parameter_groups, save_model
 

@@ -1,1 +1,0 @@
-"""The embedded base model and its recipe."""
