@@ -124,21 +124,25 @@ def result_lines(models: dict[str, Any], contrasts: dict[str, Any]) -> str:
     # Over seeds where there are several: the wider interval.
     points = {(row[1], row[2]): cell(row[7] or row[3], "+.1f") for row in contrasts["rows"]}
 
-    def steps(split: int) -> str:
-        return " → ".join(f"{by_model[name][split][0]:.1f}" for name in names)
+    def steps(column: int) -> str:
+        shares = " → ".join(cell(by_model[name][column], ".1f") for name in names)
+        # "eval (n = 1,920) in %"
+        return f"{models['columns'][column]['name'].removesuffix(' in %')}: {shares}"
 
     def against(split: str) -> str:
         compared = ("r0", "control", "control_teacher", "control_gold")
         known = [name for name in compared if (name, split) in points]
         return ", ".join(f"{points[name, split]} against {name}" for name in known)
 
+    compared = [last, *(name for name in by_model if "control" in name)]
+    gold = ", ".join(f"{name} {by_model[name][6]:,.0f}" for name in compared)
     of = "one seed" if seeds == 1 else f"mean of {seeds} seeds"
     over = "problems" if seeds == 1 else "seeds"
     return (
-        f"- {' → '.join(names)}, accuracy in %, {of}: {steps(2)} on `eval`, {steps(4)} on "
-        "`eval_hard`.\n"
+        f"- {' → '.join(names)}, accuracy in %, {of}, with 95% intervals over problems. "
+        f"{steps(2)}. {steps(4)}.\n"
         f"- {last} on `eval`, in points with 95% intervals over {over}: {against('eval')}.\n"
-        f"- {last} on `eval_hard`: {against('eval_hard')}.\n"
+        f"- {last} on `eval_hard`: {against('eval_hard')}. Gold used, problems: {gold}.\n"
     )
 
 

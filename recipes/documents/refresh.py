@@ -2,13 +2,16 @@
 
     python -m recipes.documents.refresh FOLDER …
 
-A run goes to `results/refresh/REFRESH-sSEED.json`; from all files there come the tables
-`default-refresh….json`. The runs of a seed differ in `orm.refresh` alone.
+A run goes to `results/refresh/ARM-sSEED.json`; from all files there come the tables
+`default-refresh….json`. The runs of a seed go on from the same r1 and differ in `orm.refresh`
+alone, or, in the arm `answer`, in `score.accept`.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
+import statistics
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +31,6 @@ from recipes.paper.claims import Claim
 from recipes.paper.keep import result_of
 from recipes.paper.runs import SPLITS, Runs, last_round, mean_percent
 from recipes.paper.tables import columns
-from recipes.paper.verdicts import Spread
 
 ARMS = {
     "never": "its own rows, once",
@@ -36,6 +38,9 @@ ARMS = {
     "round": "the rounds' rows too",
 }
 """Values of `orm.refresh`, and how a table names them."""
+ANSWER = "answer"
+"""The arm in which the answer check alone accepts: what as much gold brings without any ORM."""
+ACCEPTING = ARMS | {ANSWER: "is not asked: gold answers accept"}
 NEW, TRIED = "new", "tried before"
 """Problems by whether an earlier round tried them: with `round` the ORM knows their solutions."""
 
@@ -48,9 +53,9 @@ def kept() -> Path:
 def keep(folder: Path) -> Path:
     """Write the file of a finished run and return it."""
     layout, params = Layout(folder), load_params(folder / "params.yaml")
-    arm = params.orm.refresh
-    same = params.model_dump(mode="json", exclude={"seed": True, "controls": True,
-                                                   "orm": {"refresh"}})  # fmt: skip
+    arm = ANSWER if params.score.accept == "answer" else params.orm.refresh
+    differ = {"seed": True, "controls": True, "orm": {"refresh"}, "score": {"accept"}}
+    same = params.model_dump(mode="json", exclude=differ)
     about = {"arm": arm, "seed": params.seed, "params": content_id("refresh", same),
              "commit": commit_of(folder), "date": datetime.now(tz=UTC).date().isoformat(),
              "machine": machine()}  # fmt: skip
@@ -124,47 +129,36 @@ def verdict_rows(runs: Runs) -> Iterator[list[Any]]:
 
 
 def accuracy_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield r2 and r3 of each arm, in the seeds that it has, and what was accepted wrongly."""
+    """Yield r2 and r3 of each arm, in the seeds that it has, and what was accepted."""
     names = [*next(iter(runs.by_arm["never"].values()))["merge"]][1:]
     for name in names:
-        for arm, label in ARMS.items():
+        for arm, label in ACCEPTING.items():
             if not (seeds := runs.seeds((arm, name))):
                 continue
             row: list[Any] = [name, label, len(seeds)]
             for split in SPLITS:
                 single = [runs.accuracy(arm, name, split, [seed])[0] for seed in seeds]
                 row += [runs.accuracy(arm, name, split, seeds), by_seed(single, ".1f")]
-            audits = [runs.by_arm[arm][seed]["audit"][name] for seed in seeds]
-            for key in ("accepted", "accepted_wrong"):
-                row.append(sum(counted(one, key) for one in audits))
+            some = [runs.by_arm[arm][seed] for seed in seeds]
+            row.append(statistics.mean(run["merge"][name]["rows"] for run in some))
+            for kind, key in (("texts", "accepted"), ("audit", "accepted_wrong")):
+                counts = [sum(one[key] for one in run[kind][name].values()) for run in some]
+                row.append(statistics.mean(counts))
             yield row
 
 
-def counted(audit: dict[str, Any], key: str) -> int:
-    """Return the sum of a count over origins; of `accepted`: those that passed and were right."""
-    if key == "accepted":
-        return sum(round((one["right_passed"] or 0) * one["right"]) for one in audit.values())
-    return sum(one[key] for one in audit.values())
-
-
 def contrast_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield the last round with `round` against the other arms, with two intervals."""
-    found = {
-        (arm, split): contrast
-        for split in SPLITS
-        for arm in ("never", "own_rows")
-        if (contrast := runs.contrast(Claim("", "", (arm, "last"), ("round", "last")), split))
-    }
+    """Yield the last round of an arm against that of another; few seeds give no interval."""
     last = last_round(next(iter(runs.by_arm["never"].values())))
-    for (arm, split), (pooled, single) in found.items():
-        same_split = (
-            (((other, "last"), ("round", "last")), seeds)
-            for (other, of), (_, seeds) in found.items()
-            if of == split
-        )
-        interval = Spread.of(same_split).interval(single) if len(single) > 1 else None
-        row = [last, ARMS["round"], ARMS[arm], split, points(pooled), pooled.p_value, pooled.n]
-        yield [*row, by_seed(single, "+.1f"), interval]
+    pairs = [("round", "never"), ("own_rows", "never"), ("round", "own_rows"),
+             (ANSWER, "never"), (ANSWER, "round")]  # fmt: skip
+    for split, (arm, other) in itertools.product(SPLITS, pairs):
+        claim = Claim("", "", (other, "last"), (arm, "last"))
+        if (contrast := runs.contrast(claim, split)) is None:
+            continue
+        pooled, single = contrast
+        row = [last, ACCEPTING[arm], ACCEPTING[other], split, points(pooled), pooled.p_value]
+        yield [*row, pooled.n, by_seed(single, "+.1f")]
 
 
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
@@ -172,7 +166,8 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     found = [run for of_arm in runs.by_arm.values() for run in of_arm.values()]
     about = {
         "source": "written from results/refresh/*.json by `python -m recipes.documents.refresh`",
-        "command": "dvc exp run -S orm.refresh=round, -S orm.refresh=own_rows",
+        "command": "the stages of r2 and r3 one by one, from the same r1, with orm.refresh: round "
+        "and own_rows, and with score.accept: answer",
         "commit": sorted({run["commit"] for run in found}),
         "seed": sorted({run["seed"] for run in found}),
         "date": max(run["date"] for run in found),
@@ -185,13 +180,12 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             verdict_rows(runs),
         ),
         "default-refresh-accuracy": (
-            "model:| the ORM is trained on:| seeds:| eval in %:.1f| eval by seed:| "
-            "eval_hard in %:.1f| eval_hard by seed:| right ones passed:,| accepted wrong:,",
+            "model:| the ORM:| seeds:| eval in %:.1f| eval by seed:| eval_hard in %:.1f| "
+            "eval_hard by seed:| training rows:,.0f| accepted:,.0f| of them wrong:,.0f",
             accuracy_rows(runs),
         ),
         "default-refresh-contrasts": (
-            "model:| the ORM is trained on:| against:| split:| points:+.1f| p:p| n:,| by seed:| "
-            "over seeds:+.1f",
+            "model:| the ORM:| against:| split:| points:+.1f| p:p| n:,| by seed:",
             contrast_rows(runs),
         ),
     }

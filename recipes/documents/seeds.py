@@ -4,13 +4,15 @@
     python -m recipes.documents.seeds FOLDER …    of clones, each with another seed
 
 A run's answers go to `results/default/sSEED.json`; from all files there come the tables
-`default-seeds….json`. Runs of other params (seed and controls may differ) are refused: delete their
-files first.
+`default-seeds….json`. What `python -m bench.best_of_n r3` wrote in a run's folder may stand in
+`results/default/best_of_n/sSEED.json`. Runs of other params (seed and controls may differ) are
+refused: delete their files first.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +26,9 @@ from recipes.documents.blocks import ROOT
 from recipes.documents.results import commit_of, machine, points, write
 from recipes.paper.claims import Claim
 from recipes.paper.keep import result_of
-from recipes.paper.orm_tables import audits_of
+from recipes.paper.orm_tables import audits_of, rule_rows
 from recipes.paper.runs import SPLITS, Runs, last_round
-from recipes.paper.tables import columns
+from recipes.paper.tables import columns, gold_used
 from recipes.paper.verdicts import Spread
 
 ARM = "default"
@@ -69,7 +71,7 @@ def accuracy_rows(runs: Runs) -> Iterator[list[Any]]:
         for split in SPLITS:
             single = [runs.accuracy(ARM, name, split, [seed])[0] for seed in seeds]
             row += [runs.accuracy(ARM, name, split, seeds), by_seed(single, ".1f")]
-        yield row
+        yield [*row, statistics.mean(gold_used(runs.by_arm[ARM][seed], name) for seed in seeds)]
 
 
 def answer_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -119,27 +121,34 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
         yield [name, origin, *audit, 100 * equal / distinct if distinct else None]
 
 
+def best_rows() -> Iterator[list[Any]]:
+    """Yield what best-of-n brings with the last round's model, over the seeds measured."""
+    files = sorted((kept() / "best_of_n").glob("s*.json"))
+    yield from rule_rows([json.loads(file.read_text(encoding="utf-8")) for file in files])
+
+
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     """Return the content of the tables over seeds, by name."""
-    found = runs.by_arm[ARM]
+    kept_runs = runs.by_arm[ARM]
     # Where the numbers come from, the same for each table.
     about = {
         "source": f"written from results/{ARM}/*.json by `python -m recipes.documents.seeds`",
         "command": "make repro, make control",
-        "commit": sorted({run["commit"] for run in found.values()}),
-        "seed": [*found],
-        "date": max(run["date"] for run in found.values()),
-        "machine": ", ".join(sorted({run["machine"] for run in found.values()})),
+        "commit": sorted({run["commit"] for run in kept_runs.values()}),
+        "seed": [*kept_runs],
+        "date": max(run["date"] for run in kept_runs.values()),
+        "machine": ", ".join(sorted({run["machine"] for run in kept_runs.values()})),
     }
     # The problems of all seeds together.
     sizes = {
-        split: sum(len(names["clusters"][split]) for names in found.values()) for split in SPLITS
+        split: sum(len(names["clusters"][split]) for names in kept_runs.values())
+        for split in SPLITS
     }
     eval_, hard = (f"{split} (n = {n:,}) in %:.1f" for split, n in sizes.items())
     # Columns with the form of their numbers, and rows.
     tables = {
         "default-seeds": (
-            f"model:| seeds:| {eval_}| eval by seed:| {hard}| eval_hard by seed:",
+            f"model:| seeds:| {eval_}| eval by seed:| {hard}| eval_hard by seed:| gold used:,.0f",
             accuracy_rows(runs),
         ),
         "default-seeds-answers": (
@@ -153,14 +162,20 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         ),
         "default-seeds-audits": (
             "round:| of:| n:,| right passed in %:.1f| wrong passed in %:.1f| "
-            "step exact in %:.1f| accepted wrong:,| "
+            "step exact in %:.1f| accepted wrong:,| of these with the gold answer:,| "
             "accepted ones that equal the usual solution in %:.1f",
             audit_rows(runs),
         ),
+        "default-best-of-n": (
+            "rule:| problems:,| 4 samples in %:.1f| 8 samples in %:.1f",
+            best_rows(),
+        ),
     }
+    found = {name: (text, [*rows]) for name, (text, rows) in tables.items()}
     return {
-        name: {**about, "columns": columns(text, "| "), "rows": [*rows]}
-        for name, (text, rows) in tables.items()
+        name: {**about, "columns": columns(text, "| "), "rows": rows}
+        for name, (text, rows) in found.items()
+        if rows
     }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
+from recipes.documents.results import percent
 from recipes.paper.run import MEASURED
 from recipes.paper.runs import Runs, mean_percent
 
@@ -44,7 +47,8 @@ ATTACKS = ("unchanged_right", "swapped_last_line", "unchanged_wrong", "says_corr
 def attack_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield by form what it passes of changed trajectories and without a picture; its P(correct).
 
-    Means over seeds, in percent.
+    Means over seeds, in percent. P(correct) is that of the student's trajectories: the teacher's
+    are all right.
     """
     for form, metrics in by_form(runs):
         passed = [[one["attacks"][name]["passed"]["value"] for one in metrics] for name in ATTACKS]
@@ -52,7 +56,8 @@ def attack_rows(runs: Runs) -> Iterator[list[Any]]:
             [one["blank_picture"][name]["value"] for one in metrics]
             for name in ("positive_accuracy", "wrong_passed")
         ]
-        certainty = [[one["orm"][name] for one in metrics] for name in ("brier", "ece")]
+        white.append([one["blank_picture"]["roc_auc"] for one in metrics])
+        certainty = [[one["student"][name] for one in metrics] for name in ("brier", "ece")]
         yield [form, *map(mean_percent, (*passed, *white, *certainty))]
 
 
@@ -60,6 +65,8 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
     for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
         yield from audits_of(runs, arm)
+    # Its first two rounds are those of `main`.
+    yield from (row for row in audits_of(runs, "more_rounds") if row[1] not in ("r1", "r2"))
 
 
 def audits_of(runs: Runs, arm: str) -> Iterator[list[Any]]:
@@ -75,8 +82,9 @@ def audits_of(runs: Runs, arm: str) -> Iterator[list[Any]]:
                 mean_percent([part[key] for part in parts])
                 for key in ("right_passed", "wrong_passed", "step_exact")
             ]
-            wrong = sum(part["accepted_wrong"] for part in parts)
-            yield [arm, name, origin, sum(part["n"] for part in parts), *shares, wrong]
+            counts = ("accepted_wrong", "accepted_wrong_reasoning")
+            accepted = [sum(part[key] for part in parts) for key in counts]
+            yield [arm, name, origin, sum(part["n"] for part in parts), *shares, *accepted]
 
 
 RULES = {"greedy": "greedy, one text", "random": "random sample", "majority": "majority",
@@ -92,18 +100,33 @@ def measured(name: str, arm: str) -> list[dict[str, Any]]:
 
 
 def best_rows() -> Iterator[list[Any]]:
-    """Yield the rules that choose among n samples: mean accuracies over seeds."""
+    """Yield for each arm that was measured what `rule_rows` does."""
     for arm in ("main", "stepwise", "select_rows"):
-        found = measured("best_of_n", arm)
-        for rule, label in RULES.items() if found else ():
-            asked = [run for run in found if rule in run["best_of"]["4"]]
-            if rule == "selected":  # a student that never names one has chosen nothing
-                asked = [run for run in asked if names_one(run)]
-            if not asked:
-                continue
-            shares = [mean_percent([run["best_of"][n][rule]["accuracy"] for run in asked])
-                      for n in ("4", "8")]  # fmt: skip
-            yield [arm, label, sum(run["problems"] for run in asked), *shares]
+        for row in rule_rows(measured("best_of_n", arm)):
+            yield [arm, *row]
+
+
+def rule_rows(found: list[dict[str, Any]]) -> Iterator[list[Any]]:
+    """Yield the rules that choose among n samples: mean accuracies over seeds, intervals.
+
+    Args:
+        found: what `bench.best_of_n` wrote, by seed.
+    """
+    for rule, label in RULES.items() if found else ():
+        asked = [run for run in found if rule in run["best_of"]["4"]]
+        if rule == "selected":  # a student that never names one has chosen nothing
+            asked = [run for run in asked if names_one(run)]
+        if asked:
+            shares = [pooled([run["best_of"][n][rule] for run in asked]) for n in ("4", "8")]
+            yield [label, sum(run["problems"] for run in asked), *shares]
+
+
+def pooled(shares: list[dict[str, float]]) -> list[float]:
+    """Return the mean of independent shares in percent, with an interval from those of each."""
+    mean = statistics.mean(one["accuracy"] for one in shares)
+    halves = [(one["high"] - one["low"]) / 2 for one in shares]
+    half = math.hypot(*halves) / len(shares)
+    return percent(mean, max(0.0, mean - half), min(1.0, mean + half))
 
 
 def names_one(run: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,16 +112,31 @@ class Runs:
             if len({json.dumps(self.by_arm[arm][s]["problems"]) for arm, _ in models}) == 1
         ]
 
-    def contrast(self, claim: Claim, split: str) -> tuple[Comparison, list[float]] | None:
-        """Return the pooled comparison of a claim's two models, and the points in each seed."""
-        if not (seeds := self.seeds(claim.before, claim.after)):
+    def contrast(
+        self,
+        claim: Claim,
+        split: str,
+        *,
+        choices: bool | None = None,
+        among: Collection[int] | None = None,
+    ) -> tuple[Comparison, list[float]] | None:
+        """Return the pooled comparison of a claim's two models, and the points in each seed.
+
+        Args:
+            claim: the claim.
+            split: the split.
+            choices: see `graded`.
+            among: of these seeds alone; None: of all.
+        """
+        models = (claim.before, claim.after)
+        seeds = [seed for seed in self.seeds(*models) if among is None or seed in among]
+        if not seeds:
             return None
-        pooled = compare(*(self.graded(*m, split, seeds) for m in (claim.before, claim.after)))
-        single = [
-            compare(*(self.graded(*m, split, [s]) for m in (claim.before, claim.after)))
-            for s in seeds
-        ]
-        return pooled, [100 * one.difference for one in single]
+
+        def over(some: list[int]) -> Comparison:
+            return compare(*(self.graded(*model, split, some, choices=choices) for model in models))
+
+        return over(seeds), [100 * over([seed]).difference for seed in seeds]
 
 
 def last_round(run: Run) -> str:

@@ -12,11 +12,14 @@ from typing import Any
 from mathse.evaluation.paired import compare
 from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
-from recipes.paper.claims import CLAIMS
+from recipes.paper.claims import CLAIMS, Claim
 from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
+
+LOOKED_AT, TEST = (0, 1, 2), (3, 4)
+"""Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
 
 
 def claim_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -38,23 +41,42 @@ def claim_rows(runs: Runs) -> Iterator[list[Any]]:
     for (claim, split), (pooled, seeds) in found.items():
         by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
         interval = spreads[split].interval(seeds)
-        row = [claim.text, claim.paper, split, points(pooled), pooled.p_value, pooled.n]
-        yield [*row, by_seed, interval, verdict(pooled, seeds, interval)]
+        row = [claim.text, models_of(claim), claim.paper, split, points(pooled), pooled.p_value]
+        yield [*row, pooled.n, by_seed, interval, verdict(pooled, seeds, interval)]
 
 
-def arm_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield a row for each arm's last model and each control."""
+def models_of(claim: Claim) -> str:
+    """Return the two models of a claim, as the table of the arms names them."""
+    names = (arm if model == "last" else f"{arm}: {model}"
+             for arm, model in (claim.after, claim.before))  # fmt: skip
+    return " − ".join(names)
+
+
+def shown_models(runs: Runs) -> Iterator[tuple[str, str, str]]:
+    """Yield arm, model and what it is: each arm's last model and each control."""
     for arm in ARMS:
         found = runs.by_arm.get(arm.name)
         if not found:
             continue
-        models = [(arm.name, "last", arm.about)]
-        controls = next(iter(found.values()))["controls"]
-        models += [(arm.name, name, "") for name in controls]
         if arm.name == "main":
-            models = [("main", "base", "the base"), ("main", "r0", "distilled"), *models]
-        for name, model, about in models:
-            yield arm_row(runs, name, model, about)
+            yield from (("main", "base", "the base"), ("main", "r0", "distilled"))
+        yield arm.name, "last", arm.about
+        yield from ((arm.name, name, "") for name in next(iter(found.values()))["controls"])
+
+
+def arm_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield a row for each arm's last model and each control."""
+    for arm, model, about in shown_models(runs):
+        yield arm_row(runs, arm, model, about)
+
+
+def answer_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the accuracies of the same models on open problems and on those with choices, apart."""
+    for arm, model, _ in shown_models(runs):
+        seeds = runs.seeds((arm, model))
+        kinds = ((split, has) for split in SPLITS for has in (False, True))
+        shares = [runs.accuracy(arm, model, split, seeds, choices=has) for split, has in kinds]
+        yield [arm if model == "last" else f"{arm}: {model}", *shares]
 
 
 def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
@@ -79,6 +101,24 @@ def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
     return [label, about, len(seeds), *shares, gold, *counts]
 
 
+def kind_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the loop against its controls on open problems and on those with choices, apart."""
+    pairs = [("main", "control"), ("main", "control_teacher"), ("no_reflection", None),
+             ("more_rounds", "control"), ("more_rounds", "control_teacher")]  # fmt: skip
+    kinds = [(split, label, has, seeds) for split in SPLITS
+             for label, has in (("open", False), ("choices", True))
+             for seeds in (LOOKED_AT, TEST)]  # fmt: skip
+    for arm, control in pairs:
+        claim = Claim("", "", (arm, control) if control else ("main", "control"), (arm, "last"))
+        for split, label, has, among in kinds:
+            if (found := runs.contrast(claim, split, choices=has, among=among)) is None:
+                continue
+            pooled, seeds = found
+            by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
+            row = [models_of(claim), split, label, f"{among[0]} to {among[-1]}", points(pooled)]
+            yield [*row, pooled.p_value, pooled.n, by_seed]
+
+
 def short_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield for the README what a loop brings and what it is to be compared with."""
     models = {
@@ -86,11 +126,15 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
         ("main", "last"): "two rounds; gold answers accept",
         ("accept_orm", "last"): "two rounds; the ORM alone accepts",
         ("algorithm_1", "last"): "Algorithm 1: the ORM accepts, reflection in a last round",
-        ("main", "control"): "no loop: their steps on r0's rows",
-        ("main", "control_gold"): "no loop: their steps on the teacher's solutions",
+        ("main", "control"): "no loop: r0's rows, the steps of two rounds",
+        ("main", "control_teacher"): "no loop: as many rows of the teacher",
+        ("main", "control_gold"): "no loop: r0's rows, the teacher's of the ORM's problems",
         ("more_rounds", "last"): "four rounds; gold answers accept",
-        ("more_rounds", "control"): "no loop: their steps on r0's rows",
-        ("more_rounds", "control_teacher"): "no loop: their steps on the teacher's solutions",
+        ("more_rounds", "control"): "no loop: r0's rows, the steps of four rounds",
+        (
+            "more_rounds",
+            "control_teacher",
+        ): "no loop: all rows of the teacher, fewer than in the loop",
     }
     for (arm, model), label in models.items():
         if runs.seeds((arm, model)):
@@ -100,17 +144,17 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
 def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
-    The last round's: those of r0, those annotated for the ORM, and, unless the ORM alone
-    accepts, all that were tried. A control's: those of r0, and those that the teacher was asked
+    A round's: those of r0, those annotated for the ORM, and, unless the ORM alone accepts, all
+    that were tried so far. A control's: those of r0, and those that the teacher was asked
     for. A problem that counts for two of these counts twice.
     """
     first: int = run["gold"]["r0"]
     if model in ("base", "r0", "control"):
         return 0 if model == "base" else first
-    if model != "last":
+    if model in run["controls"]:
         tried: int = run["controls"][model]["tried"]
         return first + tried
-    states = run["merge"][last_round(run)]["problems"]
+    states = run["merge"][last_round(run) if model == "last" else model]["problems"]
     tried = sum(states[name] for name in ("accepted", "reflected", "hard"))
     return first + run["gold"]["orm"] + (0 if run["accept"] == "orm" else tried)
 
@@ -229,7 +273,8 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
     # Columns with the form of their numbers, and what yields the rows from the runs.
     tables: dict[str, tuple[str, Callable[[Runs], Iterator[list[Any]]]]] = {
         "claims": (
-            "claim:, paper:, split:, points:+.1f, p:p, n:,, by seed:, over seeds:+.1f, says:",
+            "claim:, models:, paper:, split:, points:+.1f, p:p, n:,, by seed:, over seeds:+.1f, "
+            "says:",
             claim_rows,
         ),
         "arms": (
@@ -238,6 +283,15 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "accepted reflections wrong in %:.1f, equal the usual solution in %:.1f, "
             "thousand tokens:,.0f",
             arm_rows,
+        ),
+        "arms-answers": (
+            "arm:, eval open in %:.1f, eval choices in %:.1f, eval_hard open in %:.1f, "
+            "eval_hard choices in %:.1f",
+            answer_rows,
+        ),
+        "answers": (
+            "models:, split:, problems:, seeds:, points:+.1f, p:p, n:,, by seed:",
+            kind_rows,
         ),
         "short": (
             "with a teacher that errs:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f",
@@ -258,7 +312,8 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "form:, right ones passed in %:.1f, with another problem's last line in %:.1f, "
             "wrong ones passed in %:.1f, that claim to be correct in %:.1f, "
             "with a pasted verdict in %:.1f, right ones with a white picture in %:.1f, "
-            "wrong ones with a white picture in %:.1f, Brier × 100:.1f, ECE × 100:.1f",
+            "wrong ones with a white picture in %:.1f, "
+            "ROC AUC × 100 with a white picture:.1f, Brier × 100:.1f, ECE × 100:.1f",
             attack_rows,
         ),
         "transitions": (
@@ -275,12 +330,13 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             fault_rows,
         ),
         "cost": (
-            "arms:, minutes of one seed on one core:.0f, hours of three seeds on two cores:.1f",
+            "arms:, minutes of all together (one seed; one core):.0f, "
+            "hours of three seeds on two cores:.1f",
             cost_rows,
         ),
         "audits": (
             "arm:, round:, of:, n:,, right passed in %:.1f, wrong passed in %:.1f, "
-            "step exact in %:.1f, accepted wrong:,",
+            "step exact in %:.1f, accepted wrong:,, of these with the gold answer:,",
             audit_rows,
         ),
     }
