@@ -67,7 +67,7 @@ def shown_models(runs: Runs) -> Iterator[tuple[str, str, str]]:
 def arm_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield a row for each arm's last model and each control."""
     for arm, model, about in shown_models(runs):
-        yield arm_row(runs, arm, model, about)
+        yield arm_row(runs, arm, model, about, runs.seeds((arm, model)))
 
 
 def answer_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -79,9 +79,8 @@ def answer_rows(runs: Runs) -> Iterator[list[Any]]:
         yield [arm if model == "last" else f"{arm}: {model}", *shares]
 
 
-def arm_row(runs: Runs, arm: str, model: str, about: str) -> list[Any]:
+def arm_row(runs: Runs, arm: str, model: str, about: str, seeds: list[int]) -> list[Any]:
     """Return model, what it is, seeds, accuracies and, of an arm, what its rounds accepted."""
-    seeds = runs.seeds((arm, model))
     shares = [runs.accuracy(arm, model, split, seeds) for split in SPLITS]
     counts: list[float | None] = [None] * 5
     if model in CONTROLS:
@@ -119,9 +118,8 @@ def kind_rows(runs: Runs) -> Iterator[list[Any]]:
             yield [*row, pooled.p_value, pooled.n, by_seed]
 
 
-def short_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield for the README what a loop brings and what it is to be compared with."""
-    models = {
+SHORT = (
+    {
         ("main", "r0"): "r0: distilled",
         ("main", "last"): "two rounds; gold answers accept",
         ("accept_orm", "last"): "two rounds; the ORM alone accepts",
@@ -129,16 +127,29 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
         ("main", "control"): "no loop: r0's rows, the steps of two rounds",
         ("main", "control_teacher"): "no loop: as many rows of the teacher",
         ("main", "control_gold"): "no loop: r0's rows, the teacher's of the ORM's problems",
+    },
+    {
         ("more_rounds", "last"): "four rounds; gold answers accept",
         ("more_rounds", "control"): "no loop: r0's rows, the steps of four rounds",
-        (
-            "more_rounds",
-            "control_teacher",
-        ): "no loop: all rows of the teacher, fewer than in the loop",
-    }
-    for (arm, model), label in models.items():
-        if runs.seeds((arm, model)):
-            yield [label, *arm_row(runs, arm, model, "")[2:6]]
+        ("more_rounds", "control_teacher"): "no loop: all rows of the teacher, fewer than there",
+    },
+)
+"""The README's table: models that are compared with each other, and what it calls them."""
+FEWER_SEEDS = {"algorithm_1"}
+"""Arms that may have fewer seeds than the rest of their part of that table."""
+
+
+def short_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield for the README what a loop brings and what it is to be compared with.
+
+    The models of a part are shown with the seeds that they share: seeds differ.
+    """
+    for models in SHORT:
+        known = [model for model in models if runs.seeds(model) and model[0] not in FEWER_SEEDS]
+        shared = set(runs.seeds(*known)) if known else set()
+        for model, label in models.items():
+            if seeds := [seed for seed in runs.seeds(model) if seed in shared]:
+                yield [label, *arm_row(runs, *model, "", seeds)[2:6]]
 
 
 def gold_used(run: Run, model: str) -> int:
