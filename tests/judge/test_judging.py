@@ -301,8 +301,8 @@ def test_solutions_of_the_judge_that_fail_are_counted_and_too_many_stop(share, t
             return Completion.failed(request.key, "Server busy", kind="retryable")
         return says("1. 3+4=7.")(request)
 
-    engine = JournaledEngine(Scripted(say), tmp_path, "judge")
-    judge = Judge(engine, problems(4), "stepwise", 9, errors_max_share=share)
+    engine, solver = (JournaledEngine(Scripted(say), tmp_path / name, name) for name in "ab")
+    judge = Judge(engine, problems(4), "stepwise", 9, errors_max_share=share, solver=solver)
     paths = trajectories(*(trajectory(number, RIGHT) for number in range(4)))
     if share < 0.5:
         with pytest.raises(DataError, match="judge, solutions: 2 of 4 requests failed"):
