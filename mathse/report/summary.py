@@ -84,7 +84,7 @@ def summarize(data: str | Path, rounds: Sequence[str] | None = None) -> Summary:
     """Read the evaluations, ledgers and training rows of all rounds.
 
     Each round is compared with the one that it follows (r0 with the base), and the last one also
-    with the base, r0 and each control. Where no `params.yaml` stands beside the data folder, a
+    with the base, r0 and each control. Without a `params.yaml` next to the data folder, a
     round follows the one before it.
 
     Args:
