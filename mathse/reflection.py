@@ -17,7 +17,7 @@ from mathse.curation.ledger import OPEN
 from mathse.engines.loading import load_journaled
 from mathse.engines.protocol import Engine, Request, SamplingParams, request_seed
 from mathse.engines.roles import load_role
-from mathse.prompts import Message, reflect_messages
+from mathse.prompts import Message, reflect_messages, solve_messages
 from mathse.prompts.roles import load_prompts
 from mathse.trajectories import problems_by_id, write_trajectories
 from schemas import UNDECIDED_STATES, Mistake, column_types
@@ -25,15 +25,18 @@ from schemas import UNDECIDED_STATES, Mistake, column_types
 MISTAKES = column_types(Mistake)
 ReflectMessages = Callable[[str, Sequence[str], int, str, int | None, str | None], list[Message]]
 """From question, choices, number of images, wrong response, faulty step and analysis: not gold."""
+SolveMessages = Callable[[str, Sequence[str], int], list[Message]]
+"""From question, choices and number of images."""
 _FEEDBACK = ("response", "error_step", "error_analysis")
 
 
 @dataclass(frozen=True)
 class Reflector:
-    """Who reflects: an engine, and the prompt that it is given."""
+    """Who reflects: an engine, the prompt that it is given, and its prompt for solving."""
 
     engine: Engine
     messages: ReflectMessages = reflect_messages
+    solve: SolveMessages = solve_messages
 
 
 def load_reflector(
@@ -50,14 +53,28 @@ def load_reflector(
     """
     if params.reflector.engine in REFLECTORS:
         found: Reflector = load(REFLECTORS, params.reflector.engine)(layout, params, student, label)
-        return found
-    engine = load_role(layout, params, "reflector", problems, label)
-    return Reflector(engine, load_prompts(layout, params).reflect)
+    else:
+        prompts = load_prompts(layout, params)
+        engine = load_role(layout, params, "reflector", problems, label)
+        found = Reflector(engine, prompts.reflect, prompts.solve)
+    again = params.reflect.feedback == "solve_again"
+    return replace(found, messages=without_mistake(found.solve)) if again else found
 
 
 def load_student(layout: Layout, params: Params, student: Path, label: str) -> Reflector:
-    """Let the student reflect, which has a prompt of its own."""
+    """Let the student reflect, which has prompts of its own."""
     return Reflector(load_journaled(layout, params, "student", student, label))
+
+
+def without_mistake(solve: SolveMessages) -> ReflectMessages:
+    """Return a prompt to solve the problem again, in place of one to reflect on a mistake."""
+
+    def messages(
+        question: str, choices: Sequence[str], n_images: int, *mistake: str | int | None
+    ) -> list[Message]:
+        return solve(question, choices, n_images)
+
+    return messages
 
 
 def select_mistakes(

@@ -245,7 +245,8 @@ class Reflect(Section):
     per_problem_max: int = Field(ge=1)
     samples: int = Field(ge=1)
     max_problems: int | None = Field(default=None, ge=1)
-    feedback: Literal["orm", "none", "shuffled", "annotator"] = "orm"  # see `with_feedback`
+    # See `with_feedback`.
+    feedback: Literal["orm", "none", "shuffled", "annotator", "solve_again"] = "orm"
 
 
 class Merge(Section):

@@ -55,6 +55,7 @@ def with_feedback(
 
     - orm: the ORM's, as it is;
     - none: no step and no analysis;
+    - solve_again: as none; its prompt does not show the wrong solution either (`load_reflector`);
     - shuffled: the ORM's of another problem's mistake: feedback of the same kind that is not about
       this one. The problems are in a circle by content hash, and each gets that of the next one. A
       step that the trajectory does not have becomes its last. A problem alone gets none;

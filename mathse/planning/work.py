@@ -260,7 +260,8 @@ def list_work(
                 text, written = prompt + response, assume["verdict_tokens"]
                 yield _write(f"reflect {name}", "annotator", chosen, text, written)
             chosen *= params.reflect.samples
-            text, limit = prompt + response + verdict, params.reflector.max_new_tokens
+            shown = 0 if params.reflect.feedback == "solve_again" else response + verdict
+            text, limit = prompt + shown, params.reflector.max_new_tokens
             yield write(f"reflect {name}", reflector, chosen, text, limit)
             yield judge(f"reflect {name}", chosen)
             reflected = chosen

@@ -13,6 +13,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mathse.reflection
 import schemas
 import stages.reflect
 from mathse.core.errors import ParamError
@@ -29,9 +30,9 @@ from mathse.figures.teacher import FiguresTeacher
 from mathse.judge.feedback import Annotator, with_feedback
 from mathse.judge.judging import Judge
 from mathse.loop import RoundState, run_round
-from mathse.prompts import reflect_messages
+from mathse.prompts import reflect_messages, solve_messages
 from mathse.prompts.roles import BUILT_IN, RolePrompts
-from mathse.reflection import MISTAKES, Reflector, reflect_requests
+from mathse.reflection import MISTAKES, Reflector, load_reflector, reflect, reflect_requests
 from tests.closure import ROOT
 from tests.judge.trajectories import WRONG, Scripted, problem_id, problems, says
 
@@ -84,6 +85,30 @@ def test_without_feedback_messages_and_context_have_the_wrong_solution_alone() -
         text = request.messages[0]["content"][-1]["text"]
         assert "2+4=6." in text and "Analysis" not in text
         assert request.context == {"response": WRONG, "error_step": None, "error_analysis": None}
+
+
+@pytest.mark.parametrize("engine", ["openai", "student"])
+@pytest.mark.parametrize("kind", ["none", "solve_again"])
+def test_solving_again_shows_the_problem_alone(
+    monkeypatch: pytest.MonkeyPatch, engine: str, kind: str
+) -> None:
+    asked = Scripted(says(WRONG))
+    monkeypatch.setattr(mathse.reflection, "load_role", lambda *_: asked)
+    monkeypatch.setattr(mathse.reflection, "load_journaled", lambda *_: asked)
+    values = params(kind).model_dump(mode="json")
+    values["reflector"] |= API | {"engine": engine}
+    how = Params.model_validate(values)
+    pool, rows = problems(2), replaced(mistakes(0, 1), kind)
+    reflector = load_reflector(Layout(ROOT), how, pool, Path("m"), "reflect")
+    written = reflect(reflector, pool, rows, sampling=SAMPLING, round_name="r1")
+    # The answers are reflections on these mistakes, whatever the prompt showed.
+    assert written["parent_id"].to_list() == rows["parent_id"].to_list()
+    solve = PROMPTS.solve if engine == "openai" else solve_messages
+    for request, problem in zip(asked.requests, pool.iter_rows(named=True), strict=True):
+        number = len(problem["image_ids"])
+        alone = solve(problem["question"], problem["choices"], number)
+        assert (request.messages == alone) == (kind == "solve_again")
+        assert (WRONG.split("\n")[0] in str(request.messages)) == (kind == "none")
 
 
 @settings(deadline=None, max_examples=60)
@@ -165,7 +190,7 @@ def test_the_step_verifier_annotates_mistakes_of_built_in_problems() -> None:
     assert found["error_analysis"][0] != rows["error_analysis"][0]
 
 
-@pytest.mark.parametrize("kind", ["orm", "none"])
+@pytest.mark.parametrize("kind", ["orm", "none", "solve_again"])
 def test_a_round_reflects_from_the_feedback_and_keeps_what_the_orm_said(kind: str) -> None:
     pool = problems(3)
     said = says('WRONG", "error_step": 2, "error_analysis": "Analysis."}', prob=0.1)
@@ -191,7 +216,13 @@ def test_a_round_reflects_from_the_feedback_and_keeps_what_the_orm_said(kind: st
 
 @pytest.mark.parametrize(
     ("kind", "kept", "without"),
-    [("orm", 1, None), ("none", 0, 2), ("shuffled", 2, 0), ("annotator", 0, 0)],
+    [
+        ("orm", 1, None),
+        ("none", 0, 2),
+        ("shuffled", 2, 0),
+        ("annotator", 0, 0),
+        ("solve_again", 0, 2),
+    ],
 )
 def test_the_stage_reflects_from_the_feedback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kept: int, without: int | None

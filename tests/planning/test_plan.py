@@ -140,6 +140,17 @@ def test_an_annotator_of_mistakes_is_counted(tmp_path: Path) -> None:
         assert [one.count for one in work if one.role == "reflector"] == [100]
 
 
+def test_solving_again_reads_less_than_reflecting(tmp_path: Path) -> None:
+    tokens = {}
+    for feedback in ("orm", "solve_again"):
+        plan = make({"reflect": {"feedback": feedback}}, root=tmp_path)
+        (tokens[feedback],) = [
+            one for one in plan.work if (one.stage, one.role) == ("reflect r1", "reflector")
+        ]
+    assert tokens["solve_again"].count == tokens["orm"].count
+    assert tokens["solve_again"].text_tokens < tokens["orm"].text_tokens
+
+
 def test_imports_are_counted(tmp_path: Path) -> None:
     folder = tmp_path / "data/import/tabmwp"
     folder.mkdir(parents=True)
