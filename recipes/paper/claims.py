@@ -81,6 +81,8 @@ CLAIMS = (
           ("reflect_once", "last"), _MAIN),
     Claim("Algorithm 1, without gold, beats its steps on r0's rows", "Table 1: +9.4, +8.2, +6.7",
           ("main", "control"), ("algorithm_1", "last")),
+    Claim("Algorithm 1, without gold, with the stepwise ORM, beats its steps on r0's rows", "",
+          ("main", "control"), ("algorithm_1_stepwise", "last")),
     Claim("four rounds with reflection, and their steps, help the distilled model",
           "Table 1: +9.4, +8.2, +6.7", ("main", "r0"), ("more_rounds", "last")),
     Claim("four rounds with reflection beat their steps on r0's rows", "",

@@ -11,7 +11,7 @@ import yaml
 
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
-from mathse.core.params import load_params
+from mathse.core.params import Params, load_params
 from recipes.documents.results import annotated_for_orm
 
 
@@ -83,6 +83,7 @@ def result_of(folder: Path) -> dict[str, Any]:
            for kind, names in kinds.items()},
         "texts": {name: texts_of(layout, name) for name in params.rounds},
         "faults": {name: faults_of(layout, name) for name in params.rounds},
+        "teacher_texts": teacher_texts(layout, params),
         "controls": {name: metrics(name).get(name) for name in params.controls},
     }  # fmt: skip
 
@@ -131,5 +132,28 @@ def texts_of(layout: Layout, name: str) -> dict[str, Any]:
             "distinct": distinct.height,
             "accepted_mean_chars": distinct["response"].str.len_chars().mean(),
             "equal_solution": distinct.filter(pl.col("response") == pl.col("solution")).height,
+        }
+    return found
+
+
+def teacher_texts(layout: Layout, params: Params) -> dict[str, dict[str, int]]:
+    """Return how many training rows of the last round equal the teacher's solution of the problem.
+
+    By origin: `rows`; `known`: rows on problems that the teacher solved; `equal`: the same text.
+    Its solutions are those that r0 and `control_teacher` learned from; empty without that control.
+    """
+    if "control_teacher" not in params.controls:
+        return {}
+    columns = ["problem_id", "response"]
+    files = (layout.distill.trajectories, layout.round("control_teacher").train)
+    solutions = pl.concat([pl.read_parquet(file, columns=columns) for file in files])
+    rows = pl.read_parquet(layout.round(params.last_round).train)
+    found = {}
+    for origin in ("student", "reflection"):
+        part = rows.filter(pl.col("origin") == origin)
+        found[origin] = {
+            "rows": part.height,
+            "known": part.join(solutions, on="problem_id", how="semi").height,
+            "equal": part.join(solutions, on=columns, how="semi").height,
         }
     return found

@@ -15,10 +15,17 @@ from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS, Claim
 from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
+from recipes.paper.text_tables import (
+    equal_share,
+    fault_rows,
+    feedback_rows,
+    teacher_text_rows,
+    wrong_share,
+)
 from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
 
-LOOKED_AT, TEST = (0, 1, 2), (3, 4)
+LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
 """Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
 
 
@@ -102,19 +109,33 @@ def arm_row(runs: Runs, arm: str, model: str, about: str, seeds: list[int]) -> l
 
 def kind_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the loop against its controls on open problems and on those with choices, apart."""
-    pairs = [("main", "control"), ("main", "control_teacher"), ("no_reflection", None),
-             ("more_rounds", "control"), ("more_rounds", "control_teacher")]  # fmt: skip
+    pairs = {
+        ("main", "last"): [("main", "control"), ("main", "control_teacher")],
+        ("no_reflection", "last"): [("main", "control")],
+        ("more_rounds", "last"): [
+            ("more_rounds", "control"),
+            ("more_rounds", "control_teacher"),
+            ("more_rounds_no_reflection", "last"),
+            ("more_rounds_solve_again", "last"),
+        ],
+        ("more_rounds_no_reflection", "last"): [("more_rounds", "control")],
+        ("more_rounds_solve_again", "last"): [
+            ("more_rounds", "control"),
+            ("more_rounds_no_reflection", "last"),
+        ],
+    }
     kinds = [(split, label, has, seeds) for split in SPLITS
              for label, has in (("open", False), ("choices", True))
              for seeds in (LOOKED_AT, TEST)]  # fmt: skip
-    for arm, control in pairs:
-        claim = Claim("", "", (arm, control) if control else ("main", "control"), (arm, "last"))
+    for claim in (Claim("", "", before, after) for after in pairs for before in pairs[after]):
         for split, label, has, among in kinds:
             if (found := runs.contrast(claim, split, choices=has, among=among)) is None:
                 continue
-            pooled, seeds = found
-            by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
-            row = [models_of(claim), split, label, f"{among[0]} to {among[-1]}", points(pooled)]
+            pooled, values = found
+            by_seed = ", ".join(f"{value:+.1f}" for value in values)
+            seeds = [one for one in runs.seeds(claim.before, claim.after) if one in among]
+            named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+            row = [models_of(claim), split, label, named, points(pooled)]
             yield [*row, pooled.p_value, pooled.n, by_seed]
 
 
@@ -170,28 +191,6 @@ def gold_used(run: Run, model: str) -> int:
     return first + run["gold"]["orm"] + (0 if run["accept"] == "orm" else tried)
 
 
-def wrong_share(runs: list[Run], origin: str) -> float | None:
-    """Return how many percent of what the rounds accepted the step verifier calls wrong.
-
-    Args:
-        runs: of one arm.
-        origin: student or reflection.
-    """
-    wrong = accepted = 0
-    for run in runs:
-        for name, audit in run["audit"].items():
-            wrong += audit.get(origin, {}).get("accepted_wrong", 0)
-            accepted += run["texts"][name][origin]["accepted"]
-    return 100 * wrong / accepted if accepted else None
-
-
-def equal_share(runs: list[Run]) -> float | None:
-    """Return how many percent of the student's different accepted texts equal the usual one."""
-    parts = [part["student"] for run in runs for part in run["texts"].values()]
-    distinct = sum(part["distinct"] for part in parts)
-    return 100 * sum(part["equal_solution"] for part in parts) / distinct if distinct else None
-
-
 def response_tokens(run: Run) -> int:
     """Return the tokens that student and reflector wrote in all rounds."""
     parts = [part for texts in run["texts"].values() for part in texts.values()]
@@ -229,34 +228,6 @@ def transition_rows(runs: Runs) -> Iterator[list[Any]]:
         found = compare(*(runs.graded(arm, name, "eval", seeds) for name in (before, after)))
         counts = (found.both, found.neither, found.gained, found.lost)
         yield [f"{before} → {after}", len(seeds), *counts]
-
-
-def feedback_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield by feedback what became of the reflections on r1's mistakes, in the seeds of all.
-
-    The mistakes of r1 are the same ones in all these arms: r0 made them.
-    """
-    arms = {"main": "the ORM's", "feedback_annotator": "the step verifier's",
-            "feedback_none": "none", "feedback_shuffled": "on another problem"}  # fmt: skip
-    seeds = runs.seeds(*((arm, "last") for arm in arms))
-    for arm, label in arms.items() if seeds else ():
-        found = [runs.by_arm[arm][seed] for seed in seeds]
-        texts = [run["texts"]["r1"]["reflection"] for run in found]
-        total = sum(one["n"] for one in texts)
-        accepted = sum(one["accepted"] for one in texts)
-        right = sum(run["audit"]["r1"]["reflection"]["right"] for run in found)
-        yield [label, len(seeds), total, 100 * accepted / total, 100 * right / total]
-
-
-def fault_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield of the student's and the reflector's wrong texts in `main` what went wrong first."""
-    found = runs.by_arm.get("main", {}).values()
-    for origin in ("student", "reflection"):
-        for name in next(iter(found), {"faults": {}})["faults"]:
-            counts = [run["faults"][name][origin] for run in found]
-            sums = [sum(one.get(kind, 0) for one in counts) for kind in ERROR_KINDS]
-            if wrong := sum(sums):
-                yield [name, origin, wrong, *(100 * count / wrong for count in sums)]
 
 
 def cost_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -335,6 +306,11 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "feedback:, seeds:, reflections:,, accepted in %:.1f, "
             "right by the step verifier in %:.1f",
             feedback_rows,
+        ),
+        "teacher-texts": (
+            "arm:, of:, seeds:, training rows:,, on problems that the teacher solves in %:.1f, "
+            "equal to its text in %:.1f",
+            teacher_text_rows,
         ),
         "faults": (
             f"round:, of:, wrong:,, {', '.join(f'{kind} in %:.1f' for kind in ERROR_KINDS)}",

@@ -8,12 +8,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import typer
 
+from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.profiles import apply_profile
-from recipes.paper import run, tables
+from recipes.paper import keep, run, tables, text_tables
 from recipes.paper.arms import ARMS, Arm
 from recipes.paper.claims import CLAIMS
 from recipes.paper.orm_tables import names_one
@@ -92,6 +94,54 @@ def test_claim_says_what_the_intervals_say(without: str, main: str, says: str) -
         )
         rows = [row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text]
         assert [row[-1] for row in rows] == [says if says == "cannot tell" else says + more] * 2
+
+
+def test_mistakes_of_r1_are_compared_in_the_seeds_that_arms_share() -> None:
+    def reflected(arm: str, seed: int, solved: int) -> dict[str, Any]:
+        one = a_run(arm, seed, r2="01")
+        one["texts"]["r1"]["reflection"] = {"n": 50, "accepted": 2 * solved}
+        one["audit"]["r1"]["reflection"] = {"right": solved}
+        return one
+
+    runs = of(
+        *(reflected("more_rounds", seed, 5) for seed in (2, 3, 4)),
+        *(reflected("more_rounds_solve_again", seed, 10) for seed in (3, 4)),
+    )
+    one, other = text_tables.feedback_rows(runs)
+    assert one == ["the ORM's", "3, 4", 100, 20.0, 10.0]
+    assert other[1:] == ["3, 4", 100, 40.0, 20.0]
+
+
+def test_rows_that_are_the_teacher_s_text_are_counted(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    params = load_params(ROOT / "params.yaml")
+    params = params.model_copy(update={"controls": ["control_teacher"]})
+
+    def put(file: Path, *rows: tuple[str, str, str]) -> None:
+        file.parent.mkdir(parents=True)
+        names = ["problem_id", "response", "origin"]
+        pl.DataFrame(rows, schema=names, orient="row").write_parquet(file)
+
+    put(layout.distill.trajectories, ("p0", "A", "teacher"))
+    put(layout.round("control_teacher").train, ("p1", "B", "teacher"), ("p2", "C", "teacher"))
+    put(
+        layout.round(params.last_round).train,
+        ("p0", "A", "teacher"),
+        ("p1", "B", "student"),
+        ("p1", "C", "student"),  # the teacher's text, of another problem
+        ("p3", "B", "student"),  # a problem that it did not solve
+        ("p2", "D", "reflection"),
+    )
+    found = keep.teacher_texts(layout, params)
+    student, reflection = (found[name] for name in ("student", "reflection"))
+    assert student == {"rows": 3, "known": 2, "equal": 1}
+    assert reflection == {"rows": 1, "known": 1, "equal": 0}
+    runs = of(a_run("main", 0, r2="01") | {"teacher_texts": found}, a_run("main", 1, r2="01"))
+    rows = [*text_tables.teacher_text_rows(runs)]
+    assert rows[0] == ["main", "student", 1, 3, pytest.approx(200 / 3), pytest.approx(100 / 3)]
+    assert rows[1] == ["main", "reflection", 1, 1, 100.0, 0.0]
+    without = params.model_copy(update={"controls": []})
+    assert keep.teacher_texts(layout, without) == {}
 
 
 def test_seeds_that_differ_leave_a_claim_open() -> None:
