@@ -308,7 +308,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             feedback_rows,
         ),
         "teacher-texts": (
-            "arm:, of:, seeds:, training rows:,, on problems that the teacher solves in %:.1f, "
+            "arm:, of:, seeds:, training rows:,, with a known solution of the teacher in %:.1f, "
             "equal to its text in %:.1f",
             teacher_text_rows,
         ),
