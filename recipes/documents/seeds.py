@@ -123,8 +123,12 @@ def audit_rows(runs: Runs) -> Iterator[list[Any]]:
 
 def best_rows() -> Iterator[list[Any]]:
     """Yield what best-of-n brings with the last round's model, over the seeds measured."""
-    files = sorted((kept() / "best_of_n").glob("s*.json"))
-    yield from rule_rows([json.loads(file.read_text(encoding="utf-8")) for file in files])
+    yield from rule_rows([json.loads(file.read_text(encoding="utf-8")) for file in best_files()])
+
+
+def best_files() -> list[Path]:
+    """Return what `bench.best_of_n` wrote, by seed."""
+    return sorted((kept() / "best_of_n").glob("s*.json"))
 
 
 def contents(runs: Runs) -> dict[str, dict[str, Any]]:
@@ -172,11 +176,22 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         ),
     }
     found = {name: (text, [*rows]) for name, (text, rows) in tables.items()}
-    return {
+    written: dict[str, dict[str, Any]] = {
         name: {**about, "columns": columns(text, "| "), "rows": rows}
         for name, (text, rows) in found.items()
         if rows
     }
+    # One that comes from a measurement of its own, with the models of some of the runs.
+    if "default-best-of-n" in written:
+        seeds = [int(file.stem[1:]) for file in best_files()]
+        written["default-best-of-n"] |= {
+            "source": f"written from results/{ARM}/best_of_n/*.json by "
+            "`python -m recipes.documents.seeds`",
+            "command": "python -m bench.best_of_n r3",
+            "commit": sorted({kept_runs[seed]["commit"] for seed in seeds}),
+            "seed": seeds,
+        }
+    return written
 
 
 def main(

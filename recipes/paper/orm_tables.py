@@ -99,6 +99,12 @@ def measured(name: str, arm: str) -> list[dict[str, Any]]:
     return [json.loads(file.read_text(encoding="utf-8")) for file in files]
 
 
+def measured_runs(name: str) -> list[tuple[str, int]]:
+    """Return arm and seed of each model of a measurement outside of the loop."""
+    parts = [file.stem.rpartition("-s") for file in sorted((MEASURED / name).glob("*-s*.json"))]
+    return [(arm, int(seed)) for arm, _, seed in parts]
+
+
 def best_rows() -> Iterator[list[Any]]:
     """Yield for each arm that was measured what `rule_rows` does."""
     for arm in ("main", "stepwise", "select_rows"):

@@ -13,7 +13,7 @@ from mathse.evaluation.paired import compare
 from recipes.documents.results import points, write
 from recipes.paper.arms import ARMS, CONTROLS
 from recipes.paper.claims import CLAIMS, Claim
-from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, orm_rows
+from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, measured_runs, orm_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from recipes.paper.text_tables import (
     equal_share,
@@ -29,27 +29,46 @@ LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
 """Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
 
 
+OTHER_STEPS = {"from_base"}
+"""Arms with more training steps than their control."""
+
+
 def claim_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield a row for each claim and split."""
-    found = {
-        (claim, split): contrast
-        for claim in CLAIMS
-        for split in SPLITS
-        if (contrast := runs.contrast(claim, split)) is not None
-    }
-    spreads = {
-        split: Spread.of(
-            ((claim.before, claim.after), seeds)
-            for (claim, one), (_, seeds) in found.items()
-            if one == split
-        )
-        for split in {split for _, split in found}
-    }
-    for (claim, split), (pooled, seeds) in found.items():
+    spreads = {split: spread_of(runs, split) for split in SPLITS}
+    for claim, split in ((claim, split) for claim in CLAIMS for split in SPLITS):
+        if (found := runs.contrast(claim, split)) is None:
+            continue
+        pooled, seeds = found
         by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
         interval = spreads[split].interval(seeds)
         row = [claim.text, models_of(claim), claim.paper, split, points(pooled), pooled.p_value]
         yield [*row, pooled.n, by_seed, interval, verdict(pooled, seeds, interval)]
+
+
+def spread_of(runs: Runs, split: str) -> Spread:
+    """Return how much points of a split differ between seeds, pooled over all claims."""
+    found = [(claim, runs.contrast(claim, split)) for claim in CLAIMS]
+    return Spread.of(
+        ((claim.before, claim.after), contrast[1]) for claim, contrast in found if contrast
+    )
+
+
+def control_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield each arm against its steps on r0's rows, in the seeds that have both."""
+    spreads = {split: spread_of(runs, split) for split in SPLITS}
+    for arm in ARMS:
+        control = "more_rounds" if arm.name.startswith("more_rounds") else "main"
+        claim = Claim("", "", (control, "control"), (arm.name, "last"))
+        found = {split: runs.contrast(claim, split) for split in SPLITS}
+        if arm.name in OTHER_STEPS or not all(found.values()):
+            continue
+        row: list[Any] = [arm.name, len(runs.seeds(claim.before, claim.after))]
+        for split, contrast in found.items():
+            if contrast is not None:
+                pooled, seeds = contrast
+                row += [points(pooled), spreads[split].interval(seeds)]
+        yield row
 
 
 def models_of(claim: Claim) -> str:
@@ -176,13 +195,16 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
 def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
-    A round's: those of r0, those annotated for the ORM, and, unless the ORM alone accepts, all
-    that were tried so far. A control's: those of r0, and those that the teacher was asked
-    for. A problem that counts for two of these counts twice.
+    A round's: those of r0, those annotated for the ORM (also where it only orders rows), and,
+    unless the ORM alone accepts, all that were tried so far. A control's: those of r0, and those
+    that the teacher was asked for; of `control_same` those of the loop. A problem that counts for
+    two of these counts twice.
     """
     first: int = run["gold"]["r0"]
     if model in ("base", "r0", "control"):
         return 0 if model == "base" else first
+    if model == "control_same":  # its problems are those that the loop solved
+        return gold_used(run, "last")
     if model in run["controls"]:
         tried: int = run["controls"][model]["tried"]
         return first + tried
@@ -259,6 +281,11 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "says:",
             claim_rows,
         ),
+        "over-control": (
+            "arm:, seeds:, eval:+.1f, eval over seeds:+.1f, eval_hard:+.1f, "
+            "eval_hard over seeds:+.1f",
+            control_rows,
+        ),
         "arms": (
             "arm:, what:, seeds:, eval in %:.1f, eval_hard in %:.1f, gold used:,.0f, "
             "training rows:,.0f, student's accepted wrong in %:.1f, "
@@ -327,20 +354,26 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             audit_rows,
         ),
     }
-    # Tables that come from measurements of their own, not from the runs.
-    measured: dict[str, tuple[str, Iterator[list[Any]]]] = {
-        "best-of-n": (
-            "arm:, rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f",
-            best_rows(),
-        )
-    }
     found = {name: (text, [*rows(runs)]) for name, (text, rows) in tables.items()}
-    found |= {name: (text, [*rows]) for name, (text, rows) in measured.items()}
-    return {
+    written = {
         f"paper/{name}": {**about, "columns": columns(text), "rows": rows}
         for name, (text, rows) in found.items()
         if rows
     }
+    # One that comes from measurements of its own, with models of some of the runs.
+    if rows := [*best_rows()]:
+        used = [runs.by_arm[arm][seed] for arm, seed in measured_runs("best_of_n")]
+        text = "arm:, rule:, problems:,, 4 samples in %:.1f, 8 samples in %:.1f"
+        written["paper/best-of-n"] = {
+            **about,
+            "source": "written from results/paper/best_of_n/*.json by "
+            "`python -m recipes.paper.tables`",
+            "commit": sorted({run["commit"] for run in used}),
+            "seed": sorted({run["seed"] for run in used}),
+            "columns": columns(text),
+            "rows": rows,
+        }
+    return written
 
 
 def columns(text: str, between: str = ", ") -> list[dict[str, str]]:
