@@ -17,11 +17,10 @@ import os
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from mathse.core.errors import ParamError
-from mathse.core.params import Section, explain_faults
+from mathse.core.params import Section, explain_faults, read_yaml
 from mathse.core.processes import ONE_THREAD
 
 
@@ -165,12 +164,9 @@ def load_machine(path: str | Path) -> Machine:
     Raises:
         ParamError: naming file, key and what is allowed, one line for each fault.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not Path(path).exists():
         return Machine()
-    except (OSError, yaml.YAMLError) as error:
-        raise ParamError(f"{path} cannot be read: {error}") from error
+    values = read_yaml(path)
     try:
         return Machine.model_validate(values or {})
     except ValidationError as error:

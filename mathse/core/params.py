@@ -421,15 +421,7 @@ def load_params(path: str | Path) -> Params:
     Raises:
         ParamError: naming file, key and what is allowed, one line for each fault.
     """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ParamError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise ParamError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise ParamError(f"{path} is not valid YAML: {error}") from error
+    values = read_yaml(path)
     rounds = values.get("rounds") if isinstance(values, dict) else None
     if isinstance(rounds, dict) and (bad := [name for name in rounds if not isinstance(name, str)]):
         raise ParamError(
@@ -439,6 +431,23 @@ def load_params(path: str | Path) -> Params:
         return Params.model_validate(values)
     except ValidationError as error:
         raise ParamError("\n".join(explain_faults(str(path), error))) from error
+
+
+def read_yaml(path: str | Path) -> Any:
+    """Read a YAML file of settings.
+
+    Raises:
+        ParamError: naming the file, if it cannot be read, is not UTF-8, or is no YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ParamError(f"{path}: line {line} is not UTF-8: save the file as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise ParamError(f"{path} is not valid YAML: {error}") from error
 
 
 def explain_faults(path: str, error: ValidationError) -> Iterator[str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mathse.evaluation.paired import compare
-from recipes.documents.results import points, write
+from recipes.documents.results import write
 from recipes.paper.arms import ARMS, CONTROLS
-from recipes.paper.claims import CLAIMS, Claim
+from recipes.paper.comparison_tables import claim_rows, control_rows, kind_rows
 from recipes.paper.orm_tables import attack_rows, audit_rows, best_rows, measured_runs, orm_rows
 from recipes.paper.runs import SPLITS, Run, Runs, last_round, mean_of
 from recipes.paper.text_tables import (
@@ -22,60 +22,7 @@ from recipes.paper.text_tables import (
     teacher_text_rows,
     wrong_share,
 )
-from recipes.paper.verdicts import Spread, verdict
 from schemas.enums import ERROR_KINDS
-
-LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
-"""Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
-
-
-OTHER_STEPS = {"from_base"}
-"""Arms with more training steps than their control."""
-
-
-def claim_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield a row for each claim and split."""
-    spreads = {split: spread_of(runs, split) for split in SPLITS}
-    for claim, split in ((claim, split) for claim in CLAIMS for split in SPLITS):
-        if (found := runs.contrast(claim, split)) is None:
-            continue
-        pooled, seeds = found
-        by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
-        interval = spreads[split].interval(seeds)
-        row = [claim.text, models_of(claim), claim.paper, split, points(pooled), pooled.p_value]
-        yield [*row, pooled.n, by_seed, interval, verdict(pooled, seeds, interval)]
-
-
-def spread_of(runs: Runs, split: str) -> Spread:
-    """Return how much points of a split differ between seeds, pooled over all claims."""
-    found = [(claim, runs.contrast(claim, split)) for claim in CLAIMS]
-    return Spread.of(
-        ((claim.before, claim.after), contrast[1]) for claim, contrast in found if contrast
-    )
-
-
-def control_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield each arm against its steps on r0's rows, in the seeds that have both."""
-    spreads = {split: spread_of(runs, split) for split in SPLITS}
-    for arm in ARMS:
-        control = "more_rounds" if arm.name.startswith("more_rounds") else "main"
-        claim = Claim("", "", (control, "control"), (arm.name, "last"))
-        found = {split: runs.contrast(claim, split) for split in SPLITS}
-        if arm.name in OTHER_STEPS or not all(found.values()):
-            continue
-        row: list[Any] = [arm.name, len(runs.seeds(claim.before, claim.after))]
-        for split, contrast in found.items():
-            if contrast is not None:
-                pooled, seeds = contrast
-                row += [points(pooled), spreads[split].interval(seeds)]
-        yield row
-
-
-def models_of(claim: Claim) -> str:
-    """Return the two models of a claim, as the table of the arms names them."""
-    names = (arm if model == "last" else f"{arm}: {model}"
-             for arm, model in (claim.after, claim.before))  # fmt: skip
-    return " − ".join(names)
 
 
 def shown_models(runs: Runs) -> Iterator[tuple[str, str, str]]:
@@ -124,38 +71,6 @@ def arm_row(runs: Runs, arm: str, model: str, about: str, seeds: list[int]) -> l
     label = arm if model == "last" else f"{arm}: {model}"
     gold = statistics.mean(gold_used(runs.by_arm[arm][seed], model) for seed in seeds)
     return [label, about, len(seeds), *shares, gold, *counts]
-
-
-def kind_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield the loop against its controls on open problems and on those with choices, apart."""
-    pairs = {
-        ("main", "last"): [("main", "control"), ("main", "control_teacher")],
-        ("no_reflection", "last"): [("main", "control")],
-        ("more_rounds", "last"): [
-            ("more_rounds", "control"),
-            ("more_rounds", "control_teacher"),
-            ("more_rounds_no_reflection", "last"),
-            ("more_rounds_solve_again", "last"),
-        ],
-        ("more_rounds_no_reflection", "last"): [("more_rounds", "control")],
-        ("more_rounds_solve_again", "last"): [
-            ("more_rounds", "control"),
-            ("more_rounds_no_reflection", "last"),
-        ],
-    }
-    kinds = [(split, label, has, seeds) for split in SPLITS
-             for label, has in (("open", False), ("choices", True))
-             for seeds in (LOOKED_AT, TEST)]  # fmt: skip
-    for claim in (Claim("", "", before, after) for after in pairs for before in pairs[after]):
-        for split, label, has, among in kinds:
-            if (found := runs.contrast(claim, split, choices=has, among=among)) is None:
-                continue
-            pooled, values = found
-            by_seed = ", ".join(f"{value:+.1f}" for value in values)
-            seeds = [one for one in runs.seeds(claim.before, claim.after) if one in among]
-            named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-            row = [models_of(claim), split, label, named, points(pooled)]
-            yield [*row, pooled.p_value, pooled.n, by_seed]
 
 
 SHORT = (

@@ -21,7 +21,7 @@ def test_without_a_file_everything_has_its_default(tmp_path: Path) -> None:
     [
         ("devise: cpu\n", "devise is not a parameter"),
         ("inference_processes: 0\n", "inference_processes"),
-        ("device: [\n", "cannot be read"),
+        ("device: [\n", "is not valid YAML"),
         ("servers: {tutor: {url: http://x/v1}}\n", "servers.tutor"),
         ("servers: {teacher: {url: x/v1}}\n", "servers.teacher.url"),
         ("servers: {teacher: {url: http://x/v1, key: sk}}\n", "teacher.key is not a parameter"),
@@ -35,6 +35,13 @@ def test_faults_are_named_with_file_and_key(tmp_path: Path, text: str, message: 
     with pytest.raises(ParamError, match=message) as error:
         load_machine(file)
     assert str(file) in str(error.value)
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "machine.yaml"
+    file.write_bytes("device: cpu\n# für Köln\n".encode("latin-1"))
+    with pytest.raises(ParamError, match=r"machine.yaml: line 2 is not UTF-8"):
+        load_machine(file)
 
 
 def test_journal_and_checkpoints_lie_where_the_machine_says(tmp_path: Path) -> None:

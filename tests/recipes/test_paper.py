@@ -15,7 +15,7 @@ import typer
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.profiles import apply_profile
-from recipes.paper import keep, run, tables, text_tables
+from recipes.paper import comparison_tables, keep, run, tables, text_tables
 from recipes.paper.arms import ARMS, Arm
 from recipes.paper.claims import CLAIMS
 from recipes.paper.orm_tables import names_one
@@ -92,7 +92,7 @@ def test_claim_says_what_the_intervals_say(without: str, main: str, says: str) -
             *(a_run("main", seed, r2=main) for seed in range(seeds)),
             *(a_run("no_reflection", seed, r2=without) for seed in range(seeds)),
         )
-        rows = [row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text]
+        rows = [row for row in comparison_tables.claim_rows(runs) if row[0] == REFLECTION.text]
         assert [row[-1] for row in rows] == [says if says == "cannot tell" else says + more] * 2
 
 
@@ -150,7 +150,7 @@ def test_seeds_that_differ_leave_a_claim_open() -> None:
         *(a_run("main", seed, r2=bits) for seed, bits in enumerate(better)),
         *(a_run("no_reflection", seed, r2="0" * 90) for seed in range(3)),
     )
-    row = next(row for row in tables.claim_rows(runs) if row[0] == REFLECTION.text)
+    row = next(row for row in comparison_tables.claim_rows(runs) if row[0] == REFLECTION.text)
     over_problems, over_seeds = row[4], row[-2]
     assert over_problems[1] > 0 > over_seeds[1] and row[-1] == "cannot tell"
     assert over_seeds[0] == pytest.approx((0 + 100 * 5 / 90 + 100) / 3)
@@ -202,7 +202,22 @@ def test_seeds_are_pooled_and_shown_apart() -> None:
 
 
 def test_claim_without_runs_is_left_out() -> None:
-    assert [*tables.claim_rows(of(a_run("main", 0, r2="1")))] == []
+    assert [*comparison_tables.claim_rows(of(a_run("main", 0, r2="1")))] == []
+
+
+def test_each_arm_is_compared_with_as_many_steps_on_r0_s_rows() -> None:
+    runs = of(
+        *(a_run("main", seed, r2="1" * 40, control="0" * 40, r0="0" * 40) for seed in (0, 1)),
+        *(a_run("no_reflection", seed, r2="01" * 20) for seed in (0, 1)),
+        *(a_run("more_rounds", seed, r2="0" * 40, control="1" * 40) for seed in (0, 1)),
+        a_run("from_base", 0, r2="1" * 40),  # more steps
+    )
+    rows = {row[0]: row[1:] for row in comparison_tables.control_rows(runs)}
+    assert {arm: (row[0], row[1][0], row[3][0]) for arm, row in rows.items()} == {
+        "main": (2, 100.0, 100.0),
+        "no_reflection": (2, 50.0, 50.0),
+        "more_rounds": (2, -100.0, -100.0),
+    }
 
 
 def test_share_of_wrong_ones_among_the_accepted() -> None:

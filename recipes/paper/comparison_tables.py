@@ -1,0 +1,109 @@
+"""Tables of comparisons: the claims, each arm against its steps, kinds of problems apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from mathse.evaluation.paired import Comparison
+from recipes.documents.results import points
+from recipes.paper.arms import ARMS
+from recipes.paper.claims import CLAIMS, Claim
+from recipes.paper.runs import SPLITS, Runs
+from recipes.paper.verdicts import Spread, verdict
+
+LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
+"""Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
+
+
+OTHER_STEPS = {"from_base"}
+"""Arms with more training steps than their control."""
+
+
+Contrasts = dict[tuple[Claim, str], tuple[Comparison, list[float]]]
+"""By claim and split: the pooled comparison, and the points of each seed."""
+
+
+def contrasts_of(runs: Runs) -> Contrasts:
+    """Return the comparisons of all claims whose models are known."""
+    found = {(claim, split): runs.contrast(claim, split) for claim in CLAIMS for split in SPLITS}
+    return {key: contrast for key, contrast in found.items() if contrast is not None}
+
+
+def spreads_of(contrasts: Contrasts) -> dict[str, Spread]:
+    """Return by split how much points differ between seeds, pooled over all claims."""
+    return {
+        split: Spread.of(
+            ((claim.before, claim.after), seeds)
+            for (claim, one), (_, seeds) in contrasts.items()
+            if one == split
+        )
+        for split in {split for _, split in contrasts}
+    }
+
+
+def claim_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield a row for each claim and split."""
+    contrasts = contrasts_of(runs)
+    spreads = spreads_of(contrasts)
+    for (claim, split), (pooled, seeds) in contrasts.items():
+        by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
+        interval = spreads[split].interval(seeds)
+        row = [claim.text, models_of(claim), claim.paper, split, points(pooled), pooled.p_value]
+        yield [*row, pooled.n, by_seed, interval, verdict(pooled, seeds, interval)]
+
+
+def control_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield each arm against its steps on r0's rows, in the seeds that have both."""
+    spreads = spreads_of(contrasts_of(runs))
+    for arm in ARMS:
+        control = "more_rounds" if arm.name.startswith("more_rounds") else "main"
+        claim = Claim("", "", (control, "control"), (arm.name, "last"))
+        found = {split: runs.contrast(claim, split) for split in SPLITS}
+        if arm.name in OTHER_STEPS or not all(found.values()):
+            continue
+        row: list[Any] = [arm.name, len(runs.seeds(claim.before, claim.after))]
+        for split, contrast in found.items():
+            if contrast is not None:
+                pooled, seeds = contrast
+                row += [points(pooled), spreads[split].interval(seeds)]
+        yield row
+
+
+def models_of(claim: Claim) -> str:
+    """Return the two models of a claim, as the table of the arms names them."""
+    names = (arm if model == "last" else f"{arm}: {model}"
+             for arm, model in (claim.after, claim.before))  # fmt: skip
+    return " − ".join(names)
+
+
+def kind_rows(runs: Runs) -> Iterator[list[Any]]:
+    """Yield the loop against its controls on open problems and on those with choices, apart."""
+    pairs = {
+        ("main", "last"): [("main", "control"), ("main", "control_teacher")],
+        ("no_reflection", "last"): [("main", "control")],
+        ("more_rounds", "last"): [
+            ("more_rounds", "control"),
+            ("more_rounds", "control_teacher"),
+            ("more_rounds_no_reflection", "last"),
+            ("more_rounds_solve_again", "last"),
+        ],
+        ("more_rounds_no_reflection", "last"): [("more_rounds", "control")],
+        ("more_rounds_solve_again", "last"): [
+            ("more_rounds", "control"),
+            ("more_rounds_no_reflection", "last"),
+        ],
+    }
+    kinds = [(split, label, has, seeds) for split in SPLITS
+             for label, has in (("open", False), ("choices", True))
+             for seeds in (LOOKED_AT, TEST)]  # fmt: skip
+    for claim in (Claim("", "", before, after) for after in pairs for before in pairs[after]):
+        for split, label, has, among in kinds:
+            if (found := runs.contrast(claim, split, choices=has, among=among)) is None:
+                continue
+            pooled, values = found
+            by_seed = ", ".join(f"{value:+.1f}" for value in values)
+            seeds = [one for one in runs.seeds(claim.before, claim.after) if one in among]
+            named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
+            row = [models_of(claim), split, label, named, points(pooled)]
+            yield [*row, pooled.p_value, pooled.n, by_seed]
