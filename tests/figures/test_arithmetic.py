@@ -5,7 +5,6 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any
 
 import pytest
 
@@ -14,28 +13,15 @@ from mathse.figures.canvas import SIZE, Pen
 from mathse.figures.counting import Coins, Shapes
 from mathse.figures.items import Calc, Family, Question, Read, Route, result
 from mathse.figures.readings import Shown
-from mathse.figures.verifier import Fault, Key, verify
-from mathse.prompts import CLOSING
+from mathse.figures.verifier import Key
+from tests.figures.drawn import SEEDS, Facts, Problem, numbers_of, problems, verdict, written
 
 LEVELS = (1, 2, 3)
-SEEDS = 40
 DRAWS = 8_000
 DISTINCT = 1500
 OPPOSITE = str.maketrans("+-*", "-++")
 
-Facts = Mapping[str, Any]
 Oracle = Callable[[Facts, str], object]
-Problem = tuple[Facts, Question, Shown, Key, random.Random]
-
-
-def problems(kind: Family, level: int) -> Iterator[Problem]:
-    """Yield random problems with their keys."""
-    for seed in range(SEEDS):
-        rng = random.Random(f"{kind.name}/{level}/{seed}")
-        facts = kind.facts(rng, level)
-        question, shown = kind.ask(facts, rng), kind.shown(facts)
-        answer = kind.routes(question, shown)[0].answer
-        yield facts, question, shown, Key(kind, question, shown, (), answer), rng
 
 
 def solved(kind: Family, level: int) -> Iterator[tuple[Problem, Route, list[str]]]:
@@ -44,20 +30,6 @@ def solved(kind: Family, level: int) -> Iterator[tuple[Problem, Route, list[str]
         _, question, shown, _, rng = problem
         route = rng.choice(kind.routes(question, shown))
         yield problem, route, written(kind, route, shown, rng)
-
-
-def written(kind: Family, route: Route, shown: Shown, rng: random.Random) -> list[str]:
-    """Return a route's steps in random wordings, without their numbers."""
-    return [kind.written(step, shown, rng).text for step in route.steps]
-
-
-def verdict(key: Key, texts: list[str], answer: str) -> Fault | None:
-    lines = [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
-    return verify(key, "\n".join([*lines, f"{CLOSING} {answer}."]))
-
-
-def numbers_of(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def bumped(text: str, rng: random.Random, *, which: int | None = None) -> str:

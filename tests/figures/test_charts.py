@@ -17,6 +17,7 @@ from mathse.figures.readings import parse, write
 from mathse.figures.shopping import Prices
 from mathse.figures.terms import work_out
 from mathse.figures.verifier import Key, verify
+from tests.figures.drawn import numbers_of
 
 FAMILIES: dict[str, Family] = {
     kind.name: kind() for kind in (Bars, Pictograph, Prices, Spinner, Marbles)
@@ -62,10 +63,6 @@ def with_text(steps: list[Step], index: int, text: str) -> list[Step]:
 
 # What the right answer is, from the facts and the question's text alone, apart from the routes.
 Oracle = Callable[[Mapping[str, Any], str], object]
-
-
-def numbers_of(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def named(facts: Mapping[str, Any], question: str, values: str) -> list[int]:

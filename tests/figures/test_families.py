@@ -27,6 +27,7 @@ from mathse.figures.catalogue import (
 from mathse.figures.items import CHOICES, EQUATIONS, Calc, Worked
 from mathse.figures.source import build_tables
 from schemas import ERROR_KINDS
+from tests.figures.drawn import numbers_of
 
 SEEDS = 200
 LEVELS = (1, 2, 3)
@@ -52,10 +53,6 @@ def value(text: str, unknown: Fraction) -> Fraction:
     spelled = re.sub(r"(?<=\d)(?=[a-z])", "*", text)
     spelled = re.sub(r"\d+", r"F(\g<0>)", re.sub(r"[a-z]", "u", spelled))
     return Fraction(eval(spelled, {"__builtins__": {}}, {"F": Fraction, "u": unknown}))  # noqa: S307
-
-
-def numbers_of(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,26 +3,22 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
-from typing import Any
 
 import pytest
 
 from mathse.figures.angles import SplitAngle, Triangle
 from mathse.figures.canvas import SIZE, Pen
 from mathse.figures.geometry import Polygon, Rectangle
-from mathse.figures.items import Calc, Family, Question, Read, Route, result
-from mathse.figures.readings import Shown
+from mathse.figures.items import Calc, Family, Read, result
 from mathse.figures.unseen import Cuboid, DoubleBalance, JoinedBars
-from mathse.figures.verifier import Fault, Key, verify
-from mathse.prompts import CLOSING
+from tests.figures.drawn import SEEDS, Facts, numbers_of, problems, verdict, written
 
 TRAINED: tuple[Family, ...] = (Rectangle(), Triangle(), SplitAngle(), Polygon())
 HARD: tuple[Family, ...] = (DoubleBalance(), Cuboid(), JoinedBars())
 CASES = [(kind, level) for kind in TRAINED for level in (1, 2, 3)] + [(kind, 3) for kind in HARD]
-SEEDS = 40
 DISTINCT = 1500
 KINDS = {
     "rectangle": {"perimeter", "area", "three", "longer"},
@@ -39,33 +35,6 @@ SWAPPED = {"straight": "right", "right": "straight"}
 over_cases = pytest.mark.parametrize(
     ("kind", "level"), CASES, ids=[f"{kind.name}-{level}" for kind, level in CASES]
 )
-
-Facts = Mapping[str, Any]
-Problem = tuple[Facts, Question, Shown, Key, random.Random]
-
-
-def problems(kind: Family, level: int) -> Iterator[Problem]:
-    """Yield random problems with their keys."""
-    for seed in range(SEEDS):
-        rng = random.Random(f"{kind.name}/{level}/{seed}")
-        facts = kind.facts(rng, level)
-        question, shown = kind.ask(facts, rng), kind.shown(facts)
-        answer = kind.routes(question, shown)[0].answer
-        yield facts, question, shown, Key(kind, question, shown, (), answer), rng
-
-
-def written(kind: Family, route: Route, shown: Shown, rng: random.Random) -> list[str]:
-    """Return a route's steps in random wordings, without their numbers."""
-    return [kind.written(step, shown, rng).text for step in route.steps]
-
-
-def verdict(key: Key, texts: list[str], answer: str) -> Fault | None:
-    lines = [f"{number}. {text}" for number, text in enumerate(texts, start=1)]
-    return verify(key, "\n".join([*lines, f"{CLOSING} {answer}."]))
-
-
-def numbers_of(text: str) -> list[int]:
-    return [int(digits) for digits in re.findall(r"\d+", text)]
 
 
 def plain_numbers(expression: str) -> set[int]:
