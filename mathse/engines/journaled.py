@@ -43,7 +43,8 @@ class JournaledEngine:
 
     Args:
         engine: completes what the journal does not hold.
-        folder: of the journal, for one kind of call: units that a call does not ask for go.
+        folder: of the journal, for one kind of call: units that a call does not ask for go, unless
+            they were paid, by an engine with a budget.
         label: what is being done, for the progress line.
 
     Attributes:
@@ -110,7 +111,8 @@ class JournaledEngine:
                     progress.advance(len(ordered))
                     yield from ordered
         packs |= writer.written if writer else {}
-        prune(self.folder, {*names, *shrink_packs(self.folder, packs, set(names))})
+        kept = {*names, *(paid if self._budget else ())}
+        prune(self.folder, {*kept, *shrink_packs(self.folder, packs, kept)})
 
     def units(self, requests: Sequence[Request]) -> list[list[int]]:
         """Return the units of the engine."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -75,6 +76,29 @@ def plan_batches(
             for batch in batches
         ]
     return plan if steps is None and epochs == whole_epochs else plan[:wanted]
+
+
+def often_repeated(plan: Sequence[Sequence[int]], sizes: Sequence[Size]) -> str | None:
+    """Return a warning if few rows with, or without, pictures are trained on far more often.
+
+    A batch has rows of one kind, and the last one of each kind is filled up with rows of that kind.
+
+    Args:
+        plan: of `plan_batches`.
+        sizes: of all rows.
+    """
+    seen = Counter(index for batch in plan for index in batch)
+    usual = seen.total() / len(sizes)
+    for with_images, name in ((True, "with"), (False, "without")):
+        rows = [index for index, size in enumerate(sizes) if size.with_images == with_images]
+        times = sum(seen[index] for index in rows) / max(1, len(rows))
+        if times > 2 * max(1, usual):
+            return (
+                f"the {len(rows)} rows {name} pictures are trained on {times:.0f} times each, a "
+                f"row on average {usual:.0f} times: pictures are in all rows of a batch or in "
+                "none, and so few rows fill one. Add such rows, or leave these out"
+            )
+    return None
 
 
 def micro_batches(

@@ -101,7 +101,7 @@ def train_elsewhere(
     # Its chat template may write more than the model's. No row is that long: none is cut.
     cut = "cutoff_len" if config.trainer == "llama-factory" else "max_length"
     flags = {cut: 2 * max(size.tokens for size in known.sizes)} | flags
-    pairs = [(f"--{name}", str(value)) for name, value in flags.items() if value is not None]
+    pairs = [(f"--{name}", _absolute(value)) for name, value in flags.items() if value is not None]
     line = [command, verb, *(word for pair in pairs for word in pair)]
     environment = {k: v for k, v in os.environ.items() if k not in SCALING}
     environment |= processor_limits(builder) | {"NPROC_PER_NODE": str(launcher.processes)}
@@ -174,6 +174,12 @@ def processor_limits(builder: InputBuilder) -> dict[str, str]:
         return {}
     size = dict(images.size)
     return {"MIN_PIXELS": str(size["shortest_edge"]), "MAX_PIXELS": str(size["longest_edge"])}
+
+
+def _absolute(value: Any) -> str:
+    """Return a flag's value; a file's name as a whole path: the trainer runs in another folder."""
+    text = str(value)
+    return str(Path(text).absolute()) if Path(text).is_file() else text
 
 
 def _flags(

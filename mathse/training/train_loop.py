@@ -21,7 +21,14 @@ from mathse.core.params import TrainConfig, Training
 from mathse.core.progress import track
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest
-from mathse.training.batches import Batch, make_batch, micro_batches, plan_batches, prefetch
+from mathse.training.batches import (
+    Batch,
+    make_batch,
+    micro_batches,
+    often_repeated,
+    plan_batches,
+    prefetch,
+)
 from mathse.training.checkpoints import Checkpoints, writing
 from mathse.training.examples import Example
 from mathse.training.memory import RELEASE_EVERY_STEPS, less_memory, memory_named, release_memory
@@ -113,6 +120,8 @@ def finetune(
         epochs=config.epochs,
         seed=seed,
     )
+    if is_main and (repeated := often_repeated(plan, rows.sizes)):
+        log.warning("%s: %s", label, repeated)
 
     # Model and optimizer, where the last checkpoint left them.
     saved = 0  # step of the last checkpoint

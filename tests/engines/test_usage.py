@@ -134,6 +134,17 @@ def test_what_was_paid_for_other_prompts_counts_too(tmp_path: Path, kind: type[P
     assert other.asked == 1 and other.budget.spent["requests"] == 3
 
 
+@both
+def test_what_was_paid_stays_if_a_call_asks_for_less(tmp_path: Path, kind: type[Paid]) -> None:
+    names = "abcde"
+    complete_all(JournaledEngine(kind(), tmp_path, "t"), requests(*names))
+    for asked in (names[1], names):
+        engine = kind()
+        found = complete_all(JournaledEngine(engine, tmp_path, "t"), requests(*asked))
+        assert found == [done(name) for name in asked]
+        assert engine.asked == 0 and engine.budget.spent["requests"] == len(names)
+
+
 @pytest.mark.parametrize(
     ("failure", "asked_again"),
     [

@@ -17,7 +17,7 @@ from transformers import AutoModelForImageTextToText
 from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.engines.inputs import InputBuilder
-from mathse.training.batches import IGNORED, make_batch, plan_batches
+from mathse.training.batches import IGNORED, make_batch, often_repeated, plan_batches
 from mathse.training.examples import Example, Row, make_row
 from mathse.training.step import batch_loss, rate_share
 from tests.tiny import ask
@@ -64,6 +64,18 @@ def test_batches_are_full_homogeneous_and_as_many_as_asked_for(
     assert all(len(batch) == size for batch in planned)
     assert all(len({bool(rows[n].image_ids) for n in batch}) == 1 for batch in planned)
     assert planned == plan(rows, batch_size=size, steps=steps, epochs=7, seed=seed)
+
+
+def test_few_rows_that_fill_whole_batches_are_named() -> None:
+    rows = [row(n, image=n >= 3, tokens=9) for n in range(503)]
+    sizes = [one.size for one in rows]
+    planned = plan(rows, batch_size=128, steps=None, epochs=1, seed=0)
+    warning = often_repeated(planned, sizes)
+    assert warning is not None and "3 rows without pictures are trained on 43 times" in warning
+    # Rows of one kind, also fewer than a batch, are all seen as often.
+    for some in (rows[:3], rows[3:]):
+        planned = plan(some, batch_size=128, steps=None, epochs=1, seed=0)
+        assert often_repeated(planned, [one.size for one in some]) is None
 
 
 def test_the_seed_fixes_the_order() -> None:

@@ -140,6 +140,16 @@ def test_a_trainer_gives_a_model_back(call: Any, name: str, tmp_path: Path, tiny
     assert not (tmp_path / "work").exists()
 
 
+def test_a_file_among_the_options_is_found_from_the_trainer_s_folder(
+    call: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("z3.json").write_text("{}")
+    call("ms-swift", trainer_options={"deepspeed": "z3.json", "template": "z4.json"})
+    flags = json.loads((tmp_path / "seen.json").read_text())["flags"]
+    assert flags["--deepspeed"] == str(tmp_path / "z3.json") and flags["--template"] == "z4.json"
+
+
 LONG = "Count them all. " * 300
 
 
