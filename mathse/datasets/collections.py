@@ -140,7 +140,7 @@ def _after_images(path: str) -> str:
 
 
 def mathvl_test_files(root: Path) -> list[DataFile]:
-    """List the files as those of MathVL, all of the split test."""
+    """List the files as those of MathVL; rows that name no split are of the split test."""
     return [replace(file, split="test") for file in MATHVL.files(root)]
 
 

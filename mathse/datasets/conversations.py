@@ -60,6 +60,8 @@ _STATED = re.compile(
     r"|答案|故选|应选|选择?\s*[:：]?\s*[A-Ha-h①-⑧]",
     re.IGNORECASE,
 )
+# what an answer is wrapped in: "<answer>5</answer>", "$\\boxed{5}$", "#### 5"
+_WRAPPER = re.compile(r"</?answer>|\\f?boxed\b|####|[{}$]", re.IGNORECASE)
 # "So the final answer is: " before the answer
 _ONLY_STATED = re.compile(
     r"\s*(?:so |therefore,? )?(?:the )?(?:final |correct )?"
@@ -211,8 +213,9 @@ def stated_answer(response: str, choices: Sequence[str]) -> str:
 
 def worked_solution(response: str, answer: str) -> str | None:
     """Return the response if it says more than the answer."""
-    bare = _ONLY_STATED.sub("", response.strip(), count=1).strip(_ENDS)
-    return None if not bare or bare == answer.strip(_ENDS) else response.strip()
+    bare, bare_answer = (_WRAPPER.sub("", words).strip() for words in (response, answer))
+    bare = _ONLY_STATED.sub("", bare, count=1).strip(_ENDS)
+    return None if not bare or bare == bare_answer.strip(_ENDS) else response.strip()
 
 
 def row_images(row: Row) -> list[Picture]:
@@ -266,7 +269,7 @@ def _raw_problem(
         choices=choices,
         images=images,
         subject=optional(row, "subject") or "mathematics",
-        split=file.split or optional(row, "split"),
+        split=optional(row, "split") or file.split,
         level=integer(row, "level"),
         meta={} if name is None else {"id": str(name)},
     )

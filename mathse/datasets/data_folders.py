@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -51,14 +52,15 @@ def allowed_folders(root: Path, images: str | Path | None = None) -> list[Path]:
     return folders + [folder for folder in stores if folder.is_dir()]
 
 
-def find_files(source: Source, root: Path) -> Sequence[DataFile]:
-    """Return the data files of a source.
+def find_files(source: Source, root: Path, images: str | Path | None = None) -> Sequence[DataFile]:
+    """Return the data files of a source; their images are looked up in the folder `images` too.
 
     Raises:
         DataError: if there are none, with names of what is there instead.
     """
     if files := source.files(root):
-        return files
+        further = (Path(images),) if images else ()
+        return [replace(file, roots=(*file.roots, *further)) for file in files]
     seen = list(islice((file.name for file in root.rglob("*") if file.is_file()), _MAX_LISTED))
     there = f"; there are {', '.join(sorted(seen))}" if seen else ""
     message = f"Nothing of {source.title} is here{there}."

@@ -30,11 +30,18 @@ _VISTA_TYPES = {"integer": "number", "float": "number", "list": "set"}
 def split_files(
     root: Path, splits: Sequence[str], images: Sequence[str] = ("", "images")
 ) -> list[DataFile]:
-    """List SPLIT.jsonl, SPLIT.json or SPLIT*.parquet for each split, in the folder or its data/."""
+    """List SPLIT*.parquet, SPLIT.jsonl or SPLIT.json for each split, in the folder or its data/.
+
+    Parquet has the images inside; the others come first where the images are unpacked.
+    """
+    folders, kinds = ("", "data"), [(".parquet", "-*.parquet"), (".jsonl", ".json")]
+    if any((root / folder / "images").is_dir() for folder in folders):
+        kinds.reverse()
     found = []
     for split in splits:
-        names = [f"{split}{end}" for end in (".jsonl", ".json", ".parquet", "-*.parquet")]
-        found += named_files(root, ("", "data"), {split: names}, images)
+        names = ([f"{split}{end}" for end in ends] for ends in kinds)
+        listed = (named_files(root, folders, {split: one}, images) for one in names)
+        found += next(filter(None, listed), [])
     return found
 
 

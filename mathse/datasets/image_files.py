@@ -59,6 +59,8 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
     reason = "the path leads out of the data set; name the folder of the images with --images"
     require(not is_outside, "image stays inside the data set", "image", path, reason)
     reason = "there is no such file in the data set's image folders; name its folder with --images"
+    if any((root / "images.zip").is_file() for root in roots):
+        reason += ", or unzip images.zip where it lies"
     raise BadRow("image is there", "image", path, reason)
 
 

@@ -6,6 +6,7 @@ a new import into the same folder changes the digest, and the stage runs again.
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from mathse.core.errors import DataError
 from mathse.core.ids import folder_digest
 from mathse.core.layout import Layout
 from mathse.core.params import Table
+from mathse.core.tables import open_durably
 
 _FIX = "run `mathse import NAME PATH --out` with this folder in this project (`mathse import list`)"
 
@@ -22,21 +24,25 @@ _FIX = "run `mathse import NAME PATH --out` with this folder in this project (`m
 def record_import(layout: Layout, folder: str | Path, **arguments: Any) -> None:
     """Write an entry for a finished import: its arguments, counts and digest.
 
+    Imports that end at the same time wait for one another here, so that no entry is lost.
+
     Raises:
-        DataError: if the folder is no finished import, or imports.json is not readable.
+        DataError: if the folder is no finished import, or imports.json cannot be read or written.
     """
-    counts = _read_counts(folder)
     given = {name: value for name, value in arguments.items() if value is not None}
-    records = _read_records(layout)
-    records[_key(layout, folder)] = {
-        **counts,
+    record = {
+        **_read_counts(folder),
         "arguments": json.loads(json.dumps(given, default=str)),
         "digest": folder_digest(folder),
     }
-    text = json.dumps(records, indent=2, sort_keys=True, ensure_ascii=False)
-    temporary = layout.imports.with_suffix(".tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(layout.imports)
+    lock = layout.lock("imports")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("a") as locked:
+        fcntl.flock(locked, fcntl.LOCK_EX)
+        records = {**_read_records(layout), _key(layout, folder): record}
+        text = json.dumps(records, indent=2, sort_keys=True, ensure_ascii=False)
+        with open_durably(layout.imports) as file:
+            file.write(f"{text}\n".encode())
 
 
 def check_imports(layout: Layout, tables: Sequence[Table]) -> None:

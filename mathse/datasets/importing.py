@@ -35,7 +35,7 @@ from mathse.datasets.raw_problems import Entry, cut_chunks, read_entries
 from mathse.datasets.registry import find_source
 from schemas import Image, Problem, Quarantine, column_types
 
-READER_VERSION = 3
+READER_VERSION = 4
 """Part of every chunk's key: raise it when a change of the readers changes their results."""
 CHUNK_TABLES = {
     "images": column_types(Image),
@@ -79,7 +79,7 @@ def import_source(
         raise ParamError(f"import {name}: limit must be at least 1, not {limit}")
     root = find_folder(path)
     _check_apart(root, out)
-    files = find_files(source, root)
+    files = find_files(source, root, images)
 
     # Work through the chunks that are not in the journal yet.
     inside = allowed_folders(root, images)

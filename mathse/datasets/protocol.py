@@ -39,7 +39,7 @@ class DataFile:
     """A file of a data set."""
 
     path: Path
-    split: str | None = None  # the split that its rows belong to, if the file has one
+    split: str | None = None  # the split of its rows that name none, if the file has one
     roots: tuple[Path, ...] = ()  # folders in which image paths of its rows are looked up, in order
     is_one_row: bool = False  # True for a JSON file that is one row
     note: Row = field(default_factory=dict)  # what else the reader of the rows needs to know

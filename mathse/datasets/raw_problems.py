@@ -10,7 +10,7 @@ from typing import Any
 from mathse.core.ids import content_id
 from mathse.core.progress import Progress
 from mathse.core.text import printable
-from mathse.datasets.file_readers import check_encoding, count_rows, read_rows
+from mathse.datasets.file_readers import check_encoding, read_rows
 from mathse.datasets.image_files import find_image
 from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, Source
 from schemas.quarantine import MAX_VALUE_CHARS
@@ -72,13 +72,11 @@ def read_entries(
     for file in files:
         is_below = file.path.is_relative_to(inside[0])
         name = file.path.relative_to(inside[0]).as_posix() if is_below else file.path.name
-        if splits is not None and file.split is not None and file.split not in splits:
-            progress.advance(count_rows(file))
-            continue
         for number, row in enumerate(read_rows(file)):
             progress.advance()
+            named = (row.get("split") if isinstance(row, dict) else None) or file.split
             for problem in _raw_problems(source, file, row):
-                split = file.split if isinstance(problem, BadRow) else problem.split
+                split = named if isinstance(problem, BadRow) else problem.split
                 if splits is None or split is None or split in splits:
                     images = _image_files(problem, file, inside)
                     yield Entry(file, name, number, problem, images)

@@ -246,6 +246,26 @@ def test_mathverse_keeps_the_versions(tmp_path: Path) -> None:
     assert by_id["5"]["split"] == "testmini_text_only"
 
 
+@pytest.mark.parametrize("unpacked", [False, True])
+def test_mathverse_as_the_hub_has_it(tmp_path: Path, unpacked: bool) -> None:
+    verse, rows = tmp_path / "verse", [verse_row(1, "Text Lite", "Find AB.")]
+    text_only = [verse_row(2, "Text Only", "AB is 5. Find AB.", image="")]
+    put(verse / "images.zip", b"PK")
+    for name, listed in (("testmini", rows), ("testmini_text_only", text_only)):
+        put(verse / f"{name}.json", listed)
+    if unpacked:
+        put(verse / "images" / rows[0]["image"], picture(1))
+    else:
+        found = bring("mathverse", verse, tmp_path / "no_parquet")
+        (reason,) = found.quarantined["reason"]
+        assert "unzip images.zip" in reason and found.counts["problems"] == 1
+    for name, listed in (("testmini", rows), ("testmini_text_only", text_only)):
+        image = None if unpacked or listed is text_only else hub_image(picture(1))
+        parquet(verse / f"{name}.parquet", [{**row, "image": image} for row in listed])
+    found = bring("mathverse", verse, tmp_path)
+    assert found.counts["problems"] == 2 and found.images["bytes"].to_list() == [picture(1)]
+
+
 def pickled(**other: Any) -> dict[str, Any]:
     row = {
         "id": 12,

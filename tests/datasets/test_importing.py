@@ -99,6 +99,28 @@ def test_images_may_lie_in_a_further_folder(tmp_path: Path) -> None:
     )
 
 
+def test_the_further_folder_is_searched_for_the_names_of_the_rows(tmp_path: Path) -> None:
+    names = ("a.png", "sub/b.png", "../c.png")
+    rows = [{"question": f"{name}?", "answer": "1", "image": name} for name in names]
+    put(tmp_path / "rows" / "train.jsonl", rows)
+    for number, name in enumerate(names):
+        put(tmp_path / "pics" / name, picture(number))
+    found = bring("jsonl", tmp_path / "rows" / "train.jsonl", tmp_path, images=tmp_path / "pics")
+    assert found.images["bytes"].sort().to_list() == sorted(map(picture, range(2)))
+    assert found.quarantined["rule"].to_list() == ["image stays inside the data set"]
+
+
+def test_the_split_of_a_row_counts_before_that_of_its_file(tmp_path: Path) -> None:
+    given = ("train", "test", None)
+    rows = [{"question": f"{split}?", "answer": "1", "split": split} for split in given]
+    put(tmp_path / "s" / "geo_train_test.jsonl", [*rows, {"question": "bad?", "split": "test"}])
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    splits = dict(found.problems.select("question", "split").iter_rows())
+    assert splits == {"train?": "train", "test?": "test", "None?": "train"}
+    only = bring("jsonl", tmp_path / "s", tmp_path / "only", splits=["test"])
+    assert only.counts["splits"] == {"test": 1} and only.counts["quarantined"] == 1
+
+
 def test_broken_lines_and_wrong_encodings(tmp_path: Path) -> None:
     good = json.dumps({"question": "Größe?", "answer": "3"}, ensure_ascii=False)
     lines = [

@@ -318,6 +318,31 @@ def test_a_bare_answer_is_no_caption(tmp_path: Path, answer: str) -> None:
     assert bring("ms-swift", tmp_path / "s", tmp_path).counts["problems"] == 1
 
 
+@pytest.mark.parametrize(
+    ("response", "answer"),
+    [
+        ("<answer> 145° </answer>", "145°"),
+        ("\\boxed{5}", "5"),
+        ("The answer is $\\boxed{\\frac{1}{2}}$.", "\\frac{1}{2}"),
+        ("#### 5", "5"),
+        ("<answer>The answer is 5.</answer>", "5"),
+        ("The answer is 5.", "5"),
+    ],
+)
+def test_an_answer_alone_is_no_worked_solution(tmp_path: Path, response: str, answer: str) -> None:
+    rows = [
+        {"problem": "Alone?", "solution": response},
+        {"problem": "Both?", "solution": response, "answer": answer},
+        {"problem": "Worked?", "solution": f"It is known.\n{response}"},
+    ]
+    put(tmp_path / "s" / "a.jsonl", [*rows, {"messages": said("Said?", response)}])
+    read = {row["question"]: row for row in bring("jsonl", tmp_path / "s", tmp_path).rows()}
+    assert {row["answer"] for row in read.values()} == {answer}
+    solutions = {name: row["solution"] for name, row in read.items()}
+    worked = {"Worked?": f"It is known.\n{response}"}
+    assert solutions == {"Alone?": None, "Both?": None, "Said?": None, **worked}
+
+
 def test_the_text_of_a_choice_is_no_caption(tmp_path: Path) -> None:
     options = ["one side", "the sum of all the sides"]
     row = {"messages": said("Which?", f"{options[1]}."), "options": options}

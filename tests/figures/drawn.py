@@ -1,4 +1,4 @@
-"""Random problems of a family with their keys, and solutions on a route of theirs."""
+"""Random problems of a family with their keys, and its solutions on random routes."""
 
 from __future__ import annotations
 
