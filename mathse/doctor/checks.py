@@ -8,9 +8,9 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -22,9 +22,9 @@ from packaging.requirements import Requirement
 from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine, Server
-from mathse.core.params import Params, Role, RoleName
+from mathse.core.params import Finetune, Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
-from mathse.planning.plan import Plan
+from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from mathse.planning.plan_tables import GB
 
 SHOWN = ("torch", "transformers", "accelerate", "dvc", "polars", "torchvision", "peft", "vllm")
@@ -43,6 +43,7 @@ class Check:
 def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Check]:
     """Yield all findings."""
     yield from check_machine(machine)
+    yield from check_trainings(params, machine)
     yield from check_libraries(params)
     yield from check_servers(params, machine)
     yield from check_revisions(params)
@@ -55,7 +56,7 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
 
 
 def check_rounds(plan: Plan) -> Iterator[Check]:
-    """Yield the rounds for which the teacher leaves nothing to solve."""
+    """Yield if the teacher takes all training problems, and the rounds with nothing to solve."""
     params = plan.params
     asked = {one.stage: one.count for one in plan.work if one.stage.startswith("generate ")}
     idle = [
@@ -63,9 +64,19 @@ def check_rounds(plan: Plan) -> Iterator[Check]:
         for name in params.rounds
         if params.is_enabled(name, "generate") and not asked[f"generate {name}"]
     ]
-    if idle:
-        takes = f"distill.problems: {params.distill.problems} takes all training problems"
-        what = f"nothing to solve in {', '.join(idle)}: {takes}. Fix: a smaller number"
+    wanted, train = params.distill.problems, plan.counts.train
+    nothing = f"nothing to solve in {', '.join(idle)}"
+    if wanted >= train:
+        takes = f"distill.problems: {wanted} takes all {train} training problems"
+        assume = plan.planner.assume
+        if "table_problems" in assume.used:
+            takes += f" (a table that is not imported counts as {assume['table_problems']:g})"
+        left = nothing if idle else "the rounds solve only what the teacher fails"
+        yield Check("rounds", "note", f"{left}: {takes}. Fix: a smaller distill.problems")
+    elif idle:
+        what = (
+            f"{nothing}: the rounds before try all problems. Fix: a smaller generate.max_problems"
+        )
         yield Check("rounds", "note", what)
 
 
@@ -97,6 +108,33 @@ def check_machine(machine: Machine) -> Iterator[Check]:
     if machine.device != "cpu" and len(listed) > launcher.processes * launcher.nodes == 1:
         what = f"1 of {len(listed)} GPUs trains. Fix: launcher: {{processes: {len(listed)}}}"
         yield Check("launcher", "note", f"{what} in machine.yaml")
+
+
+def check_trainings(params: Params, machine: Machine) -> Iterator[Check]:
+    """Yield what a training would refuse only when it starts, after the teacher was paid.
+
+    The rules are those of `training.launch`, `training.train_loop` and `training.external`.
+    `load_params` checks the processes on a CPU.
+    """
+    # Each process needs a GPU. A prefix may start them on another machine.
+    launcher, gpus = machine.launcher, len(machine.gpus)
+    trainers = launcher.processes * launcher.nodes
+    if trainers > 1 and 0 < gpus < launcher.processes and not launcher.prefix:
+        what = f"launcher.processes in machine.yaml is {launcher.processes}, and there are {gpus} "
+        yield Check("launcher", "fails", f"{what}GPUs. Fix: launcher: {{processes: {gpus}}}")
+
+    # All processes share each batch: in equal parts of whole micro-batches.
+    for name, section in (("finetune", params.finetune), ("train_orm", params.train_orm)):
+        if isinstance(section, Finetune) and section.trainer != "accelerate":
+            processes, micro = launcher.processes, section.micro_batch_size or 1
+        else:
+            processes = trainers if gpus else section.processes
+            micro = section.micro_batch_size or max(1, section.batch_size // processes)
+        if section.batch_size % (micro * processes):
+            what = f"{section.batch_size} is not a multiple of micro_batch_size {micro} times "
+            what += f"the {processes} processes of launcher in machine.yaml"
+            what += ". Fix: change one of the three"
+            yield Check(f"{name}.batch_size", "fails", what)
 
 
 def check_libraries(params: Params) -> Iterator[Check]:
@@ -206,13 +244,12 @@ def check_revisions(params: Params) -> Iterator[Check]:
 
 def check_server(subject: str, server: Server, model: str) -> Check:
     """Ask a server for its models."""
-    key = os.environ.get(server.key_env, "")
+    key = os.environ.get(server.key_env, "").strip()  # as the engine does
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = Request(f"{server.url.rstrip('/')}/models", headers=headers)
     try:
         with urlopen(request, timeout=10) as reply:
-            listed = json.loads(reply.read())["data"]
-            names = [str(entry["id"]) for entry in listed]
+            body = reply.read()
     except HTTPError as error:
         if error.code in (401, 403):
             state = "is refused" if key else "is not set"
@@ -221,6 +258,13 @@ def check_server(subject: str, server: Server, model: str) -> Check:
     except (URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         return Check(subject, "fails", f"{server.url} does not answer: {reason}")
+    except HTTPException as error:
+        return Check(subject, "fails", f"{server.url} does not answer in HTTP: {error!r:.99}")
+    except ValueError:  # its text has the key
+        what = f"the key in {server.key_env} has characters that cannot be sent"
+        return Check(subject, "fails", f"{server.url}: {what}")
+    try:
+        names = [str(entry["id"]) for entry in json.loads(body)["data"]]
     except (ValueError, KeyError, TypeError):
         return Check(subject, "note", f"{server.url} answers, but lists no models")
     if model not in names:
@@ -244,22 +288,48 @@ def check_work_folder(machine: Machine, layout: Layout) -> Iterator[Check]:
 
 
 def check_disk(plan: Plan) -> Iterator[Check]:
-    """Yield if the disk has space for what `mathse plan` estimates and is not there already."""
+    """Yield if each disk has space for what `mathse plan` estimates and is not there already.
+
+    Checkpoints and journal are in the work folder, which may be on another disk.
+    """
     root = plan.layout.folder.absolute()
-    planned = sum(plan.disk().values())
     folders = [plan.layout.data, root / ".dvc/cache"]
-    with suppress(MathseError):  # `check_work_folder` says why
-        folders.append(plan.layout.work)
+    planned = plan.disk()
+    of_work = sum(planned.pop(part, 0.0) for part in IN_WORK_FOLDER)
+    of_project = sum(planned.values())
+    try:
+        work = plan.layout.work.absolute()
+    except MathseError:  # `check_work_folder` says why
+        yield _check_space("disk", root, of_project + of_work, folders)
+        return
+    if _device(work) == _device(root):
+        yield _check_space("disk", root, of_project + of_work, [*folders, work])
+    else:
+        yield _check_space("disk", root, of_project, folders)
+        yield _check_space("disk of work folder", work, of_work, [work])
+
+
+def _device(path: Path) -> int:
+    """Return the device of a folder, or of the one in which it will be made."""
+    return _existing(path).stat().st_dev
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _check_space(subject: str, root: Path, planned: float, folders: Sequence[Path]) -> Check:
+    """Compare what is planned for a disk, and not yet in its folders, with what is free there."""
     stored = sum(
         file.stat().st_size
         for folder in folders
         for file in folder.rglob("*")
         if file.is_file() and not file.is_symlink()
     )
-    free = shutil.disk_usage(root).free
+    free = shutil.disk_usage(_existing(root)).free
     needed = max(0.0, planned - stored)
     text = f"{free / GB:,.1f} GB free; `mathse plan` estimates {needed / GB:,.1f} GB more"
-    yield Check("disk", "ok" if needed < free else "fails", text)
+    return Check(subject, "ok" if needed < free else "fails", text)
 
 
 def check_cache(plan: Plan) -> Iterator[Check]:

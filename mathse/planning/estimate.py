@@ -39,10 +39,16 @@ class Planner:
         self.bandwidth = assume["gpu_bandwidth_gb_s"] * GB
 
     @property
+    def trainers(self) -> float:
+        """Return how many of the devices train."""
+        return min(self.count, max(1.0, self.assume["training_gpus"] or self.count))
+
+    @property
     def devices(self) -> str:
-        """Count and kind: "8 GPUs"."""
+        """Count and kind: "8 GPUs"; "8 GPUs (training: on 1)" where others stay idle."""
         kind = "core" if "core" in self.assume.values["gpus"].origin else "GPU"
-        return f"{self.count:g} {kind}{'s' * (self.count > 1)}"
+        text = f"{self.count:g} {kind}{'s' * (self.count > 1)}"
+        return text if self.trainers == self.count else f"{text} (training: on {self.trainers:g})"
 
     def flops(self, work: Work) -> float:
         """Return the operations of a piece of work; 0 where a server or nobody computes."""
@@ -60,14 +66,14 @@ class Planner:
         )
 
     def seconds(self, work: Work) -> float:
-        """Return the time that a piece of work takes on all devices."""
+        """Return the time that a piece of work takes on all devices, or on those that train."""
         if (shape := self.shapes.get(work.role)) is None:
             return 0.0
-        computing = self.count, self.rate, self.assume["mfu"]
+        computing = self.rate, self.assume["mfu"]
         if work.tuning is not None:
-            return formulas.computing_seconds(self.flops(work), *computing)
+            return formulas.computing_seconds(self.flops(work), self.trainers, *computing)
         prompt = formulas.forward_flops(shape, work.text_tokens, work.picture_tokens, 0)
-        reading = formulas.computing_seconds(work.count * prompt, *computing)
+        reading = formulas.computing_seconds(work.count * prompt, self.count, *computing)
         written = work.count * work.written_tokens
         return reading + written / (self.count * self.tokens_per_s(work.role, work.tokens))
 
@@ -92,7 +98,7 @@ class Planner:
         return max(1.0, min(most, fitting))
 
     def training_memory(self, shape: Shape, tuning: Tuning, written: float) -> dict[str, float]:
-        """Return the bytes on each device while training.
+        """Return the bytes on each device that trains.
 
         Args:
             shape: of the model.
@@ -104,7 +110,7 @@ class Planner:
         if tuning.lora_rank:
             trained, frozen = formulas.lora_parameters(shape, tuning.lora_rank), shape.parameters
         state = formulas.state_bytes(trained, frozen, tuning.frozen_bytes)
-        shards = self.count if tuning.is_sharded else 1
+        shards = self.trainers if tuning.is_sharded else 1
         parts = {name: value / shards for name, value in state.items()}
         parts["activations"] = formulas.activation_bytes(
             shape, tuning.micro_tokens, tuning.micro_rows * written, tuning.recomputes

@@ -17,6 +17,9 @@ from mathse.planning.plan_tables import GB, PARTS, Table, amount, duration, memo
 from mathse.planning.shapes import CONFIGS, Shape, find_shape, shape_of
 from mathse.planning.work import count_problems, list_work, measure_tables
 
+ONE_TRAINS = "no launcher.processes in machine.yaml: one GPU trains, and sharding has no effect"
+IN_WORK_FOLDER = ("checkpoints of a training", "journal")
+"""What of `Plan.disk` is in `work_folder`, which may be on another disk."""
 UNKNOWN = "Qwen/Qwen2-VL-7B-Instruct"
 
 
@@ -32,7 +35,7 @@ class Plan:
     Attributes:
         planner: estimates a piece of work.
         work: of all stages.
-        pictures: of all problems.
+        counts: of problems and their pictures.
     """
 
     def __init__(
@@ -47,18 +50,21 @@ class Plan:
         shapes = find_shapes(params, layout)
         found = {} if machine.device == "cpu" else find_gpus()
         launcher = machine.launcher
-        if launcher.processes * launcher.nodes > 1:
-            found["gpus"] = launcher.processes * launcher.nodes, "machine.yaml: launcher"
+        trainers = launcher.processes * launcher.nodes
+        if trainers > 1:
+            found["gpus"] = trainers, "machine.yaml: launcher"
         if isinstance(launcher.peak_tflops, float):
             found["gpu_tflops"] = launcher.peak_tflops, "machine.yaml: launcher"
         on_cores = not found and all(shape.parameters < GB for shape in shapes.values())
         if on_cores and "gpus" not in of_machine | dict(given):
             found = cores(machine.processes)
+        else:
+            origin = "machine.yaml: launcher" if trainers > 1 else ONE_TRAINS
+            found["training_gpus"] = trainers, origin
         assume = Assumptions({**found, **measure_tables(params, layout), **of_machine, **given})
         self.planner = Planner(shapes, params.roles, assume)
-        counts = count_problems(params, layout, assume)
-        self.pictures = counts.pictures
-        self.work = list(list_work(params, counts, shapes, assume))
+        self.counts = count_problems(params, layout, assume)
+        self.work = list(list_work(params, self.counts, shapes, assume))
 
     def tables(self) -> list[Table]:
         """Return all tables; the last one names what the others rest on."""
@@ -145,8 +151,9 @@ class Plan:
             * (student.parameters if student else 0),
             "the ORM": copies * saved * orms * (orm.parameters if orm else 0),
             "checkpoints of a training": formulas.checkpoint_bytes(largest),
-            "pictures": (copies + 1) * self.pictures * assume["picture_bytes"],
-            "tables and journal": (copies + 1) * (4 * written + 400 * requests),
+            "pictures": (copies + 1) * self.counts.pictures * assume["picture_bytes"],
+            "tables": copies * (4 * written + 400 * requests),
+            "journal": 4 * written + 400 * requests,
         }
 
     def disk_table(self) -> Table:

@@ -227,7 +227,14 @@ def list_work(
     yield train("finetune r0", "student", section, section.steps, rows)
     tried = (counts.orm + counts.orm_test) * params.orm_data.samples
     yield write("orm_data", "student", tried, prompt, params.orm_data.max_new_tokens)
-    yield _write("orm_data", "annotator", tried, prompt + response, assume["verdict_tokens"])
+    # The teacher solves some of the problems that the student did not solve, one for so many wrong.
+    unsolved = (counts.orm + counts.orm_test) * (1 - assume["solved"])
+    helped = min(unsolved, params.orm_data.teacher_share * tried * assume["wrong"])
+    text, written = prompt + response, assume["verdict_tokens"]
+    yield _write("orm_data", "annotator", tried, text, written)
+    if helped:
+        yield write("orm_data", "teacher", helped, prompt, params.teacher.max_new_tokens)
+        yield _write("orm_data", "annotator", helped, text, written)
     orm_rows = min(params.orm_data.max_train, counts.orm * params.orm_data.samples)
     yield train("train_orm", "orm", params.train_orm, params.train_orm.steps, orm_rows)
     tested = min(params.orm_data.max_test, counts.orm_test * params.orm_data.samples)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from mathse.core.params import ModelRole, Params
 from mathse.doctor import checks
 from mathse.doctor.checks import Check
 from mathse.engines.placeholders import check_placeholders
-from mathse.planning.plan import Plan
+from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from tests.closure import ROOT
 from tests.tiny import build_processor
 
@@ -94,6 +96,29 @@ def test_a_server_that_is_down_or_missing_fails() -> None:
     assert found.state == "fails" and "servers.teacher" in found.finding
 
 
+def test_a_server_without_http_fails() -> None:
+    def greet(server: socket.socket) -> None:
+        with server.accept()[0] as connection:
+            connection.recv(9999)
+            connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=greet, args=(server,), daemon=True).start()
+        found = served(f"http://127.0.0.1:{server.getsockname()[1]}/v1")[0]
+    assert found.state == "fails" and "does not answer in HTTP" in found.finding
+    assert "SSH-2.0" in found.finding
+
+
+def test_a_key_is_sent_without_its_newline(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MATHSE_TEST_KEY", f"{KEY}\n")
+    assert served(url)[0].state == "ok"
+    assert "does not answer" in served("http://127.0.0.1:9/v1")[0].finding
+    monkeypatch.setenv("MATHSE_TEST_KEY", f"{KEY}\n{KEY}")
+    found = served(url)[0]
+    assert found.state == "fails" and "cannot be sent" in found.finding
+    assert KEY not in found.finding
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def installed(name: str) -> str | None:
         return None if name == "openai" else version(name)
@@ -151,6 +176,35 @@ def test_disk_against_the_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert next(checks.check_disk(plan)).state == "ok"
     monkeypatch.setattr(plan, "disk", lambda: {"models": 1e18})
     assert next(checks.check_disk(plan)).state == "fails"
+
+
+def test_a_work_folder_on_another_disk_is_measured_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, scratch = tmp_path / "project", tmp_path / "scratch"
+    project.mkdir()
+    (project / "machine.yaml").write_text(f"work_folder: {scratch / 'mathse'}\n")
+    plan = Plan(params(), Machine(work_folder=str(scratch / "mathse")), Layout(project), {})
+    assert {*IN_WORK_FOLDER} <= {*plan.disk()}
+    sizes = {"4 students": 10e9, "checkpoints of a training": 180e9, "journal": 8e9}
+    monkeypatch.setattr(plan, "disk", lambda: dict(sizes))
+
+    def found(project_gb: int, scratch_gb: int) -> list[tuple[str, str, str]]:
+        def usage(folder: Path) -> SimpleNamespace:
+            return SimpleNamespace(
+                free=1e9 * (scratch_gb if scratch in folder.parents else project_gb)
+            )
+
+        monkeypatch.setattr(checks.shutil, "disk_usage", usage)
+        return [(one.subject, one.state, one.finding) for one in checks.check_disk(plan)]
+
+    (both,) = found(50, 500)
+    assert both[:2] == ("disk", "fails") and "198.0 GB more" in both[2]
+    monkeypatch.setattr(checks, "_device", lambda folder: int(scratch in folder.parents))
+    of_project, of_work = found(50, 500)
+    assert of_project[:2] == ("disk", "ok") and "10.0 GB more" in of_project[2]
+    assert of_work[:2] == ("disk of work folder", "ok") and "188.0 GB more" in of_work[2]
+    assert [state for _, state, _ in found(500, 50)] == ["ok", "fails"]
 
 
 def test_a_work_folder_of_several_nodes_is_noted(tmp_path: Path) -> None:
@@ -234,6 +288,38 @@ def test_gpus_that_would_not_train_are_named(
     assert notes == (found if processes == 1 else [])
 
 
+@pytest.mark.parametrize(
+    ("processes", "nodes", "prefix", "found"),
+    [
+        (4, 1, [], []),
+        (6, 1, [], ["finetune.batch_size"]),
+        (4, 3, ["srun"], ["finetune.batch_size"]),
+        (16, 1, [], ["launcher"]),
+        (16, 1, ["ssh", "node"], []),
+    ],
+)
+def test_a_launcher_that_no_training_takes_fails(
+    processes: int, nodes: int, prefix: list[str], found: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3,4,5,6,7")
+    launcher = {"processes": processes, "nodes": nodes, "prefix": prefix, "rendezvous": "first:1"}
+    batch = {"batch_size": 128, "micro_batch_size": 1}
+    asked = params(finetune=batch, train_orm={"batch_size": 96, "micro_batch_tokens": None})
+    checked = [*checks.check_trainings(asked, Machine.model_validate({"launcher": launcher}))]
+    assert [one.subject for one in checked if one.state == "fails"] == found
+    if found == ["finetune.batch_size"]:
+        text = f"128 is not a multiple of micro_batch_size 1 times the {processes * nodes} "
+        assert text in checked[0].finding and "machine.yaml" in checked[0].finding
+
+
+def test_another_trainer_takes_the_launcher_on_a_cpu_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    machine = Machine.model_validate({"launcher": {"processes": 3}})
+    for trainer, subjects in (("accelerate", []), ("ms-swift", ["finetune.batch_size"])):
+        asked = params(finetune={"batch_size": 32, "trainer": trainer})
+        assert [one.subject for one in checks.check_trainings(asked, machine)] == subjects
+
+
 def test_rounds_without_problems_are_named(tmp_path: Path) -> None:
     def found(problems: int) -> list[Check]:
         asked = params(distill={"problems": problems})
@@ -242,4 +328,29 @@ def test_rounds_without_problems_are_named(tmp_path: Path) -> None:
     assert found(320) == []
     (check,) = found(100_000)
     assert check.state == "note" and "nothing to solve in r1, r2, r3" in check.finding
-    assert "distill.problems: 100000" in check.finding
+    assert "distill.problems: 100000 takes all 4000 training problems" in check.finding
+
+
+def test_a_teacher_who_takes_all_problems_is_noted(tmp_path: Path) -> None:
+    api = {"engine": "openai", "model": "gpt-4o", "max_new_tokens": 512}
+
+    def found(taken: int, **sections: dict[str, Any]) -> list[str]:
+        asked = params(distill={"problems": taken}, teacher=api, **sections)
+        plan = Plan(asked, Machine(), Layout(tmp_path), {})
+        assert all(one.state == "note" for one in checks.check_rounds(plan))
+        return [one.finding for one in checks.check_rounds(plan)]
+
+    assert found(3999) == []
+    (all_of_them,) = found(4000)
+    assert "distill.problems: 4000 takes all 4000 training problems" in all_of_them
+    assert "a smaller distill.problems" in all_of_them
+    # A table that is not imported yet is assumed to have 10,000 rows.
+    uses = ("train", "eval", "eval_hard")
+    tables = [{"path": "data/import/geo", "split": use, "use": use} for use in uses]
+    roles = {"annotator": {"engine": "answer"}, "reflector": {"engine": "student"}}
+    roles |= {"train_orm": {"form": "binary"}, "canary": {"problems": 0}}
+    (assumed,) = found(100_000, problems={"source": "tables", "tables": tables}, **roles)
+    assert "all 7000 training problems (a table that is not imported counts as 10000)" in assumed
+    # Not the teacher, but the first round leaves nothing.
+    (later,) = found(320, generate={"max_problems": None, "hard_samples": 0})
+    assert "nothing to solve in r2, r3" in later and "generate.max_problems" in later

@@ -190,7 +190,47 @@ def test_what_is_given_replaces_what_is_assumed(tmp_path: Path) -> None:
     assert rests["mfu"][0].startswith("0.3 ") and rests["mfu"][1] == "machine.yaml: plan"
     one, eight = (make(root=tmp_path, given=(f"gpus={n}",)) for n in (1, 8))
     for first, second in zip(one.work, eight.work, strict=True):
-        assert one.planner.seconds(first) == pytest.approx(8 * eight.planner.seconds(second))
+        if first.tuning is None:
+            assert one.planner.seconds(first) == pytest.approx(8 * eight.planner.seconds(second))
+
+
+def test_the_gpus_of_the_launcher_train(tmp_path: Path) -> None:
+    model = {"model": "Qwen/Qwen2-VL-7B-Instruct"}
+    sections = {"student": model, "finetune": {"sharding": "full", "micro_batch_size": 1}}
+
+    def found(launcher: dict[str, Any], *given: str) -> tuple[str, list[str], float, list[str]]:
+        plan = make(sections, {"launcher": launcher}, tmp_path, given)
+        memory, rests = plan.memory_table(), plan.tables()[-1]
+        (as_set,) = (row for row in memory.rows if row[0] == "student trains, as set")
+        (gpus,) = (row for row in rests.rows if row[0] == "training_gpus")
+        work = next(one for one in plan.work if one.stage == "finetune r0")
+        return memory.title, as_set[-1:], plan.planner.seconds(work), gpus[1:]
+
+    title, fits, alone, origin = found({}, "gpus=8")
+    assert title == "Memory of each of 8 GPUs (training: on 1), in GB" and fits == ["too much"]
+    assert origin[0] == "1 GPUs" and "no launcher.processes in machine.yaml" in origin[1]
+    nodes = {"processes": 4, "nodes": 2, "rendezvous": "first:29500"}
+    for launcher, given in (({"processes": 8}, ()), (nodes, ()), ({}, ("training_gpus=8",))):
+        title, fits, shared, origin = found(launcher, "gpus=8", *given)
+        assert title == "Memory of each of 8 GPUs, in GB" and fits == ["fits"]
+        assert alone == pytest.approx(8 * shared)
+        assert origin == ["8 GPUs", "--assume" if given else "machine.yaml: launcher"]
+    # More than there are train nothing.
+    assert found({"processes": 8}, "gpus=4")[2] == pytest.approx(2 * shared)
+
+
+def test_the_teacher_of_the_orm_data_is_counted(tmp_path: Path) -> None:
+    def found(share: float, *given: str, samples: int = 1) -> list[tuple[str, float]]:
+        changes = {"orm_data": {"teacher_share": share, "samples": samples}}
+        work = make({**changes, "teacher": API, "annotator": API}, root=tmp_path, given=given).work
+        return [(one.role, one.count) for one in work if one.stage == "orm_data"]
+
+    tried = [("student", 8600), ("annotator", 8600)]
+    assert found(0.3) == [*tried, ("teacher", 0.3 * 4300), ("annotator", 0.3 * 4300)]
+    assert found(0.3, "wrong=0.2")[2][1] == pytest.approx(0.3 * 1720)
+    assert found(0) == tried
+    # Each problem that the student did not solve has one solution of the teacher at most.
+    assert found(0.8, "solved=0.9", samples=3)[2][1] == pytest.approx(860)
 
 
 @pytest.mark.parametrize("text", ["mfu", "mfu=high", "speed=3", "mfu=-1"])
@@ -238,7 +278,8 @@ def test_the_document_has_what_the_profile_takes(tmp_path: Path) -> None:
 
 
 def test_money_by_the_price_of_the_machine(tmp_path: Path) -> None:
-    plan = make({"teacher": API}, {"servers": {"teacher": SERVER}}, tmp_path)
+    alone = {"teacher": API, "orm_data": {"teacher_share": 0}}
+    plan = make(alone, {"servers": {"teacher": SERVER}}, tmp_path)
     (row, total) = plan.cost_table().rows
     work = next(one for one in plan.work if one.stage == "distill")
     prompt = work.count * (work.text_tokens + work.picture_tokens)
