@@ -70,14 +70,16 @@ def import_source(
         The counts as in import.json: rows = problems + quarantined + duplicates.
 
     Raises:
-        ParamError: if the source is unknown, `limit` is not positive, a split does not exist, or
-            the result would lie on what is read.
+        ParamError: if the source is unknown, `limit` is not positive, a split or the folder of
+            images does not exist, or the result would lie on what is read.
         DataError: if nothing of the expected layout is there.
     """
     source, out = find_source(name), Path(out)
     if limit is not None and limit < 1:
         raise ParamError(f"import {name}: limit must be at least 1, not {limit}")
     root = find_folder(path)
+    if images is not None and not Path(images).is_dir():
+        raise ParamError(f"import {name}: --images names no folder: {images}")
     _check_apart(root, out)
     files = find_files(source, root, images)
 

@@ -110,6 +110,12 @@ def test_the_further_folder_is_searched_for_the_names_of_the_rows(tmp_path: Path
     assert found.quarantined["rule"].to_list() == ["image stays inside the data set"]
 
 
+def test_a_further_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    put(tmp_path / "rows" / "train.jsonl", [{"question": "a?", "answer": "1"}])
+    with pytest.raises(ParamError, match=r"--images names no folder: .*pcis"):
+        bring("jsonl", tmp_path / "rows", tmp_path, images=tmp_path / "pcis")
+
+
 def test_the_split_of_a_row_counts_before_that_of_its_file(tmp_path: Path) -> None:
     given = ("train", "test", None)
     rows = [{"question": f"{split}?", "answer": "1", "split": split} for split in given]
