@@ -240,3 +240,10 @@ def test_bad_input_is_named():
             sampling=SAMPLING,
             round_name="r1",
         )
+
+
+@pytest.mark.parametrize(("status", "chosen"), [("wrong", 1), ("correct", 0), ("unparseable", 0)])
+def test_an_answer_that_cannot_be_compared_is_a_mistake_if_the_orm_says_so(status, chosen):
+    one = trajectory(0, WRONG)
+    judged = verdict(one, False, answer_state="unknown", orm_status=status)
+    assert select([one], [judged]).height == chosen

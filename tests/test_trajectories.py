@@ -11,7 +11,7 @@ from mathse.core.params import load_params
 from mathse.engines.protocol import Completion, Request
 from mathse.judge.answer_states import judge_by_answer
 from mathse.trajectories import solve_round
-from tests.judge.trajectories import Scripted, problem_id, problems
+from tests.judge.trajectories import RIGHT, Scripted, problem_id, problems, says
 
 PARAMS = load_params(Path(__file__).parents[1] / "params.yaml")
 CHOICES = ["11", "15", "19"]
@@ -38,3 +38,13 @@ def test_hidden_choices_are_in_no_prompt_and_what_they_say_is_the_answer(shown: 
         row["problem_id"]: row["answer_state"] for row in judge_by_answer(found, rows).to_dicts()
     }
     assert judged == {problem_id(0): "match", problem_id(1): "mismatch"}
+
+
+def test_who_wrote_a_trajectory_is_part_of_its_id() -> None:
+    found = []
+    for digest in ("one", "other"):
+        engine = Scripted(says(RIGHT))
+        engine.digest = digest
+        found.append(solve_round(engine, problems(1), [(problem_id(0), 0)], PARAMS, "r1"))
+    assert found[0]["response"].equals(found[1]["response"])
+    assert found[0]["trajectory_id"][0] != found[1]["trajectory_id"][0]

@@ -145,6 +145,7 @@ CONTROLS = {"controls": ["control"]}
             SERVED | {"teacher.extra": {"n": 2, "seed": 3}},
             ["extra: n is what the engine sets itself", "extra: seed is"],
         ),
+        (SERVED | {"teacher.extra": {"seed": 0}}, ["teacher.extra: seed is that of each request"]),
         ({"student.extra": {"a": 1}}, ["student.extra is not a parameter"]),
         ({"orm.engine": "openai"}, ["orm.engine: openai", "score.min_p_correct: 0.5"]),
         ({"merge.select_rows": 1}, ["merge", "select_rows is 1"]),
@@ -225,3 +226,11 @@ def test_params_that_are_not_utf8_are_named_with_their_line(folder: Path) -> Non
     line = file.read_bytes().split(b"seed: 0")[0].count(b"\n") + 1
     with pytest.raises(ParamError, match=f"params.yaml: line {line} is not UTF-8: save the file"):
         load_params(file)
+
+
+def test_an_orm_behind_a_server_may_judge_where_the_answer_accepts(folder: Path) -> None:
+    values = yaml.safe_load((folder / "params.yaml").read_text())
+    values["orm"] |= {"engine": "openai"}
+    values["score"] |= {"accept": "answer", "min_p_correct": 0.5}
+    (folder / "params.yaml").write_text(yaml.safe_dump(values))
+    assert load_params(folder / "params.yaml").score.min_p_correct == 0.5

@@ -137,3 +137,16 @@ def test_a_failed_write_says_which_file_and_what_to_do(tmp_path: Path) -> None:
         with pytest.raises(DataError, match="No space left") as failure:
             write_table(pl.DataFrame({"a": [1]}), full / "a.parquet", sort_by=["a"])
         assert str(full / "a.parquet") in str(failure.value) and not list(full.iterdir())
+
+
+def test_ties_are_broken_by_all_columns(tmp_path: Path) -> None:
+    df = pl.DataFrame({"key": [1] * 6, "a": [1] * 6, "b": [3, 1, 2, 6, 5, 4]})
+    write_table(df, tmp_path / "t.parquet", sort_by=["key"])
+    assert read_table(tmp_path / "t.parquet")["b"].to_list() == [1, 2, 3, 4, 5, 6]
+
+
+def test_many_shards_are_read_in_order_of_name(tmp_path: Path) -> None:
+    names = [f"{index * 7 % 16:02d}" for index in range(16)]
+    for name in names:
+        write_table(pl.DataFrame({"key": [name]}), tmp_path / f"{name}.parquet", sort_by=["key"])
+    assert read_table(tmp_path)["key"].to_list() == sorted(names)

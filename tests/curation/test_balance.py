@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from mathse.core.params import Merge
+from mathse.curation.balance import over_budget
 from mathse.curation.dedup import jaccard_duplicates
 from mathse.curation.drops import count_dropped
 from mathse.curation.ledger import assert_ledger, initial_ledger, next_ledger
@@ -140,3 +141,19 @@ def test_earlier_rows_are_never_near_duplicates() -> None:
 def test_limits_that_nothing_could_meet_are_named(limits: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         Merge(**{"max_per_problem": 1} | limits)
+
+
+def test_limits_take_what_reaches_them() -> None:
+    most = len(RIGHT)
+    assert merge(solved(0, 1, 0), min_chars=most, max_chars=most)[0].height == 1
+    train, _, judged = merge(solved(0, 1, 3))
+    limits = Merge(max_per_problem=3, hard_rate=0.25)
+    assert count_buckets(train, judged, limits) == {"easy": 0, "middle": 1, "hard": 0}
+
+
+def test_of_problems_alike_the_last_rows_go_first() -> None:
+    names = ["a", "b", "c", "d", "e", "f"]
+    rows = pl.DataFrame({"trajectory_id": names, "index": [0, 1, 2, 0, 1, 0]}).with_columns(
+        bucket=pl.Series(["easy"] * 5 + ["hard"]), rate=1.0, old=False
+    )
+    assert over_budget(rows, 0.2) == {"c"}, "four others beside one of a hard problem"

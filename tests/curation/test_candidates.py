@@ -131,3 +131,9 @@ def test_without_the_parameter_there_is_no_such_column_and_one_is_no_choice() ->
     assert "candidates" not in one_round(solved(0, WRONG), most=0)[0].columns
     with pytest.raises(ValueError, match="to choose takes 2"):
         Merge(max_per_problem=2, select_rows=1)
+
+
+@pytest.mark.parametrize("accept", ["answer", "both"])
+def test_where_gold_accepts_it_says_what_is_wrong(accept: str) -> None:
+    train, _ = one_round(solved(0, WRONG, orm_status="correct"), accept=accept)
+    assert of_problem(train, 0) is not None

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from PIL import Image
 
 import schemas
 from mathse.core.ids import content_id
@@ -18,7 +19,7 @@ from mathse.curation.text_similarity import (
     plain_answer,
 )
 from tests.closure import ROOT
-from tests.curation.pictures import CHANGES, bars, triangle
+from tests.curation.pictures import CHANGES, bars, opened, png, triangle
 
 SETTINGS = load_params(ROOT / "params.yaml").decontaminate
 QUESTION = (
@@ -235,3 +236,17 @@ def test_a_real_image_folder_is_not_needed_for_problems_without_pictures(tmp_pat
     world = World()
     world.add("train", QUESTION)
     assert world.rules() == []
+
+
+def test_a_picture_on_a_wider_page_is_found_by_its_ink() -> None:
+    def on_a_page(data: bytes) -> bytes:
+        image = opened(data)
+        page = Image.new("RGB", (image.width * 3 // 2, image.height * 3 // 2), "white")
+        page.paste(image, (image.width // 4, image.height // 4))
+        return png(page)
+
+    world = World()
+    asked = "Find the angle with the question mark."
+    evaluated = world.add("eval", asked, "57", triangle())
+    trained = world.add("train", asked, "57", on_a_page(triangle()))
+    assert world.rules() == [(trained, evaluated, "text_and_picture")]

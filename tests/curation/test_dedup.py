@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mathse.curation.dedup import dedup_key, with_dedup_key
+from mathse.curation.dedup import dedup_key, jaccard_duplicates, with_dedup_key
 
 SOLUTION = "1. The bar shows 3.\n2. 3+4=7.\nThe answer to this problem is 7."
 
@@ -62,3 +62,13 @@ def test_rows_get_a_key_each_even_none():
         "response",
         "dedup_key",
     ]
+
+
+@pytest.mark.parametrize(
+    ("other", "same"), [("x y z", True), ("x y z a", False), ("x y z 3", False)]
+)
+def test_the_same_words_and_numbers_are_near_duplicates(other, same):
+    rows = pl.DataFrame({"trajectory_id": ["a", "b"], "problem_id": ["p"] * 2,
+                         "response": ["x y z", other], "old": [False] * 2})  # fmt: skip
+    assert jaccard_duplicates(rows, 1.0) == ({"b"} if same else set())
+    assert ("b" in jaccard_duplicates(rows, 0.5)) == (not other.endswith("3"))

@@ -184,6 +184,9 @@ def change(ledger: pl.DataFrame, number: int, **values: object) -> pl.DataFrame:
     )
 
 
+MORE = change(GOOD, 5, problem_id="f" * 16)
+
+
 @pytest.mark.parametrize(
     ("broken", "rule"),
     [
@@ -195,6 +198,7 @@ def change(ledger: pl.DataFrame, number: int, **values: object) -> pl.DataFrame:
         (change(GOOD, 2, state="remaining"), "a remaining problem was not tried"),
         (GOOD.filter(pl.col("problem_id") != IDS[0]), "every problem has a row"),
         (change(GOOD, 0, problem_id="f" * 16), "every problem has a row"),
+        (pl.concat([GOOD, MORE.filter(problem_id="f" * 16)]), "and no other"),
         (change(GOOD, 0, state="hard"), "a solved problem stays solved"),
         (change(GOOD, 3, state="contaminated"), "what is kept out stays out"),
     ],
@@ -209,6 +213,8 @@ def test_counts_never_fall():
     later = next_ledger(GOOD, None, None, round_name="r2")
     with pytest.raises(DataError, match="accumulate"):
         check(change(later, 2, attempts=0), GOOD)
+    with pytest.raises(DataError, match="accumulate"):
+        check(change(later, 1, passes=0), GOOD)
 
 
 def test_training_rows_and_solved_problems_agree():
@@ -218,3 +224,8 @@ def test_training_rows_and_solved_problems_agree():
         assert_ledger(GOOD, train=rows.head(1))
     with pytest.raises(DataError, match="of solved problems"):
         assert_ledger(GOOD, train=pl.DataFrame({"problem_id": IDS[:3]}))
+
+
+def test_a_problem_with_a_reflection_alone_was_tried():
+    ledger = next_ledger(first(), None, judged((2, False)), round_name="r1")
+    assert states(ledger)[2] == "hard"

@@ -89,3 +89,23 @@ def test_without_the_parameter_there_is_no_such_column() -> None:
         schemas.validate(train.with_columns(draught=pl.lit("x")), schemas.TrainRow, file="t")
     with pytest.raises(schemas.ContractError, match="column error_step is String"):
         schemas.validate(train.with_columns(error_step=pl.lit("x")), schemas.TrainRow, file="t")
+
+
+def test_a_reflection_that_cannot_be_a_row_solves_nothing(params: Params) -> None:
+    wrong = trajectory(0, WRONG)
+    again = {"origin": "reflection", "parent_id": wrong["trajectory_id"]}
+    cut = trajectory(0, RIGHT, finish_reason="length", **again)
+    judged, written = verdicts(verdict(wrong, False)), trajectories(wrong)
+    train, ledger, dropped = merge_round(
+        empty(schemas.TrainRow),
+        initial_ledger([problem_id(0)], []),
+        written,
+        judged,
+        trajectories(cut),
+        verdicts(verdict(cut, True)),
+        select_mistakes(judged, written, per_problem_max=1),
+        round_name="r1",
+        params=params,
+    )
+    assert train.is_empty() and dropped["reason"].to_list() == ["cut_off"]
+    assert ledger["state"].to_list() == ["hard"]

@@ -6,9 +6,10 @@ import polars as pl
 
 from mathse.core.params import load_params
 from mathse.curation.ledger import LEDGER
-from mathse.curation.plan import plan_round
+from mathse.curation.plan import choose_in_turn, plan_round
 from schemas import LEDGER_STATES
 from tests.closure import ROOT
+from tests.judge.trajectories import problems
 
 LEDGER_ROWS = pl.DataFrame(
     [
@@ -52,3 +53,20 @@ def test_the_cut_takes_other_problems_in_another_round() -> None:
     )
     chosen = [{name for name, _ in plan_round(rows, params, round)} for round in ("r1", "r2")]
     assert [len(names) for names in chosen] == [5, 5] and chosen[0] != chosen[1]
+
+
+def test_problems_without_samples_take_no_turn_among_many() -> None:
+    states = pl.Series("state", ["hard", "remaining"] * 20)
+    names = pl.Series("problem_id", [f"{index:016x}" for index in range(40)])
+    rows = pl.concat([LEDGER_ROWS.head(1)] * 40).with_columns(names, states)
+    found = plan(rows, samples=1, hard_samples=0, max_problems=20)
+    assert {name for name, _ in found} == {*names[1::2]}
+
+
+def test_the_teacher_takes_subjects_in_turn_where_there_is_no_family() -> None:
+    pool = problems(40, families=[None])
+    rare = pool["problem_id"].head(2).to_list()
+    subject = pl.when(pl.col("problem_id").is_in(rare)).then(pl.lit("counting"))
+    pool = pool.with_columns(subject.otherwise("subject").alias("subject"))
+    chosen = choose_in_turn(pool, 4, seed=0)
+    assert set(rare) < set(chosen) and len(chosen) == 4

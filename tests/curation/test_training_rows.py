@@ -226,3 +226,10 @@ def test_wrong_input_is_named():
     r1, _ = merge([solution])
     with pytest.raises(DataError, match=solution["trajectory_id"]):
         merge([solution], previous=r1)
+
+
+def test_a_trajectory_that_comes_twice_in_a_round_is_named():
+    one = trajectory(0, RIGHT)
+    again = reflection(0, RIGHT + " So.") | {"trajectory_id": one["trajectory_id"]}
+    with pytest.raises(DataError, match="joins the training rows once"):
+        merge([one, again])

@@ -207,3 +207,29 @@ def test_real_math_vision_rows_by_subject_and_level(tmp_path: Path) -> None:
     }
     assert by["subject"].height == 16
     assert by["subject"]["n"].sum() == by["level"]["n"].sum() == by["all"]["n"].sum() >= own.height
+
+
+def test_mathvista_rounds_floats_alone_and_compares_choices_as_choices(
+    problems: pl.DataFrame,
+) -> None:
+    vista = problems.filter(source="mathvista").with_columns(precision=2)
+    rules = scoring_rules(vista).sort("question").select("answer_type", "precision").rows()
+    assert rules == [("choice", None), ("float", 2), ("float", 2), ("integer", None),
+                     ("list", None)]  # fmt: skip
+
+
+def test_a_skill_that_is_listed_twice_counts_once(problems: pl.DataFrame) -> None:
+    first = problems.filter(source="mathvista").head(1)
+    meta = json.loads(first["meta"][0])
+    again = first.with_columns(meta=pl.lit(json.dumps(meta | {"skills": meta["skills"] * 2})))
+    assert groups_of(again).equals(groups_of(first))
+
+
+@pytest.mark.parametrize("shown", [["30°"], ["1", "1", "2", "3"], ["", "1", "2", "3"]])
+def test_texts_in_the_picture_count_only_where_each_choice_has_its_own(
+    problems: pl.DataFrame, shown: list[str]
+) -> None:
+    row = problems.filter(pl.col("choices").list.len() == 4, source="mathverse").head(1)
+    meta = json.loads(row["meta"][0]) | {"choices": shown}
+    changed = row.with_columns(meta=pl.lit(json.dumps(meta)))
+    assert scoring_rules(changed)["choices"].equals(row["choices"])

@@ -194,3 +194,9 @@ def test_other_problems_are_refused():
         compare(pl.concat([BEFORE, BEFORE]), AFTER)
     with pytest.raises(DataError, match="empty"):
         compare(BEFORE.clear(), AFTER.clear())
+
+
+@pytest.mark.parametrize(("before", "after"), [(BEFORE[:7], AFTER), (BEFORE, AFTER[:7])])
+def test_a_problem_that_one_side_lacks_is_an_error(before, after):
+    with pytest.raises(DataError, match="Only 7 problems are in both rounds"):
+        compare(before, after)

@@ -14,7 +14,7 @@ from mathse.curation.drops import Drops
 from mathse.engines.protocol import Completion, Request, SamplingParams
 from mathse.figures.source import build_tables
 from mathse.figures.teacher import FiguresTeacher
-from mathse.judge.annotation import annotate_by_engine
+from mathse.judge.annotation import annotate_by_answer, annotate_by_engine
 from mathse.judge.reveal import reveals_answer
 from mathse.judge.verdict_parsing import ParsedVerdict, parse_annotation
 from mathse.prompts.roles import BUILT_IN, RolePrompts
@@ -134,6 +134,8 @@ def test_the_built_in_annotator_is_believed() -> None:
         ('{"status": "WRONG", "error_step": 1, "error_analysis": "cut',
          ParsedVerdict("unparseable")),
         ('{"status": ["WRONG"]}', ParsedVerdict("unparseable")),
+        ('{"status": "CORRECT"} {"confidence": 0.9}', ParsedVerdict("correct")),
+        ('{"confidence": 0.9}', ParsedVerdict("unparseable")),
         ("{" * 3000, ParsedVerdict("unparseable")),
         ("", ParsedVerdict("unparseable")),
     ],
@@ -165,7 +167,26 @@ def asked(answer: str, choices: tuple[str, ...] = (), question: str = "3 and 4?"
         ("Its sides are equal.", asked("B", ("circle", "Square")), False),
         ("The answer is (B).", asked("B", ("circle", "Square")), True),
         ("It is 12 cm long.", asked("12 cm"), True),
+        # What the question or the response says already gives nothing away.
+        ("Look at the rhombus.", asked("rhombus", question="Is it a rhombus?"), False),
+        ("Why 8? Add again.", asked("8"), False),
+        ("Extend the line.", asked("x"), False),
     ],
 )
 def test_texts_that_give_the_answer_away(text: str, problem: Any, reveals: bool) -> None:
     assert reveals_answer(text, problem, "3+4=8. The answer is 8.") == reveals
+
+
+def test_by_answer_a_whole_trajectory_without_an_answer_is_wrong() -> None:
+    texts = (RIGHT, WRONG, "I think so.")
+    rows = trajectories(*(trajectory(0, text, index) for index, text in enumerate(texts)))
+    found = annotate_by_answer(rows, problems(1))
+    assert found["status"].to_list() == ["correct", "wrong", "wrong"]
+
+
+def test_the_annotator_is_shown_gold_with_its_unit() -> None:
+    engine, pool = Scripted(says(json.dumps(GOOD))), problems(1).with_columns(unit=pl.lit("cm"))
+    rows = trajectories(trajectory(0, WRONG))
+    annotate_by_engine(rows, pool, engine, Drops(), prompts=PROMPTS, sampling=SAMPLING)
+    [request] = engine.requests
+    assert "Standard answer: 7 cm" in request.messages[0]["content"][-1]["text"]

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from mathse.core.ids import content_id
+from mathse.core.layout import Layout
+from mathse.core.tables import read_table, write_table
 from mathse.figures.source import build_tables
 from mathse.judge.audit import audit, audit_metrics
-from schemas import Audit, Trajectory, Verdict, column_types, validate
+from schemas import Audit, Problem, Trajectory, Verdict, column_types, validate
+from stages.audit import audit_stage
+from tests.closure import ROOT
+from tests.judge.trajectories import trajectories, trajectory, verdict, verdicts
 
 PROBLEMS, _ = build_tables({"train": 4}, seed=2)
 [PROBLEM, *_] = PROBLEMS.iter_rows(named=True)
@@ -88,3 +94,37 @@ def test_problems_that_are_not_built_in_are_not_audited() -> None:
     others = PROBLEMS.with_columns(source=pl.lit("tabmwp"))
     rows = validate(audit(texts, verdicts, others), Audit, file="x")
     assert rows.is_empty() and audit_metrics(rows, min_p_correct=0.5) == {}
+
+
+def test_wrong_ones_that_were_not_judged_are_in_no_share() -> None:
+    cases = ((HASTY, status, False, None) for status in ("correct", "skipped", "unparseable"))
+    rows = audit(*judged(*cases), PROBLEMS)
+    found = audit_metrics(rows, min_p_correct=0.5)["student"]
+    assert found["wrong"] == 3 and found["wrong_passed"] == 1.0
+
+
+def test_an_orm_without_probability_passes_by_its_word() -> None:
+    texts, verdicts = judged((RIGHT, "correct", True, None))
+    verdicts = verdicts.with_columns(p_correct=pl.lit(None, dtype=pl.Float64))
+    found = audit_metrics(audit(texts, verdicts, PROBLEMS), min_p_correct=0.5)
+    assert found["student"]["right_passed"] == 1.0
+
+
+def test_the_stage_audits_trajectories_and_reflections(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    layout, types = Layout(tmp_path), column_types(Problem)
+    pool = PROBLEMS.select(pl.col(name).cast(dtype) for name, dtype in types.items())
+    write_table(pool, layout.problems, sort_by=["problem_id"])
+    known, files = {"problem_id": PROBLEM["problem_id"]}, layout.round("r1")
+    wrong = trajectory(0, HASTY, **known)
+    again = {"origin": "reflection", "parent_id": wrong["trajectory_id"]}
+    right = trajectory(0, RIGHT, **known, **again)
+    for path, texts, judgements in (
+        (wrong, files.trajectories, files.verdicts),
+        (right, files.reflections, files.reflection_verdicts),
+    ):
+        write_table(trajectories(path), texts, sort_by=["trajectory_id"])
+        write_table(verdicts(verdict(path, True)), judgements, sort_by=["trajectory_id"])
+    audit_stage(layout, "r1")
+    found = dict(read_table(files.audit).select("origin", "truth").iter_rows())
+    assert found == {"student": "wrong", "reflection": "right"}

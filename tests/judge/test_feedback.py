@@ -255,3 +255,17 @@ def test_the_stage_reflects_from_the_feedback(
     counts = json.loads(layout.metrics("reflect", "r1").read_text())["r1"]
     assert counts.get("without_feedback") == without and counts["accepted"] == 2
     assert layout.round("r1").mistakes.read_bytes() == before
+
+
+def test_the_annotator_may_name_the_last_step() -> None:
+    wrong = {"status": "WRONG", "error_step": 3, "error_analysis": "The rule is another one."}
+    annotator = Annotator(Scripted(says(json.dumps(wrong))), PROMPTS)
+    rows = mistakes(0, steps=3)
+    found = with_feedback(rows, problems(1), params("annotator", **API), "r1", annotator)
+    assert found["error_step"].to_list() == [3]
+
+
+def test_several_mistakes_of_a_problem_get_different_feedback_of_another() -> None:
+    rows = mistakes(0, 0, 1, 1)
+    found = replaced(rows, "shuffled")
+    assert sorted(found["error_analysis"], key=str) == sorted(rows["error_analysis"], key=str)

@@ -372,3 +372,12 @@ def test_a_path_of_an_unknown_problem_is_named():
         judge_trajectories(
             Scripted(says("")), problems(2), trajectories(trajectory(5, RIGHT)), max_new_tokens=8
         )
+
+
+def test_the_solver_solves_and_the_engine_judges():
+    engine, solver = Scripted(says("")), Scripted(says("1. 3+4=7."))
+    judge = Judge(engine, problems(1), "stepwise", 9, solver=solver)
+    judge(trajectories(trajectory(0, RIGHT)))
+    judge(trajectories(trajectory(0, WRONG)))
+    assert [request.task for request in solver.requests] == ["solve"], "once for both"
+    assert [request.task for request in engine.requests] == ["judge", "judge"]

@@ -21,9 +21,11 @@ from mathse.core.tables import read_table, write_table
 from mathse.figures.source import build_tables
 from stages.decontaminate import decontaminate
 from stages.distill import distill
+from stages.orm_data import orm_data
 from stages.problems import problems
 from tests.closure import ROOT
 from tests.curation.pictures import recompressed
+from tests.judge.trajectories import Scripted, says
 
 
 def settings(folder: Path, **sections: dict[str, Any]) -> None:
@@ -153,3 +155,18 @@ def test_corrected_answers_are_laid_over_the_problems(tmp_path: Path) -> None:
     file.write_text("problem_id,answer,note\nffffffffffffffff,1,\n")
     with pytest.raises(DataError, match="not among the problems"):
         problems(layout)
+
+
+def test_the_student_is_not_asked_about_a_leak_for_the_orm(
+    planted: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, names = planted
+    settings(folder)
+    layout = Layout(folder)
+    decontaminate(layout)
+    student = Scripted(says("1. I see.\nThe answer to this problem is 98765."))
+    monkeypatch.setattr("stages.orm_data.load_journaled", lambda *_: student)
+    orm_data(layout)
+    pool = read_table(layout.problems).filter(pl.col("split").is_in(["orm", "orm_test"]))
+    asked = {request.problem_id for request in student.requests}
+    assert asked == {*pool["problem_id"]} - {names["orm"]}

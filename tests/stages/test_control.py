@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 import yaml
 
 from mathse.core.layout import Layout
+from mathse.core.params import load_params
 from mathse.core.tables import read_table, write_table
 from mathse.curation.contamination import contaminated_problems
 from mathse.judge.answer_states import judge_by_answer
+from mathse.training import TrainReport
+from mathse.training.student import train_student
+from mathse.trajectories import solve
+from schemas import ContractError
 from stages.control import control
 from stages.control_gold import control_gold
 from stages.control_same import control_same
@@ -150,3 +156,40 @@ def test_a_control_trains_r0_for_the_steps_of_all_rounds(
     layout.params.write_text(yaml.safe_dump(values))
     finetune(layout, name)
     assert calls[-1][-1] == 2 * params.evolve.steps
+
+
+def test_one_that_fails_among_the_last_few_is_no_large_share(
+    run: tuple[Layout, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, _ = run
+    values = yaml.safe_load(layout.params.read_text()) | {"errors_max_share": 0.2}
+    layout.params.write_text(yaml.safe_dump(values))
+    asked: list[int] = []
+
+    def some_fail(*words: Any, **more: Any) -> pl.DataFrame:
+        """Two answers are wrong, and one of the two asked in their place fails."""
+        rows = solve(*words, **more)
+        asked.append(rows.height)
+        if len(asked) == 1:
+            wrong = pl.int_range(pl.len()) < 2
+            text = pl.when(wrong).then(pl.lit("1. I see.")).otherwise("response")
+            return rows.with_columns(response=text)
+        kind = pl.Series("error_kind", ["permanent", *[None] * (rows.height - 1)])
+        return rows.with_columns(kind) if len(asked) == 2 else rows
+
+    monkeypatch.setattr("mathse.teacher_rows.solve", some_fail)
+    control_teacher(layout)
+    assert asked[:2] == [WANTED, 2]
+
+
+def test_only_the_gold_control_trains_on_the_problems_of_the_orm(
+    run: tuple[Layout, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout, _ = run
+    control_gold(layout)
+    report = TrainReport(1, 1, 1, {}, 0.0, 0.0, 1, 0)
+    monkeypatch.setattr("mathse.training.launch.train", lambda *_, **__: report)
+    given = layout, load_params(layout.params), layout.round("control_gold").train, "model"
+    train_student(*given, "control_gold", 1)
+    with pytest.raises(ContractError, match="problem id is known"):
+        train_student(*given, "control_teacher", 1)

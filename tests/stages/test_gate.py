@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -21,9 +22,10 @@ from mathse.evaluation.gate import explain_worse, pass_gate, worse_splits, write
 from mathse.figures.canary import SUMS_AT_ONCE, build_canary
 from mathse.figures.source import build_tables
 from mathse.report.canary_table import render_canary
+from stages.eval import evaluate
 from stages.predict import predict
 from tests.closure import ROOT
-from tests.judge.trajectories import problem_id
+from tests.judge.trajectories import problem_id, problems
 
 
 def graded(right: range, n: int = 60, split: str = "eval") -> pl.DataFrame:
@@ -79,10 +81,10 @@ def test_the_canary_has_draws_of_its_own():
     assert questions.filter(skill="descriptions")["image_ids"].list.len().to_list() == [1] * 4
 
 
-def params_of(folder: Path, problems: int) -> Layout:
+def params_of(folder: Path, questions: int) -> Layout:
     """Write params and two problems to answer; a canary of so many questions."""
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    values["canary"] = {"problems": problems, "max_new_tokens": 160}
+    values["canary"] = {"problems": questions, "max_new_tokens": 160}
     values["student"]["model"] = str(ROOT / "models/tiny-base")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     layout = Layout(folder)
@@ -119,3 +121,32 @@ def test_without_questions_nothing_is_shown(tmp_path):
     out = io.StringIO()
     render_canary(tmp_path / "data", out)
     assert out.getvalue() == ""
+
+
+def test_five_lost_of_five_may_be_chance_and_six_of_six_are_not():
+    before = graded(range(40))
+    assert worse_splits(before, graded(range(35)), seed=0) == {}, "p = 0.0625"
+    assert set(worse_splits(before, graded(range(34)), seed=0)) == {"eval"}, "p = 0.03125"
+
+
+@pytest.mark.parametrize("gate", ["warn", "stop"])
+def test_a_worse_round_stops_the_run_only_where_params_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], gate: str
+) -> None:
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values["eval"]["gate"] = gate
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
+    layout, types = Layout(tmp_path), schemas.column_types(schemas.Prediction)
+    pool = problems(8).with_columns(split=pl.lit("eval"))
+    write_table(pool, layout.problems, sort_by=["problem_id"])
+    before = graded(range(8), 8)
+    write_table(before, layout.eval("r0").graded, sort_by=["problem_id"])
+    said = {"round": "r1", "response": "The answer is 5.", "finish_reason": "stop"}
+    given = {name: pl.lit(said.get(name), dtype) for name, dtype in types.items()}
+    kept = {name: pl.col(name) for name in ("problem_id", "split")}
+    answers = before.select(**given | {"response_tokens": pl.lit(5, pl.Int64)} | kept)
+    write_table(answers, layout.eval("r1").predictions, sort_by=["problem_id"])
+    evaluate(layout, "r1")
+    assert "r1 is WORSE than r0" in capsys.readouterr().err
+    with pytest.raises(DataError, match="stops here") if gate == "stop" else nullcontext():
+        pass_gate(layout.eval("r1").gate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import pytest
 
 import schemas
 from mathse.core.layout import Layout
-from mathse.core.stage_tables import empty, write
+from mathse.core.stage_tables import empty, read_problems, write
 from mathse.core.tables import read_table, write_table
+from mathse.judge.judging import Judge
 from stages.decontaminate import decontaminate
 from stages.distill import distill
 from stages.merge import merge
 from stages.reflect import reflect_stage
 from stages.score import score
+from tests.judge.trajectories import WRONG, Scripted, says, trajectories, trajectory
 from tests.stages.test_clean_data import planted, settings
 
 __all__ = ["planted"]
@@ -56,3 +59,22 @@ def test_mistakes_that_break_their_contract_stop_a_stage(
     write_table(read_table(file).drop("error_kind"), file, sort_by=["problem_id"])
     with pytest.raises(schemas.ContractError, match="error_kind .* is missing"):
         stage(idle_round, "r1")
+
+
+def test_a_problem_counts_once_among_the_solved(
+    idle_round: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = read_problems(idle_round, "train")
+    texts = dict(pool.select("problem_id", "solution").head(2).iter_rows())
+    texts[pool["problem_id"][0]] = WRONG
+    rows = trajectories(*(
+        trajectory(0, text, sample, problem_id=name)
+        for name, text in texts.items()
+        for sample in range(2)
+    ))  # fmt: skip
+    write_table(rows, idle_round.round("r1").trajectories, sort_by=["trajectory_id"])
+    judge = Judge(Scripted(says('CORRECT"}', prob=0.9)), pool, "diagnostic", 64)
+    monkeypatch.setattr("stages.score.load_judge", lambda *_, **__: judge)
+    score(idle_round, "r1")
+    counts = json.loads(idle_round.metrics("score", "r1").read_text())["r1"]
+    assert (counts["trajectories"], counts["accepted"], counts["problems_solved"]) == (4, 2, 0.5)

@@ -184,3 +184,15 @@ def test_an_orm_behind_a_server_cannot_learn(layout: Layout) -> None:
     layout.params.write_text(yaml.safe_dump(values))
     with pytest.raises(ParamError, match=r"orm\.refresh: round.*asks a server"):
         refresh(layout, "r1")
+
+
+def test_it_does_not_learn_from_the_test_rows_of_the_orm(
+    layout: Layout, trainings: Trainings
+) -> None:
+    own = read_table(layout.orm.rows)
+    kept, held_out = sorted(own["row_id"])
+    part = pl.when(row_id=pl.lit(held_out)).then(pl.lit("test")).otherwise("part")
+    write_table(own.with_columns(part=part), layout.orm.rows, sort_by=["row_id"])
+    run(layout, "own_rows", "r1")
+    (call,) = trainings.calls
+    assert kept in call["keys"] and held_out not in call["keys"]

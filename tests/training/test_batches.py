@@ -176,3 +176,8 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert rates[:10] == sorted(rates[:10]) and rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[-1] < 0.001
     assert rate_share(0, 1, 0.0) == 1
+
+
+def test_a_run_of_few_steps_repeats_nothing() -> None:
+    sizes = [row(n, image=n >= 10, tokens=9).size for n in range(1000)]
+    assert often_repeated([[*range(8)]], sizes) is None, "eight of ten rows once"

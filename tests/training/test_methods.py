@@ -22,6 +22,7 @@ from mathse.training.batches import make_batch, micro_batches
 from mathse.training.examples import Row, Size, make_row
 from mathse.training.sharding import whole_state
 from mathse.training.step import batch_loss
+from mathse.training.weights import parameter_groups
 from tests.training.conftest import Fit
 from tests.training.given import changed, examples
 
@@ -125,3 +126,16 @@ def test_the_log_has_a_line_for_each_step(fit: Fit, tmp_path: Path) -> None:
     for line in lines:
         assert line["loss"] > 0 < line["grad_norm"] and line["tokens"] > 100
         assert 0 < line["mfu"] < 1 and line["tokens_per_s"] > 0
+
+
+def test_short_rows_after_a_long_one_share_a_part() -> None:
+    sizes = [Size(t, t - t // 4, True) for t in (90, 24, 24, 24, 24)]
+    parts = micro_batches(range(5), sizes, rank=0, processes=1, rows=0, tokens=100)
+    assert parts == [[0], [1, 2, 3, 4]]
+
+
+def test_weight_decay_is_of_matrices_alone() -> None:
+    model = torch.nn.Linear(2, 3)
+    matrices, others = parameter_groups(model, changed(weight_decay=0.5))
+    assert matrices["params"][0] is model.weight and matrices["weight_decay"] == 0.5
+    assert others["params"][0] is model.bias and others["weight_decay"] == 0.0

@@ -67,6 +67,7 @@ def test_the_folder_is_a_whole_model_with_its_record(fit: Fit, tmp_path: Path, t
     assert record["train"]["learning_rate"] == 5e-3 and record["steps"] == 12
     assert all(str(value.dtype) == "torch.bfloat16" for value in weights(out).values())
     assert json.loads((out / "config.json").read_text())["dtype"] == "bfloat16"
+    assert json.loads((out / "config.json").read_text()).get("use_cache", True) is True
     assert weights(out).keys() == weights(tiny).keys(), "tied weights are written once"
     assert str(tmp_path) not in "".join(
         f.read_text() for f in out.glob("*.json")
@@ -196,7 +197,9 @@ def test_checkpoints_of_another_run_are_kept_and_reported(
     [checkpoint] = (tmp_path / "kept").glob("*/step-*")
     assert fit("other", seed=9, examples=examples()[:8]).resumed_from == 0
     assert f"{checkpoint} is of another run (different: examples, train)" in caplog.text
+    caplog.clear()
     assert fit(save_every_steps=2).resumed_from == 4  # the settings came back
+    assert "is of another run" not in caplog.text
 
 
 def test_a_damaged_checkpoint_is_named_and_not_removed(
