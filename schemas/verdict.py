@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from schemas.enums import ANSWER_STATES, ERROR_KINDS, ORM_STATUSES
+from schemas.enums import ANSWER_STATES, ERROR_KINDS, ORM_STATUSES, REJECT_REASONS
 from schemas.graded import ANSWER_GIVEN
 from schemas.table import (
     Table,
@@ -41,7 +41,9 @@ class Verdict(Table):
     error_analysis: pl.String = text("what is wrong there, by the ORM", nullable=True)
     error_kind: pl.String = one_of(ERROR_KINDS, "kind of the error: {}", nullable=True)
     accepted: pl.Boolean = field("whether the trajectory may become a training row")
-    reason: pl.String = text("why not, by name; null for an accepted trajectory", nullable=True)
+    reason: pl.String = one_of(
+        REJECT_REASONS, "why not: {}; null for an accepted trajectory", nullable=True
+    )
 
     id_unique = unique("trajectory_id")
     answer_found = rule("a compared answer is given", "predicted_answer", ANSWER_GIVEN)

@@ -34,14 +34,16 @@ def problems(layout: Layout) -> None:
     rows = rows.select(pl.col(name).cast(dtype) for name, dtype in types.items())
     if layout.overrides.is_file():
         rows = apply_overrides(rows, layout.overrides)
-    # Rows that break a rule are quarantined.
-    name = str(layout.problems)
+    name = str(layout.problems)  # rows that break a rule are quarantined
     rows, bad = schemas.split_bad(rows, schemas.Problem, file=name)
     rows, lost = checks.split_unknown_images(rows, images.select("image_id").collect(), file=name)
     quarantined = pl.concat([quarantined, bad, lost])
+    by = ["file", "row", "rule", "field"]
+    write(quarantined, layout.quarantine, schemas.Quarantine, sort_by=by)
     if lacking := ", ".join(name for name in TRAINED_SPLITS if name not in {*rows["split"]}):
         text = f"No problem is left for {lacking}; {quarantined.height} rows were quarantined."
-        fix = "take more problems, or larger problems.orm_share and problems.orm_test_share"
+        fix = "see why: mathse sql 'select rule, count(*) from quarantine group by rule'; or take "
+        fix += "more problems, or larger problems.orm_share and problems.orm_test_share"
         raise DataError(text, file=layout.quarantine, fix=fix)
     write(rows, layout.problems, schemas.Problem, sort_by=["split", "problem_id"])
     write_trained_on(rows, layout.trained_on)
@@ -49,8 +51,6 @@ def problems(layout: Layout) -> None:
     shards = image_shards(images, rows["image_ids"].explode(empty_as_null=False).unique())
     checked = (schemas.validate(rows, schemas.Image, file=str(layout.images)) for rows in shards)
     write_shards(checked, layout.images)
-    order = ["file", "row", "rule", "field"]
-    write(quarantined, layout.quarantine, schemas.Quarantine, sort_by=order)
     counts = dict(rows.group_by("split").len().sort("split").iter_rows())
     bad_rows = quarantined.select("file", "row").n_unique()
     write_metrics(layout.metrics("problems"), {"problems": counts | {"quarantined": bad_rows}})

@@ -64,12 +64,15 @@ def design_effect(
         size_squared: the sum of m * m.
 
     Returns:
-        At least 1; 1 where the sample shows no variance: fewer than two clusters, no hit, all hits.
+        At least 1; 1 where the sample shows no variance: no hit, all hits. n where all problems are
+        in one cluster, which says as much as one problem.
 
     Source:
         Kish (1965), "Survey Sampling", design effect and ratio estimator of cluster samples.
     """
-    if clusters < 2 or hits in (0, n):
+    if clusters < 2:
+        return float(max(1, n))
+    if hits in (0, n):
         return 1.0
     deviations = n * n * hits_squared - 2 * n * hits * hits_by_size + hits * hits * size_squared
     independent = (clusters - 1) * n * n * hits * (n - hits)

@@ -132,13 +132,16 @@ def paired_bootstrap(
 ) -> tuple[float, float]:
     """Return the 95% percentile interval of the accuracy difference over resampled clusters.
 
-    To resample clusters with replacement is to sample from a multinomial over their kinds.
+    To resample clusters with replacement is to sample from a multinomial over their kinds. One
+    cluster alone says nothing of others: its interval is all from -1 to 1.
 
     Args:
         clusters: for each cluster the problems gained less those lost, and all its problems.
         resamples: how often to resample.
         seed: of the random numbers.
     """
+    if len(clusters) < 2:
+        return -1.0, 1.0
     kinds = sorted(Counter(clusters).items(), key=lambda item: (item[0][0] == 0, item[0]))
     shares = [count / len(clusters) for _, count in kinds]
     changes, sizes = np.array([kind for kind, _ in kinds]).T

@@ -159,11 +159,23 @@ class Checkpoints:
         try:
             run = json.loads((path / _STATE).read_text(encoding="utf-8"))["run"]
             mine = json.loads(json.dumps(self.run))
-            names = ", ".join(name for name in mine if mine[name] != run.get(name))
+            names = ", ".join(_differences(mine, run))
         except (OSError, ValueError, LookupError):
             names = f"{_STATE} cannot be read"
         fix = "it is kept and not used. Delete it if that run is not to go on."
         log.warning("%s is of another run (different: %s): %s", path, names, fix)
+
+
+def _differences(mine: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Return the names of what differs; of a section its keys, such as train.learning_rate."""
+    names = list[str]()
+    for name, value in mine.items():
+        known = other.get(name)
+        if isinstance(value, dict) and isinstance(known, dict):
+            names += [f"{name}.{key}" for key in _differences(value, known)]
+        elif value != known:
+            names.append(name)
+    return names
 
 
 @contextmanager

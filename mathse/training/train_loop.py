@@ -154,7 +154,7 @@ def finetune(
     with memory("while the checkpoint was read"):
         losses = kept.resume()
     start = saved = len(losses)
-    if start:
+    if start and is_main:
         log.info("%s: goes on from step %d of %d", label, start, len(plan))
     elif is_main:
         first = rows[plan[0][0]]  # logged so that a wrong mask is seen at once

@@ -124,6 +124,12 @@ def test_the_interval_of_two_clusters_by_hand():
     assert interval(in_clusters("111", "00")) == pytest.approx(wilson(3, 5, design_effect=3.84))
 
 
+def test_problems_of_one_cluster_say_as_much_as_one_problem():
+    assert interval(in_clusters("1101")) == pytest.approx(wilson(3, 4, design_effect=4))
+    assert interval(in_clusters("1111")) == wilson(4, 4, design_effect=4) != wilson(4, 4)
+    assert interval(in_clusters("1")) == wilson(1, 1)
+
+
 def test_a_design_effect_is_that_of_a_smaller_sample():
     assert wilson(20, 40, design_effect=4) == pytest.approx(wilson(5, 10))
 

@@ -196,6 +196,12 @@ def test_other_problems_are_refused():
         compare(BEFORE.clear(), AFTER.clear())
 
 
+def test_one_cluster_alone_says_nothing_of_others() -> None:
+    assert paired_bootstrap([(3, 20)]) == (-1.0, 1.0)
+    low, high = paired_bootstrap([(3, 20), (0, 20)])
+    assert -1 < low < high < 1
+
+
 @pytest.mark.parametrize(("before", "after"), [(BEFORE[:7], AFTER), (BEFORE, AFTER[:7])])
 def test_a_problem_that_one_side_lacks_is_an_error(before, after):
     with pytest.raises(DataError, match="Only 7 problems are in both rounds"):

@@ -313,7 +313,12 @@ BROKEN: list[tuple[str, str, Row | str]] = [
         {"error_kind": "typing"},
     ),
     ("Verdict", "only wrong trajectories have feedback", {"orm_status": "unparseable"}),
-    ("Verdict", "reason is not empty", {"reason": ""}),
+    (
+        "Verdict",
+        "reason is one of empty, cut_off, no_answer, answer_unknown, answer_timeout, answer_error, "
+        "answer_mismatch, orm_skipped, orm_unparseable, orm_wrong, low_p_correct",
+        {"reason": "too_short"},
+    ),
     ("Verdict", "rejected trajectories and only they have a reason", {"reason": None}),
     (
         "Verdict",

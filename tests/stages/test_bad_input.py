@@ -105,6 +105,9 @@ def test_a_split_that_gets_no_problem_is_refused(folder: Path) -> None:
     done = stage(folder, "problems")
     assert done.returncode == 1 and "No problem is left for orm;" in done.stderr
     assert "problems.orm_share" in done.stderr and "Traceback" not in done.stderr
+    # The file that the message names is there: it has the rules that rows broke.
+    quarantined = read_table(Layout(folder).quarantine)
+    assert f"{quarantined.height} rows were quarantined" in done.stderr and quarantined.height
 
 
 def test_an_unknown_key_ends_in_one_clear_line(folder: Path) -> None:

@@ -196,7 +196,7 @@ def test_checkpoints_of_another_run_are_kept_and_reported(
     dying(lambda: fit(save_every_steps=2))
     [checkpoint] = (tmp_path / "kept").glob("*/step-*")
     assert fit("other", seed=9, examples=examples()[:8]).resumed_from == 0
-    assert f"{checkpoint} is of another run (different: examples, train)" in caplog.text
+    assert f"{checkpoint} is of another run (different: examples, train.seed)" in caplog.text
     caplog.clear()
     assert fit(save_every_steps=2).resumed_from == 4  # the settings came back
     assert "is of another run" not in caplog.text
