@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from mathse.commands import NAMED_PROJECT, PlainErrors, examples, project_root
+from mathse.core.quiet import quiet_transformers
 from mathse.core.text import printable
 from mathse.datasets import commands as dataset_commands
 from mathse.report import check_command
@@ -54,6 +55,7 @@ def main(
 ) -> None:
     """Set what holds for all commands."""
     NAMED_PROJECT.set(project)
+    quiet_transformers()
 
 
 @app.command(epilog=examples("mathse show", "mathse --project build/smoke show"))

@@ -56,7 +56,10 @@ def contradictions(params: Params) -> Iterator[str]:
     if problems.source == "tables":
         for name, role in params.roles.items():
             if role.engine == "figures":
-                yield f"{name}.engine: figures knows no problems of problems.source: tables"
+                yield (
+                    f"{name}.engine: figures knows no problems of problems.source: tables; "
+                    "name a model, or run `mathse profile offline`"
+                )
         if not problems.tables:
             yield "problems.source: tables, and problems.tables is empty"
         splits = {str(table.use) for table in problems.tables}

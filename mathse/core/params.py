@@ -298,6 +298,14 @@ class Round(Section):
     reflect: bool | None = None
 
 
+class _Contradictions(ValueError):
+    """What excludes each other in a file, a text each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
 class Params(Section):
     """All of `params.yaml`."""
 
@@ -376,7 +384,7 @@ class Params(Section):
     @model_validator(mode="after")
     def _no_contradictions(self) -> Params:
         if faults := list(contradictions(self)):
-            raise ValueError("; ".join(faults))
+            raise _Contradictions(faults)
         return self
 
     def is_enabled(self, round_name: str, what: Literal["generate", "reflect"]) -> bool:
@@ -437,10 +445,13 @@ def read_yaml(path: str | Path) -> Any:
     """Read a YAML file of settings.
 
     Raises:
-        ParamError: naming the file, if it cannot be read, is not UTF-8, or is no YAML.
+        ParamError: naming the file, if it cannot be read, is not UTF-8, is no YAML, or has a key
+            twice in the same place.
     """
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        loader = _YamlLoader(Path(path).read_text(encoding="utf-8"))
+        loader.name = str(path)  # that its messages name
+        return loader.get_single_data()
     except OSError as error:
         raise ParamError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -450,14 +461,37 @@ def read_yaml(path: str | Path) -> Any:
         raise ParamError(f"{path} is not valid YAML: {error}") from error
 
 
+class _YamlLoader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice, as DVC does; YAML would take the last one."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Read a mapping. What `<<` merges into it comes later, and may have the same keys."""
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        first: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                name, line = (key.tag, key.value), key.start_mark.line + 1
+                if name in first:
+                    raise ParamError(
+                        f"{self.name}: line {line}: {key.value} stands twice in the same place, "
+                        f"first in line {first[name]}; remove one of the two"
+                    )
+                first[name] = line
+        return node
+
+
 def explain_faults(path: str, error: ValidationError) -> Iterator[str]:
     """Yield a line for each fault of a file's values."""
     for fault in error.errors():
         name = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
+        message = fault["msg"].removeprefix("Value error, ")
+        if not name:  # of the whole file: the message has the keys
+            raised = fault.get("ctx", {}).get("error")
+            several = raised.faults if isinstance(raised, _Contradictions) else [message]
+            yield from (f"{path}: {one}" for one in several)
+        elif fault["type"] == "extra_forbidden":
             yield f"{path}: {name} is not a parameter; remove it or correct its name"
         elif fault["type"] == "missing":
             yield f"{path}: {name} is missing"
         else:
-            message = fault["msg"].removeprefix("Value error, ")
             yield f"{path}: {name}: {message} (found {fault['input']!r:.80})"

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from mathse.core.errors import ParamError
+from mathse.core.errors import DataError, ParamError
 
 WATCH_EVERY_S = 1.0
 ONE_THREAD = {
@@ -149,9 +149,18 @@ def single_run(lock: Path, what: str) -> Iterator[None]:
 
     Raises:
         ParamError: if another process has it.
+        DataError: if it cannot be written: read-only folder.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a+", encoding="utf-8") as file:
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise DataError(
+            f"The lock of {what} cannot be written: {error.strerror}",
+            file=lock,
+            fix="make the project's folder writable, and run it again",
+        ) from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

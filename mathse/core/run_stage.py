@@ -15,6 +15,7 @@ from mathse.core.errors import MathseError
 from mathse.core.finished import remove_finished
 from mathse.core.layout import Layout
 from mathse.core.processes import end_with_dvc, end_workers, single_run
+from mathse.core.quiet import quiet_transformers
 from mathse.core.text import printable
 
 
@@ -36,7 +37,7 @@ def run(stage: Callable[..., None]) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("mathse").setLevel(logging.INFO)
     logging.getLogger("accelerate").setLevel(logging.ERROR)
-    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    quiet_transformers()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     end_with_dvc()
     layout = Layout()

@@ -71,7 +71,7 @@ class RawProblem:
     source: str | None = None
 
 
-Adapt = Callable[[Row, DataFile], RawProblem | list[RawProblem]]
+Adapt = Callable[[Row, DataFile], RawProblem | Sequence[RawProblem | BadRow]]
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Source:
     expects: str  # what must lie at the given path
     home: str  # where the original lives
     files: Callable[[Path], Sequence[DataFile]]  # in a fixed order; none in another layout
-    adapt: Adapt  # turns a row into a raw problem, or into several
+    adapt: Adapt  # turns a row into a raw problem, or into several, bad ones among them
     kind: Literal["training", "benchmark", "layout"] = "training"
     licence: str = "not stated by its authors"  # the terms, as its authors state them
     note: str = ""  # what else a user should know

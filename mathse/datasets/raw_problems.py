@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mathse.core.errors import DataError, MathseError
 from mathse.core.ids import content_id
 from mathse.core.progress import Progress
 from mathse.core.text import printable
@@ -75,7 +76,7 @@ def read_entries(
         for number, row in enumerate(read_rows(file)):
             progress.advance()
             named = (row.get("split") if isinstance(row, dict) else None) or file.split
-            for problem in _raw_problems(source, file, row):
+            for problem in _raw_problems(source, file, row, number):
                 split = named if isinstance(problem, BadRow) else problem.split
                 if splits is None or split is None or split in splits:
                     images = _image_files(problem, file, inside)
@@ -97,9 +98,13 @@ def cut_chunks(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
 
 
 def _raw_problems(
-    source: Source, file: DataFile, row: Row | BadRow
+    source: Source, file: DataFile, row: Row | BadRow, number: int
 ) -> Sequence[RawProblem | BadRow]:
-    """Turn a row into raw problems; whatever is wrong with it becomes one bad row."""
+    """Turn a row into raw problems; whatever is wrong with it becomes one bad row.
+
+    Raises:
+        DataError: if the reader of the source fails in another way.
+    """
     try:
         if isinstance(row, BadRow):
             raise row
@@ -107,9 +112,19 @@ def _raw_problems(
         found = source.adapt(row, file)
     except BadRow as bad:
         return [bad]
-    problems = found if isinstance(found, list) else [found]
+    except MathseError:
+        raise
+    except Exception as error:
+        raise DataError(
+            f"The reader of {source.name} fails at this row: {type(error).__name__}: {error}",
+            file=file.path,
+            row=number,
+            fix="remove the row, or let the reader raise BadRow for it, which quarantines it",
+        ) from error
+    problems = [found] if isinstance(found, RawProblem) else found
     for problem in problems:
-        problem.split = problem.split or file.split or "train"
+        if isinstance(problem, RawProblem):
+            problem.split = problem.split or file.split or "train"
     return problems
 
 

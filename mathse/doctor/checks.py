@@ -9,11 +9,9 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -24,20 +22,13 @@ from mathse.core.layout import Layout
 from mathse.core.machine import Machine, Server
 from mathse.core.params import Finetune, Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
+from mathse.doctor.finding import Check
+from mathse.doctor.inputs import check_prompts, check_tables
 from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from mathse.planning.plan_tables import GB
 
 SHOWN = ("torch", "transformers", "accelerate", "dvc", "polars", "torchvision", "peft", "vllm")
 _LARGE_BYTES = 2 * GB
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding: ok, note (may be as wanted), or fails (a stage will fail)."""
-
-    subject: str
-    state: Literal["ok", "note", "fails"]
-    finding: str
 
 
 def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Check]:
@@ -47,6 +38,8 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_libraries(params)
     yield from check_servers(params, machine)
     yield from check_revisions(params)
+    yield from check_tables(params, layout)
+    yield from check_prompts(params, layout)
     plan = Plan(params, machine, layout, {})
     yield from check_rounds(plan)
     yield from check_work_folder(machine, layout)

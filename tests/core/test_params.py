@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from mathse.core.errors import ParamError
-from mathse.core.params import Params, load_params
+from mathse.core.params import Params, load_params, read_yaml
 from mathse.profiles import apply_profile
 from mathse.trajectories import sampling_params
 from tests.closure import ROOT
@@ -115,17 +115,17 @@ CONTROLS = {"controls": ["control"]}
         ({"student.model": None}, ["student.model"]),
         (
             {"annotator.engine": "dataset"},
-            ["annotator.engine", "one of transformers, openai, vllm, figures, answer ("],
+            ["annotator.engine", "one of transformers, openai, vllm, figures, answer\n"],
         ),
         (
             {"reflector.engine": "answer"},
-            ["reflector.engine", "one of transformers, openai, vllm, figures, student ("],
+            ["reflector.engine", "one of transformers, openai, vllm, figures, student\n"],
         ),
         (
             {"teacher.engine": "student"},
-            ["teacher.engine", "one of transformers, openai, vllm, figures, dataset ("],
+            ["teacher.engine", "one of transformers, openai, vllm, figures, dataset\n"],
         ),
-        ({"orm.engine": "figures"}, ["orm.engine", "one of transformers, openai, vllm ("]),
+        ({"orm.engine": "figures"}, ["orm.engine", "one of transformers, openai, vllm\n"]),
         (
             {"reflector.engine": "student", "reflector.max_new_tokens": None},
             ["reflector.engine", "reflector.max_new_tokens"],
@@ -179,7 +179,8 @@ def test_contradictions_name_both_keys(
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     with pytest.raises(ParamError) as error:
         load_params(folder / "params.yaml")
-    assert all(key in str(error.value) for key in keys), str(error.value)
+    lines = f"{error.value}\n"
+    assert all(key in lines for key in keys), lines
 
 
 def test_a_served_role_may_have_other_keys_for_its_server(folder: Path) -> None:
@@ -234,3 +235,40 @@ def test_an_orm_behind_a_server_may_judge_where_the_answer_accepts(folder: Path)
     values["score"] |= {"accept": "answer", "min_p_correct": 0.5}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     assert load_params(folder / "params.yaml").score.min_p_correct == 0.5
+
+
+def test_contradictions_have_a_line_each_and_no_value(folder: Path) -> None:
+    file = folder / "params.yaml"
+    file.write_text(file.read_text().replace("source: figures", "source: tables", 1))
+    with pytest.raises(ParamError) as error:
+        load_params(file)
+    lines = str(error.value).splitlines()
+    teacher = "teacher.engine: figures knows no problems of problems.source: tables"
+    assert lines[0] == f"{file}: {teacher}; name a model, or run `mathse profile offline`"
+    assert f"{file}: problems.source: tables, and problems.tables is empty" in lines
+    assert "found" not in str(error.value)
+    assert all(line.startswith(f"{file}: ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a: 1\nb:\n  c: 2\n  'c': 3\n",
+            "line 4: c stands twice in the same place, first in line 3",
+        ),
+        ("a: {b: 1, b: 2}\n", "line 1: b stands twice in the same place, first in line 1"),
+    ],
+)
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(text)
+    with pytest.raises(ParamError) as error:
+        read_yaml(file)
+    assert str(error.value) == f"{file}: {message}; remove one of the two"
+
+
+def test_a_merged_key_may_be_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text("c: &c\n  <<: &b {x: 1, y: 1}\n  x: 2\nd: {<<: [*c, *b], x: 3}\n")
+    assert read_yaml(file) == {"c": {"x": 2, "y": 1}, "d": {"x": 3, "y": 1}}

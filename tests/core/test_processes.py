@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from mathse.core.errors import ParamError
+from mathse.core.errors import DataError, ParamError
 from mathse.core.images import ImageStore
 from mathse.core.params import PixelLimits
 from mathse.core.processes import ONE_THREAD, no_garbage, single_run, start_worker
@@ -238,3 +238,14 @@ def test_a_second_run_is_refused_and_named(tmp_path: Path) -> None:
         raise AssertionError
     with single_run(lock, "score r1"):
         pass
+
+
+def test_a_lock_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "locks").write_text("a file where the folder should be")
+    lock = tmp_path / "locks" / "score-r1"
+    with (
+        pytest.raises(DataError, match="The lock of score r1 cannot be written") as error,
+        single_run(lock, "score r1"),
+    ):
+        raise AssertionError
+    assert error.value.file == str(lock) and "writable" in str(error.value)

@@ -21,10 +21,12 @@ from PIL import Image
 from mathse.core.errors import DataError, ParamError
 from mathse.core.ids import folder_digest
 from mathse.core.images import image_shards, write_images, write_shards
+from mathse.core.progress import Progress
 from mathse.datasets.file_readers import count_rows, read_rows
 from mathse.datasets.image_files import array_to_png, describe_image
 from mathse.datasets.importing import CHUNK_TABLES, import_source
-from mathse.datasets.protocol import BadRow, DataFile
+from mathse.datasets.protocol import Adapt, BadRow, DataFile, RawProblem, Source
+from mathse.datasets.raw_problems import Entry, read_entries
 from tests.datasets.made import bring, picture, put
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -438,3 +440,31 @@ def test_arrays_become_png(shape: tuple[int, ...]) -> None:
     assert (read == array.reshape(read.shape)).all()
     assert array_to_png(array / 255.0) == array_to_png(array), "floats from 0 to 1 are scaled"
     assert array_to_png(array.astype(np.float64)) == array_to_png(array)
+
+
+def nested(tmp_path: Path, adapt: Adapt) -> list[Entry]:
+    put(tmp_path / "all.json", {"items": ["1", "", "3"]})
+    file = DataFile(tmp_path / "all.json", "test", is_one_row=True)
+    source = Source("nested", "Nested", "a file", "nowhere", lambda _: [file], adapt)
+    with Progress(total=1, label="nested", unit="rows") as progress:
+        return list(read_entries(source, [file], [tmp_path], None, progress))
+
+
+def test_a_bad_item_of_a_file_loses_no_other(tmp_path: Path) -> None:
+    def adapt(row: dict[str, Any], _: DataFile) -> list[RawProblem | BadRow]:
+        bad = BadRow("answer is not empty", "answer", "", "no answer")
+        return [RawProblem(f"{one}?", one) if one else bad for one in row["items"]]
+
+    found = [entry.problem for entry in nested(tmp_path, adapt)]
+    assert [type(one) for one in found] == [RawProblem, BadRow, RawProblem]
+    assert [one.split for one in found if isinstance(one, RawProblem)] == ["test", "test"]
+
+
+def test_a_reader_that_fails_names_source_file_and_row(tmp_path: Path) -> None:
+    def adapt(row: dict[str, Any], _: DataFile) -> RawProblem:
+        return RawProblem(row["question"], "1")
+
+    with pytest.raises(DataError, match="reader of nested fails at this row: KeyError") as error:
+        nested(tmp_path, adapt)
+    assert (error.value.file, error.value.row) == (str(tmp_path / "all.json"), 0)
+    assert isinstance(error.value.__cause__, KeyError)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -277,3 +278,13 @@ def test_every_stage_has_help_with_an_example(stage, example):
     command = [sys.executable, "-m", f"stages.{stage}", "-h"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert f"example: python -m {example}" in done.stdout
+
+
+def test_commands_keep_the_warnings_of_transformers_back(data, monkeypatch):
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "")  # so that it is put back afterwards
+    monkeypatch.delenv("TRANSFORMERS_VERBOSITY")
+    call("show", "--data", data)
+    assert os.environ["TRANSFORMERS_VERBOSITY"] == "error"
+    monkeypatch.setenv("TRANSFORMERS_VERBOSITY", "info")
+    call("show", "--data", data)
+    assert os.environ["TRANSFORMERS_VERBOSITY"] == "info"

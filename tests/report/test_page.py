@@ -34,6 +34,7 @@ from mathse.report.page.explain import REASONS, STATES, explain, gold_and_teache
 from mathse.report.page.mathml import to_mathml
 from mathse.report.page.orm_trust import orm_trust
 from mathse.report.page.pictures import MAX_SIDE, shrink
+from mathse.report.page.plots import plot_curves, plot_roc
 from mathse.report.page.render import _p_value, render_report
 from mathse.report.page.run_tables import RunTables
 from mathse.report.page.svg import COLOURS, STYLE, to_svg
@@ -437,3 +438,25 @@ def test_pictures_are_those_that_the_student_sees() -> None:
     for odd in (turned(6), *(data for data, _ in ODD.values())):
         shown = Image.open(io.BytesIO(shrink(odd)[1])).convert("RGB")
         assert shown.tobytes() == open_image(odd).tobytes()
+
+
+@pytest.mark.parametrize("damage", ["footer", "values", "column"])
+def test_a_damaged_table_is_named(tmp_path: Path, damage: str) -> None:
+    layout = build_page_world(tmp_path)
+    file = layout.problems
+    whole = file.read_bytes()
+    if damage == "column":
+        pl.read_parquet(file).drop("question").write_parquet(file)
+    else:
+        at = len(whole) - 8 if damage == "footer" else 4
+        file.write_bytes(whole[:at] + b"\xff" * 8 + whole[at + 8 :])
+    with pytest.raises(DataError, match="A table of the report") as error:
+        _ = RunTables(layout).problems
+    assert error.value.file == str(file)
+    assert damage != "column" or "lacks the column question" in str(error.value)
+
+
+def test_a_plot_without_labels_has_no_legend(recwarn: pytest.WarningsRecorder) -> None:
+    plot_roc([])
+    plot_curves({})
+    assert not [str(one.message) for one in recwarn]

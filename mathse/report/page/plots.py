@@ -41,6 +41,12 @@ def _panel(size: tuple[float, float] = SIZE) -> Iterator[tuple[Figure, Axes]]:
         yield figure, figure.subplots()
 
 
+def _add_legend(figure: Figure, **style: Any) -> None:
+    """Add a legend below the panel, if anything in it has a label."""
+    if any(axes.get_legend_handles_labels()[0] for axes in figure.axes):
+        figure.legend(loc="outside lower left", **style)
+
+
 def _series(number: int) -> dict[str, Any]:
     """Return colour, marker and line of a series: no two differ by colour alone."""
     return {
@@ -213,9 +219,7 @@ def plot_transitions(split: str, pairs: Sequence[Paired]) -> Markup:
         axes.set(xticks=[], title=f"{split} (n = {pairs[0].found.n})")
         axes.grid(visible=False)
         axes.spines[["left", "bottom"]].set_visible(False)
-        figure.legend(
-            loc="outside lower left", ncols=4, fontsize=8, handlelength=1, columnspacing=1
-        )
+        _add_legend(figure, ncols=4, fontsize=8, handlelength=1, columnspacing=1)
         return to_svg(figure, f"Problems of {split} solved and broken from model to model")
 
 
@@ -232,7 +236,7 @@ def plot_kinds(counts: Mapping[str, Mapping[str, int]]) -> Markup:
             axes.bar(left, shares, width * 0.9, color=COLOURS[colour], label=f"{name} (n = {n:,})")
         axes.set_xticks(np.arange(len(kinds)) + 0.4 - width / 2, kinds)
         axes.set(ylabel="% of the errors")
-        figure.legend(loc="outside lower left", ncols=2, fontsize=8)
+        _add_legend(figure, ncols=2, fontsize=8)
         return to_svg(figure, "Kinds of the student's errors by round")
 
 
@@ -272,7 +276,7 @@ def _finish_shares(figure: Figure, axes: Axes) -> None:
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.03))
-    figure.legend(loc="outside lower left", ncols=2, fontsize=8)
+    _add_legend(figure, ncols=2, fontsize=8)
 
 
 def plot_lengths(rows: Sequence[Row], order: Sequence[str]) -> Markup:
@@ -290,7 +294,7 @@ def plot_lengths(rows: Sequence[Row], order: Sequence[str]) -> Markup:
             axes.errorbar(x, y, ends, **_series(number), label=origin, capsize=3)
         axes.set_xticks(range(len(order)), [name.replace("_", "\n") for name in order])
         axes.set(ylabel="characters", title="Length: median and quartiles", ylim=(0, None))
-        figure.legend(loc="outside lower left", ncols=4, fontsize=8)
+        _add_legend(figure, ncols=4, fontsize=8)
         return to_svg(figure, "Length of texts by round")
 
 
@@ -304,5 +308,5 @@ def plot_curves(curves: Mapping[str, pl.DataFrame]) -> Markup:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_locator(NullLocator())
         axes.xaxis.set_major_locator(MaxNLocator(5))
-        figure.legend(loc="outside lower left", ncols=6, fontsize=8, handlelength=1.5)
+        _add_legend(figure, ncols=6, fontsize=8, handlelength=1.5)
         return to_svg(figure, "Loss of each training by step")

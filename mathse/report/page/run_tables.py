@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ from mathse.report.summary import BASE, FIRST_ROUND, previous_models, sort_round
 
 # The origin of evaluation answers, and of the trajectories that the ORM is tested on.
 EVALUATION, ORM_TEST = "evaluation", "ORM test"
+_SCANNED = re.compile(r"Parquet SCAN \[(.+)\]")  # Parquet SCAN [data/problems.parquet]
+_FIX = "run the stage that writes it: `dvc repro`"
 
 
 class RunTables:
@@ -110,7 +113,7 @@ class RunTables:
             schema=schemas.column_types(schemas.Verdict, "trajectory_id", "reason")
         )
         tables = [
-            (pl.scan_parquet(file) if file.is_file() else empty).with_columns(round=pl.lit(name))
+            (_open(file) if file.is_file() else empty).with_columns(round=pl.lit(name))
             for name in self.loop[1:]
             if (file := self.layout.round(name).dropped)
         ]
@@ -132,7 +135,7 @@ class RunTables:
     def accuracy(self) -> pl.DataFrame:
         """Return round, split, source, by, group, n, correct, accuracy, low, high of all models."""
         files = [self.layout.eval(name).accuracy for name in self.models]
-        found = [pl.scan_parquet(file) for file in files if file.is_file()]
+        found = [_open(file) for file in files if file.is_file()]
         return collect(pl.concat(found)) if found else pl.DataFrame()
 
     @cached_property
@@ -141,7 +144,7 @@ class RunTables:
         files = {name: self.layout.eval(name).canary for name in self.models}
         names = ("problem_id", "round", "skill", "correct")
         return {
-            name: collect(pl.scan_parquet(file).select(names))
+            name: collect(_open(file).select(names))
             for name, file in files.items()
             if file.is_file()
         }
@@ -157,7 +160,7 @@ class RunTables:
         names = ("trajectory_id", "orm_status", "p_correct", "error_step", "error_analysis")
         file = self.layout.orm.judgements
         types = schemas.column_types(schemas.Verdict, *names)
-        return collect(pl.scan_parquet(file).select(names)) if file.is_file() else _empty(types)
+        return collect(_open(file).select(names)) if file.is_file() else _empty(types)
 
     @cached_property
     def curves(self) -> dict[str, pl.DataFrame]:
@@ -177,13 +180,19 @@ def scan(
     """Return the rows of those files that are there, with the columns that the table must have.
 
     Columns of `may_lack` are null where a file does not have them.
+
+    Raises:
+        DataError: if a file is damaged or lacks another column.
     """
     types = schemas.column_types(table)
     tables = []
     for file in files:
         if file.is_file():
-            rows = pl.scan_parquet(file)
-            lacking = {*may_lack} - {*rows.collect_schema()} if may_lack else set()
+            rows = _open(file)
+            lacking = [name for name in types if name not in rows.collect_schema()]
+            if faults := [name for name in lacking if name not in may_lack]:
+                message = f"A table of the report lacks the column {', '.join(faults)}."
+                raise DataError(message, file=file, fix=_FIX)
             nulls = {name: pl.lit(None, dtype=types[name]) for name in lacking}
             tables.append(rows.with_columns(**nulls).select(*types))
     return pl.concat(tables) if tables else _empty(types).lazy()
@@ -198,8 +207,37 @@ def collect(rows: pl.LazyFrame) -> pl.DataFrame:
     try:
         return rows.collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        message = f"A table of the report cannot be read: {str(error).splitlines()[0]}"
-        raise DataError(message, fix="run the stage that writes it: `dvc repro`") from error
+        raise _unreadable(error, _damaged(rows)) from error
+
+
+def _open(file: Path) -> pl.LazyFrame:
+    """Return the rows of a file; DataError with its path if it is no whole Parquet file."""
+    rows = pl.scan_parquet(file, glob=False)
+    try:
+        rows.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(error, str(file)) from error
+    return rows
+
+
+def _damaged(rows: pl.LazyFrame) -> str | None:
+    """Return the files of these rows that cannot be read; polars names none."""
+    try:
+        files = dict.fromkeys(_SCANNED.findall(rows.explain(optimized=False)))
+    except pl.exceptions.PolarsError:  # the rows lack a column that is asked for
+        return None
+    found = []
+    for file in files:
+        try:
+            pl.read_parquet(file, glob=False)
+        except (pl.exceptions.PolarsError, OSError):
+            found.append(file)
+    return ", ".join(found) or None
+
+
+def _unreadable(error: Exception, file: str | None) -> DataError:
+    message = f"A table of the report cannot be read: {str(error).splitlines()[0]}"
+    return DataError(message, file=file, fix=_FIX)
 
 
 def _empty(types: pl.Schema) -> pl.DataFrame:

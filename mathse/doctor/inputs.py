@@ -1,0 +1,43 @@
+"""The checks of `mathse doctor` of what stages read: imported tables and prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mathse.core.errors import MathseError
+from mathse.core.layout import Layout
+from mathse.core.params import Params
+from mathse.datasets.import_records import check_imports
+from mathse.doctor.finding import Check
+from mathse.prompts.roles import load_prompts
+
+
+def check_tables(params: Params, layout: Layout) -> Iterator[Check]:
+    """Yield which imported tables `problems` would refuse, or does not read."""
+    problems = params.problems
+    if problems.source == "figures":
+        if problems.tables:
+            what = f"{len(problems.tables)} are not read: problems.source is figures. "
+            what += "Fix: problems.source: tables, or problems.tables: []"
+            yield Check("problems.tables", "note", what)
+        return
+    # A folder with several splits stands in several entries. Stages run in the project's folder.
+    folders = {str(layout.folder / table.path): table for table in problems.tables}
+    for folder, table in folders.items():
+        subject = f"import {table.path}"
+        try:
+            check_imports(layout, [table.model_copy(update={"path": folder})])
+        except MathseError as error:
+            yield Check(subject, "fails", " ".join(str(error).split()))
+        else:
+            yield Check(subject, "ok", f"as {layout.imports.name} records it")
+
+
+def check_prompts(params: Params, layout: Layout) -> Iterator[Check]:
+    """Yield if the prompts of the roles can be read."""
+    try:
+        load_prompts(layout, params)
+    except MathseError as error:
+        yield Check("prompts", "fails", " ".join(str(error).split()))
+    else:
+        yield Check("prompts", "ok", f"those of {params.prompts.folder}")
