@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from mathse.evaluation.paired import Comparison
@@ -14,18 +15,15 @@ from recipes.paper.verdicts import Spread, verdict
 
 LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
 """Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
-
-
 OTHER_STEPS = {"from_base"}
 """Arms with more training steps than their control."""
-
-
 Contrasts = dict[tuple[Claim, str], tuple[Comparison, list[float]]]
 """By claim and split: the pooled comparison, and the points of each seed."""
 
 
+@cache
 def contrasts_of(runs: Runs) -> Contrasts:
-    """Return the comparisons of all claims whose models are known."""
+    """Return the comparisons of all claims whose models are known; two tables need them."""
     found = {(claim, split): runs.contrast(claim, split) for claim in CLAIMS for split in SPLITS}
     return {key: contrast for key, contrast in found.items() if contrast is not None}
 

@@ -22,7 +22,7 @@ Run = dict[str, Any]
 """The content of an arm's file."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Runs:
     """All runs by arm and seed."""
 

@@ -220,6 +220,26 @@ def test_each_arm_is_compared_with_as_many_steps_on_r0_s_rows() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("accept", "model", "used"),
+    [
+        ("answer", "base", 0),
+        ("answer", "r0", 10),
+        ("answer", "control", 10),
+        ("answer", "control_teacher", 10 + 40),  # those that the teacher was asked for
+        ("answer", "last", 10 + 20 + 1 + 2 + 3),
+        ("answer", "control_same", 10 + 20 + 1 + 2 + 3),  # it has the problems of the loop
+        ("orm", "last", 10 + 20),
+    ],
+)
+def test_gold_that_decided_what_a_model_learned(accept: str, model: str, used: int) -> None:
+    run = a_run("main", 0, r2="1") | {"gold": {"r0": 10, "orm": 20}, "accept": accept}
+    run["controls"] = {name: {"tried": 40} for name in ("control_teacher", "control_same")}
+    states = {"accepted": 1, "reflected": 2, "hard": 3, "remaining": 99}
+    run["merge"]["r2"]["problems"] = states
+    assert tables.gold_used(run, model) == used
+
+
 def test_share_of_wrong_ones_among_the_accepted() -> None:
     runs = [a_run("main", 0, r2="1")]
     assert tables.wrong_share(runs, "student") == 40.0
