@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from mathse.core.registry import ANNOTATORS, ENGINES, REFLECTORS, SERVED_ENGINES
@@ -52,6 +53,17 @@ def contradictions(params: Params) -> Iterator[str]:
         )
     if reflector in REFLECTORS and params.reflector.max_new_tokens is None:
         yield f"reflector.engine: {reflector} needs reflector.max_new_tokens, which is null"
+    # Prompts that lie beside an embedded model's weights are those that it learned.
+    folder = PurePosixPath(params.prompts.folder)
+    if folder.is_relative_to("models"):
+        for name in ("teacher", "annotator", "reflector"):
+            role = params.roles[name]
+            if role.engine in ENGINES and role.model != str(folder.parent):
+                yield (
+                    f"prompts.folder: {folder} is for {folder.parent}, and {name}.model is "
+                    f"{role.model}; set the folder to mathse/prompts/templates, and "
+                    "prompts.language to auto"
+                )
     # The source of the problems, and what depends on it.
     if problems.source == "tables":
         for name, role in params.roles.items():

@@ -93,7 +93,7 @@ def key_of(row: Mapping[str, Any]) -> Key:
     if row["source"] != SOURCE or "question" not in meta:
         raise DataError(
             f"Problem {row['problem_id']} is none of the built-in problems.",
-            rule="the built-in teacher and the step verifier know the built-in problems only",
+            rule="the oracle and the step verifier know the built-in problems only",
             fix="choose another teacher or annotator for these problems",
         )
     kind = family(row["family"])

@@ -1,4 +1,4 @@
-"""The built-in teacher: an oracle that knows the built-in problems' facts and answers.
+"""The oracle: an engine that knows the built-in problems' facts and answers.
 
 It solves (for distillation), annotates trajectories with the step verifier, and writes reflections.
 It is an `Engine` like a model, but it cannot err where it solves or annotates.

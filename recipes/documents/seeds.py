@@ -29,6 +29,7 @@ from recipes.paper.keep import result_of
 from recipes.paper.orm_tables import audits_of, rule_rows
 from recipes.paper.runs import SPLITS, Runs, last_round
 from recipes.paper.tables import columns, gold_used
+from recipes.paper.text_tables import teacher_text_rows
 from recipes.paper.verdicts import Spread
 
 ARM = "default"
@@ -169,6 +170,11 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             "step exact in %:.1f| accepted wrong:,| of these with the gold answer:,| "
             "accepted ones that equal the usual solution in %:.1f",
             audit_rows(runs),
+        ),
+        "default-seeds-texts": (
+            "of:| seeds:| training rows:,| with a known solution of the teacher in %:.1f| "
+            "equal to its text in %:.1f",
+            (row[1:] for row in teacher_text_rows(runs, [ARM])),
         ),
         "default-best-of-n": (
             "rule:| problems:,| 4 samples in %:.1f| 8 samples in %:.1f",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from recipes.paper.runs import Run, Runs
@@ -54,9 +54,11 @@ def feedback_rows(runs: Runs) -> Iterator[list[Any]]:
             yield [label, named, total, 100 * accepted / total, 100 * right / total]
 
 
-def teacher_text_rows(runs: Runs) -> Iterator[list[Any]]:
+def teacher_text_rows(
+    runs: Runs, arms: Iterable[str] = ("main", "more_rounds")
+) -> Iterator[list[Any]]:
     """Yield by arm and origin how many of the loop's training rows are the teacher's text."""
-    for arm in ("main", "more_rounds"):
+    for arm in arms:
         known = [run["teacher_texts"] for run in runs.by_arm.get(arm, {}).values()
                  if run.get("teacher_texts")]  # fmt: skip
         for origin in ("student", "reflection") if known else ():

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import AutoProcessor, Idefics3Config, Idefics3ForConditionalGeneration
 
 from mathse.figures.canvas import MARKS, SIZE
+from mathse.training.memory import RELEASE_EVERY_STEPS, release_memory
 from recipes.tiny_base import tasks as base_tasks
 from recipes.tiny_base.tasks import Sample
 from recipes.tiny_base.tokenizer import (
@@ -94,19 +95,23 @@ def build_model(tokenizer: Any, seed: int) -> Idefics3ForConditionalGeneration:
     return model
 
 
-class Steps(Dataset[dict[str, torch.Tensor]]):
-    """Training batches by step number."""
+class Steps(Dataset[list[dict[str, torch.Tensor]]]):
+    """Training batches by step number, each in parts of `micro` samples of like length."""
 
-    def __init__(self, processor: Any, tasks: str, seed: int, size: int) -> None:
-        self.processor, self.tasks, self.seed, self.size = processor, tasks, seed, size
+    def __init__(self, processor: Any, tasks: str, seed: int, size: int, micro: int) -> None:
+        self.processor, self.tasks, self.seed = processor, tasks, seed
+        self.size, self.micro = size, micro
 
     def __len__(self) -> int:
         """Return a number of steps that no run reaches."""
         return 10**9
 
-    def __getitem__(self, step: int) -> dict[str, torch.Tensor]:
-        """Return the batch of a step."""
-        return collate(self.processor, TASKS[self.tasks].batch(self.seed, step, self.size))
+    def __getitem__(self, step: int) -> list[dict[str, torch.Tensor]]:
+        """Return the parts of a step's batch."""
+        samples = TASKS[self.tasks].batch(self.seed, step, self.size)
+        samples.sort(key=lambda sample: len(sample.prompt) + len(sample.answer))
+        parts = range(0, len(samples), self.micro)
+        return [collate(self.processor, samples[at : at + self.micro]) for at in parts]
 
 
 def collate(processor: Any, samples: list[Sample]) -> dict[str, torch.Tensor]:
@@ -191,6 +196,25 @@ def to_inputs(arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return inputs
 
 
+def learn(
+    model: Any, reader: GlyphReader, parts: Sequence[dict[str, torch.Tensor]], device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Add the gradients of a step's parts; return their language loss and glyph loss.
+
+    The language loss is the mean over all tokens of the step, however it is divided.
+    """
+    counts = [int((part["labels"] != IGNORED).sum()) for part in parts]
+    loss, extra = torch.zeros((), device=device), torch.zeros((), device=device)
+    for part, count in zip(parts, counts, strict=True):
+        arrays = {key: array.to(device, non_blocking=True) for key, array in part.items()}
+        with torch.autocast(device, dtype=torch.bfloat16):
+            learned = model(**to_inputs(arrays)).loss * (count / sum(counts))
+        seen = reader.loss(arrays["glyphs"]) / len(parts) if "glyphs" in arrays else 0.0 * learned
+        (learned + seen).backward()
+        loss, extra = loss + learned.detach(), extra + seen.detach()
+    return loss, extra
+
+
 def optimizers(model: torch.nn.Module, rate: float) -> list[torch.optim.Optimizer]:
     """Return AdamW for embeddings, heads and vectors, and Muon for the matrices in the layers."""
     matrices, rest = [], []
@@ -236,6 +260,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw samples")
     parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--micro", type=int, default=None, help="samples at once; default: all")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.35)
     parser.add_argument("--seed", type=int, default=0)
@@ -273,7 +298,7 @@ def main() -> None:
         first = state["step"]
     last = args.stop_after or args.cycles[-1]
     loader = DataLoader(
-        Steps(processor, args.tasks, args.seed, args.batch),
+        Steps(processor, args.tasks, args.seed, args.batch, args.micro or 10**9),
         batch_size=None,
         sampler=range(first, last),
         num_workers=args.workers,
@@ -282,33 +307,27 @@ def main() -> None:
     started = time.monotonic()
     losses: dict[str, list[Any]] = defaultdict(lambda: [0.0, 0])
     model.train()
-    for step, arrays in enumerate(loader, start=first):
+    for step, parts in enumerate(loader, start=first):
         # One step. Figures also train the glyph reader, which the saved model does not have.
         share = rate_at(step, args.cycles, 200, args.decay)
         for optimizer in found:
             for group in optimizer.param_groups:
                 group["lr"] = args.rate * share
-        arrays = {key: array.to(args.device, non_blocking=True) for key, array in arrays.items()}
-        with torch.autocast(args.device, dtype=torch.bfloat16):
-            loss = model(**to_inputs(arrays)).loss
-        extra = (
-            reader.loss(arrays["glyphs"])
-            if "glyphs" in arrays
-            else torch.zeros((), device=args.device)
-        )
-        (loss + extra).backward()
+        loss, extra = learn(model, reader, parts, args.device)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in found:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         # Mean losses by kind of task, summed without waiting for the device.
         tally = losses[TASKS[args.tasks].kind_of(step)]
-        tally[0] += loss.detach()
+        tally[0] += loss
         tally[1] += 1
-        if "glyphs" in arrays:
-            losses["glyphs"][0] += extra.detach()
+        if "glyphs" in parts[0]:
+            losses["glyphs"][0] += extra
             losses["glyphs"][1] += 1
         done = step + 1
+        if done % RELEASE_EVERY_STEPS == 0:
+            release_memory()
         if done % 100 == 0:
             row = {
                 "step": done,

@@ -12,7 +12,7 @@ from mathse.core.errors import ParamError
 from mathse.core.params import Params, load_params, read_yaml
 from mathse.profiles import apply_profile
 from mathse.trajectories import sampling_params
-from tests.closure import ROOT
+from tests.closure import ROOT, TEMPLATES
 
 
 @pytest.fixture
@@ -91,6 +91,11 @@ EVALUATED = {"path": "imported", "use": "eval"}
 TABLES = {"problems.source": "tables", "problems.tables": [{**EVALUATED, "use": "train"}]}
 SERVED = {"teacher.engine": "openai", "teacher.model": "m", "teacher.max_new_tokens": 9}
 CONTROLS = {"controls": ["control"]}
+ORACLE = {
+    f"{role}.{name}": value
+    for role in ("teacher", "reflector")
+    for name, value in (("engine", "figures"), ("model", None), ("max_new_tokens", None))
+}
 
 
 @pytest.mark.parametrize(
@@ -109,10 +114,11 @@ CONTROLS = {"controls": ["control"]}
             {"reflect.feedback": "none", "merge.reflection_rows": True},
             ["reflect.feedback: none", "merge.reflection_rows"],
         ),
-        ({"problems.source": "tables"}, ["teacher.engine", "problems.source"]),
-        ({"problems.source": "tables"}, ["reflector.engine", "problems.tables is empty"]),
-        ({"teacher.engine": "transformers"}, ["teacher.model", "teacher.max_new_tokens"]),
+        (ORACLE | {"problems.source": "tables"}, ["teacher.engine", "problems.source"]),
+        (ORACLE | {"problems.source": "tables"}, ["reflector.engine", "problems.tables is empty"]),
+        (ORACLE | {"teacher.engine": "openai"}, ["teacher.model", "teacher.max_new_tokens"]),
         ({"student.model": None}, ["student.model"]),
+        (SERVED, ["prompts.folder: models/tiny-teacher/prompts", "teacher.model is m"]),
         (
             {"annotator.engine": "dataset"},
             ["annotator.engine", "one of transformers, openai, vllm, figures, answer\n"],
@@ -130,7 +136,10 @@ CONTROLS = {"controls": ["control"]}
             {"reflector.engine": "student", "reflector.max_new_tokens": None},
             ["reflector.engine", "reflector.max_new_tokens"],
         ),
-        ({"teacher.temperature": None}, ["teacher.temperature: null", "teacher.engine: figures"]),
+        (
+            ORACLE | {"teacher.temperature": None},
+            ["teacher.temperature: null", "teacher.engine: figures"],
+        ),
         (
             {"reflector.engine": "student", "reflector.top_p": None},
             ["reflector.top_p: null", "reflector.engine: student"],
@@ -187,6 +196,7 @@ def test_a_served_role_may_have_other_keys_for_its_server(folder: Path) -> None:
     values = yaml.safe_load((folder / "params.yaml").read_text())
     extra = {"reasoning_effort": "low", "seed": None, "provider": {"order": ["a"]}}
     served = {"engine": "openai", "model": "m", "max_new_tokens": 9}
+    values["prompts"] = TEMPLATES
     values["teacher"] |= served | {"temperature": None, "top_p": None, "extra": extra}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     teacher = load_params(folder / "params.yaml").teacher
@@ -238,6 +248,7 @@ def test_an_orm_behind_a_server_may_judge_where_the_answer_accepts(folder: Path)
 
 
 def test_contradictions_have_a_line_each_and_no_value(folder: Path) -> None:
+    apply_profile(folder, "oracle")
     file = folder / "params.yaml"
     file.write_text(file.read_text().replace("source: figures", "source: tables", 1))
     with pytest.raises(ParamError) as error:

@@ -21,7 +21,7 @@ from mathse.doctor import checks
 from mathse.doctor.checks import Check
 from mathse.engines.placeholders import check_placeholders
 from mathse.planning.plan import IN_WORK_FOLDER, Plan
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.tiny import build_processor
 
 KEY = "sk-secret-of-the-test"
@@ -50,7 +50,7 @@ def url() -> Iterator[str]:
 
 
 def params(**roles: dict[str, Any]) -> Params:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     return Params.model_validate(
         values | {name: values[name] | more for name, more in roles.items()}
     )

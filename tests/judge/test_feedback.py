@@ -33,10 +33,10 @@ from mathse.loop import RoundState, run_round
 from mathse.prompts import reflect_messages, solve_messages
 from mathse.prompts.roles import BUILT_IN, RolePrompts
 from mathse.reflection import MISTAKES, Reflector, load_reflector, reflect, reflect_requests
-from tests.closure import ROOT
+from tests.closure import ROOT, oracle_params
 from tests.judge.trajectories import WRONG, Scripted, problem_id, problems, says
 
-VALUES = yaml.safe_load((ROOT / "params.yaml").read_text())
+VALUES = oracle_params()
 SAMPLING = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=8)
 FEEDBACK = ["error_step", "error_analysis", "error_kind"]
 API = {"engine": "openai", "model": "m", "max_new_tokens": 64}

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from mathse.core.steps import render_step_diff
-from recipes.tiny_base.pretrain import IGNORED, collate, to_inputs
+from recipes.tiny_base.pretrain import IGNORED, GlyphReader, Steps, collate, learn, to_inputs
 from recipes.tiny_base.tasks import (
     COMPARING,
     LONG_LISTS,
@@ -67,6 +67,27 @@ def by_template(processor: Any, sample: Sample, *, answered: bool) -> dict[str, 
         text=[text], images=images and [images], return_tensors="pt"
     )
     return inputs
+
+
+def test_a_step_in_parts_learns_what_the_step_at_once_does(processor: Any) -> None:
+    found = []
+    for micro in (6, 2):
+        parts = Steps(processor, "base", 0, 6, micro)[SEEING_STEP]
+        assert [len(part["input_ids"]) for part in parts] == [micro] * (6 // micro)
+        lengths = [int(part["attention_mask"].sum(1).max()) for part in parts]
+        assert lengths == sorted(lengths)
+        torch.manual_seed(0)
+        folder = ROOT / "models" / "tiny-base"
+        model = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+        reader = GlyphReader(model)
+        losses = learn(model, reader, parts, "cpu")
+        weights = [*model.parameters(), *reader.parameters()]
+        gradients = [weight.grad.flatten() for weight in weights if weight.grad is not None]
+        found.append((torch.stack(losses), torch.cat(gradients)))
+    (whole, once), (divided, summed) = found
+    assert torch.allclose(whole, divided, rtol=0.02)
+    assert torch.nn.functional.cosine_similarity(once, summed, dim=0) > 0.99
+    assert torch.allclose(once.norm(), summed.norm(), rtol=0.05)
 
 
 @pytest.mark.parametrize("step", KINDS)

@@ -47,6 +47,10 @@ def a_run(folder: Path, monkeypatch: pytest.MonkeyPatch, seed: int, models: dict
         "controls": {"control": {"rows": 20}},
         "audit": {"r1": {"student": audit | counts}},
         "texts": {"r1": {"student": {"distinct": 4, "equal_solution": 3 - seed}}},
+        "teacher_texts": {
+            "student": {"rows": 8, "known": 6, "equal": 1 + seed},
+            "reflection": {"rows": 2, "known": 1, "equal": 0},
+        },
     }
     monkeypatch.setattr(seeds, "result_of", lambda _: answer)
     return run
@@ -96,6 +100,11 @@ def test_the_result_lines_name_the_last_round(kept: Path, monkeypatch: pytest.Mo
 def test_audits_are_means_over_seeds(kept: Path) -> None:
     row = ["r1", "student", 10, 50.0, 5.0, 100.0, 4, 2, 62.5]
     assert rows(kept, "default-seeds-audits") == [row]
+
+
+def test_rows_that_are_the_teachers_text_are_counted(kept: Path) -> None:
+    student = ["student", 2, 16, 75.0, 18.75]
+    assert rows(kept, "default-seeds-texts") == [student, ["reflection", 2, 4, 50.0, 0.0]]
 
 
 def test_runs_of_other_params_are_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from mathse.core.layout import Layout
 from mathse.core.params import RoleName
 from mathse.engines import local_models
 from stages.code import code
-from tests.closure import ROOT
+from tests.closure import ROOT, oracle_params
 
 TEACHER = {"engine": "transformers", "model": "models/teacher", "max_new_tokens": 8}
 WEIGHTS = "models/teacher/model.safetensors"
@@ -40,12 +40,13 @@ def project(tmp_path: Path) -> Path:
         "teacher": TEACHER,
         "annotator": TEACHER,
     }
-    set_roles(tmp_path, ROOT / "params.yaml", **roles)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(oracle_params()))
+    set_roles(tmp_path, **roles)
     return tmp_path
 
 
-def set_roles(folder: Path, given: Path | None = None, **roles: dict[str, Any]) -> None:
-    values = yaml.safe_load((given or folder / "params.yaml").read_text())
+def set_roles(folder: Path, **roles: dict[str, Any]) -> None:
+    values = yaml.safe_load((folder / "params.yaml").read_text())
     for name, changes in roles.items():
         values[name] |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(values))

@@ -20,7 +20,7 @@ from mathse.prompts.roles import BUILT_IN
 from stages.distill import distill
 from stages.orm_data import orm_data
 from stages.problems import problems
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.judge.trajectories import trajectories, trajectory
 from tests.servers.chat import Body, ChatServer, Reply, images_of, prompt_of
 
@@ -32,7 +32,7 @@ DOUBTFUL = "Read it again: the answer is"
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     monkeypatch.chdir(tmp_path)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["problems"]["figures"] = {"train": 8, "orm": 6, "orm_test": 6, "eval": 4, "eval_hard": 4}
     for role in ("teacher", "annotator"):
         values[role] |= {"engine": "openai", "model": "served", "max_new_tokens": 500}

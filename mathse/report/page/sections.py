@@ -188,7 +188,7 @@ def error_kinds(tables: RunTables) -> dict[str, dict[str, int]]:
 
 
 def kind_of_error() -> pl.Expr:
-    """Return the kind of error of a verdict; an analysis of the built-in teacher stands for its."""
+    """Return the kind of error of a verdict; an analysis of the step verifier stands for its."""
     kind = pl.col("error_kind")
     for name, pattern in KIND_OF_ANALYSIS.items():
         is_kind = kind.is_null() & pl.col("error_analysis").str.contains(pattern)
