@@ -89,9 +89,9 @@ check: $(TOOLS)  ## lint and types
 	mypy
 	lint-imports --no-cache
 
-quick: $(READY)  ## a whole loop on few problems, in a copy
+quick: $(READY)  ## a whole loop on few problems, in a copy, with the oracle as teacher
 	mathse profile quick --copy build/quick
-	cd build/quick && dvc repro && mathse show
+	cd build/quick && mathse profile oracle && dvc repro && mathse show
 
 smoke: $(READY)  ## the whole pipeline on very little, in a copy
 	mathse profile smoke --copy build/smoke

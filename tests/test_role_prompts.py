@@ -17,7 +17,7 @@ from mathse.core.params import load_params
 from mathse.engines.roles import PROMPTS_OF
 from mathse.prompts.roles import BUILT_IN, FIELDS, RolePrompts, load_prompts
 from mathse.reflection import reflect_requests
-from tests.closure import ROOT
+from tests.closure import ROOT, oracle_params
 from tests.judge.trajectories import problems, trajectory, verdict
 from tests.test_reflection import SAMPLING, select
 
@@ -84,8 +84,8 @@ def test_own_files_are_read_checked_and_part_of_the_digest(tmp_path: Path) -> No
     assert own.digest("solve") != digest
     assert own.digest("reflect") == PROMPTS.digest("reflect")
     assert own.solve("Why?", [], 0)[0]["content"][0]["text"] == "Only for $5: Why?"
-    shutil.copy(ROOT / "params.yaml", tmp_path)
-    text = (tmp_path / "params.yaml").read_text()
+    text = yaml.safe_dump(oracle_params(), sort_keys=False)
+    (tmp_path / "params.yaml").write_text(text)
     params = load_params(tmp_path / "params.yaml")
     assert load_prompts(Layout(tmp_path), params).digest("solve") == digest
     (tmp_path / "params.yaml").write_text(

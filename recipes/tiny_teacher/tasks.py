@@ -132,10 +132,10 @@ def _attempts(
 
 def misread(shown: Shown, rng: random.Random) -> Shown:
     """Return what a figure shows with one number changed, to 2 or more: a sum has two terms."""
-    places = [*_numbers(shown)]
-    if not places:
+    paths = [*_numbers(shown)]
+    if not paths:
         return shown
-    *path, last = rng.choice(places)
+    *path, last = rng.choice(paths)
     result = part = _copy(shown)
     for name in path:
         part = part[name]
@@ -150,7 +150,7 @@ def _copy(part: Any) -> Any:
 
 
 def _numbers(part: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Return the places of the whole numbers in nested values."""
+    """Yield the path to each whole number in nested values."""
     if isinstance(part, dict):
         for name, inner in part.items():
             yield from _numbers(inner, (*path, name))

@@ -23,13 +23,13 @@ from stages.decontaminate import decontaminate
 from stages.distill import distill
 from stages.orm_data import orm_data
 from stages.problems import problems
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.curation.pictures import recompressed
 from tests.judge.trajectories import Scripted, says
 
 
 def settings(folder: Path, **sections: dict[str, Any]) -> None:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     for name, changes in sections.items():
         values[name] |= changes
     (folder / "params.yaml").write_text(yaml.safe_dump(values))

@@ -24,7 +24,7 @@ from mathse.figures.source import build_tables
 from mathse.report.canary_table import render_canary
 from stages.eval import evaluate
 from stages.predict import predict
-from tests.closure import ROOT
+from tests.closure import ROOT, oracle_params
 from tests.judge.trajectories import problem_id, problems
 
 
@@ -83,7 +83,7 @@ def test_the_canary_has_draws_of_its_own():
 
 def params_of(folder: Path, questions: int) -> Layout:
     """Write params and two problems to answer; a canary of so many questions."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["canary"] = {"problems": questions, "max_new_tokens": 160}
     values["student"]["model"] = str(ROOT / "models/tiny-base")
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
@@ -133,7 +133,7 @@ def test_five_lost_of_five_may_be_chance_and_six_of_six_are_not():
 def test_a_worse_round_stops_the_run_only_where_params_say_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], gate: str
 ) -> None:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["eval"]["gate"] = gate
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(values))
     layout, types = Layout(tmp_path), schemas.column_types(schemas.Prediction)

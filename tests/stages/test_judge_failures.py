@@ -22,7 +22,7 @@ from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import Completion, Request
 from mathse.judge.judging import Judge
 from stages.problems import problems as make_problems
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.judge.trajectories import Scripted, says, trajectories, trajectory
 
 WRONG = "1. No.\nThe answer to this problem is 99999."
@@ -46,7 +46,7 @@ def failing(layout: Layout, name: str) -> Callable[..., Judge]:
 
 def test_they_are_counted_by_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values = oracle_params()
     values["problems"]["figures"] = {"train": 4, "orm": 2, "orm_test": 2, "eval": 2, "eval_hard": 2}
     Path("params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
     layout = Layout()

@@ -22,7 +22,7 @@ from mathse.figures.source import build_tables
 from mathse.training import TrainReport
 from stages.eval_orm import eval_orm
 from stages.train_orm import train_orm
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.judge.trajectories import (
     RIGHT,
     WRONG,
@@ -38,7 +38,7 @@ from tests.judge.trajectories import (
 @pytest.fixture
 def params(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["train_orm"] |= {"form": "stepwise", "solve_repeats": 3, "processes": 1}
     Path("params.yaml").write_text(yaml.safe_dump(values))
     return Path("params.yaml")

@@ -21,7 +21,7 @@ from mathse.judge.load_judge import orm_after
 from mathse.training import TrainReport
 from mathse.trajectories import TRAJECTORY
 from stages.refresh import refresh
-from tests.closure import ROOT
+from tests.closure import oracle_params
 from tests.judge.trajectories import trajectory
 
 PROBLEMS = 4
@@ -92,7 +92,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> Trainings:
 
 def run(layout: Layout, when: str, *rounds: str, prev: str = "r1") -> list[dict[str, Any]]:
     """Run the stage for some rounds; return its metrics. r2 follows `prev`."""
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["orm"] |= {"refresh": when, "refresh_steps": 7}
     values["rounds"]["r2"]["prev"] = prev
     layout.params.write_text(yaml.safe_dump(values))
@@ -178,7 +178,7 @@ def test_the_control_trains_as_long_without_new_rows(layout: Layout, trainings: 
 
 
 def test_an_orm_behind_a_server_cannot_learn(layout: Layout) -> None:
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = oracle_params()
     values["orm"] |= {"refresh": "round", "engine": "openai"}
     values["score"] |= {"min_p_correct": 0}
     layout.params.write_text(yaml.safe_dump(values))
