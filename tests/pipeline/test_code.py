@@ -48,6 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["teacher"] |= TEACHER
     params["reflector"] |= TEACHER
+    params["orm"]["model"] = params["student"]["model"]
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
     for out in outputs(folder):
         file = out if out.suffix else out / "file"
