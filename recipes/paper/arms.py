@@ -19,11 +19,15 @@ class Arm:
         name: of the arm.
         about: what it is, for the tables.
         changes: of `profiles/paper-mini.yaml`, as a profile is written.
+        start: the arm that it shares most with: it starts as a copy of that one's results.
+        seeds: most seeds that `make paper` runs: three of the paper's claims, one of our own.
     """
 
     name: str
     about: str
     changes: dict[str, Any] = field(default_factory=dict)
+    start: str = "main"
+    seeds: int = 3
 
 
 CONTROLS = ("control", "control_teacher", "control_gold", "control_same")
@@ -37,9 +41,9 @@ ARMS = (
         {"controls": list(CONTROLS[:3])}),
     Arm("no_reflection", "no reflection", {"reflect": {"enabled": False}}),
     Arm("hidden_choices", "as main; the student solves without sight of the choices",
-        {"generate": _HIDDEN}),
+        {"generate": _HIDDEN}, seeds=1),
     Arm("hidden_no_reflection", "no reflection; the student solves without sight of the choices",
-        {"generate": _HIDDEN, "reflect": {"enabled": False}}),
+        {"generate": _HIDDEN, "reflect": {"enabled": False}}, start="hidden_choices", seeds=1),
     Arm("accept_both", "gold answers and the ORM", {"score": {"accept": "both"}}),
     Arm("accept_orm", "no gold answers: what the ORM passes", {"score": {"accept": "orm"}}),
     Arm("feedback_none", "reflection without step and analysis", {"reflect": {"feedback": "none"}}),
@@ -55,28 +59,32 @@ ARMS = (
         {"rounds": _ONCE, "evolve": _THIRD, "score": {"accept": "orm"}}),
     Arm("algorithm_1_stepwise", "Algorithm 1, stepwise ORM",
         {"rounds": _ONCE, "evolve": _THIRD, "score": {"accept": "orm"},
-         "train_orm": {"form": "stepwise"}}),
+         "train_orm": {"form": "stepwise"}}, start="stepwise", seeds=1),
     Arm("feedback_annotator", "reflection with the step verifier's feedback",
         {"reflect": {"feedback": "annotator"}}),
     Arm("feedback_shuffled", "reflection with the feedback on another problem",
         {"reflect": {"feedback": "shuffled"}}),
     Arm("select_rows", "as main; rows also teach to choose among three solutions",
-        {"merge": {"select_rows": 3}}),
+        {"merge": {"select_rows": 3}}, seeds=1),
     Arm("reflection_rows", "as main; rows also teach to reflect",
-        {"merge": {"reflection_rows": True}}),
+        {"merge": {"reflection_rows": True}}, seeds=1),
     Arm("reflect_once", "reflection in a last round of its own",
         {"rounds": _ONCE, "evolve": _THIRD}),
     Arm("more_rounds", "four rounds",
         {"rounds": rounds(4), "controls": ["control", "control_teacher"]}),
     Arm("more_rounds_no_reflection", "four rounds, no reflection",
-        {"rounds": rounds(4), "reflect": {"enabled": False}}),
+        {"rounds": rounds(4), "reflect": {"enabled": False}}, start="no_reflection"),
     Arm("more_rounds_solve_again",
         "four rounds; the teacher solves the problem again, without sight of the wrong solution",
         {"rounds": rounds(4), "reflect": {"feedback": "solve_again"}}),
     Arm("one_sample", "one sample of each problem",
-        {"generate": {"samples": 1, "hard_samples": 1}}),
+        {"generate": {"samples": 1, "hard_samples": 1}}, seeds=1),
     Arm("six_samples", "six samples of each problem",
-        {"generate": {"samples": 6, "hard_samples": 6}}),
+        {"generate": {"samples": 6, "hard_samples": 6}}, seeds=1),
     Arm("from_base", "each round from the base, as many steps as r0",
-        {"evolve": {"init": "base", "steps": 1000}}),
+        {"evolve": {"init": "base", "steps": 500}}, seeds=1),
+    Arm("refresh", "as main; the ORM is trained further on each round",
+        {"orm": {"refresh": "round"}}, seeds=1),
+    Arm("six_rounds", "six rounds", {"rounds": rounds(6), "controls": ["control"]},
+        start="more_rounds", seeds=1),
 )  # fmt: skip

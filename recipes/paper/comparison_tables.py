@@ -56,6 +56,7 @@ def control_rows(runs: Runs) -> Iterator[list[Any]]:
     spreads = spreads_of(contrasts_of(runs))
     for arm in ARMS:
         control = "more_rounds" if arm.name.startswith("more_rounds") else "main"
+        control = arm.name if "control" in arm.changes.get("controls", ()) else control
         claim = Claim("", "", (control, "control"), (arm.name, "last"))
         found = {split: runs.contrast(claim, split) for split in SPLITS}
         if arm.name in OTHER_STEPS or not all(found.values()):

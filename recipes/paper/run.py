@@ -1,8 +1,8 @@
 """Run the arms: `python -m recipes.paper.run [--seeds 3] [--arms main,binary] [--workers 2]`.
 
 Each arm is a copy of the pipeline under build/paper, run by `dvc repro`; all share one DVC cache.
-It starts as a copy of the seed's first arm, so only what the arm changes is computed. (DVC's run
-cache would do that too, but keeps no stage whose metrics are in Git.) An arm that has its file
+It starts as a copy of another arm of the seed, so only what differs is computed. (DVC's run cache
+would do that too, but keeps no stage whose metrics are in Git.) An arm that has its file
 under results/paper/runs, made with the same params, is not run again; one that was killed resumes.
 """
 
@@ -50,8 +50,10 @@ _RAN = re.compile(r"^Running stage '([^']+)'", re.MULTILINE)
 
 def prepare(arm: Arm, seed: int, workers: int) -> Path:
     """Make the copy of an arm, or bring it up to date, and return its folder."""
-    folder, first = (WORK / f"s{seed}" / name for name in (arm.name, ARMS[0].name))
-    if not folder.exists() and (first / "dvc.lock").is_file():
+    folder = WORK / f"s{seed}" / arm.name
+    starts = (folder.with_name(name) for name in (arm.start, ARMS[0].name))
+    first = next((start for start in starts if (start / "dvc.lock").is_file()), None)
+    if not folder.exists() and first is not None:
         # A kill leaves no half of a copy under the arm's name.
         partial = folder.with_name(f"{arm.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
@@ -204,15 +206,21 @@ def measure(arm: Arm, seed: int) -> None:
 
 def main(
     seeds: Annotated[int, typer.Option(help="how many seeds, from 0")] = 3,
-    arms: Annotated[str, typer.Option(help="names, with commas; empty: all")] = "",
+    arms: Annotated[
+        str, typer.Option(help="names, with commas; empty: all, some of them with one seed")
+    ] = "",
     workers: Annotated[int, typer.Option(help="arms at a time, one core each")] = 2,
 ) -> None:
     """Run the arms of all seeds, the most important ones first."""
     wanted = [name for name in arms.split(",") if name]
     if unknown := {*wanted} - {arm.name for arm in ARMS}:
         raise typer.BadParameter(f"there is no arm {', '.join(sorted(unknown))}")
-    chosen = [arm for arm in ARMS if not wanted or arm.name in wanted]
-    tasks = [(arm, seed) for arm in chosen for seed in range(seeds)]
+    tasks = [
+        (arm, seed)
+        for arm in ARMS
+        for seed in range(seeds if wanted else min(seeds, arm.seeds))
+        if not wanted or arm.name in wanted
+    ]
     scheduler = Scheduler(tasks, workers)
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(scheduler.work) for _ in range(workers)]

@@ -333,6 +333,47 @@ def test_arms_that_would_start_from_a_failed_one_are_not_run(
     assert seen == [(ARMS[0].name, 0), (ARMS[0].name, 1), (ARMS[1].name, 1)]
 
 
+def test_an_arm_starts_as_a_copy_of_what_it_shares_most_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_pipeline(root: Path, folder: Path, profile: str) -> None:
+        (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr(run, "WORK", tmp_path)
+    monkeypatch.setattr(run, "copy_pipeline", copy_pipeline)
+    monkeypatch.setattr(run, "apply_arm", lambda folder, arm, seed: None)
+    for name in ("main", "hidden_choices"):
+        (tmp_path / "s1" / name).mkdir(parents=True)
+        (tmp_path / "s1" / name / "dvc.lock").write_text(name)
+    arms = {arm.name: arm for arm in ARMS}
+    # That arm's results; main's where it was not run; what a kill left stays as it is.
+    for name, start in (("hidden_no_reflection", "hidden_choices"), ("six_rounds", "main")):
+        folder = run.prepare(arms[name], 1, 1)
+        assert (folder / "dvc.lock").read_text() == start
+    (tmp_path / "s1" / "six_rounds" / "dvc.lock").write_text("own")
+    assert (run.prepare(arms["six_rounds"], 1, 1) / "dvc.lock").read_text() == "own"
+    assert not (run.prepare(arms["main"], 2, 1) / "dvc.lock").exists()
+
+
+def test_arms_start_from_earlier_ones() -> None:
+    names = [arm.name for arm in ARMS]
+    for arm in ARMS[1:]:
+        assert names.index(arm.start) < names.index(arm.name)
+
+
+def test_arms_of_our_own_have_one_seed_unless_they_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = list[tuple[str, int]]()
+    monkeypatch.setattr(run, "run_arm", lambda arm, seed, workers: seen.append((arm.name, seed)))
+    monkeypatch.setattr(run, "measure", lambda arm, seed: None)
+    run.main(seeds=2)
+    assert sorted(seen) == sorted((arm.name, s) for arm in ARMS for s in range(min(2, arm.seeds)))
+    seen.clear()
+    run.main(seeds=2, arms="refresh", workers=1)
+    assert seen == [("refresh", 0), ("refresh", 1)]
+
+
 def test_unknown_arm_is_refused() -> None:
     with pytest.raises(typer.BadParameter, match="there is no arm mian"):
         run.main(arms="mian")
