@@ -60,5 +60,6 @@ class Verdict(Table):
         "accepted",
         ~pl.col("accepted")
         | (pl.col("answer_state") == "match")
-        | (pl.col("orm_status") == "correct"),
+        | (pl.col("orm_status") == "correct")
+        | ((pl.col("orm_status") == "wrong") & (pl.col("p_correct").fill_null(0.0) > 0.0)),
     )

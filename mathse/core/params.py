@@ -26,7 +26,7 @@ from mathse.core.registry import ENGINES, names_of
 RoleName = Literal["student", "orm", "teacher", "annotator", "reflector"]
 Dtype = Literal["auto", "bfloat16", "float32"]
 Dtype32 = Literal["float32", "bfloat16"]
-VerdictForm = Literal["stepwise", "diagnostic", "binary"]
+VerdictForm = Literal["likelihood", "stepwise", "diagnostic", "binary"]
 Accept = Literal["answer", "orm", "both"]
 
 _ROUND_NAME = re.compile(r"[a-z][a-z0-9_]*")  # r1, no_reflection

@@ -24,6 +24,7 @@ _COMPLETION = pl.Schema(
         "text": pl.String(),
         **column_types(Trajectory, "finish_reason", "prompt_tokens", "response_tokens"),
         "scored_prob": pl.Float64(),
+        "scored_lines": pl.List(pl.Float64()),
         **column_types(Trajectory, "error", "error_kind"),
         "cached_tokens": pl.Int64(),
         "cost": pl.Float64(),
@@ -145,7 +146,7 @@ class JournaledEngine:
         return self._pack[1].get(name, [])
 
     def _load(self, name: str) -> list[Completion]:
-        completions = [Completion(key="", **row) for row in self._read(name)]
+        completions = [_completion(row) for row in self._read(name)]
         if self._budget is not None and name not in self._counted:
             self._counted.add(name)
             for completion in completions:
@@ -170,3 +171,8 @@ class JournaledEngine:
             writer.add(name, rows)
         else:
             store_chunk(self.folder, name, pl.DataFrame(rows, schema=_COMPLETION))
+
+
+def _completion(row: dict[str, Any]) -> Completion:
+    lines = row.get("scored_lines") or ()  # a journal of before has none
+    return Completion(key="", **{**row, "scored_lines": tuple(lines)})

@@ -94,6 +94,9 @@ class Completion:
         error_kind: "retryable" if the same request may succeed later, else "permanent".
         cached_tokens: those of the prompt that a server had in its cache.
         cost: money that was paid for it, in the currency of `machine.yaml`; None: unknown.
+        scored_lines: the logarithm of the probability of each line of the scored text, given what
+            is before it; the last one's has the token that ends the text. Empty without scored
+            text, and where the constraint forbids it.
     """
 
     key: str
@@ -106,6 +109,7 @@ class Completion:
     error_kind: FailureKind | None = None
     cached_tokens: int = 0
     cost: float | None = None
+    scored_lines: tuple[float, ...] = ()
 
     @classmethod
     def failed(

@@ -28,7 +28,7 @@ from mathse.engines.attention import use_grouped_attention
 from mathse.engines.constrained import GrammarConstraint, Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
-from mathse.engines.outputs import read_tokens
+from mathse.engines.outputs import read_tokens, with_score
 from mathse.engines.precision import auto_dtype, check_gpus
 from mathse.engines.protocol import Completion, Request, SamplingParams, batch_units
 from mathse.engines.read_prompts import ReadPrompts, read_prompts
@@ -158,10 +158,10 @@ class TransformersEngine:
         if good:
             with torch.inference_mode():
                 read = self._read_prompts(good)
-                probs = self._score_texts(good, read)
+                scores = self._score_texts(good, read)
                 written = self._generate(good, read)
-            for prompt, tokens, prob in zip(good, written, probs, strict=True):
-                yield self._read(prompt, tokens, prob)
+            for prompt, tokens, logs in zip(good, written, scores, strict=True):
+                yield self._read(prompt, tokens, logs)
 
     def _read_prompts(self, prompts: Sequence[_Prompt]) -> ReadPrompts:
         """Read each distinct prompt once."""
@@ -176,8 +176,10 @@ class TransformersEngine:
             self._generation_config(1),
         )
 
-    def _score_texts(self, prompts: Sequence[_Prompt], read: ReadPrompts) -> list[float | None]:
-        """Return the probability of each scored text, from one forward pass over the batch."""
+    def _score_texts(
+        self, prompts: Sequence[_Prompt], read: ReadPrompts
+    ) -> list[list[float] | None]:
+        """Return the score of each scored text, from one forward pass over the batch."""
         longest = max(len(prompt.scored_ids) for prompt in prompts)
         if not longest:
             return [None] * len(prompts)
@@ -192,8 +194,8 @@ class TransformersEngine:
             self._score_text(row, row_TV) for row, row_TV in zip(prompts, logits_BTV, strict=True)
         ]
 
-    def _score_text(self, prompt: _Prompt, logits_TV: torch.Tensor) -> float | None:
-        """Return the probability of a row's scored text, given the scores at each position."""
+    def _score_text(self, prompt: _Prompt, logits_TV: torch.Tensor) -> list[float] | None:
+        """Return the logarithm of each scored token's probability; [] if the grammar forbids it."""
         count = len(prompt.scored_ids)
         if not count:
             return None
@@ -206,8 +208,11 @@ class TransformersEngine:
             scores_TV = scores_TV.masked_fill(~allowed_TV.to(scores_TV.device), -torch.inf)
         scored_T1 = torch.tensor(prompt.scored_ids, device=scores_TV.device)[:, None]
         if not bool(scores_TV.gather(1, scored_T1).isfinite().all()):
-            return 0.0  # the grammar forbids the text
-        return float(scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1).sum().exp())
+            return []
+        logs: list[float] = (
+            scores_TV.double().log_softmax(dim=-1).gather(1, scored_T1)[:, 0].tolist()
+        )
+        return logs
 
     def _generate(self, prompts: Sequence[_Prompt], read: ReadPrompts) -> list[list[int]]:
         """Return each row's tokens, up to its stop token or the limit.
@@ -282,10 +287,12 @@ class TransformersEngine:
         )
         return chosen
 
-    def _read(self, prompt: _Prompt, written: list[int], scored_prob: float | None) -> Completion:
+    def _read(self, prompt: _Prompt, written: list[int], logs: list[float] | None) -> Completion:
         """Decode a row."""
         read = read_tokens(self.builder, prompt.request.key, written, prompt.tokens)
-        return replace(read, scored_prob=scored_prob)
+        if not logs:
+            return read if logs is None else replace(read, scored_prob=0.0)
+        return with_score(self.builder, read, prompt.scored_ids, logs)
 
 
 def _count_to_stop(tokens: Sequence[int], stop_ids: Collection[int]) -> int:

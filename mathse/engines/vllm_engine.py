@@ -24,7 +24,7 @@ from mathse.core.params import Dtype, PixelLimits
 from mathse.engines.constrained import Grammars
 from mathse.engines.inputs import InputBuilder
 from mathse.engines.model_files import model_digest, unloadable
-from mathse.engines.outputs import read_tokens
+from mathse.engines.outputs import read_tokens, with_score
 from mathse.engines.pixels import Pixels, limited_settings
 from mathse.engines.precision import auto_dtype
 from mathse.engines.protocol import Completion, Request
@@ -260,8 +260,10 @@ class VllmEngine:
                 if self._grammars.allows(_grammar(row), row.scored_ids):
                     return self._add(rows, row)
                 return replace(row.text, scored_prob=0.0)
-        prob = math.exp(made.cumulative_logprob) if row.scored_ids else None
-        return replace(row.text, scored_prob=prob)
+        if not row.scored_ids:
+            return row.text
+        logs = [at[token].logprob for token, at in zip(written, made.logprobs, strict=True)]
+        return with_score(self.builder, row.text, row.scored_ids, logs)
 
     def _decode(self, row: _Row, written: list[int], output: Any) -> Completion:
         read = read_tokens(self.builder, row.request.key, written, len(output.prompt_token_ids))

@@ -22,10 +22,10 @@ def accept_trajectories(
     Args:
         trajectories: rows with all `Verdict` columns but accepted and reason, and with `steps` and
             `finish_reason` of the trajectory.
-        accept: "answer" asks for a matching answer, "orm" for the judge's CORRECT, "both" for the
+        accept: "answer" asks for a matching answer, "orm" for the judge's word, "both" for the
             two.
-        min_p_correct: lowest accepted probability of correct, in [0, 1]; not asked where `accept`
-            is "answer". Above 0, a trajectory without a probability is not accepted.
+        min_p_correct: lowest accepted probability of correct, in (0, 1], whatever the verdict says;
+            one without a probability is not accepted. 0: the verdict decides.
 
     Returns:
         `Verdict` rows in input order.
@@ -84,10 +84,8 @@ def _first_reason(accept: Accept, min_p_correct: float) -> pl.Expr:
         asked += [
             ("orm_skipped", status == "skipped"),
             ("orm_unparseable", ~status.is_in(("correct", "wrong"))),
-            ("orm_wrong", status == "wrong"),
         ]
-        if min_p_correct > 0.0:
-            asked.append(
-                ("low_p_correct", pl.col("p_correct").fill_null(0.0).fill_nan(0.0) < min_p_correct)
-            )
+        p_correct, wrong = pl.col("p_correct").fill_null(0.0).fill_nan(0.0), status == "wrong"
+        low = p_correct < min_p_correct if min_p_correct else wrong
+        asked += [("orm_wrong", wrong & low), ("low_p_correct", low)]
     return pl.coalesce(pl.when(applies).then(pl.lit(name)) for name, applies in asked)

@@ -58,15 +58,18 @@ def audit(
 def audit_metrics(rows: pl.DataFrame, *, min_p_correct: float) -> dict[str, Any]:
     """Count audited trajectories by origin: how the ORM judged right and wrong ones.
 
+    It passes what the loop would accept by its word: see `accept_trajectories`.
+
     Returns:
         For each origin: n, unreadable, right and wrong (counts by the verifier); right_passed and
         wrong_passed (shares that the ORM passed); step_exact and step_within_one (shares of the
         wrong ones it refused whose step it named); accepted_wrong (accepted with a fault) and
         accepted_wrong_reasoning (of these with the right answer). Shares of nothing are None.
     """
-    passed = (pl.col("orm_status") == "correct") & (
-        pl.col("p_correct").fill_null(1.0) >= min_p_correct
-    )
+    judged = pl.col("orm_status").is_in(("correct", "wrong"))
+    by_verdict = pl.col("orm_status") == "correct"
+    by_p = judged & (pl.col("p_correct") >= min_p_correct) if min_p_correct else by_verdict
+    passed = pl.coalesce(by_p, by_verdict)
     rows = rows.with_columns(passed=passed)
     return {origin[0]: _counts(part) for origin, part in sorted(rows.group_by("origin"))}
 

@@ -14,6 +14,7 @@ from mathse.engines.protocol import Completion, Engine, Request, SamplingParams,
 from mathse.judge.acceptance import accept_trajectories
 from mathse.judge.answer_states import with_answer_states
 from mathse.judge.judgements import JUDGEMENTS, distinct_trajectories, join_judgements
+from mathse.judge.likelihood import STUDENT, Calibration, judge_by_likelihood, writer_of
 from mathse.judge.verdict_grammar import verdict_grammar
 from mathse.judge.verdict_parsing import read_completion
 from mathse.prompts import (
@@ -42,6 +43,8 @@ class Judge:
         min_p_correct: see `accept_trajectories`.
         errors_max_share: largest share of requests that may fail.
         solver: solves the problems for the stepwise form, as the ORM itself; None: `engine`.
+        calibration: for the likelihood form.
+        reflector_is_student: whether reflections are the student's.
     """
 
     engine: Engine
@@ -52,6 +55,8 @@ class Judge:
     min_p_correct: float = 0.0
     errors_max_share: float = 1.0
     solver: Engine | None = None
+    calibration: Calibration | None = None
+    reflector_is_student: bool = False
     _solutions: JudgeSolutions | None = field(default=None, init=False)
 
     def __call__(self, trajectories: pl.DataFrame) -> pl.DataFrame:
@@ -63,7 +68,9 @@ class Judge:
         )
 
     def judge(self, trajectories: pl.DataFrame) -> pl.DataFrame:
-        """Add the ORM's columns to rows with problem_id, response and steps."""
+        """Add the ORM's columns to rows with problem_id, response, steps and, perhaps, origin."""
+        if self.calibration is not None:
+            return self._judge_by_writer(trajectories, self.calibration)
         texts = distinct_trajectories(trajectories)
         judgements = pl.DataFrame(schema=JUDGEMENTS)
         if texts.height:
@@ -77,6 +84,28 @@ class Judge:
                 errors_max_share=self.errors_max_share,
             )
         return join_judgements(trajectories, judgements)
+
+    def _judge_by_writer(
+        self, trajectories: pl.DataFrame, calibration: Calibration
+    ) -> pl.DataFrame:
+        rows = trajectories.with_row_index("_row")
+        origins = rows["origin"] if "origin" in rows.columns else [None] * rows.height
+        student = self.reflector_is_student
+        writers = [writer_of(one, reflector_is_student=student) for one in origins]
+        judged = []
+        for name in dict.fromkeys(writers) or [STUDENT]:
+            part = rows.filter(pl.Series([one == name for one in writers], dtype=pl.Boolean))
+            judgements = judge_by_likelihood(
+                self.engine,
+                self.problems,
+                distinct_trajectories(part),
+                calibration,
+                name,
+                max_new_tokens=self.max_new_tokens,
+                errors_max_share=self.errors_max_share,
+            )
+            judged.append(join_judgements(part, judgements))
+        return pl.concat(judged).sort("_row").drop("_row")
 
     def _solve(self) -> JudgeSolutions:
         """Solve every problem once: most are judged sooner or later, many in several rounds."""

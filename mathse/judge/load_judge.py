@@ -13,6 +13,7 @@ from mathse.core.params import Params
 from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_engine
 from mathse.judge.judging import Judge
+from mathse.judge.likelihood import load_calibration
 
 
 def load_judge(
@@ -46,16 +47,19 @@ def load_judge(
     # Its own solutions are kept for all stages that it judges in.
     splits = sorted(problems["split"].unique())
     learned = [after] if after and model != layout.orm.model else []
+    form = params.train_orm.form
     solve_label = " ".join(["judge solutions", *splits, *learned])
     return Judge(
         engine=JournaledEngine(engine, layout.journal(label), label),
         solver=JournaledEngine(engine, layout.journal(solve_label), solve_label),
         problems=problems,
-        form=params.train_orm.form,
+        form=form,
         max_new_tokens=params.score.max_new_tokens,
         accept=params.score.accept,
         min_p_correct=params.score.min_p_correct,
         errors_max_share=params.errors_max_share,
+        calibration=load_calibration(model) if form == "likelihood" else None,
+        reflector_is_student=params.reflector.engine == "student",
     )
 
 

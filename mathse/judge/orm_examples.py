@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import polars as pl
 
 from mathse.core.params import TrainOrm
 from mathse.judge.solutions import check_solutions
 from mathse.prompts import (
+    analysis_prefix,
     judge_messages,
     judge_solution_messages,
     judge_solution_text,
     render_verdict,
+    solve_messages,
     verdict_prefix,
     weighted_span,
 )
@@ -33,6 +38,8 @@ def orm_examples(rows: pl.DataFrame, problems: pl.DataFrame, section: TrainOrm) 
     form = section.form
     stepwise = form == "stepwise"
     check_solutions(problems.filter(pl.col("problem_id").is_in([*known])), form)
+    if form == "likelihood":
+        return [_example(row, known[row["problem_id"]]) for row in rows.iter_rows(named=True)]
     prefix = verdict_prefix(form)
     examples, solved = [], {}
     for row in rows.iter_rows(named=True):
@@ -57,3 +64,15 @@ def orm_examples(rows: pl.DataFrame, problems: pl.DataFrame, section: TrainOrm) 
                 row["problem_id"], judge_solution_messages(*asked), images, solution
             )
     return examples + [example for _ in range(section.solve_repeats) for example in solved.values()]
+
+
+def _example(row: Mapping[str, Any], problem: Mapping[str, Any]) -> Example:
+    """Return what the likelihood form learns from a row: to solve, or to say what is wrong."""
+    images = tuple(problem["image_ids"])
+    asked = problem["question"], problem["choices"], len(images)
+    if row["status"] == "correct":
+        return Example(row["row_id"], solve_messages(*asked), images, "\n".join(row["steps"]))
+    verdict = render_verdict("WRONG", row["error_step"], row["error_analysis"])
+    prefix = analysis_prefix(row["error_step"])
+    messages = judge_messages(*asked, row["steps"])
+    return Example(row["row_id"], messages, images, verdict.removeprefix(prefix), prefix)

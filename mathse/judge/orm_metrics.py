@@ -10,6 +10,8 @@ from mathse.core.errors import DataError
 from mathse.evaluation.accuracy import share_with_interval
 
 BINS = 10
+WRONG_SHARE_MAX = 0.03
+"""Most wrong ones that may pass at the threshold that is proposed."""
 
 
 def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
@@ -26,8 +28,9 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
         positive_accuracy (correct ones judged correct), negative_accuracy (wrong ones judged
         wrong), overall_accuracy, wrong_passed (wrong ones judged correct), error_step_exact (the
         first faulty step is named, of all wrong ones that have one), error_step_exact_judged (of
-        those judged wrong), unparseable. Then macro_f1_steps (see there), roc_auc, brier, ece (None
-        where they cannot be had), p_given (trajectories with a probability) and n.
+        those judged wrong), unparseable. Then macro_f1_steps (see there), roc_auc, brier, ece,
+        proposed (see `propose_threshold`; None where they cannot be had), p_given (trajectories
+        with a probability) and n.
 
     Raises:
         DataError: if a row was not judged.
@@ -53,6 +56,7 @@ def orm_metrics(rows: pl.DataFrame, judgements: pl.DataFrame) -> dict[str, Any]:
         "roc_auc": roc_auc(labels, scores),
         "brier": brier(labels, scores),
         "ece": expected_calibration_error(calibration_table(labels, scores)),
+        "proposed": propose_threshold(labels, scores),
         "p_given": len(scores),
         "macro_f1_steps": macro_f1_steps(rows, judgements),
     }
@@ -105,11 +109,6 @@ def orm_metrics_by(
     """
     named = rows.join(groups.select("problem_id", by), on="problem_id", how="left", validate="m:1")
     named = named.with_columns(pl.col(by).cast(pl.String).fill_null("none"))
-    table = []
-    for (name,), group in named.group_by(by):
-        found = orm_metrics(group.drop(by), judgements)
-        shares = {key: part["value"] for key, part in found.items() if isinstance(part, dict)}
-        table.append({by: name, **shares, "n": found["n"], "roc_auc": found["roc_auc"]})
     kept = (
         "overall_accuracy",
         "positive_accuracy",
@@ -117,6 +116,11 @@ def orm_metrics_by(
         "wrong_passed",
         "error_step_exact",
     )
+    table = []
+    for (name,), group in named.group_by(by):
+        found = orm_metrics(group.drop(by), judgements)
+        shares = {key: found[key]["value"] for key in kept}
+        table.append({by: name, **shares, "n": found["n"], "roc_auc": found["roc_auc"]})
     schema = {by: pl.String, "n": pl.Int64, **dict.fromkeys((*kept, "roc_auc"), pl.Float64)}
     return pl.DataFrame(table, schema=schema).sort(by)
 
@@ -133,6 +137,29 @@ def roc_auc(labels: list[bool], scores: list[float]) -> float | None:
     ranks = pl.Series(scores, dtype=pl.Float64).rank("average")
     rank_sum = float(ranks.filter(pl.Series(labels, dtype=pl.Boolean)).sum())
     return (rank_sum - n_right * (n_right + 1) / 2) / (n_right * n_wrong)
+
+
+def propose_threshold(labels: list[bool], scores: list[float]) -> dict[str, float] | None:
+    """Return a value for `score.min_p_correct`: the lowest that lets few wrong ones pass.
+
+    Args:
+        labels: whether a trajectory is correct.
+        scores: its P(correct).
+
+    Returns:
+        min_p_correct, the lowest of the scores at which at most `WRONG_SHARE_MAX` of the wrong ones
+        pass, with the shares right_passed and wrong_passed there; None if there is none.
+    """
+    rows = pl.DataFrame({"label": labels, "p": scores}, schema={"label": bool, "p": float})
+    right, wrong = rows.filter("label")["p"], rows.filter(~pl.col("label"))["p"]
+    if right.is_empty() or wrong.is_empty():
+        return None
+    for least in sorted(set(scores)):
+        share = float((wrong >= least).sum()) / len(wrong)
+        if least > 0 and share <= WRONG_SHARE_MAX:
+            passed = float((right >= least).sum()) / len(right)
+            return {"min_p_correct": least, "right_passed": passed, "wrong_passed": share}
+    return None
 
 
 def brier(labels: list[bool], scores: list[float]) -> float | None:

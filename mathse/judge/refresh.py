@@ -80,6 +80,7 @@ def train_further(
     own = read(layout.orm.rows, schemas.OrmRow).filter(pl.col("part") == "train")
     of_orm = problems.filter(pl.col("split") == "orm")
     checks.known_problem_ids(own, of_orm, file=str(layout.orm.rows))
+    from mathse.judge.calibrate import calibrate_orm, learned_rows
     from mathse.judge.orm_examples import orm_examples
     from mathse.training.launch import train
 
@@ -87,7 +88,7 @@ def train_further(
     # Of the round: with the same one each training would see the same batches of the same rows.
     seed = int(content_id("refresh", params.seed, round_name)[:8], 16)
     report = train(
-        orm_examples(pl.concat([own, rows]), problems, section),
+        orm_examples(learned_rows(pl.concat([own, rows]), params), problems, section),
         init=orm_after(layout, params.previous_round(round_name) or "r0"),
         out=files.orm_model,
         config=section.model_copy(update={"steps": params.orm.refresh_steps}),
@@ -99,4 +100,5 @@ def train_further(
         label=f"refresh {round_name}",
         trust_remote_code=params.orm.trust_remote_code,
     )
+    calibrate_orm(layout, params, of_orm, files.orm_model, f"calibrate orm {round_name}")
     return report.metrics()

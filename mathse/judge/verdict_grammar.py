@@ -26,6 +26,8 @@ def verdict_grammar(form: VerdictForm, steps: Sequence[str]) -> str:
         form: what the judge was trained to write.
         steps: of the trajectory.
     """
+    if form == "likelihood":
+        return f'start: /{_TEXT}"\\}}/'
     if form == "binary":
         return 'start: "CORRECT\\"}" | "WRONG\\"}"'
     if form == "diagnostic":

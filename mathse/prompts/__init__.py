@@ -5,6 +5,7 @@ from __future__ import annotations
 from mathse.core.params import VerdictForm
 from mathse.prompts.judge import (
     STATUSES,
+    analysis_prefix,
     judge_messages,
     judge_solution_messages,
     judge_solution_text,
@@ -25,6 +26,7 @@ __all__ = [
     "STATUSES",
     "Message",
     "VerdictForm",
+    "analysis_prefix",
     "choice_letter",
     "clean_text",
     "judge_messages",

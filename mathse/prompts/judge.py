@@ -152,6 +152,11 @@ def weighted_span(verdict: str, form: VerdictForm) -> tuple[int, int]:
     return found.span(1) if found else (0, 0)
 
 
+def analysis_prefix(step: int) -> str:
+    """Return how the verdict on a wrong trajectory begins whose faulty step is known."""
+    return f'{VERDICT_PREFIX}WRONG", "error_step": {step}, "error_analysis": "'
+
+
 def verdict_prefix(form: VerdictForm) -> str:
     """Return how a verdict of a form begins: forced on the judge, never learnt."""
     return STEPWISE_PREFIX if form == "stepwise" else VERDICT_PREFIX

@@ -18,7 +18,7 @@ def by_form(runs: Runs) -> Iterator[tuple[str, list[dict[str, Any]]]]:
 
     Another seed has other rows.
     """
-    forms = {"main": "diagnostic", "binary": "binary", "stepwise": "stepwise"}
+    forms = {"main": "diagnostic"} | {arm: arm for arm in ("binary", "stepwise", "likelihood")}
     forms = {arm: form for arm, form in forms.items() if arm in runs.by_arm}
     seeds = runs.seeds(*((arm, "last") for arm in forms))
     for arm, form in forms.items() if seeds else ():
@@ -63,7 +63,8 @@ def attack_rows(runs: Runs) -> Iterator[list[Any]]:
 
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
-    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "algorithm_1"):
+    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "likelihood",
+                "algorithm_1"):  # fmt: skip
         yield from audits_of(runs, arm)
     # Its first two rounds are those of `main`.
     yield from (row for row in audits_of(runs, "more_rounds") if row[1] not in ("r1", "r2"))

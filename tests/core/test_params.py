@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
         ("  splits: [eval, eval_hard]", "  splits: []", "eval.splits: "),
         ("  accept: both", "  accept: all", "score.accept"),
         ("  feedback: orm", "  feedback: judge", "reflect.feedback"),
-        ("  min_p_correct: 0.5", "  min_p_correct: 2", "score.min_p_correct"),
+        ("  min_p_correct: 0.7", "  min_p_correct: 2", "score.min_p_correct"),
         ("  r1: {prev: r0}", "  1: {prev: r0}", "name rounds r1"),
         ("  r1: {prev: r0}", "  'r1;touch X': {prev: r0}", "cannot name a round"),
         ("  r1: {prev: r0}", "  R1: {prev: r0}", "cannot name a round"),
@@ -156,7 +156,8 @@ ORACLE = {
         ),
         (SERVED | {"teacher.extra": {"seed": 0}}, ["teacher.extra: seed is that of each request"]),
         ({"student.extra": {"a": 1}}, ["student.extra is not a parameter"]),
-        ({"orm.engine": "openai"}, ["orm.engine: openai", "score.min_p_correct: 0.5"]),
+        ({"orm.engine": "openai"}, ["orm.engine: openai", "score.min_p_correct: 0.7"]),
+        ({"orm.engine": "openai"}, ["orm.engine: openai", "train_orm.form: likelihood"]),
         ({"merge.select_rows": 1}, ["merge", "select_rows is 1"]),
         ({"orm.pixels": {"min": 9, "max": 4}}, ["orm.pixels", "min 9", "max 4"]),
         ({"eval.splits": ["eval", "test"]}, ["eval.splits", "problems.figures", "test"]),
@@ -243,6 +244,7 @@ def test_an_orm_behind_a_server_may_judge_where_the_answer_accepts(folder: Path)
     values = yaml.safe_load((folder / "params.yaml").read_text())
     values["orm"] |= {"engine": "openai"}
     values["score"] |= {"accept": "answer", "min_p_correct": 0.5}
+    values["train_orm"] |= {"form": "diagnostic"}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     assert load_params(folder / "params.yaml").score.min_p_correct == 0.5
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -158,7 +159,7 @@ def test_scored_text_changes_no_text(engine: TransformersEngine) -> None:
         wanted = complete(engine, plain, sampling)
         given = [replace(one, scored_text="ab12"[: n % 5]) for n, one in enumerate(plain)]
         done = complete(engine, given, sampling)
-        assert [replace(one, scored_prob=None) for one in done] == wanted
+        assert [replace(one, scored_prob=None, scored_lines=()) for one in done] == wanted
         assert [one.scored_prob is None for one in done] == [n % 5 == 0 for n in range(len(plain))]
 
 
@@ -177,6 +178,20 @@ def test_the_probability_of_a_text_is_that_of_its_tokens(engine: TransformersEng
         one = torch.ones((1, 1), dtype=torch.long)
         features = append_tokens(features, one * token, one)
     assert done.scored_prob == pytest.approx(prob, rel=1e-3) and 0 < prob < 1
+    assert done.scored_lines == (pytest.approx(math.log(prob), rel=1e-3),)
+
+
+def test_the_score_of_a_text_is_that_of_its_lines(engine: TransformersEngine) -> None:
+    whole = "1. A=3\n2. 3+4=7\n\n7"
+    request = make_request("k", ask("Solve it.", 1), ("img1",), scored_text=whole)
+    [done] = complete(engine, [request], DRAWN)
+    assert len(done.scored_lines) == 4 and all(line < 0 for line in done.scored_lines)
+    assert math.exp(sum(done.scored_lines)) == pytest.approx(done.scored_prob)
+    # Each line has its own tokens: a text that begins alike has the same first lines.
+    other = replace(request, scored_text="1. A=3\n2. 3+4=7\n\n8 or 9")
+    [changed] = complete(engine, [other], DRAWN)
+    assert changed.scored_lines[:3] == pytest.approx(done.scored_lines[:3], abs=0.02)
+    assert changed.scored_lines[3] != pytest.approx(done.scored_lines[3], abs=0.5)
 
 
 def test_bad_requests_become_errors_and_the_rest_goes_on(engine: TransformersEngine) -> None:

@@ -41,7 +41,9 @@ def paths(*changes: dict) -> pl.DataFrame:
         ({"answer_state": "error"}, "answer_error", None, "answer_error"),
         ({"answer_state": "maybe"}, "answer_error", None, "answer_error"),
         ({"answer_state": None}, "answer_error", None, "answer_error"),
-        ({"orm_status": "wrong"}, None, "orm_wrong", "orm_wrong"),
+        ({"orm_status": "wrong"}, None, None, None),  # its probability decides
+        ({"orm_status": "wrong", "p_correct": 0.79}, None, "orm_wrong", "orm_wrong"),
+        ({"orm_status": "wrong", "p_correct": None}, None, "orm_wrong", "orm_wrong"),
         ({"orm_status": "unparseable"}, None, "orm_unparseable", "orm_unparseable"),
         ({"orm_status": "perhaps"}, None, "orm_unparseable", "orm_unparseable"),
         ({"orm_status": None}, None, "orm_unparseable", "orm_unparseable"),
@@ -55,7 +57,7 @@ def paths(*changes: dict) -> pl.DataFrame:
         ({"finish_reason": None}, "cut_off", "cut_off", "cut_off"),
         ({"steps": [], "finish_reason": "error"}, "empty", "empty", "empty"),
         (
-            {"answer_state": "mismatch", "orm_status": "wrong"},
+            {"answer_state": "mismatch", "orm_status": "wrong", "p_correct": 0.1},
             "answer_mismatch",
             "orm_wrong",
             "answer_mismatch",
@@ -102,9 +104,11 @@ def test_every_path_is_accepted_or_has_one_known_reason(changes, accept, thresho
     if accept != "orm":
         assert (good["answer_state"] == "match").all()
     if accept != "answer":
-        assert (good["orm_status"] == "correct").all() and (
-            good["p_correct"].drop_nulls() >= threshold
-        ).all()
+        assert good["orm_status"].is_in(["correct", "wrong"]).all()
+        if threshold:
+            assert (good["p_correct"] >= threshold).all() and good["p_correct"].null_count() == 0
+        else:
+            assert (good["orm_status"] == "correct").all()
 
 
 def test_accepting_by_both_is_accepting_by_each():

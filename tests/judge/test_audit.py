@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 
 from mathse.core.ids import content_id
 from mathse.core.layout import Layout
@@ -87,6 +88,21 @@ def test_a_low_probability_is_no_pass_and_each_origin_has_its_counts() -> None:
     assert [*found] == ["reflection", "student"]
     assert found["student"]["right_passed"] == 0.0
     assert found["student"]["wrong_passed"] is None and found["student"]["step_exact"] is None
+
+
+def test_the_probability_decides_whatever_the_verdict_says() -> None:
+    texts, verdicts = judged(
+        (RIGHT, "wrong", False, 1),
+        (RIGHT, "correct", True, None),
+        (RIGHT, "unparseable", False, None),
+    )
+    verdicts = verdicts.with_columns(p_correct=pl.Series([0.3, 0.2, 0.9]))
+    rows = audit(texts, verdicts, PROBLEMS)
+    assert audit_metrics(rows, min_p_correct=0.25)["student"]["right_passed"] == pytest.approx(
+        1 / 3
+    )
+    assert audit_metrics(rows, min_p_correct=0.1)["student"]["right_passed"] == pytest.approx(2 / 3)
+    assert audit_metrics(rows, min_p_correct=0)["student"]["right_passed"] == pytest.approx(1 / 3)
 
 
 def test_problems_that_are_not_built_in_are_not_audited() -> None:

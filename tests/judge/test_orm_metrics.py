@@ -15,6 +15,7 @@ from mathse.judge.orm_metrics import (
     macro_f1_steps,
     orm_metrics,
     orm_metrics_by,
+    propose_threshold,
     roc_auc,
 )
 
@@ -57,7 +58,8 @@ def test_the_figures_by_hand():
     assert found["roc_auc"] == pytest.approx(8 / 9)
     assert found["brier"] == pytest.approx((0.01 + 0.04 + 0.49 + 0.01 + 0.04 + 0.36) / 6)
     assert found["p_given"] == 6 and found["n"] == 7
-    for share in (entry for entry in found.values() if isinstance(entry, dict)):
+    assert found["proposed"] == {"min_p_correct": 0.8, "right_passed": 2 / 3, "wrong_passed": 0}
+    for share in (entry for entry in found.values() if isinstance(entry, dict) and "n" in entry):
         assert 0 <= share["low"] <= share["value"] <= share["high"] <= 1
     json.dumps(found, allow_nan=False)
 
@@ -170,3 +172,14 @@ def test_a_sure_and_right_judge_is_calibrated():
     labels, scores = [True, False], [1.0, 0.0]
     assert expected_calibration_error(calibration_table(labels, scores)) == 0
     assert brier(labels, scores) == 0 and roc_auc(labels, scores) == 1
+
+
+def test_the_proposed_threshold_is_the_lowest_that_lets_few_wrong_ones_pass():
+    right, wrong = [0.9, 0.4, 0.3, 0.1], [0.5] * 3 + [0.3] + [0.05] * 96
+    labels = [True] * len(right) + [False] * len(wrong)
+    # Four of a hundred wrong ones reach 0.3, three reach 0.4.
+    found = propose_threshold(labels, right + wrong)
+    assert found == {"min_p_correct": 0.4, "right_passed": 0.5, "wrong_passed": 0.03}
+    assert propose_threshold(labels, [0.2] * len(labels)) is None  # all pass or none
+    assert propose_threshold([True, False], [0.0, 0.0]) is None  # 0 would leave it to the verdict
+    assert propose_threshold([True, True], [0.4, 0.6]) is None and propose_threshold([], []) is None

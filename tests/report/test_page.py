@@ -266,7 +266,8 @@ def test_each_reason_and_state_is_explained(run: RunTables) -> None:
     assert set(REASONS) == {*REJECT_REASONS, *DROP_REASONS} and set(STATES) == set(LEDGER_STATES)
     assert "–" not in explain(REASONS, REASONS, dict(sections.settings(run)))
     text = explain(["low_p_correct", "cut_off", "cut_off"], REASONS, {"score.min_p_correct": "0.7"})
-    assert text.startswith("low p correct: P(correct) below score.min_p_correct = 0.7; cut off: it")
+    assert text.startswith("low p correct: the ORM calls it correct, but P(correct) is below")
+    assert "score.min_p_correct = 0.7; cut off: it" in text
     assert text.count("cut off") == 1
 
 
@@ -286,7 +287,7 @@ def test_what_is_said_of_gold_and_teacher_follows_from_the_parameters() -> None:
 
 def test_p_correct_is_explained_with_its_threshold() -> None:
     score = {"accept": "both", "min_p_correct": 0.7}
-    threshold = "below score.min_p_correct = 0.7 it is not accepted."
+    threshold = "from score.min_p_correct = 0.7 on it passes, whatever the status."
     assert p_correct_note({"score": score}).endswith(threshold)
     for other in ({"accept": "answer"}, {"min_p_correct": 0.0}):
         assert p_correct_note({"score": score | other}).endswith("whole verdict “correct”.")

@@ -300,7 +300,7 @@ def test_all_on_a_problem_and_its_choice_are_not_cut(
 
 def test_p_correct_is_explained_below_it(page: Page) -> None:
     page.run(f"location.hash = '#t={CORRECTION['trajectory_id']}'; follow()")
-    assert "probability that it writes the whole verdict “correct”: below score" in detail(page)
+    assert "probability that it writes the whole verdict “correct”; from score" in detail(page)
     choose(page, "role", "evaluation")
     assert "whole verdict" not in detail(page)
 

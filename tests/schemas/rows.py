@@ -325,11 +325,15 @@ BROKEN: list[tuple[str, str, Row | str]] = [
         "rejected trajectories and only they have a reason",
         {"accepted": True, "answer_state": "match"},
     ),
-    ("Verdict", "an accepted trajectory passed a check", {"accepted": True, "reason": None}),
     (
         "Verdict",
         "an accepted trajectory passed a check",
-        {"accepted": True, "reason": None, "answer_state": "timeout"},
+        {"accepted": True, "reason": None, "p_correct": 0.0},
+    ),
+    (
+        "Verdict",
+        "an accepted trajectory passed a check",
+        {"accepted": True, "reason": None, "p_correct": None, "answer_state": "timeout"},
     ),
     ("TrainRow", "row_id is a content id", {"row_id": "1"}),
     ("TrainRow", "row_id occur once", SAME_KEY),

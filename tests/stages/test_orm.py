@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import yaml
 
+import mathse.judge.calibrate
 import mathse.judge.load_judge
 import mathse.training.train_loop
 import schemas
@@ -18,7 +19,9 @@ from mathse.core.images import write_images
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.tables import write_table
+from mathse.engines.protocol import Completion
 from mathse.figures.source import build_tables
+from mathse.judge.likelihood import OTHERS, STUDENT, load_calibration
 from mathse.training import TrainReport
 from stages.eval_orm import eval_orm
 from stages.train_orm import train_orm
@@ -203,3 +206,35 @@ def test_eval_orm_measures_the_student_alone_attacks_and_a_blank_picture(
     eval_orm(Layout())
     assert len(engine.requests) == asked, "each kind of judging has a journal of its own"
     assert json.loads(Layout().metrics("eval_orm").read_text()) == found
+
+
+def test_the_likelihood_orm_is_calibrated_on_rows_that_it_did_not_learn(
+    params: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = yaml.safe_load(params.read_text())
+    values["train_orm"]["form"] = "likelihood"
+    params.write_text(yaml.safe_dump(values))
+    pool, names = write_inputs(solution=False)  # it needs none
+    held_out, learned = names
+    monkeypatch.setattr(mathse.judge.calibrate, "is_held_out", lambda name: name == held_out)
+    rows = pl.read_parquet(Layout().orm.rows)
+    student = rows.filter(status="wrong").select("trajectory_id", "problem_id")
+    samples = [trajectory(0, WRONG, **row) for row in student.to_dicts()]
+    table = pl.DataFrame(samples, schema=schemas.column_types(schemas.Trajectory))
+    table = table.with_columns(round=pl.lit("r0"))
+    write_table(table, Layout().orm.trajectories, sort_by=["problem_id", "sample_idx"])
+    engine = Scripted(
+        lambda request: Completion(request.key, "1", "length", 5, 1, 0.1, scored_lines=(-1.0, -2.0))
+    )
+    monkeypatch.setattr(mathse.judge.calibrate, "load_engine", lambda *words: engine)
+    monkeypatch.setattr(mathse.judge.calibrate, "ImageStore", lambda *words: None)
+    Layout().orm.model.mkdir(parents=True)
+    examples = train(monkeypatch)
+    assert {example.key[0] for example in examples} == {str(names.index(learned))}
+    assert [request.problem_id for request in engine.requests] == [held_out] * 2
+    assert all("A path." not in json.dumps(request.messages) for request in engine.requests)
+    calibration = load_calibration(Layout().orm.model)
+    scale = calibration.scales
+    assert [*scale] == [STUDENT, OTHERS] and calibration.step_limit < 0
+    # One of each kind at the same probability: neither more likely.
+    assert scale[STUDENT].p_correct(-3.0) == pytest.approx(0.5, abs=0.01)

@@ -18,8 +18,8 @@ REASONS = {
     "answer_mismatch": "the answer is not gold",
     "orm_skipped": "the ORM was not asked",
     "orm_unparseable": "the ORM's verdict could not be read",
-    "orm_wrong": "the ORM calls it wrong",
-    "low_p_correct": "P(correct) below {score.min_p_correct}",
+    "orm_wrong": "the ORM calls it wrong, and P(correct) is not {score.min_p_correct}",
+    "low_p_correct": "the ORM calls it correct, but P(correct) is below {score.min_p_correct}",
     "too_short": "fewer characters than {merge.min_chars}",
     "too_long": "more characters than {merge.max_chars}",
     "identical": "the same text as another one on its problem",
@@ -67,7 +67,7 @@ def p_correct_note(params: Mapping[str, Any]) -> str:
     score = params.get("score") or {}
     least = score.get("min_p_correct")
     if least and score.get("accept") != "answer":
-        return f"{text}: below score.min_p_correct = {least} it is not accepted."
+        return f"{text}; from score.min_p_correct = {least} on it passes, whatever the status."
     return f"{text}."
 
 
