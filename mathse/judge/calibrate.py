@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 import schemas
+from mathse.core.errors import DataError
 from mathse.core.images import ImageStore
 from mathse.core.layout import Layout
 from mathse.core.machine import load_machine
@@ -28,11 +29,23 @@ from mathse.judge.likelihood import (
 
 
 def learned_rows(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
-    """Return the rows that the ORM is trained on: all but those of its calibration."""
+    """Return the rows that the ORM is trained on: all but those of its calibration.
+
+    Raises:
+        DataError: if these have no correct row, or no wrong one.
+    """
     if params.train_orm.form != "likelihood":
         return rows
-    held_out = [is_held_out(name) for name in rows["problem_id"]]
-    return rows.filter(~pl.Series(held_out, dtype=pl.Boolean))
+    held_out = pl.Series([is_held_out(name) for name in rows["problem_id"]], dtype=pl.Boolean)
+    kinds = rows.filter(held_out)["status"].value_counts()
+    if kinds.height < 2:
+        raise DataError(
+            f"Of the ORM's {rows.height} rows the calibration has {dict(kinds.iter_rows())}.",
+            rule="a likelihood ORM is calibrated on correct and wrong rows that it did not learn",
+            fix="give the ORM more problems (problems.figures.orm or problems.orm_share), or set "
+            "train_orm.form to diagnostic",
+        )
+    return rows.filter(~held_out)
 
 
 def calibrate_orm(

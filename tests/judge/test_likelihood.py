@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from mathse.core.errors import DataError
 from mathse.core.params import load_params
 from mathse.engines.protocol import Completion, Request
 from mathse.judge.calibrate import learned_rows
@@ -196,9 +197,10 @@ def test_it_learns_to_write_right_ones_and_what_is_wrong_with_the_others() -> No
 
 def test_rows_of_the_calibration_are_not_learned() -> None:
     params = load_params(ROOT / "params.yaml")
-    rows = pl.DataFrame([row("correct", index) for index in range(200)], schema=ORM_ROW)
+    kinds = [("correct", "wrong")[index % 2] for index in range(200)]
+    rows = pl.DataFrame([row(kind, n) for n, kind in enumerate(kinds)], schema=ORM_ROW)
 
-    def learned(form: str) -> pl.DataFrame:
+    def learned(form: str, rows: pl.DataFrame = rows) -> pl.DataFrame:
         section = params.train_orm.model_copy(update={"form": form})
         return learned_rows(rows, params.model_copy(update={"train_orm": section}))
 
@@ -206,3 +208,7 @@ def test_rows_of_the_calibration_are_not_learned() -> None:
     kept = learned("likelihood")
     assert 120 < kept.height < 180
     assert not any(is_held_out(name) for name in kept["problem_id"])
+    for few in (rows.head(0), rows.filter(status="correct")):
+        with pytest.raises(DataError, match="the calibration has") as error:
+            learned("likelihood", few)
+        assert "problems.figures.orm" in str(error.value)

@@ -120,9 +120,11 @@ def test_verdicts_and_their_probabilities_are_those_of_transformers(
 def test_the_probability_of_a_text_without_a_grammar(
     engines: dict[str, Engine], problems: Problems
 ) -> None:
-    given = [replace(one, scored_text="1. So") for one in solve_requests(problems)[:8]]
+    given = [replace(one, scored_text="1. So\n2. 3+4=7.") for one in solve_requests(problems)[:8]]
     for ours, theirs in both(engines, given):
         assert ours.scored_prob == pytest.approx(theirs.scored_prob, rel=0.01)
+        assert len(ours.scored_lines) == 2
+        assert ours.scored_lines == pytest.approx(theirs.scored_lines, abs=0.01)
     forbidden = [replace(one, constraint='start: "2"') for one in given]
     assert {one.scored_prob for pair in both(engines, forbidden) for one in pair} == {0.0}
 
