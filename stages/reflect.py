@@ -38,10 +38,13 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
         how = sampling_params(params.reflector, params.seed)
         rows = reflect(reflector, problems, chosen, sampling=how, round_name=round_name)
         reflector.engine.close()
-        if params.reflector.engine != "student":
+        own = params.reflector.engine == "student"
+        if not own:
             engines["reflector"] = reflector.engine
         check_failures(rows, max_share=params.errors_max_share, label=label)
-        judge = load_judge(layout, params, problems, journal, after=previous)
+        judge = load_judge(
+            layout, params, problems, journal, after=previous, reflector_is_student=own
+        )
         verdicts = judge(rows)
         used = {"judge_failed": judge.count_failures(), **usage_metrics(engines)}
     # Without mistakes the tables are written as well, empty.
