@@ -42,9 +42,7 @@ def reflect_stage(layout: Layout, round_name: str) -> None:
         if not own:
             engines["reflector"] = reflector.engine
         check_failures(rows, max_share=params.errors_max_share, label=label)
-        judge = load_judge(
-            layout, params, problems, journal, after=previous, reflector_is_student=own
-        )
+        judge = load_judge(layout, params, problems, journal, after=previous, by_student=own)
         verdicts = judge(rows)
         used = {"judge_failed": judge.count_failures(), **usage_metrics(engines)}
     # Without mistakes the tables are written as well, empty.

@@ -24,7 +24,7 @@ def load_judge(
     *,
     after: str | None = None,
     store: type[ImageStore] | None = None,
-    reflector_is_student: bool = False,
+    by_student: bool = False,
 ) -> Judge:
     """Load the ORM as the judge of trajectories.
 
@@ -36,7 +36,7 @@ def load_judge(
         after: the round before what is judged: the ORM may have learned from it. None: the ORM of
             `train_orm`.
         store: what gives it the pictures; None: `ImageStore`.
-        reflector_is_student: whether the reflections to judge are the student's.
+        by_student: whether the reflections to judge are the student's.
     """
     model = orm_after(layout, after) if after else layout.orm.model
     engine = load_engine(
@@ -61,7 +61,7 @@ def load_judge(
         min_p_correct=params.score.min_p_correct,
         errors_max_share=params.errors_max_share,
         calibration=load_calibration(model) if form == "likelihood" else None,
-        reflector_is_student=reflector_is_student,
+        reflector_is_student=by_student,
     )
 
 
