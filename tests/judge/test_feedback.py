@@ -246,7 +246,7 @@ def test_the_stage_reflects_from_the_feedback(
     write_table(rows, layout.round("r1").mistakes, sort_by=["problem_id"])
     before = layout.round("r1").mistakes.read_bytes()
     judge = Judge(Scripted(says('CORRECT"}', prob=0.9)), pool, "diagnostic", 100)
-    monkeypatch.setattr(stages.reflect, "load_judge", lambda *_, after: judge)
+    monkeypatch.setattr(stages.reflect, "load_judge", lambda *_, after, by_student: judge)
     stages.reflect.reflect_stage(layout, "r1")
     reflected = pl.read_parquet(layout.round("r1").reflections).sort("problem_id")["steps"]
     lines = reflected[0].to_list()
