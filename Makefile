@@ -93,9 +93,9 @@ quick: $(READY)  ## a whole loop on few problems, in a copy, with the oracle as 
 	mathse profile quick --copy build/quick
 	cd build/quick && mathse profile oracle && dvc repro && mathse show
 
-smoke: $(READY)  ## the whole pipeline on very little, in a copy
+smoke: $(READY)  ## the whole pipeline on very little, in a copy, with the oracle as teacher
 	mathse profile smoke --copy build/smoke
-	cd build/smoke && dvc repro && mathse show
+	cd build/smoke && mathse profile oracle && dvc repro && mathse show
 
 real: $(TOOLS)  ## TabMWP and MATH-Vision through the loop with a teacher over HTTP: make real DATA=folder-with-tabmwp-and-math-v
 	@test -d "$(DATA)/tabmwp" || { echo "No data: make real DATA=folder with tabmwp and math-v"; exit 1; }
