@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, needs_vllm, pytest.mark.timeout(3000)]
 
 def test_a_smoke_round(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = copy_pipeline(ROOT, tmp_path / "copy", "smoke")
-    run(folder, "mathse", "profile", "oracle")  # another teacher is too hard to learn from so little
+    run(folder, "mathse", "profile", "oracle")  # so little teaches an ORM nothing else
     run(folder, "mathse", "profile", "vllm")
     params = yaml.safe_load((folder / "params.yaml").read_text())
     assert params["student"]["engine"] == params["orm"]["engine"] == "vllm"
