@@ -90,7 +90,7 @@ def calibrate_orm(
     wrong = []
     names = ("row_id", "own", "status", "steps", "error_step")
     for name, own, status, steps, error_step in rows.select(names).iter_rows():
-        if lines := measured[name].scored_lines:
+        if lines := measured.get(name):
             writer = STUDENT if own else OTHERS
             logs[writer].append(math.fsum(lines))
             labels[writer].append(status == "correct")

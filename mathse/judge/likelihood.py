@@ -19,7 +19,7 @@ import polars as pl
 
 from mathse.core.failures import check_failures
 from mathse.core.ids import content_id
-from mathse.engines.protocol import Completion, Engine, Request, SamplingParams, complete_all
+from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all
 from mathse.judge.judgements import JUDGEMENTS
 from mathse.judge.verdict_grammar import verdict_grammar
 from mathse.judge.verdict_parsing import P_CORRECT_DIGITS, parse_verdict
@@ -40,8 +40,7 @@ _STEP_LIMITS = [-half / 2 for half in range(2, 21)]
 class Scale:
     """P(correct) is logistic in the logarithm of the text's surprise, 1 - log-probability.
 
-    So a text ten times as surprising counts as much less at either end: right ones lie within a few
-    nats, wrong ones within a hundred.
+    Right texts lie within a few nats, wrong ones within a hundred: on that scale both count.
     """
 
     slope: float
@@ -79,7 +78,7 @@ def writer_of(origin: str | None, *, reflector_is_student: bool = False) -> str:
 
 def measure_texts(
     engine: Engine, problems: pl.DataFrame, texts: pl.DataFrame, *, errors_max_share: float
-) -> dict[str, Completion]:
+) -> dict[str, tuple[float, ...]]:
     """Let the ORM say how probable texts are.
 
     Args:
@@ -89,7 +88,7 @@ def measure_texts(
         errors_max_share: largest share of requests that may fail.
 
     Returns:
-        By text_id a completion with `scored_lines`.
+        By text_id the log-probability of each line of the text; texts without one are left out.
 
     Raises:
         DataError: if a problem is unknown, or too many requests fail.
@@ -113,7 +112,11 @@ def measure_texts(
         )
     completions = complete_all(engine, requests)
     check_failures(errors_of(completions), max_share=errors_max_share, label="judge, probabilities")
-    return {completion.key: completion for completion in completions}
+    lines = {completion.key: completion.scored_lines for completion in completions}
+    counts = dict(
+        texts.select("text_id", pl.col("steps").list.join("\n").str.count_matches("\n")).iter_rows()
+    )
+    return {name: found for name, found in lines.items() if len(found) == counts[name] + 1}
 
 
 def judge_by_likelihood(
@@ -151,8 +154,7 @@ def judge_by_likelihood(
     measured = measure_texts(engine, problems, texts, errors_max_share=errors_max_share)
     found: dict[str, tuple[float, int]] = {}
     for name, steps in texts.select("text_id", "steps").iter_rows():
-        lines = measured[name].scored_lines
-        if len(lines) == sum(step.count("\n") + 1 for step in steps):
+        if lines := measured.get(name):
             p_correct = calibration.scales[writer].p_correct(math.fsum(lines))
             step = faulty_step(steps, lines, calibration.step_limit)
             found[name] = round(p_correct, P_CORRECT_DIGITS), step
