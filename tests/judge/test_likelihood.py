@@ -89,15 +89,16 @@ def test_the_orm_is_not_shown_the_text_before_it_says_how_probable_it_is() -> No
 
 def test_each_writer_has_its_scale() -> None:
     strict = Calibration({STUDENT: HALF, OTHERS: Scale(1.0, math.log(2))}, -4.5)
-    rows = trajectories(trajectory(0, RIGHT), trajectory(1, RIGHT)).with_columns(
-        origin=pl.Series(["reflection", "student"])
+    both = trajectory(0, RIGHT), trajectory(1, RIGHT), trajectory(1, WRONG)
+    rows = trajectories(*both).with_columns(
+        origin=pl.Series(["reflection", "student", "reflection"])
     )
     judge = Judge(
         Scripted(scores(-1.0, -0.5, -0.5)), problems(2), "likelihood", 64, calibration=strict
     )
-    assert judge.judge(rows)["orm_status"].to_list() == ["wrong", "correct"]
+    assert judge.judge(rows)["orm_status"].to_list() == ["wrong", "correct", "wrong"]
     of_student = replace(judge, reflector_is_student=True).judge(rows)
-    assert of_student["orm_status"].to_list() == ["correct", "correct"]
+    assert of_student["orm_status"].to_list() == ["correct"] * 3
     assert judge.judge(rows.head(0)).is_empty()
     assert writer_of("teacher", reflector_is_student=True) == OTHERS
 

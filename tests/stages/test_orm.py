@@ -21,7 +21,7 @@ from mathse.core.params import load_params
 from mathse.core.tables import write_table
 from mathse.engines.protocol import Completion
 from mathse.figures.source import build_tables
-from mathse.judge.likelihood import OTHERS, STUDENT, load_calibration
+from mathse.judge.likelihood import OTHERS, STUDENT, fit_scales, load_calibration
 from mathse.training import TrainReport
 from stages.eval_orm import eval_orm
 from stages.train_orm import train_orm
@@ -229,7 +229,16 @@ def test_the_likelihood_orm_is_calibrated_on_rows_that_it_did_not_learn(
     monkeypatch.setattr(mathse.judge.calibrate, "load_engine", lambda *words: engine)
     monkeypatch.setattr(mathse.judge.calibrate, "ImageStore", lambda *words: None)
     Layout().orm.model.mkdir(parents=True)
+    fitted: list[Any] = []
+
+    def fit(logs: Any, labels: Any) -> Any:
+        fitted.extend((logs, labels))
+        return fit_scales(logs, labels)
+
+    monkeypatch.setattr(mathse.judge.calibrate, "fit_scales", fit)
     examples = train(monkeypatch)
+    # The wrong one is the student's, the right one the teacher's.
+    assert fitted == [{STUDENT: [-3.0], OTHERS: [-3.0]}, {STUDENT: [False], OTHERS: [True]}]
     assert {example.key[0] for example in examples} == {str(names.index(learned))}
     assert [request.problem_id for request in engine.requests] == [held_out] * 2
     assert all("A path." not in json.dumps(request.messages) for request in engine.requests)
