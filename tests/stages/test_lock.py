@@ -1,4 +1,4 @@
-"""What is committed of a run belongs together: the metrics are those that `dvc.lock` names."""
+"""What is committed of a run belongs together: metrics and hashes of code are those of `dvc.lock`."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ import yaml
 from tests.closure import ROOT
 
 
-def test_committed_metrics_are_those_of_the_lock() -> None:
+def test_committed_metrics_and_code_are_those_of_the_lock() -> None:
     changed = subprocess.run(
-        ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock", "metrics"], cwd=ROOT, check=False
+        ["git", "diff", "--quiet", "HEAD", "--", "dvc.lock", "metrics", "code"],
+        cwd=ROOT,
+        check=False,
     )
     if changed.returncode:
-        pytest.skip("a run has changed dvc.lock or metrics since the last commit")
+        pytest.skip("a run has changed dvc.lock, metrics or code since the last commit")
     stages = yaml.safe_load((ROOT / "dvc.lock").read_text(encoding="utf-8"))["stages"]
     outs = [
         out
         for stage in stages.values()
         for out in stage["outs"]
-        if out["path"].startswith("metrics/")
+        if out["path"].startswith(("metrics/", "code/"))
     ]
-    assert len(outs) > 20
+    assert len(outs) > 40
     for out in outs:
         assert hashlib.md5((ROOT / out["path"]).read_bytes()).hexdigest() == out["md5"], out["path"]
