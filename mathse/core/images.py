@@ -12,7 +12,7 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.params import PixelLimits
-from mathse.core.tables import table_files, write_parquet
+from mathse.core.tables import reading, table_files, write_parquet
 
 ROWS_PER_BLOCK = 64
 ROWS_PER_SHARD = 2000
@@ -101,7 +101,8 @@ class ImageStore:
         self._lock = threading.Lock()
         self._block_of: dict[str, tuple[int, int]] = {}
         for number, file in enumerate(self._files):
-            ids = _collect(file, pl.scan_parquet(file).select("image_id"))["image_id"]
+            with reading(file):
+                ids = pl.scan_parquet(file).select("image_id").collect()["image_id"]
             self._block_of |= {
                 image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)
             }
@@ -144,21 +145,10 @@ class ImageStore:
         number, start = block[0], block[1] * ROWS_PER_BLOCK
         file = self._files[number]
         rows = pl.scan_parquet(file).select("image_id", "bytes").slice(start, ROWS_PER_BLOCK)
-        images = dict(_collect(file, rows).iter_rows())
+        with reading(file):
+            images = dict(rows.collect().iter_rows())
         self._blocks[block] = images
         self._cached_bytes += sum(map(len, images.values()))
         while self._cached_bytes > self._cache_bytes and len(self._blocks) > 1:
             _, dropped = self._blocks.popitem(last=False)
             self._cached_bytes -= sum(map(len, dropped.values()))
-
-
-def _collect(file: Path, rows: pl.LazyFrame) -> pl.DataFrame:
-    try:
-        return rows.collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"This image shard cannot be read: {error}",
-            file=file,
-            rule="an image shard is a whole Parquet file",
-            fix="delete the folder and run the problems stage again",
-        ) from error

@@ -119,13 +119,24 @@ def open_durably(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
 
 
-def _read_file(file: Path) -> pl.DataFrame:
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say which table is damaged, where polars only says how.
+
+    Raises:
+        DataError: in the place of what polars raises.
+    """
     try:
-        return pl.read_parquet(file, glob=False, hive_partitioning=False)
+        yield
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
-            f"This file is not readable as Parquet: {error}",
-            file=file,
-            rule="a table is a whole Parquet file",
-            fix="delete it and run the stage that writes it again",
+            f"This table is not readable as Parquet: {error}",
+            file=path,
+            rule="a table is whole Parquet files",
+            fix="delete it and run the stage or the import that writes it again",
         ) from error
+
+
+def _read_file(file: Path) -> pl.DataFrame:
+    with reading(file):
+        return pl.read_parquet(file, glob=False, hive_partitioning=False)

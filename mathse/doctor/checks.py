@@ -17,13 +17,13 @@ from urllib.request import Request, urlopen
 
 from packaging.requirements import Requirement
 
-from mathse.core.errors import MathseError
+from mathse.core.errors import DataError, MathseError
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine, Server
 from mathse.core.params import Finetune, Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
 from mathse.doctor.finding import Check
-from mathse.doctor.inputs import check_prompts, check_tables
+from mathse.doctor.inputs import check_embedded, check_prompts, check_tables
 from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from mathse.planning.plan_tables import GB
 
@@ -39,8 +39,13 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_servers(params, machine)
     yield from check_revisions(params)
     yield from check_tables(params, layout)
+    yield from check_embedded(params)
     yield from check_prompts(params, layout)
-    plan = Plan(params, machine, layout, {})
+    try:
+        plan = Plan(params, machine, layout, {})
+    except DataError as error:
+        yield Check("plan", "fails", " ".join(str(error).split()))
+        return
     yield from check_rounds(plan)
     yield from check_work_folder(machine, layout)
     yield from check_disk(plan)

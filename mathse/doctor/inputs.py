@@ -11,6 +11,8 @@ from mathse.datasets.import_records import check_imports
 from mathse.doctor.finding import Check
 from mathse.prompts.roles import load_prompts
 
+_OTHERS = "Fix: another model, as docs/recipes.md has it under `Your own data`"
+
 
 def check_tables(params: Params, layout: Layout) -> Iterator[Check]:
     """Yield which imported tables `problems` would refuse, or does not read."""
@@ -31,6 +33,16 @@ def check_tables(params: Params, layout: Layout) -> Iterator[Check]:
             yield Check(subject, "fails", " ".join(str(error).split()))
         else:
             yield Check(subject, "ok", f"as {layout.imports.name} records it")
+
+
+def check_embedded(params: Params) -> Iterator[Check]:
+    """Yield which roles have an embedded model, where the problems are not the built-in ones."""
+    if params.problems.source == "figures":
+        return
+    for name, model in params.models.items():
+        if model.startswith("models/tiny-"):
+            what = f"{model} knows the built-in problems alone: on others it shows no more "
+            yield Check(f"model of {name}", "note", f"{what}than that the stages run. {_OTHERS}")
 
 
 def check_prompts(params: Params, layout: Layout) -> Iterator[Check]:

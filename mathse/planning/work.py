@@ -14,7 +14,7 @@ import polars as pl
 from mathse.core.layout import Layout
 from mathse.core.params import Params, RoleName, Training
 from mathse.core.registry import ENGINES, REFLECTORS
-from mathse.core.tables import table_files
+from mathse.core.tables import reading, table_files
 from mathse.judge.orm_attacks import MAX_ATTACKED
 from mathse.planning.assumptions import Assumptions
 from mathse.planning.shapes import Shape
@@ -117,7 +117,11 @@ def count_problems(params: Params, layout: Layout, assume: Assumptions) -> Count
 
 
 def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str]]:
-    """Return means over the problems at hand; they replace what is assumed of them."""
+    """Return means over the problems at hand; they replace what is assumed of them.
+
+    Raises:
+        DataError: if a table is damaged.
+    """
     # Problems that are here already. Nothing is measured before they are drawn or imported.
     folders = [layout.problems.parent]
     if params.problems.source == "tables":
@@ -125,17 +129,7 @@ def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str
     folders = [folder for folder in folders if (folder / "problems.parquet").is_file()]
     if not folders:
         return {}
-    problems = pl.concat(
-        pl.scan_parquet(folder / "problems.parquet")
-        .select(
-            "source",
-            characters=pl.col("question").str.len_chars()
-            + pl.col("choices").list.join("").str.len_chars(),
-            pictures=pl.col("image_ids").list.len(),
-        )
-        .collect()
-        for folder in folders
-    )
+    problems = pl.concat(_measure_problems(folder / "problems.parquet") for folder in folders)
     # A folder may still have the problems of the run before, from another source.
     is_figures = (problems["source"] == "figures").all()
     if problems.is_empty() or is_figures != (params.problems.source == "figures"):
@@ -148,12 +142,28 @@ def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str
     # Where there are images, their mean size.
     files = [file for folder in folders for file in _images(folder)]
     if files:
-        images = pl.scan_parquet(files, glob=False).select(
-            picture_pixels=(pl.col("width") * pl.col("height")).mean(),
-            picture_bytes=pl.col("bytes").bin.size().mean(),
-        )
-        means |= images.collect().row(0, named=True)
+        sizes = pl.concat(_measure_images(file) for file in files)
+        means |= {name: sizes[name].mean() for name in sizes.columns}
     return {name: (float(value), origin) for name, value in means.items() if value}
+
+
+def _measure_problems(file: Path) -> pl.DataFrame:
+    rows = pl.scan_parquet(file).select(
+        "source",
+        characters=pl.col("question").str.len_chars()
+        + pl.col("choices").list.join("").str.len_chars(),
+        pictures=pl.col("image_ids").list.len(),
+    )
+    with reading(file):
+        return rows.collect()
+
+
+def _measure_images(file: Path) -> pl.DataFrame:
+    rows = pl.scan_parquet(file).select(
+        picture_pixels=pl.col("width") * pl.col("height"), picture_bytes=pl.col("bytes").bin.size()
+    )
+    with reading(file):
+        return rows.collect()
 
 
 def _images(folder: Path) -> list[Path]:

@@ -90,5 +90,5 @@ def test_no_images_make_an_empty_store(tmp_path: Path) -> None:
 
 def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "images-00000.parquet").write_bytes(b"PAR1 not really")
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="not readable as Parquet"):
         ImageStore(tmp_path)

@@ -23,6 +23,7 @@ OFFLINE: dict[str, dict[str, Any]] = {
     "reflector": {"engine": "student", "max_new_tokens": 9},
     "train_orm": {"form": "binary"},
 }
+KEPT = ("check_tables", "check_embedded", "check_prompts")
 
 
 def tables(source: str = "tables", **roles: dict[str, Any]) -> Params:
@@ -36,7 +37,7 @@ def found(
 ) -> list[Check]:
     """Return the findings about a subject; the other checks find nothing."""
     for name in vars(checks).copy():
-        if name.startswith("check_") and name not in ("check_tables", "check_prompts"):
+        if name.startswith("check_") and name not in KEPT:
             monkeypatch.setattr(checks, name, lambda *_: [])
     listed = checks.run_checks(asked, Machine(), Layout(folder))
     return [check for check in listed if check.subject == subject]
@@ -76,3 +77,34 @@ def test_prompts_that_stages_would_refuse_fail(
     (tmp_path / "mine" / "solve.zh.txt").write_text("$problme")
     (wrong,) = found(asked, tmp_path, "prompts", monkeypatch)
     assert wrong.state == "fails" and "must have the fields $problem" in wrong.finding
+
+
+def test_embedded_models_on_other_problems_are_noted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded = {"engine": "transformers", "model": "models/tiny-teacher"}
+    asked = tables(**OFFLINE | {"teacher": embedded | {"max_new_tokens": 9}})
+    (note,) = found(asked, tmp_path, "model of teacher", monkeypatch)
+    assert note.state == "note"
+    assert note.finding.startswith("models/tiny-teacher knows the built-in problems alone")
+    # An engine that runs no model, another model, and the built-in problems need no note.
+    assert not found(tables(**OFFLINE), tmp_path, "model of teacher", monkeypatch)
+    other = embedded | {"model": "models/mine", "max_new_tokens": 9}
+    asked = tables(**OFFLINE | {"teacher": other})
+    assert not found(asked, tmp_path, "model of teacher", monkeypatch)
+    asked = params(teacher=embedded | {"max_new_tokens": 9})
+    assert not found(asked, tmp_path, "model of teacher", monkeypatch)
+
+
+@pytest.mark.parametrize("damaged", ["problems.parquet", "images/00000.parquet"])
+def test_a_damaged_table_of_an_import_is_named(
+    damaged: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bring(tmp_path, "1")
+    assert not found(tables(**OFFLINE), tmp_path, "plan", monkeypatch)
+    file = folder / damaged
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"PAR1 broken")
+    (check,) = found(tables(**OFFLINE), tmp_path, "plan", monkeypatch)
+    assert check.state == "fails"
+    assert "not readable as Parquet" in check.finding and str(file) in check.finding

@@ -219,6 +219,18 @@ def test_the_gpus_of_the_launcher_train(tmp_path: Path) -> None:
     assert found({"processes": 8}, "gpus=4")[2] == pytest.approx(2 * shared)
 
 
+def test_on_cores_as_many_processes_train_as_the_params_say(tmp_path: Path) -> None:
+    def seconds(processes: int, cores: int) -> dict[str, float]:
+        machine = {"inference_processes": cores}
+        plan = make({"finetune": {"processes": processes}}, machine, tmp_path)
+        work = {one.stage: plan.planner.seconds(one) for one in plan.work}
+        return {name: work[name] for name in ("finetune r0", "generate r1")}
+
+    two, more = seconds(2, 2), seconds(2, 16)
+    assert more["finetune r0"] == two["finetune r0"] and more["generate r1"] < two["generate r1"]
+    assert seconds(4, 16)["finetune r0"] == pytest.approx(two["finetune r0"] / 2)
+
+
 def test_the_teacher_of_the_orm_data_is_counted(tmp_path: Path) -> None:
     def found(share: float, *given: str, samples: int = 1) -> list[tuple[str, float]]:
         changes = {"orm_data": {"teacher_share": share, "samples": samples}}
