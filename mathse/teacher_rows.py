@@ -21,7 +21,29 @@ from mathse.prompts.roles import load_prompts
 from mathse.trajectories import sampling_params, solve
 
 
-def solve_random(
+def add_solved(
+    layout: Layout, params: Params, name: str, problems: pl.DataFrame, *, wanted: int | None = None
+) -> None:
+    """Write the rows of a control: those of r0, and the teacher's solutions of some problems.
+
+    Args:
+        layout: where rows and metrics go.
+        params: all parameters.
+        name: of the control.
+        problems: `Problem` rows of one split; each is tried once.
+        wanted: how many solutions; None: those of all problems.
+
+    Raises:
+        DataError: if too many requests fail.
+    """
+    first = read(layout.round("r0").train, schemas.TrainRow)
+    solved, counts = _solve_random(layout, params, name, problems, wanted=wanted)
+    train = pl.concat([first, solved])
+    write(train, layout.round(name).train, schemas.TrainRow, sort_by=["row_id"])
+    write_metrics(layout.metrics(name), {name: {**counts, "rows": train.height}})
+
+
+def _solve_random(
     layout: Layout, params: Params, name: str, problems: pl.DataFrame, *, wanted: int | None
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Have the teacher solve random problems, one right solution each.
@@ -73,22 +95,3 @@ def solve_random(
         train, _ = merge_rows(train, rows, verdicts, round_name=name, limits=ONE_EACH)
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
     return train, counts | usage_metrics({"teacher": teacher})
-
-
-def add_solved(layout: Layout, params: Params, name: str, problems: pl.DataFrame) -> None:
-    """Write the rows of a control: those of r0, and the teacher's solutions of some problems.
-
-    Args:
-        layout: where rows and metrics go.
-        params: all parameters.
-        name: of the control.
-        problems: `Problem` rows of one split; each is tried once.
-
-    Raises:
-        DataError: if too many requests fail.
-    """
-    first = read(layout.round("r0").train, schemas.TrainRow)
-    solved, counts = solve_random(layout, params, name, problems, wanted=None)
-    train = pl.concat([first, solved])
-    write(train, layout.round(name).train, schemas.TrainRow, sort_by=["row_id"])
-    write_metrics(layout.metrics(name), {name: {**counts, "rows": train.height}})

@@ -303,13 +303,13 @@ def list_work(
     for name in params.controls:
         asked = {
             "control": 0.0,
-            "control_teacher": min(rows / right, counts.train),
+            "control_teacher": min((rows - first_rows) / right, counts.train - first_rows),
             "control_same": gained,
             "control_gold": counts.orm,
         }[name]
         if asked:
             yield write(name, "teacher", asked, prompt, params.teacher.max_new_tokens)
-        kept = asked * right + (0 if name == "control_teacher" else first_rows)
+        kept = first_rows + asked * right
         yield train(f"finetune {name}", "student", section, steps, kept)
 
     # The evaluation of each student.

@@ -13,8 +13,7 @@ from recipes.paper.claims import CLAIMS, Claim
 from recipes.paper.runs import SPLITS, Runs
 from recipes.paper.verdicts import Spread, verdict
 
-LOOKED_AT, TEST = (0, 1, 2), (3, 4, 5)
-"""Seeds in which the split by kind of problem was looked at, and those run to test what it said."""
+_MAIN = ("main", "last")
 OTHER_STEPS = {"from_base"}
 """Arms with more training steps than their control."""
 Contrasts = dict[tuple[Claim, str], tuple[Comparison, list[float]]]
@@ -79,8 +78,9 @@ def models_of(claim: Claim) -> str:
 def kind_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the loop against its controls on open problems and on those with choices, apart."""
     pairs = {
-        ("main", "last"): [("main", "control"), ("main", "control_teacher")],
-        ("no_reflection", "last"): [("main", "control")],
+        _MAIN: [("main", "control"), ("main", "control_teacher")],
+        ("no_reflection", "last"): [("main", "control"), ("no_reflection", "control_teacher")],
+        ("likelihood", "last"): [("main", "control"), _MAIN],
         ("more_rounds", "last"): [
             ("more_rounds", "control"),
             ("more_rounds", "control_teacher"),
@@ -93,16 +93,13 @@ def kind_rows(runs: Runs) -> Iterator[list[Any]]:
             ("more_rounds_no_reflection", "last"),
         ],
     }
-    kinds = [(split, label, has, seeds) for split in SPLITS
-             for label, has in (("open", False), ("choices", True))
-             for seeds in (LOOKED_AT, TEST)]  # fmt: skip
+    kinds = [(split, label, has) for split in SPLITS
+             for label, has in (("open", False), ("choices", True))]  # fmt: skip
     for claim in (Claim("", "", before, after) for after in pairs for before in pairs[after]):
-        for split, label, has, among in kinds:
-            if (found := runs.contrast(claim, split, choices=has, among=among)) is None:
+        for split, label, has in kinds:
+            if (found := runs.contrast(claim, split, choices=has)) is None:
                 continue
             pooled, values = found
             by_seed = ", ".join(f"{value:+.1f}" for value in values)
-            seeds = [one for one in runs.seeds(claim.before, claim.after) if one in among]
-            named = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-            row = [models_of(claim), split, label, named, points(pooled)]
+            row = [models_of(claim), split, label, len(values), points(pooled)]
             yield [*row, pooled.p_value, pooled.n, by_seed]

@@ -33,6 +33,14 @@ def clusters(layout: Layout, name: str) -> dict[str, list[int]]:
     }
 
 
+def mean_chars(layout: Layout, name: str) -> dict[str, float]:
+    """Return for each split how many characters a model's responses have in the mean."""
+    columns = ["split", "response"]
+    rows = pl.read_parquet(layout.eval(name).predictions, columns=columns)
+    means = rows.group_by("split").agg(pl.col("response").str.len_chars().mean())
+    return dict(means.sort("split").iter_rows())
+
+
 def choices(layout: Layout, name: str) -> dict[str, str]:
     """Return for each split which problems have choices: 1 or 0, in the order of their ids."""
     rows = pl.read_parquet(layout.eval(name).graded, columns=["problem_id", "split"])
@@ -75,9 +83,11 @@ def result_of(folder: Path) -> dict[str, Any]:
         "models": {name: graded_bits(layout, name) for name in models},
         "clusters": clusters(layout, "base"),
         "choices": choices(layout, "base"),
+        "eval_chars": {name: mean_chars(layout, name) for name in models},
         "orm": metrics("eval_orm"),
         "distill": metrics("distill"),
         "accept": params.score.accept,
+        "refresh": params.orm.refresh,
         "gold": gold_of(layout),
         **{kind: {name: metrics(kind, name)[name] for name in names}
            for kind, names in kinds.items()},

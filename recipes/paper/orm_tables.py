@@ -13,21 +13,25 @@ from recipes.paper.run import MEASURED
 from recipes.paper.runs import Runs, mean_percent
 
 
-def by_form(runs: Runs) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Yield each form of the ORM with its test metrics, in the seeds that all forms have.
+def by_form(runs: Runs) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Yield each form of the ORM, its seeds, and its test metrics in each of them.
 
-    Another seed has other rows.
+    Another seed has other rows: forms are shown with the seeds that they share, but for one of
+    fewer seeds.
     """
-    forms = {"main": "diagnostic"} | {arm: arm for arm in ("binary", "stepwise", "likelihood")}
+    forms = {"main": "diagnostic", "binary": "binary", "likelihood": "likelihood"}
     forms = {arm: form for arm, form in forms.items() if arm in runs.by_arm}
-    seeds = runs.seeds(*((arm, "last") for arm in forms))
-    for arm, form in forms.items() if seeds else ():
-        yield form, [runs.by_arm[arm][seed]["orm"] for seed in seeds]
+    shared = runs.seeds(*((arm, "last") for arm in forms)) if forms else []
+    for arm, form in (forms | {"stepwise": "stepwise"}).items():
+        seeds = [seed for seed in shared if seed in runs.by_arm.get(arm, {})]
+        if seeds:
+            named = ", ".join(map(str, seeds))
+            yield form, named, [runs.by_arm[arm][seed]["orm"] for seed in seeds]
 
 
 def orm_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield the ORMs on their test rows, all and the student's own: means over seeds."""
-    for form, metrics in by_form(runs):
+    for form, seeds, metrics in by_form(runs):
         for part, label in (("orm", "all"), ("student", "the student's")):
             found = [one[part] for one in metrics]
             names = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
@@ -37,7 +41,7 @@ def orm_rows(runs: Runs) -> Iterator[list[Any]]:
             if form == "binary":  # it names no step
                 shares[-1] = None
             auc = mean_percent([one["roc_auc"] for one in found])
-            yield [form, label, sum(one["n"] for one in found), *shares, auc]
+            yield [form, seeds, label, sum(one["n"] for one in found), *shares, auc]
 
 
 ATTACKS = ("unchanged_right", "swapped_last_line", "unchanged_wrong", "says_correct",
@@ -50,7 +54,7 @@ def attack_rows(runs: Runs) -> Iterator[list[Any]]:
     Means over seeds, in percent. P(correct) is that of the student's trajectories: the teacher's
     are all right.
     """
-    for form, metrics in by_form(runs):
+    for form, seeds, metrics in by_form(runs):
         passed = [[one["attacks"][name]["passed"]["value"] for one in metrics] for name in ATTACKS]
         white = [
             [one["blank_picture"][name]["value"] for one in metrics]
@@ -58,13 +62,13 @@ def attack_rows(runs: Runs) -> Iterator[list[Any]]:
         ]
         white.append([one["blank_picture"]["roc_auc"] for one in metrics])
         certainty = [[one["student"][name] for one in metrics] for name in ("brier", "ece")]
-        yield [form, *map(mean_percent, (*passed, *white, *certainty))]
+        yield [form, seeds, *map(mean_percent, (*passed, *white, *certainty))]
 
 
 def audit_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield what the ORM of an arm did in each round, by the step verifier, over seeds."""
-    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "likelihood",
-                "algorithm_1"):  # fmt: skip
+    for arm in ("main", "accept_both", "accept_orm", "binary", "stepwise", "likelihood", "refresh",
+                "algorithm_1", "algorithm_1_likelihood"):  # fmt: skip
         yield from audits_of(runs, arm)
     # Its first two rounds are those of `main`.
     yield from (row for row in audits_of(runs, "more_rounds") if row[1] not in ("r1", "r2"))
@@ -108,7 +112,7 @@ def measured_runs(name: str) -> list[tuple[str, int]]:
 
 def best_rows() -> Iterator[list[Any]]:
     """Yield for each arm that was measured what `rule_rows` does."""
-    for arm in ("main", "stepwise", "select_rows"):
+    for arm in ("main", "likelihood", "stepwise", "select_rows"):
         for row in rule_rows(measured("best_of_n", arm)):
             yield [arm, *row]
 

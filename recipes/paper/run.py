@@ -17,7 +17,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +43,7 @@ PROFILE = "paper-mini"
 SHARED = ("eval_base", "eval_r0", "eval_orm")
 """Targets that most arms of a seed have in common."""
 _BEST_OF_N = ["best_of_n", "{last}", "--n", "4", "--n", "8", "--candidates", "3"]
-AFTER = {"main": (_BEST_OF_N,), "stepwise": (_BEST_OF_N,), "select_rows": (_BEST_OF_N,)}
+AFTER = {arm: (_BEST_OF_N,) for arm in ("main", "likelihood", "stepwise", "select_rows")}
 """Measurements of `bench` in the folder of an arm: outside of the loop, so no stages."""
 _PREPARING = threading.Lock()  # the YAML parser of the profiles serves one thread at a time
 # "Running stage 'score@r1':"
@@ -121,11 +123,11 @@ def repro(folder: Path, targets: list[str]) -> tuple[float, list[str]]:
 
 
 class Scheduler:
-    """Hands out arms, one at a time of each seed, so that what a seed's arms share is there."""
+    """Hands out arms, each once what it starts from is there."""
 
     def __init__(self, tasks: list[tuple[Arm, int]], workers: int) -> None:
         self.tasks, self.workers = tasks, workers
-        self.busy: set[int] = set()
+        self.busy: list[tuple[Arm, int]] = []
         self.failed: list[str] = []
         self.free = threading.Condition()
 
@@ -133,27 +135,37 @@ class Scheduler:
         """Run arms until none is left."""
         while True:
             with self.free:
-                while True:
+                while (found := self._ready()) is None:
                     if not self.tasks:
                         return
-                    found = next((t for t in self.tasks if t[1] not in self.busy), None)
-                    if found is not None:
-                        break
                     self.free.wait()
                 self.tasks.remove(found)
-                self.busy.add(found[1])
-            try:
-                run_arm(*found, self.workers)
-                measure(*found)
-            except Exception as error:  # the other seeds go on
-                self.failed.append(f"{found[0].name}, seed {found[1]}: {error}")
-                typer.echo(self.failed[-1], err=True)
-                if found[0] is ARMS[0]:  # the others start from it
-                    with self.free:
-                        self.tasks = [task for task in self.tasks if task[1] != found[1]]
+                self.busy.append(found)
+            arm, seed = found
+            is_done = self._try(arm, seed, partial(run_arm, workers=self.workers))
             with self.free:
-                self.busy.discard(found[1])
+                if not is_done and arm is ARMS[0]:  # the others start from it
+                    self.tasks = [task for task in self.tasks if task[1] != seed]
+                self.busy.remove(found)
                 self.free.notify_all()
+            if is_done:
+                self._try(arm, seed, measure)
+
+    def _ready(self) -> tuple[Arm, int] | None:
+        """Return the first arm that waits for no other of its seed."""
+        awaited = {(arm.name, seed) for arm, seed in [*self.tasks, *self.busy]}
+        return next((task for task in self.tasks if task[0].start == task[0].name
+                     or (task[0].start, task[1]) not in awaited), None)  # fmt: skip
+
+    def _try(self, arm: Arm, seed: int, work: Callable[[Arm, int], None]) -> bool:
+        """Do a piece of work and return if it ended well; the others go on if not."""
+        try:
+            work(arm, seed)
+        except Exception as error:
+            self.failed.append(f"{arm.name}, seed {seed}: {error}")
+            typer.echo(self.failed[-1], err=True)
+            return False
+        return True
 
 
 def run_arm(arm: Arm, seed: int, workers: int) -> None:
@@ -231,7 +243,7 @@ def main(
             scheduler.tasks.clear()  # the stages that run end by the same signal
             raise
     if scheduler.failed:
-        raise SystemExit(f"{len(scheduler.failed)} arms failed")
+        raise SystemExit(f"{len(scheduler.failed)} arms or measurements failed")
 
 
 if __name__ == "__main__":

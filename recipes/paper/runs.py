@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,12 +112,7 @@ class Runs:
         ]
 
     def contrast(
-        self,
-        claim: Claim,
-        split: str,
-        *,
-        choices: bool | None = None,
-        among: Collection[int] | None = None,
+        self, claim: Claim, split: str, *, choices: bool | None = None
     ) -> tuple[Comparison, list[float]] | None:
         """Return the pooled comparison of a claim's two models, and the points in each seed.
 
@@ -126,11 +120,9 @@ class Runs:
             claim: the claim.
             split: the split.
             choices: see `graded`.
-            among: of these seeds alone; None: of all.
         """
         models = (claim.before, claim.after)
-        seeds = [seed for seed in self.seeds(*models) if among is None or seed in among]
-        if not seeds:
+        if not (seeds := self.seeds(*models)):
             return None
 
         def over(some: list[int]) -> Comparison:

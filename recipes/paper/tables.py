@@ -77,21 +77,21 @@ SHORT = (
     {
         ("main", "r0"): "r0: distilled",
         ("main", "last"): "two rounds; gold answers accept",
-        ("accept_orm", "last"): "two rounds; the ORM alone accepts",
-        ("algorithm_1", "last"): "Algorithm 1: the ORM accepts, reflection in a last round",
+        ("no_reflection", "last"): "two rounds without reflection; gold answers accept",
+        ("accept_orm", "last"): "two rounds; an ORM of the paper's form alone accepts",
+        ("likelihood", "last"): "two rounds; the likelihood ORM alone accepts",
+        ("algorithm_1_likelihood", "last"): "Algorithm 1: that ORM, reflection in a last round",
         ("main", "control"): "no loop: r0's rows, the steps of two rounds",
-        ("main", "control_teacher"): "no loop: as many rows of the teacher",
+        ("main", "control_teacher"): "no loop: r0's rows, as many new ones of the teacher",
         ("main", "control_gold"): "no loop: r0's rows, the teacher's of the ORM's problems",
     },
     {
         ("more_rounds", "last"): "four rounds; gold answers accept",
         ("more_rounds", "control"): "no loop: r0's rows, the steps of four rounds",
-        ("more_rounds", "control_teacher"): "no loop: all rows of the teacher, fewer than there",
+        ("more_rounds", "control_teacher"): "no loop: r0's rows, as many new ones of the teacher",
     },
 )
 """The README's table: models that are compared with each other, and what it calls them."""
-FEWER_SEEDS = {"algorithm_1"}
-"""Arms that may have fewer seeds than the rest of their part of that table."""
 
 
 def short_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -100,7 +100,7 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
     The models of a part are shown with the seeds that they share: seeds differ.
     """
     for models in SHORT:
-        known = [model for model in models if runs.seeds(model) and model[0] not in FEWER_SEEDS]
+        known = [model for model in models if runs.seeds(model)]
         shared = set(runs.seeds(*known)) if known else set()
         for model, label in models.items():
             if seeds := [seed for seed in runs.seeds(model) if seed in shared]:
@@ -110,8 +110,9 @@ def short_rows(runs: Runs) -> Iterator[list[Any]]:
 def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
-    A round's: those of r0, those annotated for the ORM (also where it only orders rows), and,
-    unless the ORM alone accepts, all that were tried so far. A control's: those of r0, and those
+    A round's: those of r0, those annotated for the ORM (also where it only orders rows), and all
+    that were tried so far; if the ORM alone accepts, only those of earlier rounds, and only if it
+    learned from them. Rounds that try nothing have those of r0. A control's: those of r0, and those
     that the teacher was asked for; of `control_same` those of the loop. A problem that counts for
     two of these counts twice.
     """
@@ -121,11 +122,21 @@ def gold_used(run: Run, model: str) -> int:
     if model == "control_same":  # its problems are those that the loop solved
         return gold_used(run, "last")
     if model in run["controls"]:
-        tried: int = run["controls"][model]["tried"]
-        return first + tried
-    states = run["merge"][last_round(run) if model == "last" else model]["problems"]
-    tried = sum(states[name] for name in ("accepted", "reflected", "hard"))
-    return first + run["gold"]["orm"] + (0 if run["accept"] == "orm" else tried)
+        return first + int(run["controls"][model]["tried"])
+    name = last_round(run) if model == "last" else model
+    tried = tried_so_far(run, name)
+    if not tried:
+        return first
+    if run["accept"] == "orm":  # an ORM that learns from the rounds learned from those before
+        before = [*run["merge"]][: [*run["merge"]].index(name)]
+        tried = tried_so_far(run, before[-1]) if run["refresh"] == "round" and before else 0
+    return first + run["gold"]["orm"] + tried
+
+
+def tried_so_far(run: Run, name: str) -> int:
+    """Return how many training problems were tried up to a round."""
+    states = run["merge"][name]["problems"]
+    return sum(states.get(state, 0) for state in ("accepted", "reflected", "hard"))
 
 
 def response_tokens(run: Run) -> int:
@@ -135,22 +146,29 @@ def response_tokens(run: Run) -> int:
 
 
 def round_rows(runs: Runs) -> Iterator[list[Any]]:
-    """Yield a row for each round of the arm with most rounds: accuracy, problems, lengths."""
-    arm = "more_rounds" if "more_rounds" in runs.by_arm else "main"
-    found = runs.by_arm.get(arm, {})
-    for name in next(iter(found.values()), {"texts": {}})["texts"]:
-        texts = [run["texts"][name] for run in found.values()]
-        solved = [run["merge"][name]["problems"] for run in found.values()]
-        yield [
-            name,
-            *(runs.accuracy(arm, name, split, [*found]) for split in SPLITS),
-            statistics.mean(run["merge"][name]["rows"] for run in found.values()),
-            *(statistics.mean(one[state] for one in solved) for state in ("accepted", "reflected")),
-            *(
-                mean_of([one[origin]["accepted_mean_chars"] for one in texts])
-                for origin in ("student", "reflection")
-            ),
-        ]
+    """Yield a row for each round: accuracy, problems, lengths; later rounds have fewer seeds."""
+    shown = set[str]()
+    for arm in ("more_rounds" if "more_rounds" in runs.by_arm else "main", "six_rounds"):
+        found = runs.by_arm.get(arm, {})
+        for name in next(iter(found.values()), {"texts": {}})["texts"]:
+            if name not in shown:
+                shown.add(name)
+                yield [name, len(found), *round_row(runs, arm, name)]
+
+
+def round_row(runs: Runs, arm: str, name: str) -> Iterator[Any]:
+    """Yield what `round_rows` says of one round of an arm."""
+    found = runs.by_arm[arm]
+    for split in SPLITS:
+        yield runs.accuracy(arm, name, split, [*found])
+    yield statistics.mean(run["merge"][name]["rows"] for run in found.values())
+    for state in ("accepted", "reflected"):
+        yield statistics.mean(run["merge"][name]["problems"][state] for run in found.values())
+    for origin in ("student", "reflection"):
+        texts = [run["texts"][name][origin] for run in found.values()]
+        yield mean_of([one["accepted_mean_chars"] for one in texts])
+    for split in SPLITS:
+        yield statistics.mean(run["eval_chars"][name][split] for run in found.values())
 
 
 def transition_rows(runs: Runs) -> Iterator[list[Any]]:
@@ -158,6 +176,7 @@ def transition_rows(runs: Runs) -> Iterator[list[Any]]:
     for arm, before, after in (
         ("main", "base", "r0"), ("main", "r0", "r1"), ("main", "r1", "r2"),
         ("more_rounds", "r2", "r3"), ("more_rounds", "r3", "r4"),
+        ("six_rounds", "r4", "r5"), ("six_rounds", "r5", "r6"),
     ):  # fmt: skip
         seeds = runs.seeds((arm, before), (arm, after))
         if not seeds:
@@ -226,18 +245,19 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
             short_rows,
         ),
         "rounds": (
-            "round:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
+            "round:, seeds:, eval in %:.1f, eval_hard in %:.1f, training rows:,.0f, "
             "solved by the student so far:,.0f, by reflection so far:,.0f, "
-            "characters of the student:.0f, of reflections:.0f",
+            "characters of the student's accepted texts:.0f, of the reflections:.0f, "
+            "of the answers on eval:.0f, on eval_hard:.0f",
             round_rows,
         ),
         "orm": (
-            "form:, rows:, n:,, right in %:.1f, right passed in %:.1f, wrong passed in %:.1f, "
-            "faulty step exact in %:.1f, ROC AUC × 100:.1f",
+            "form:, seeds:, rows:, n:,, right in %:.1f, right passed in %:.1f, "
+            "wrong passed in %:.1f, faulty step exact in %:.1f, ROC AUC × 100:.1f",
             orm_rows,
         ),
         "attacks": (
-            "form:, right ones passed in %:.1f, with another problem's last line in %:.1f, "
+            "form:, seeds:, right ones passed in %:.1f, with another problem's last line in %:.1f, "
             "wrong ones passed in %:.1f, that claim to be correct in %:.1f, "
             "with a pasted verdict in %:.1f, right ones with a white picture in %:.1f, "
             "wrong ones with a white picture in %:.1f, "
@@ -302,8 +322,9 @@ def columns(text: str, between: str = ", ") -> list[dict[str, str]]:
 
 
 def main() -> None:
-    """Write the results files."""
-    for name, content in contents(Runs.load()).items():
+    """Write the results files, if any arm has been run."""
+    runs = Runs.load()
+    for name, content in contents(runs).items() if runs.by_arm else ():
         write(name, content)
 
 

@@ -55,7 +55,7 @@ def feedback_rows(runs: Runs) -> Iterator[list[Any]]:
 
 
 def teacher_text_rows(
-    runs: Runs, arms: Iterable[str] = ("main", "more_rounds")
+    runs: Runs, arms: Iterable[str] = ("main", "no_reflection", "more_rounds")
 ) -> Iterator[list[Any]]:
     """Yield by arm and origin how many of the loop's training rows are the teacher's text."""
     for arm in arms:
@@ -65,7 +65,8 @@ def teacher_text_rows(
             rows, solved, equal = (
                 sum(one[origin][name] for one in known) for name in ("rows", "known", "equal")
             )
-            yield [arm, origin, len(known), rows, 100 * solved / rows, 100 * equal / rows]
+            if rows:
+                yield [arm, origin, len(known), rows, 100 * solved / rows, 100 * equal / rows]
 
 
 def fault_rows(runs: Runs) -> Iterator[list[Any]]:

@@ -1,4 +1,4 @@
-"""The rows of the controls: r0's again, or the teacher's of random problems without the loop."""
+"""The rows of the controls: r0's again, and the teacher's of some problems without the loop."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ from tests.stages.test_clean_data import planted, settings
 
 __all__ = ["planted"]
 WANTED = 6
+FIRST = 2
+ADDED = WANTED - FIRST
 
 
 @pytest.fixture
@@ -42,43 +44,43 @@ def run(planted: tuple[Path, dict[str, str]]) -> tuple[Layout, str]:
     distill(layout)
     rows = read_table(layout.round("r0").train)
     write_table(rows, layout.round("r3").train, sort_by=["row_id"])
-    settings(folder, distill={"problems": WANTED - 2})
+    settings(folder, distill={"problems": FIRST})
     distill(layout)
-    assert read_table(layout.round("r0").train).height == WANTED - 2
+    assert read_table(layout.round("r0").train).height == FIRST
     return layout, names["train"]
 
 
 def rows_with_seed(layout: Layout, seed: int) -> pl.DataFrame:
-    """Return the rows of the teacher control with another seed of the run."""
+    """Return what the teacher control has beside r0's rows, with another seed of the run."""
     text = layout.params.read_text()
     layout.params.write_text(text.replace("\nseed: 0\n", f"\nseed: {seed}\n"))
     control_teacher(layout)
     layout.params.write_text(text)
-    return read_table(layout.round("control_teacher").train)
+    rows = read_table(layout.round("control_teacher").train)
+    first = read_table(layout.round("r0").train)
+    assert rows.filter(pl.col("round") == "r0").equals(first)
+    return rows.filter(pl.col("round") != "r0")
 
 
-def test_the_teacher_solves_random_problems_as_many_as_the_loop_has_rows(
+def test_the_teacher_solves_random_problems_as_many_as_the_loop_added_rows(
     run: tuple[Layout, str],
 ) -> None:
     layout, leak = run
-    every = {seed: rows_with_seed(layout, seed) for seed in range(8)}
-    pool = read_table(layout.problems).filter(pl.col("split") == "train")
+    every = {seed: rows_with_seed(layout, seed) for seed in range(12)}
+    first = read_table(layout.round("r0").train)["problem_id"]
+    pool = read_table(layout.problems).filter(pl.col("split") == "train")["problem_id"]
+    others = {*pool} - {leak, *first}
     for rows in every.values():
-        assert rows.height == rows["problem_id"].n_unique() == WANTED
+        assert rows.height == rows["problem_id"].n_unique() == ADDED
         assert set(rows["origin"]) == {"teacher"} and set(rows["round"]) == {"control_teacher"}
-        assert set(rows["problem_id"]) <= set(pool["problem_id"]) - {leak}
+        assert set(rows["problem_id"]) <= others
     counts = json.loads(layout.metrics("control_teacher").read_text())["control_teacher"]
-    assert counts == {"rows": WANTED, "wanted": WANTED, "tried": WANTED}
+    assert counts == {"rows": WANTED, "wanted": ADDED, "tried": ADDED}
     # The seed decides, and each problem has its turn.
     assert rows_with_seed(layout, 3).equals(every[3])
     chosen = [frozenset(rows["problem_id"]) for rows in every.values()]
     assert len(set(chosen)) == len(chosen)
-    assert frozenset.union(*chosen) == set(pool["problem_id"]) - {leak}
-    # The solutions are those that the teacher wrote for r0.
-    first = dict(read_table(layout.round("r0").train).select("problem_id", "response").iter_rows())
-    for rows in every.values():
-        for name, text in rows.select("problem_id", "response").iter_rows():
-            assert first.get(name, text) == text
+    assert frozenset.union(*chosen) == others
 
 
 def test_wrong_solutions_are_replaced(
@@ -94,7 +96,7 @@ def test_wrong_solutions_are_replaced(
 
     monkeypatch.setattr("mathse.teacher_rows.judge_by_answer", reject)
     rows = rows_with_seed(layout, 0)
-    assert rows.height == WANTED and not set(rows["problem_id"]) & set(wrong)
+    assert rows.height == ADDED and not set(rows["problem_id"]) & set(wrong)
     assert set(right[2:]) < set(rows["problem_id"])
 
 
@@ -179,7 +181,7 @@ def test_one_that_fails_among_the_last_few_is_no_large_share(
 
     monkeypatch.setattr("mathse.teacher_rows.solve", some_fail)
     control_teacher(layout)
-    assert asked[:2] == [WANTED, 2]
+    assert asked[:2] == [ADDED, 2]
 
 
 def test_only_the_gold_control_trains_on_the_problems_of_the_orm(
