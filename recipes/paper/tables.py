@@ -275,7 +275,7 @@ def contents(runs: Runs) -> dict[str, dict[str, Any]]:
         ),
         "teacher-texts": (
             "arm:, of:, seeds:, training rows:,, with a known solution of the teacher in %:.1f, "
-            "equal to its text in %:.1f",
+            "equal to its text in %:.1f, of the known ones in %:.1f",
             teacher_text_rows,
         ),
         "faults": (

@@ -138,10 +138,20 @@ def test_rows_that_are_the_teacher_s_text_are_counted(tmp_path: Path) -> None:
     assert reflection == {"rows": 1, "known": 1, "equal": 0}
     runs = of(a_run("main", 0, r2="01") | {"teacher_texts": found}, a_run("main", 1, r2="01"))
     rows = [*text_tables.teacher_text_rows(runs)]
-    assert rows[0] == ["main", "student", 1, 3, pytest.approx(200 / 3), pytest.approx(100 / 3)]
-    assert rows[1] == ["main", "reflection", 1, 1, 100.0, 0.0]
+    assert rows[0][:4] == ["main", "student", 1, 3]
+    assert rows[0][4:] == pytest.approx([200 / 3, 100 / 3, 50.0])
+    assert rows[1] == ["main", "reflection", 1, 1, 100.0, 0.0, 0.0]
     without = params.model_copy(update={"controls": []})
     assert keep.teacher_texts(layout, without) == {}
+
+
+def test_the_length_of_answers_is_that_of_each_split(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    rows = [("eval", "four"), ("eval", "sixsix"), ("eval_hard", "one")]
+    file = layout.eval("r1").predictions
+    file.parent.mkdir(parents=True)
+    pl.DataFrame(rows, schema=["split", "response"], orient="row").write_parquet(file)
+    assert keep.mean_chars(layout, "r1") == {"eval": 5.0, "eval_hard": 3.0}
 
 
 def test_seeds_that_differ_leave_a_claim_open() -> None:
