@@ -78,12 +78,15 @@ class Checkpoints:
         except (Exception, CheckpointException) as error:
             if memory := find_out_of_memory(error):
                 raise memory from None
+            # torch's own words hold a traceback for each process.
+            failures = error.failures if isinstance(error, CheckpointException) else {}
+            cause = next((found for found, _ in failures.values()), error)
             raise DataError(
-                f"This checkpoint cannot be read: {type(error).__name__}: {error}",
+                f"This checkpoint cannot be read: {type(cause).__name__}: {cause}",
                 file=paths[-1],
                 rule="a checkpoint is whole",
                 fix="delete its folder; the run then starts from the beginning",
-            ) from error
+            ) from cause
         processes = self.accelerator.num_processes
         if state["processes"] != processes and self.accelerator.is_main_process:
             log.warning(
