@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import polars as pl
@@ -69,7 +70,7 @@ def _solve_random(
     teacher = load_role(layout, params, "teacher", problems, name)
     names = usable_problems(problems, teacher, leaks)["problem_id"].to_list()
     names.sort(key=lambda problem: content_id(name, params.seed, problem))
-    wanted = len(names) if wanted is None else wanted
+    is_limited, wanted = wanted is not None, len(names) if wanted is None else wanted
     sampling = sampling_params(params.teacher, params.seed)
     ask = load_prompts(layout, params).solve
     train, tried = empty(schemas.TrainRow), 0
@@ -93,5 +94,8 @@ def _solve_random(
         check_failures(asked, max_share=params.errors_max_share, label=name)
         verdicts = judge_by_answer(rows, problems)
         train, _ = merge_rows(train, rows, verdicts, round_name=name, limits=ONE_EACH)
+    if is_limited and train.height < wanted:
+        found = f"the teacher solves {train.height:,} of {tried:,} problems"
+        print(f"{name}: {found}, {wanted:,} were wanted", file=sys.stderr, flush=True)
     counts = {"rows": train.height, "wanted": wanted, "tried": tried}
     return train, counts | usage_metrics({"teacher": teacher})

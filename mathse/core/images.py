@@ -102,7 +102,7 @@ class ImageStore:
         self._block_of: dict[str, tuple[int, int]] = {}
         for number, file in enumerate(self._files):
             with reading(file):
-                ids = pl.scan_parquet(file).select("image_id").collect()["image_id"]
+                ids = pl.scan_parquet(file, glob=False).select("image_id").collect()["image_id"]
             self._block_of |= {
                 image_id: (number, row // ROWS_PER_BLOCK) for row, image_id in enumerate(ids)
             }
@@ -144,7 +144,11 @@ class ImageStore:
         """Read one block and drop those used longest ago until the rest fits."""
         number, start = block[0], block[1] * ROWS_PER_BLOCK
         file = self._files[number]
-        rows = pl.scan_parquet(file).select("image_id", "bytes").slice(start, ROWS_PER_BLOCK)
+        rows = (
+            pl.scan_parquet(file, glob=False)
+            .select("image_id", "bytes")
+            .slice(start, ROWS_PER_BLOCK)
+        )
         with reading(file):
             images = dict(rows.collect().iter_rows())
         self._blocks[block] = images

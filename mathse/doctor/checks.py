@@ -41,16 +41,16 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_tables(params, layout)
     yield from check_embedded(params)
     yield from check_prompts(params, layout)
+    yield from check_work_folder(machine, layout)
+    yield from check_pictures(params)
     try:
         plan = Plan(params, machine, layout, {})
     except DataError as error:
         yield Check("plan", "fails", " ".join(str(error).split()))
         return
     yield from check_rounds(plan)
-    yield from check_work_folder(machine, layout)
     yield from check_disk(plan)
     yield from check_cache(plan)
-    yield from check_pictures(params)
 
 
 def check_rounds(plan: Plan) -> Iterator[Check]:

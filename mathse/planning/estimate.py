@@ -43,10 +43,21 @@ class Planner:
         """Return how many of the devices train."""
         return min(self.count, max(1.0, self.assume["training_gpus"] or self.count))
 
+    def trainers_of(self, tuning: Tuning) -> float:
+        """Return how many devices share a training: on cores its processes, if nothing is given."""
+        if self.is_on_cores and not self.assume["training_gpus"]:
+            return min(self.count, tuning.processes)
+        return self.trainers
+
+    @property
+    def is_on_cores(self) -> bool:
+        """Return True if the devices are cores."""
+        return "core" in self.assume.values["gpus"].origin
+
     @property
     def devices(self) -> str:
         """Count and kind: "8 GPUs"; "8 GPUs (training: on 1)" where others stay idle."""
-        kind = "core" if "core" in self.assume.values["gpus"].origin else "GPU"
+        kind = "core" if self.is_on_cores else "GPU"
         text = f"{self.count:g} {kind}{'s' * (self.count > 1)}"
         return text if self.trainers == self.count else f"{text} (training: on {self.trainers:g})"
 
@@ -71,7 +82,8 @@ class Planner:
             return 0.0
         computing = self.rate, self.assume["mfu"]
         if work.tuning is not None:
-            return formulas.computing_seconds(self.flops(work), self.trainers, *computing)
+            shared = self.trainers_of(work.tuning)
+            return formulas.computing_seconds(self.flops(work), shared, *computing)
         prompt = formulas.forward_flops(shape, work.text_tokens, work.picture_tokens, 0)
         reading = formulas.computing_seconds(work.count * prompt, self.count, *computing)
         written = work.count * work.written_tokens

@@ -58,8 +58,6 @@ class Plan:
         on_cores = not found and all(shape.parameters < GB for shape in shapes.values())
         if on_cores and "gpus" not in of_machine | dict(given):
             found = cores(machine.processes)
-            trainers = max(params.finetune.processes, params.train_orm.processes)
-            found["training_gpus"] = trainers, "params.yaml: processes of the trainings"
         else:
             origin = "machine.yaml: launcher" if trainers > 1 else ONE_TRAINS
             found["training_gpus"] = trainers, origin

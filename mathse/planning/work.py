@@ -33,6 +33,7 @@ class Tuning:
         micro_rows: rows of a forward pass on one device.
         micro_tokens: tokens of a forward pass on one device, at most.
         steps: of the optimizer.
+        processes: that share a batch on cores.
     """
 
     lora_rank: int = 0
@@ -43,6 +44,7 @@ class Tuning:
     micro_rows: float = 1
     micro_tokens: int = 4096
     steps: int = 0
+    processes: int = 1
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ def measure_tables(params: Params, layout: Layout) -> dict[str, tuple[float, str
 
 
 def _measure_problems(file: Path) -> pl.DataFrame:
-    rows = pl.scan_parquet(file).select(
+    rows = pl.scan_parquet(file, glob=False).select(
         "source",
         characters=pl.col("question").str.len_chars()
         + pl.col("choices").list.join("").str.len_chars(),
@@ -159,7 +161,7 @@ def _measure_problems(file: Path) -> pl.DataFrame:
 
 
 def _measure_images(file: Path) -> pl.DataFrame:
-    rows = pl.scan_parquet(file).select(
+    rows = pl.scan_parquet(file, glob=False).select(
         picture_pixels=pl.col("width") * pl.col("height"), picture_bytes=pl.col("bytes").bin.size()
     )
     with reading(file):
@@ -187,6 +189,7 @@ def tuning_of(section: Training, steps: int) -> Tuning:
         micro_rows=rows,
         micro_tokens=tokens,
         steps=steps,
+        processes=section.processes,
     )
 
 

@@ -34,7 +34,7 @@ CONTROLS = ("control", "control_teacher", "control_gold", "control_same")
 _LAST = {"prev": "r2", "generate": False, "reflect": True}
 _THIRD = {"steps": 133}  # three trainings instead of two, of as many steps together
 _ONCE = {**rounds(2, reflect=False), "final": _LAST}
-# The threshold of the default run. A form that writes verdicts goes by them.
+# With the threshold of the default run; 0.5 of paper-mini stands for the verdict of other forms.
 _LIKELIHOOD = {
     "score": {"accept": "orm", "min_p_correct": 0.7},
     "train_orm": {"form": "likelihood", "learning_rate": 3.0e-4, "steps": 400},
@@ -49,7 +49,7 @@ ARMS = (
     Arm("accept_orm", "no gold answers: what the ORM passes", {"score": {"accept": "orm"}}),
     Arm("resampling", "no reflection; four samples of each problem in place of three",
         {"reflect": {"enabled": False}, "generate": {"samples": 4, "hard_samples": 4}}),
-    Arm("steps_alone", "no loop: r0's rows, trained on as the rounds are, one after the other",
+    Arm("steps_alone", "no loop: r0's rows in as many trainings as rounds, each in the same order",
         {"rounds": rounds(2, generate=False, reflect=False)}),
     Arm("feedback_none", "reflection without step and analysis", {"reflect": {"feedback": "none"}}),
     Arm("feedback_annotator", "reflection with the step verifier's feedback",

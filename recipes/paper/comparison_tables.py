@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,8 +14,6 @@ from recipes.paper.runs import SPLITS, Runs
 from recipes.paper.verdicts import Spread, verdict
 
 _MAIN = ("main", "last")
-OTHER_STEPS = {"from_base"}
-"""Arms with more training steps than their control."""
 Contrasts = dict[tuple[Claim, str], tuple[Comparison, list[float]]]
 """By claim and split: the pooled comparison, and the points of each seed."""
 
@@ -27,44 +25,48 @@ def contrasts_of(runs: Runs) -> Contrasts:
     return {key: contrast for key, contrast in found.items() if contrast is not None}
 
 
-def spreads_of(contrasts: Contrasts) -> dict[str, Spread]:
-    """Return by split how much points differ between seeds, pooled over all claims."""
-    return {
-        split: Spread.of(
-            ((claim.before, claim.after), seeds)
-            for (claim, one), (_, seeds) in contrasts.items()
-            if one == split
-        )
-        for split in {split for _, split in contrasts}
-    }
+def intervals_of(
+    contrasts: Contrasts,
+) -> dict[str, Callable[[Sequence[float]], list[float] | None]]:
+    """Return by split what gives the interval over seeds, its spread pooled over all claims.
+
+    Where no comparison has two seeds nothing is known of it: None.
+    """
+    found: dict[str, Callable[[Sequence[float]], list[float] | None]] = {}
+    for split in SPLITS:
+        known = [((claim.before, claim.after), seeds)
+                 for (claim, one), (_, seeds) in contrasts.items() if one == split]  # fmt: skip
+        more = any(len(seeds) > 1 for _, seeds in known)
+        found[split] = Spread.of(known).interval if more else lambda _: None
+    return found
 
 
 def claim_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield a row for each claim and split."""
     contrasts = contrasts_of(runs)
-    spreads = spreads_of(contrasts)
+    intervals = intervals_of(contrasts)
     for (claim, split), (pooled, seeds) in contrasts.items():
         by_seed = ", ".join(f"{value:+.1f}" for value in seeds)
-        interval = spreads[split].interval(seeds)
+        interval = intervals[split](seeds)
         row = [claim.text, models_of(claim), claim.paper, split, points(pooled), pooled.p_value]
         yield [*row, pooled.n, by_seed, interval, verdict(pooled, seeds, interval)]
 
 
 def control_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield each arm against its steps on r0's rows, in the seeds that have both."""
-    spreads = spreads_of(contrasts_of(runs))
+    intervals = intervals_of(contrasts_of(runs))
     for arm in ARMS:
         control = "more_rounds" if arm.name.startswith("more_rounds") else "main"
         control = arm.name if "control" in arm.changes.get("controls", ()) else control
         claim = Claim("", "", (control, "control"), (arm.name, "last"))
         found = {split: runs.contrast(claim, split) for split in SPLITS}
-        if arm.name in OTHER_STEPS or not all(found.values()):
+        if not all(found.values()):
             continue
         row: list[Any] = [arm.name, len(runs.seeds(claim.before, claim.after))]
         for split, contrast in found.items():
             if contrast is not None:
                 pooled, seeds = contrast
-                row += [points(pooled), spreads[split].interval(seeds)]
+                row += [points(pooled), intervals[split](seeds)]
         yield row
 
 

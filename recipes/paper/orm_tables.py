@@ -16,8 +16,8 @@ from recipes.paper.runs import Runs, mean_percent
 def by_form(runs: Runs) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
     """Yield each form of the ORM, its seeds, and its test metrics in each of them.
 
-    Another seed has other rows: forms are shown with the seeds that they share, but for one of
-    fewer seeds.
+    Another seed has other rows: forms are shown with the seeds that they share. `stepwise` has
+    fewer, and does not narrow the others.
     """
     forms = {"main": "diagnostic", "binary": "binary", "likelihood": "likelihood"}
     forms = {arm: form for arm, form in forms.items() if arm in runs.by_arm}
@@ -51,8 +51,8 @@ ATTACKS = ("unchanged_right", "swapped_last_line", "unchanged_wrong", "says_corr
 def attack_rows(runs: Runs) -> Iterator[list[Any]]:
     """Yield by form what it passes of changed trajectories and without a picture; its P(correct).
 
-    Means over seeds, in percent. P(correct) is that of the student's trajectories: the teacher's
-    are all right.
+    Means over seeds, in percent. P(correct) is that of the student's trajectories: wording shows
+    which are the teacher's, and these are right more often.
     """
     for form, seeds, metrics in by_form(runs):
         passed = [[one["attacks"][name]["passed"]["value"] for one in metrics] for name in ATTACKS]

@@ -59,7 +59,7 @@ def prepare(arm: Arm, seed: int, workers: int) -> Path:
         # A kill leaves no half of a copy under the arm's name.
         partial = folder.with_name(f"{arm.name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
-        left_out = shutil.ignore_patterns(".git", "repro.log")
+        left_out = shutil.ignore_patterns(".git", "repro.log", "journal")
         shutil.copytree(first, partial, symlinks=True, ignore=left_out)
         partial.replace(folder)
     copy_pipeline(ROOT, folder, PROFILE)

@@ -111,10 +111,10 @@ def gold_used(run: Run, model: str) -> int:
     """Return how many problems' gold answers decided what a model learned, r0's included.
 
     A round's: those of r0, those annotated for the ORM (also where it only orders rows), and all
-    that were tried so far; if the ORM alone accepts, only those of earlier rounds, and only if it
-    learned from them. Rounds that try nothing have those of r0. A control's: those of r0, and those
-    that the teacher was asked for; of `control_same` those of the loop. A problem that counts for
-    two of these counts twice.
+    that were tried so far; if the ORM alone accepts, only those of earlier rounds, and only if the
+    ORM learned from them. Of rounds that try nothing: r0's alone. A control's: those of r0, and
+    those that the teacher was asked for; of `control_same` those of the loop. A problem that counts
+    for two of these counts twice.
     """
     first: int = run["gold"]["r0"]
     if model in ("base", "r0", "control"):

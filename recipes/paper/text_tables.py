@@ -66,8 +66,8 @@ def teacher_text_rows(
                 sum(one[origin][name] for one in known) for name in ("rows", "known", "equal")
             )
             if rows:
-                shares = [solved / rows, equal / rows, equal / solved if solved else 0.0]
-                yield [arm, origin, len(known), rows, *(100 * share for share in shares)]
+                same = 100 * equal / solved if solved else None
+                yield [arm, origin, len(known), rows, 100 * solved / rows, 100 * equal / rows, same]
 
 
 def fault_rows(runs: Runs) -> Iterator[list[Any]]:

@@ -74,18 +74,22 @@ def student(freedom: float) -> float:
     return float(mpmath.findroot(beyond, (2.0, 2.0 + 4 / freedom)))
 
 
-def verdict(found: Comparison, seeds: Sequence[float], seeds_interval: Sequence[float]) -> str:
+def verdict(
+    found: Comparison, seeds: Sequence[float], seeds_interval: Sequence[float] | None
+) -> str:
     """Return what a comparison says of a claim that the second model is better.
 
     Args:
         found: the comparison over problems, seeds pooled.
         seeds: the points of each seed.
-        seeds_interval: their mean with its interval.
+        seeds_interval: their mean with its interval; None: it is not known.
 
     Returns:
         holds or does not hold, if both intervals lie on that side of zero, with "so far" for fewer
         than three seeds; else cannot tell.
     """
+    if seeds_interval is None:
+        return "cannot tell"
     _, low, high = seeds_interval
     if min(found.low, low) > 0:
         text = "holds"

@@ -102,6 +102,10 @@ def test_a_damaged_table_of_an_import_is_named(
 ) -> None:
     folder = bring(tmp_path, "1")
     assert not found(tables(**OFFLINE), tmp_path, "plan", monkeypatch)
+    special = tmp_path / "a[1]"
+    special.mkdir()
+    shutil.copytree(tmp_path / "data", special / "data")
+    assert not found(tables(**OFFLINE), special, "plan", monkeypatch)
     file = folder / damaged
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"PAR1 broken")

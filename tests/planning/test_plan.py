@@ -220,15 +220,23 @@ def test_the_gpus_of_the_launcher_train(tmp_path: Path) -> None:
 
 
 def test_on_cores_as_many_processes_train_as_the_params_say(tmp_path: Path) -> None:
-    def seconds(processes: int, cores: int) -> dict[str, float]:
-        machine = {"inference_processes": cores}
-        plan = make({"finetune": {"processes": processes}}, machine, tmp_path)
+    def seconds(student: int, orm: int, cores: int, *given: str) -> dict[str, float]:
+        changes = {"finetune": {"processes": student}, "train_orm": {"processes": orm}}
+        plan = make(changes, {"inference_processes": cores}, tmp_path, given)
         work = {one.stage: plan.planner.seconds(one) for one in plan.work}
-        return {name: work[name] for name in ("finetune r0", "generate r1")}
+        return {name: work[name] for name in ("finetune r0", "train_orm", "generate r1")}
 
-    two, more = seconds(2, 2), seconds(2, 16)
-    assert more["finetune r0"] == two["finetune r0"] and more["generate r1"] < two["generate r1"]
-    assert seconds(4, 16)["finetune r0"] == pytest.approx(two["finetune r0"] / 2)
+    one, more = seconds(1, 2, 2), seconds(1, 2, 16)
+    assert more["finetune r0"] == one["finetune r0"] and more["train_orm"] == one["train_orm"]
+    assert more["generate r1"] < one["generate r1"]
+    two = seconds(2, 1, 2)
+    assert two["finetune r0"] == pytest.approx(one["finetune r0"] / 2)
+    assert two["train_orm"] == pytest.approx(one["train_orm"] * 2)
+    # More processes than cores do not help, and what is given counts.
+    assert seconds(16, 1, 2)["finetune r0"] == two["finetune r0"]
+    assert seconds(1, 1, 16, "training_gpus=8")["finetune r0"] == pytest.approx(
+        one["finetune r0"] / 8
+    )
 
 
 def test_the_teacher_of_the_orm_data_is_counted(tmp_path: Path) -> None:

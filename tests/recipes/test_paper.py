@@ -15,7 +15,7 @@ import typer
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.profiles import apply_profile
-from recipes.paper import comparison_tables, keep, run, tables, text_tables
+from recipes.paper import comparison_tables, keep, orm_tables, run, tables, text_tables
 from recipes.paper.arms import ARMS, Arm
 from recipes.paper.claims import CLAIMS
 from recipes.paper.orm_tables import names_one
@@ -220,7 +220,6 @@ def test_each_arm_is_compared_with_as_many_steps_on_r0_s_rows() -> None:
         *(a_run("main", seed, r2="1" * 40, control="0" * 40, r0="0" * 40) for seed in (0, 1)),
         *(a_run("no_reflection", seed, r2="01" * 20) for seed in (0, 1)),
         *(a_run("more_rounds", seed, r2="0" * 40, control="1" * 40) for seed in (0, 1)),
-        a_run("from_base", 0, r2="1" * 40),  # more steps
     )
     rows = {row[0]: row[1:] for row in comparison_tables.control_rows(runs)}
     assert {arm: (row[0], row[1][0], row[3][0]) for arm, row in rows.items()} == {
@@ -265,6 +264,65 @@ def test_share_of_wrong_ones_among_the_accepted() -> None:
     runs = [a_run("main", 0, r2="1")]
     assert tables.wrong_share(runs, "student") == 40.0
     assert tables.wrong_share(runs, "reflection") is None
+
+
+def a_whole_run(arm: str, seed: int, rounds: int, *controls: str) -> dict[str, Any]:
+    """Return a run with all that the tables read; the first control sees what the base does."""
+    names = [f"r{number}" for number in range(1, rounds + 1)]
+    bits = {"base": "0001", "r0": "0011", **dict.fromkeys(names, "0111")}
+    run = a_run(arm, seed, **bits, **dict.fromkeys(controls, "0001"))
+    share = {"value": 0.5}
+    metrics = {"n": 4, "roc_auc": 0.5, "brier": 0.25, "ece": 0.1}
+    kinds = ("overall_accuracy", "positive_accuracy", "wrong_passed", "error_step_exact")
+    metrics |= dict.fromkeys(kinds, share)
+    text = {"n": 6, "accepted": 2, "distinct": 2, "equal_solution": 0, "response_tokens": 60,
+            "accepted_mean_chars": None if arm == "steps_alone" else 9.0}  # fmt: skip
+    audit = {"n": 6, "right": 3, "right_passed": 0.5, "wrong_passed": 0.1, "step_exact": 0.5,
+             "accepted_wrong": 1, "accepted_wrong_reasoning": 1}  # fmt: skip
+    kinds_of = ("student", "reflection")
+    run |= {
+        "commit": "c", "date": "2026-01-01", "machine": "m", "seconds": 60, "accept": "answer",
+        "refresh": "never", "gold": {"r0": 1, "orm": 2},
+        "choices": {split: "0101" for split in SPLITS},
+        "eval_chars": {name: dict.fromkeys(SPLITS, 7.0) for name in bits},
+        "orm": {"orm": metrics, "student": metrics, "blank_picture": metrics,
+                "attacks": {name: {"passed": share} for name in orm_tables.ATTACKS}},
+        "merge": {name: {"rows": 5, "problems": {"accepted": 1, "reflected": 1, "hard": 1}}
+                  for name in names},
+        "texts": {name: dict.fromkeys(kinds_of, text) for name in names},
+        "audit": {name: dict.fromkeys(kinds_of, audit) for name in names},
+        "faults": {name: dict.fromkeys(kinds_of, {"vision": 2, "reasoning": 1}) for name in names},
+        "teacher_texts": {kind: {"rows": 4, "known": 2, "equal": 1} for kind in kinds_of},
+        "controls": {name: {"rows": 4, "tried": 2} for name in controls},
+    }  # fmt: skip
+    return run
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_all_tables_are_made_of_runs_with_other_seeds_and_rounds(seeds: int) -> None:
+    three = ("control", "control_teacher", "control_gold")
+    runs = of(
+        *(a_whole_run("main", seed, 2, *three) for seed in range(seeds)),
+        *(a_whole_run(arm, seed, 2) for arm in ("binary", "likelihood") for seed in range(seeds)),
+        *(a_whole_run("steps_alone", seed, 2) for seed in range(seeds)),
+        *(a_whole_run("more_rounds", seed, 4, *three[:2]) for seed in range(seeds)),
+        a_whole_run("stepwise", 0, 2),
+        a_whole_run("six_rounds", 0, 6, "control"),
+    )
+    found = tables.contents(runs)
+    assert {"paper/claims", "paper/arms", "paper/rounds", "paper/orm", "paper/short"} <= set(found)
+    for content in found.values():
+        assert all(len(row) == len(content["columns"]) for row in content["rows"])
+    named = ", ".join(map(str, range(seeds)))
+    assert [(row[0], row[1]) for row in found["paper/orm"]["rows"][::2]] == [
+        ("diagnostic", named), ("binary", named), ("likelihood", named), ("stepwise", "0"),
+    ]  # fmt: skip
+    # The first four rounds are those of the arm with more seeds.
+    shown = [(row[0], row[1]) for row in found["paper/rounds"]["rows"]]
+    assert shown == [*((f"r{at}", seeds) for at in (1, 2, 3, 4)), ("r5", 1), ("r6", 1)]
+    loop = next(row for row in found["paper/claims"]["rows"]
+                if row[1] == "main − main: control" and row[3] == "eval")  # fmt: skip
+    assert loop[4][0] == 50.0 and (loop[8] is None) == (seeds == 1)
 
 
 def test_models_of_different_problems_are_not_compared() -> None:
@@ -384,11 +442,14 @@ def test_an_arm_starts_as_a_copy_of_what_it_shares_most_with(
     for name in ("main", "likelihood"):
         (tmp_path / "s1" / name).mkdir(parents=True)
         (tmp_path / "s1" / name / "dvc.lock").write_text(name)
+        (tmp_path / "s1" / name / ".mathse" / "journal").mkdir(parents=True)
     arms = {arm.name: arm for arm in ARMS}
     # That arm's results; main's where it was not run; what a kill left stays as it is.
     for name, start in (("refresh", "likelihood"), ("six_rounds", "main")):
         folder = run.prepare(arms[name], 1, 1)
         assert (folder / "dvc.lock").read_text() == start
+    # A measurement may be writing to the other one's journal.
+    assert not (tmp_path / "s1" / "six_rounds" / ".mathse" / "journal").exists()
     (tmp_path / "s1" / "six_rounds" / "dvc.lock").write_text("own")
     assert (run.prepare(arms["six_rounds"], 1, 1) / "dvc.lock").read_text() == "own"
     assert not (run.prepare(arms["main"], 2, 1) / "dvc.lock").exists()

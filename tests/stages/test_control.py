@@ -100,6 +100,30 @@ def test_wrong_solutions_are_replaced(
     assert set(right[2:]) < set(rows["problem_id"])
 
 
+def test_a_teacher_that_solves_too_few_is_reported(
+    run: tuple[Layout, str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    layout, _ = run
+    rows_with_seed(layout, 0)
+    assert "were wanted" not in capfd.readouterr().err
+
+    def reject(rows: pl.DataFrame, problems: pl.DataFrame) -> pl.DataFrame:
+        return judge_by_answer(rows, problems).with_columns(accepted=pl.lit(False))
+
+    monkeypatch.setattr("mathse.teacher_rows.judge_by_answer", reject)
+    assert rows_with_seed(layout, 0).is_empty()
+    said = capfd.readouterr().err
+    assert "the teacher solves 0 of " in said and f"{ADDED} were wanted" in said
+
+
+def test_where_the_loop_added_nothing_the_teacher_is_not_asked(run: tuple[Layout, str]) -> None:
+    layout, _ = run
+    write_table(read_table(layout.round("r0").train), layout.round("r3").train, sort_by=["row_id"])
+    assert rows_with_seed(layout, 0).is_empty()
+    counts = json.loads(layout.metrics("control_teacher").read_text())["control_teacher"]
+    assert counts == {"rows": FIRST, "wanted": 0, "tried": 0}
+
+
 def test_the_other_control_has_the_rows_of_r0(run: tuple[Layout, str]) -> None:
     layout, _ = run
     control(layout)
