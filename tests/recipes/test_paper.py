@@ -299,7 +299,10 @@ def a_whole_run(arm: str, seed: int, rounds: int, *controls: str) -> dict[str, A
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
-def test_all_tables_are_made_of_runs_with_other_seeds_and_rounds(seeds: int) -> None:
+def test_all_tables_are_made_of_runs_with_other_seeds_and_rounds(
+    seeds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(orm_tables, "MEASURED", tmp_path)  # nothing was measured beside
     three = ("control", "control_teacher", "control_gold")
     runs = of(
         *(a_whole_run("main", seed, 2, *three) for seed in range(seeds)),
