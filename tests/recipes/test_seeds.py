@@ -103,8 +103,8 @@ def test_audits_are_means_over_seeds(kept: Path) -> None:
 
 
 def test_rows_that_are_the_teachers_text_are_counted(kept: Path) -> None:
-    student = ["student", 2, 16, 75.0, 18.75]
-    assert rows(kept, "default-seeds-texts") == [student, ["reflection", 2, 4, 50.0, 0.0]]
+    student = ["student", 2, 16, 75.0, 18.75, 25.0]
+    assert rows(kept, "default-seeds-texts") == [student, ["reflection", 2, 4, 50.0, 0.0, 0.0]]
 
 
 def test_runs_of_other_params_are_refused(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
