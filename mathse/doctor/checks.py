@@ -39,7 +39,7 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_servers(params, machine)
     yield from check_revisions(params)
     yield from check_tables(params, layout)
-    yield from check_embedded(params)
+    yield from check_embedded(params, layout)
     yield from check_prompts(params, layout)
     yield from check_work_folder(machine, layout)
     yield from check_pictures(params)

@@ -35,12 +35,13 @@ def check_tables(params: Params, layout: Layout) -> Iterator[Check]:
             yield Check(subject, "ok", f"as {layout.imports.name} records it")
 
 
-def check_embedded(params: Params) -> Iterator[Check]:
+def check_embedded(params: Params, layout: Layout) -> Iterator[Check]:
     """Yield which roles have an embedded model, where the problems are not the built-in ones."""
     if params.problems.source == "figures":
         return
     for name, model in params.models.items():
-        if model.startswith("models/tiny-"):
+        folder = layout.folder / model
+        if folder.parent == layout.models and folder.name.startswith("tiny-"):
             what = f"{model} knows the built-in problems alone: on others it shows no more "
             yield Check(f"model of {name}", "note", f"{what}than that the stages run. {_OTHERS}")
 
