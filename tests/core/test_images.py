@@ -88,6 +88,15 @@ def test_no_images_make_an_empty_store(tmp_path: Path) -> None:
     assert read_table(tmp_path).columns == ["image_id", "bytes"]
 
 
+def test_a_folder_may_have_a_pattern_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a[1]"
+    write_images(pictures(3), folder)
+    store = ImageStore(folder)
+    assert len(store) == 3
+    for image_id in pictures(3)["image_id"]:
+        assert store.get(image_id)
+
+
 def test_damage_is_named(tmp_path: Path) -> None:
     (tmp_path / "images-00000.parquet").write_bytes(b"PAR1 not really")
     with pytest.raises(DataError, match="not readable as Parquet"):

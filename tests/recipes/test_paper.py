@@ -260,6 +260,13 @@ def test_gold_of_an_orm_that_learns_from_the_rounds() -> None:
     assert tables.gold_used(run, "r2") == 10 + 20 + 1 + 2 + 3
 
 
+def test_rounds_that_try_nothing_use_the_gold_of_r0_alone() -> None:
+    run = a_run("steps_alone", 0, r2="1") | {"gold": {"r0": 10, "orm": 20}}
+    run |= {"accept": "answer", "refresh": "never"}
+    run["merge"]["r2"]["problems"] = {"remaining": 99}
+    assert tables.gold_used(run, "last") == 10
+
+
 def test_share_of_wrong_ones_among_the_accepted() -> None:
     runs = [a_run("main", 0, r2="1")]
     assert tables.wrong_share(runs, "student") == 40.0
