@@ -27,10 +27,11 @@ from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.stage_tables import read, read_problems
 from mathse.engines.loading import load_journaled
+from mathse.engines.protocol import SamplingParams
 from mathse.evaluation.benchmark_rules import scoring_rules
 from mathse.figures.clusters import clusters_of
 from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
-from mathse.judge.judging import write_judge_solutions
+from mathse.judge.judging import Judge, write_judge_solutions
 from mathse.judge.load_judge import load_judge
 from mathse.judge.self_select import Selection, select
 from mathse.trajectories import sampling_params, solve
@@ -75,15 +76,8 @@ def run(
     )
     judged = judge.judge(grouped)
     solved = None
-    if judge.form == "stepwise":  # its solutions are in the journal by now
-        limit = params.score.max_new_tokens
-        own = write_judge_solutions(judge.solver, pool, max_new_tokens=limit)
-        texts = pl.DataFrame(
-            [(name, text or "") for name, text in own.items()],
-            schema=["problem_id", "response"],
-            orient="row",
-        )
-        answered_rows = answered.drop("response").join(texts, on="problem_id", validate="1:1")
+    if (own := solve_as_judge(judge, pool)) is not None:
+        answered_rows = answered.drop("response").join(own, on="problem_id", validate="1:1")
         checks = check_answers(answered_rows, rules).with_columns(correct=is_right)
         solved = dict(checks.select("problem_id", "correct").iter_rows())
     judge.engine.close()
@@ -107,6 +101,30 @@ def run(
         "without_p_correct": judged["p_correct"].null_count(),
         "best_of": found,
     }
+
+
+def solve_as_judge(judge: Judge, problems: pl.DataFrame) -> pl.DataFrame | None:
+    """Let the ORM solve the problems itself, greedily, if its form learned to.
+
+    Returns:
+        problem_id and response, one row for each problem; None for another form.
+    """
+    solver, limit = judge.solver or judge.engine, judge.max_new_tokens
+    match judge.form:
+        case "stepwise":  # its solutions are in the journal by now
+            own = write_judge_solutions(solver, problems, max_new_tokens=limit)
+            return pl.DataFrame(
+                [(name, text or "") for name, text in own.items()],
+                schema=["problem_id", "response"],
+                orient="row",
+            )
+        case "likelihood":
+            greedy = SamplingParams(temperature=0.0, top_p=1.0, max_new_tokens=limit)
+            once = [(name, 0) for name in problems["problem_id"]]
+            return solve(
+                solver, problems, once, sampling=greedy, round_name="r0", origin="teacher"
+            ).select("problem_id", "response")
+    return None
 
 
 def main(

@@ -8,8 +8,8 @@ Rules, each by the first sample where several are equal:
 - orm_best: the sample with the highest P(correct); a sample without one comes last;
 - weighted_vote: the final answer with the highest sum of P(correct);
 - selected: the sample that the student chooses itself, where it was asked;
-- orm_solves: the ORM's own greedy solution, where its form has it solve before it judges: what a
-  choice would bring if the ORM passed what agrees with itself;
+- orm_solves: the ORM's own greedy solution, where its form has it learn to solve: what a choice
+  would bring if the ORM passed what agrees with itself;
 - pass: right if any sample is; no rule can choose better.
 
 Source:

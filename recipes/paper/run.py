@@ -4,6 +4,8 @@ Each arm is a copy of the pipeline under build/paper, run by `dvc repro`; all sh
 It starts as a copy of another arm of the seed, so only what differs is computed. (DVC's run cache
 would do that too, but keeps no stage whose metrics are in Git.) An arm that has its file
 under results/paper/runs, made with the same params, is not run again; one that was killed resumes.
+Where these files came from another machine, `main` is run once more without its controls, for the
+arms that start from it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -125,8 +127,10 @@ def repro(folder: Path, targets: list[str]) -> tuple[float, list[str]]:
 class Scheduler:
     """Hands out arms, each once what it starts from is there."""
 
-    def __init__(self, tasks: list[tuple[Arm, int]], workers: int) -> None:
-        self.tasks, self.workers = tasks, workers
+    def __init__(
+        self, tasks: list[tuple[Arm, int]], workers: int, again: Collection[int] = ()
+    ) -> None:
+        self.tasks, self.workers, self.again = tasks, workers, again
         self.busy: list[tuple[Arm, int]] = []
         self.failed: list[str] = []
         self.free = threading.Condition()
@@ -142,7 +146,9 @@ class Scheduler:
                 self.tasks.remove(found)
                 self.busy.append(found)
             arm, seed = found
-            is_done = self._try(arm, seed, partial(run_arm, workers=self.workers))
+            is_start = arm is ARMS[0] and seed in self.again
+            work = make_start if is_start else run_arm
+            is_done = self._try(arm, seed, partial(work, workers=self.workers))
             with self.free:
                 if not is_done and arm is ARMS[0]:  # the others start from it
                     self.tasks = [task for task in self.tasks if task[1] != seed]
@@ -168,12 +174,40 @@ class Scheduler:
         return True
 
 
+def is_run(arm: Arm, seed: int, digest: str) -> bool:
+    """Return True if an arm has its file, made with these params."""
+    out = RUNS / f"{arm.name}-s{seed}.json"
+    return out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest
+
+
+def seeds_without_start(tasks: list[tuple[Arm, int]]) -> set[int]:
+    """Return the seeds whose first arm has its file, but no folder that others could start from."""
+    runs = [(arm, seed, is_run(arm, seed, params_digest(arm, seed))) for arm, seed in tasks]
+    to_run = {seed for _, seed, done in runs if not done}
+    start = ARMS[0]
+    return {
+        seed
+        for arm, seed, done in runs
+        if arm is start and done and seed in to_run
+        and not (WORK / f"s{seed}" / start.name / "dvc.lock").is_file()
+    }  # fmt: skip
+
+
+def make_start(arm: Arm, seed: int, workers: int) -> None:
+    """Run an arm whose file is there, without its controls, for those that start from it."""
+    with _PREPARING:
+        folder = prepare(arm, seed, workers)
+    typer.echo(f"{time.strftime('%H:%M')} {arm.name}, seed {seed}: again, for what starts from it")
+    controls = [f"eval_control@{name}" for name in load_params(folder / "params.yaml").controls]
+    repro(folder, [target for target in targets_of(folder) if target not in controls])
+
+
 def run_arm(arm: Arm, seed: int, workers: int) -> None:
     """Run an arm and write its file, unless it is there."""
     out = RUNS / f"{arm.name}-s{seed}.json"
     with _PREPARING:
         digest = params_digest(arm, seed)
-        if out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest:
+        if is_run(arm, seed, digest):
             return
         is_new = not (WORK / f"s{seed}" / arm.name).exists()
         folder = prepare(arm, seed, workers)
@@ -233,7 +267,7 @@ def main(
         for seed in range(seeds if wanted else min(seeds, arm.seeds))
         if not wanted or arm.name in wanted
     ]
-    scheduler = Scheduler(tasks, workers)
+    scheduler = Scheduler(tasks, workers, seeds_without_start(tasks))
     with ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(scheduler.work) for _ in range(workers)]
         try:

@@ -22,6 +22,7 @@ from mathse.figures.source import build_tables
 from mathse.judge.best_of_n import RULES as ALL_RULES
 from mathse.judge.best_of_n import measure_best_of_n, with_answer_groups
 from mathse.judge.judging import Judge
+from mathse.prompts import solve_messages
 from tests.closure import ROOT
 from tests.judge.trajectories import Scripted, problem_id, problems, says
 
@@ -235,3 +236,24 @@ def test_the_command_samples_judges_and_reports(
     assert json.loads(Path("found.json").read_text()) == found
     refused = runner.invoke(app, ["r1", "--split", "eval_hard"])
     assert refused.exit_code == 1 and "no problem of the split eval_hard" in str(refused.exception)
+
+
+def test_a_likelihood_judge_solves_as_it_learned_to() -> None:
+    engine = Scripted(says("1. Both are 3.\nThe answer to this problem is 6."))
+    own = bench.best_of_n.solve_as_judge(Judge(engine, problems(3), "likelihood", 9), problems(2))
+    assert own is not None
+    assert own["problem_id"].to_list() == [problem_id(0), problem_id(1)]
+    assert own["response"].str.ends_with("is 6.").all()
+    # The prompt of a solver, greedily, once for each problem.
+    known = {row["problem_id"]: row for row in problems(2).iter_rows(named=True)}
+    for request in engine.requests:
+        row = known[request.problem_id]
+        asked = solve_messages(row["question"], row["choices"], len(row["image_ids"]))
+        assert request.messages == asked
+        assert (request.sampling.temperature, request.sampling.max_new_tokens) == (0.0, 9)
+    assert len(engine.requests) == 2
+    # A judge that learned to write verdicts has no solution.
+    for form in ("diagnostic", "binary"):
+        assert (
+            bench.best_of_n.solve_as_judge(Judge(engine, problems(2), form, 9), problems(2)) is None
+        )

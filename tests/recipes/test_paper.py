@@ -6,6 +6,7 @@ import json
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -465,6 +466,42 @@ def test_an_arm_starts_as_a_copy_of_what_it_shares_most_with(
     assert not (run.prepare(arms["main"], 2, 1) / "dvc.lock").exists()
 
 
+def test_results_of_another_machine_have_their_start_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def repro(folder: Path, targets: list[str]) -> tuple[float, list[str]]:
+        made.append((folder.name, targets))
+        return 1.0, []
+
+    def prepare(arm: Arm, seed: int, workers: int) -> Path:
+        folder = tmp_path / f"s{seed}" / arm.name
+        folder.mkdir(parents=True)
+        return folder
+
+    made, ran = list[tuple[str, list[str]]](), list[tuple[str, int]]()
+    monkeypatch.setattr(run, "WORK", tmp_path)
+    monkeypatch.setattr(run, "RUNS", tmp_path)
+    monkeypatch.setattr(run, "prepare", prepare)
+    monkeypatch.setattr(run, "repro", repro)
+    monkeypatch.setattr(run, "targets_of", lambda folder: ["eval@r3", "eval_control@control"])
+    monkeypatch.setattr(run, "load_params", lambda file: SimpleNamespace(controls=["control"]))
+    monkeypatch.setattr(run, "run_arm", lambda arm, seed, workers: ran.append((arm.name, seed)))
+    main, other = ARMS[:2]
+    # Seed 0: all has been run. Seed 1: the second arm not yet. Seed 2: neither.
+    for arm, seed in ((main, 0), (other, 0), (main, 1)):
+        text = json.dumps({"params": run.params_digest(arm, seed)})
+        (tmp_path / f"{arm.name}-s{seed}.json").write_text(text)
+    tasks = [(arm, seed) for arm in (main, other) for seed in (0, 1, 2)]
+    again = run.seeds_without_start(tasks)
+    assert again == {1}
+    run.Scheduler([*tasks], 1, again).work()
+    assert made == [(main.name, ["eval@r3"])]
+    assert sorted(ran) == sorted({(arm.name, seed) for arm, seed in tasks} - {(main.name, 1)})
+    # With a lock in its folder nothing is made again.
+    (tmp_path / "s1" / main.name / "dvc.lock").touch()
+    assert run.seeds_without_start(tasks) == set()
+
+
 def test_arms_start_from_earlier_ones() -> None:
     names = [arm.name for arm in ARMS]
     for arm in ARMS[1:]:
@@ -477,6 +514,7 @@ def test_arms_of_our_own_have_one_seed_unless_they_are_named(
     seen = list[tuple[str, int]]()
     monkeypatch.setattr(run, "run_arm", lambda arm, seed, workers: seen.append((arm.name, seed)))
     monkeypatch.setattr(run, "measure", lambda arm, seed: None)
+    monkeypatch.setattr(run, "seeds_without_start", lambda tasks: set())
     run.main(seeds=2)
     assert sorted(seen) == sorted((arm.name, s) for arm in ARMS for s in range(min(2, arm.seeds)))
     seen.clear()
