@@ -26,6 +26,7 @@ from mathse.core.failures import check_failures
 from mathse.core.layout import Layout
 from mathse.core.params import load_params
 from mathse.core.stage_tables import read, read_problems
+from mathse.engines.journaled import journal_part
 from mathse.engines.loading import load_journaled
 from mathse.engines.protocol import SamplingParams
 from mathse.evaluation.benchmark_rules import scoring_rules
@@ -69,7 +70,8 @@ def run(
     chosen: dict[int, Selection] = {}
     for n in sizes if candidates else ():
         first = grouped.filter(pl.col("sample_idx") < n)
-        chosen[n] = select(student, first, pool, most=candidates)
+        with journal_part(student, f"select {n}"):
+            chosen[n] = select(student, first, pool, most=candidates)
     student.close()
     judge = load_judge(
         layout, params, pool, f"judge {label}", after=params.previous_round(round_name)

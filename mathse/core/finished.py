@@ -20,5 +20,5 @@ def remove_finished(layout: Layout) -> None:
     if marks := list(layout.checkpoints("*").parent.glob(f"*/*/{FINISHED}")):
         recorded = lock.read_text(encoding="utf-8") if lock.is_file() else ""
         for mark in marks:
-            if mark.read_text() in recorded:
+            if (digest := mark.read_text(encoding="ascii")) and digest in recorded:
                 shutil.rmtree(mark.parent)

@@ -5,8 +5,7 @@ digest is written last, so a chunk counts only when both are whole and agree. An
 worked out again. The journal lives outside the outputs of a stage, because DVC deletes those before
 it runs the stage.
 
-Not covered: two processes that share a journal at the same time do no harm but may do the same
-chunk twice.
+Not covered: two processes that share a journal at the same time; a stage's lock keeps them apart.
 """
 
 from __future__ import annotations

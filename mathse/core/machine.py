@@ -58,7 +58,7 @@ class Server(Section):
     url: str = Field(pattern="^https?://")  # mostly ends in /v1
     key_env: str = "OPENAI_API_KEY"  # name of the variable; unset is fine for a server without keys
     concurrency: int = Field(default=16, ge=1)  # requests in flight
-    timeout_s: float = Field(default=600, gt=0)  # for one answer
+    timeout_s: float = Field(default=600, gt=0)  # without a byte of an answer
     tries: int = Field(default=8, ge=1)  # of a request that gets no answer: about half a minute
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # name in requests
     continues_prefix: bool = False  # takes `continue_final_message`, as vLLM does

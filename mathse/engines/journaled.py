@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import polars as pl
 
@@ -38,14 +39,14 @@ class JournaledEngine:
     A unit (see `Engine.units`) is stored under a hash of the engine and of what is sent: prompts as
     they are written out. Not stored, so that the next run tries them again, are units with a
     retryable error and those that failed before a token was computed. What is stored was paid: it
-    counts in the engine's budget.
+    counts in the engine's budget, as do the tokens of answers that are asked for again.
 
     An engine with `pack_limits` has a request in each unit: such units are stored many to a file.
 
     Args:
         engine: completes what the journal does not hold.
-        folder: of the journal, for one kind of call: units that a call does not ask for go, unless
-            they were paid, by an engine with a budget.
+        folder: of the journal, for one kind of call (see `journal_part`): units that a call does
+            not ask for go, unless they were paid, by an engine with a budget.
         label: what is being done, for the progress line.
 
     Attributes:
@@ -63,6 +64,7 @@ class JournaledEngine:
         self.how: str = getattr(engine, "how", "")  # device and dtype, of engines with a model
         self._budget: Budget | None = getattr(engine, "budget", None)
         self._counted: set[str] = set()  # units that the budget knows
+        self._paid: set[str] = set()  # units that only the budget needs
         self._pack_limits: PackLimits | None = getattr(engine, "pack_limits", None)
         self._pack_of: dict[str, str] = {}  # by unit
         self._pack: tuple[str, dict[str, list[dict[str, Any]]]] = ("", {})  # the one read last
@@ -112,7 +114,7 @@ class JournaledEngine:
                     progress.advance(len(ordered))
                     yield from ordered
         packs |= writer.written if writer else {}
-        kept = {*names, *(paid if self._budget else ())}
+        kept = {*names, *(paid | self._paid if self._budget else ())}
         prune(self.folder, {*kept, *shrink_packs(self.folder, packs, kept)})
 
     def units(self, requests: Sequence[Request]) -> list[list[int]]:
@@ -161,8 +163,15 @@ class JournaledEngine:
             completion.prompt_tokens + completion.response_tokens for completion in completions
         )
         errors = [completion.error_kind for completion in completions]
-        if "retryable" in errors or (None not in errors and not tokens):
+        if None not in errors and not tokens:
             return
+        if "retryable" in errors:
+            # Tried again; where it was paid, a unit that nothing asks for keeps what it took.
+            if self._budget is None or not tokens:
+                return
+            name = f"paid-{uuid4().hex}"
+            self._counted.add(name)
+            self._paid.add(name)
         rows = [
             {column: getattr(completion, column) for column in _COMPLETION}
             for completion in completions
@@ -171,6 +180,23 @@ class JournaledEngine:
             writer.add(name, rows)
         else:
             store_chunk(self.folder, name, pl.DataFrame(rows, schema=_COMPLETION))
+
+
+@contextmanager
+def journal_part(engine: Engine, name: str) -> Iterator[None]:
+    """Let a journaled engine keep what follows in a part of its journal.
+
+    A call removes what it did not ask for from its folder, so calls that differ need two.
+    """
+    if not isinstance(engine, JournaledEngine):
+        yield
+        return
+    whole = engine.folder
+    engine.folder = whole / name
+    try:
+        yield
+    finally:
+        engine.folder = whole
 
 
 def _completion(row: dict[str, Any]) -> Completion:

@@ -33,6 +33,7 @@ IMAGES_VERSION = 2
 """Raise it when images are sent in another way than as stored, in data URLs."""
 FAILURES_IN_A_ROW = 20
 _PACKED_MAX = 16
+_MOST_TOKENS = 2**31
 _MAX_REASON_CHARS = 300
 _KEPT = "what is finished is kept"
 
@@ -164,7 +165,7 @@ class OpenAIEngine:
             return self._refused(request.key, error)
         except self._package.APIConnectionError as error:
             reason = self._one_line(f"no answer: {error} {error.__cause__ or ''}")
-        except ValueError:
+        except (ValueError, RecursionError):
             reason = "the reply is not JSON"
         return Completion.failed(request.key, reason, kind="retryable")
 
@@ -231,10 +232,19 @@ class OpenAIEngine:
             prompt, response, cached = (
                 max(0, int(count or 0)) for count in (*counts, details.get("cached_tokens"))
             )
-        except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+            if max(prompt, response) > _MOST_TOKENS:
+                raise ValueError("no number of tokens")
+        except (AttributeError, KeyError, IndexError, TypeError, ValueError, OverflowError):
             what = reply.get("error") if isinstance(reply, dict) else None
             reason = self._one_line(f"the reply is no chat completion: {what or 'parts lack'}")
             return Completion.failed(key, reason, kind="retryable")
+        is_counted = None not in counts
+        if not is_counted and (limit := self.budget.needs_tokens):
+            raise ServerError(
+                f"{self.server.url} does not say how many tokens an answer took (usage), so "
+                f"{self._setting}.budget.{limit} in machine.yaml cannot be kept.\n"
+                f"  fix: limit requests instead, and run the stage again; {_KEPT}"
+            )
         # The reason why a text does not count.
         error: str | None = None
         kind: FailureKind | None = None
@@ -252,8 +262,8 @@ class OpenAIEngine:
             response_tokens=response,
             error=error,
             error_kind=kind,
-            cached_tokens=cached,
-            cost=self._cost(prompt, cached, response),
+            cached_tokens=min(cached, prompt),
+            cost=self._cost(prompt, min(cached, prompt), response) if is_counted else None,
         )
 
     def _cost(self, prompt: int, cached: int, response: int) -> float | None:

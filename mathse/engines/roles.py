@@ -49,7 +49,8 @@ def load_role(
 def use_journal(engine: Engine, layout: Layout, label: str) -> None:
     """Let a journaled engine keep the work that follows in another journal.
 
-    A call removes what it did not ask for from its journal, so calls that differ need two.
+    A call removes what it did not ask for from its journal, so calls that differ need two; see
+    also `journal_part`.
     """
     if isinstance(engine, JournaledEngine):
         engine.folder, engine.label = layout.journal(label), label

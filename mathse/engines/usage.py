@@ -46,6 +46,11 @@ class Budget:
         self.spent: dict[str, float] = {"requests": 0, "tokens": 0, "money": 0.0}
         self._dearest: dict[str, float] = {"requests": 1, "tokens": 0, "money": 0.0}
 
+    @property
+    def needs_tokens(self) -> str | None:
+        """Return the name of a limit that can only be kept where tokens are counted."""
+        return next((name for name in ("tokens", "money") if self.limits.get(name)), None)
+
     def count(self, completion: Completion) -> None:
         """Count a completion as paid, unless it failed before it took a token."""
         tokens = completion.prompt_tokens + completion.response_tokens

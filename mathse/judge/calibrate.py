@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from mathse.judge.likelihood import (
     measure_texts,
     save_calibration,
 )
+
+log = logging.getLogger(__name__)
 
 
 def learned_rows(rows: pl.DataFrame, params: Params) -> pl.DataFrame:
@@ -96,4 +99,12 @@ def calibrate_orm(
             labels[writer].append(status == "correct")
             if status == "wrong":
                 wrong.append((steps, lines, error_step))
-    save_calibration(Calibration(fit_scales(logs, labels), fit_step_limit(wrong)), model)
+    scales = fit_scales(logs, labels)
+    for writer, scale in scales.items():
+        if not scale.tells:
+            log.warning(
+                "The ORM finds right texts no more probable than wrong ones (writer: %s, %d rows): "
+                "none of them passes. Give it more problems or more steps (train_orm.steps).",
+                writer, len(labels[writer]),
+            )  # fmt: skip
+    save_calibration(Calibration(scales, fit_step_limit(wrong)), model)

@@ -19,6 +19,7 @@ import polars as pl
 
 from mathse.core.failures import check_failures
 from mathse.core.ids import content_id
+from mathse.engines.journaled import journal_part
 from mathse.engines.protocol import Engine, Request, SamplingParams, complete_all
 from mathse.judge.judgements import JUDGEMENTS
 from mathse.judge.verdict_grammar import verdict_grammar
@@ -46,10 +47,15 @@ class Scale:
     slope: float
     shift: float
 
+    @property
+    def tells(self) -> bool:
+        """Return False if right texts were no more probable than wrong ones: it says nothing."""
+        return self.slope > 0
+
     def p_correct(self, log_probability: float) -> float:
         """Return P(correct) of a text."""
         z = self.shift - self.slope * math.log1p(-log_probability)
-        return 1 / (1 + math.exp(-z))
+        return 1 / (1 + math.exp(min(-z, 700.0)))
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,8 @@ def judge_by_likelihood(
 ) -> pl.DataFrame:
     """Judge distinct texts of one writer.
 
-    Wrong is a text whose P(correct) is below 0.5. Its faulty step is the first one with a line that
+    Wrong is a text whose P(correct) is below 0.5; "unparseable" is one that was not measured, or
+    whose writer's scale says nothing. Its faulty step is the first one with a line that
     is not probable enough; what is wrong there the ORM writes. If that fails, the step stays
     unnamed.
 
@@ -151,11 +158,14 @@ def judge_by_likelihood(
         DataError: if a problem is unknown, or too many requests fail.
     """
     # How probable each text is, and where it stops being so.
-    measured = measure_texts(engine, problems, texts, errors_max_share=errors_max_share)
+    with journal_part(engine, f"{writer} texts"):
+        measured = measure_texts(engine, problems, texts, errors_max_share=errors_max_share)
     found: dict[str, tuple[float, int]] = {}
+    scale = calibration.scales[writer]
     for name, steps in texts.select("text_id", "steps").iter_rows():
-        if lines := measured.get(name):
-            p_correct = calibration.scales[writer].p_correct(math.fsum(lines))
+        lines = measured.get(name, ())
+        if lines and scale.tells and not any(map(math.isnan, lines)):
+            p_correct = scale.p_correct(math.fsum(lines))
             step = faulty_step(steps, lines, calibration.step_limit)
             found[name] = round(p_correct, P_CORRECT_DIGITS), step
     # What is wrong with those that are.
@@ -167,7 +177,8 @@ def judge_by_likelihood(
         for text in texts.iter_rows(named=True)
         if found.get(text["text_id"], (1.0, 0))[0] < 0.5
     ]
-    said = {done.key: done for done in complete_all(engine, requests)}
+    with journal_part(engine, f"{writer} analyses"):
+        said = {done.key: done for done in complete_all(engine, requests)}
     check_failures(errors_of([*said.values()]), max_share=errors_max_share, label="judge")
     # A row for each text.
     rows: list[tuple[Any, ...]] = []

@@ -26,7 +26,7 @@ _ALLOWED = {
 # 2. 12|12 =17|=18 wrong
 _STEP_DIFF = re.compile(r"(\d{1,4})\.((?: [^\s,|]+\|[^\s,|]+)*) (right|wrong)")
 
-_WHOLE_NUMBER = re.compile(r"\d{1,4}")  # "Step 3"
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")  # "Step 3"
 # What JSON allows after a backslash (group 1), as far as LaTeX would not write it: \\ \" \n, but
 # not the backslash of \frac, \beta, \theta, \right, \neq
 _BACKSLASH = re.compile(
@@ -152,21 +152,33 @@ def parse_annotation(text: str) -> tuple[ParsedVerdict, str]:
             verdict.pop(name, None)
     if verdict.get("error_kind") not in ERROR_KINDS:
         verdict.pop("error_kind", None)
-    if number := _WHOLE_NUMBER.search(str(verdict.get("error_step"))):
-        verdict["error_step"] = int(number[0])
+    verdict["error_step"] = _step_number(verdict.get("error_step"))
     return parse_verdict(json.dumps(verdict)), verdict.get("improvement_suggestion", "")
 
 
 def _objects_with_status(text: str) -> Iterator[dict[str, Any]]:
     """Yield the JSON objects of a text that have a status."""
     text = _BACKSLASH.sub(lambda found: found[0] if found[1] else r"\\", text)
+    end = 0
     for brace in re.finditer(r"\{", text):
+        if brace.start() < end:
+            continue  # within an object that was read
         try:
-            found, _ = json.JSONDecoder(strict=False).raw_decode(text, brace.start())
+            found, after = json.JSONDecoder(strict=False).raw_decode(text, brace.start())
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict) and "status" in found:
+            end = after
             yield found
+
+
+def _step_number(value: object) -> int | None:
+    """Return the step that an annotator names as 3, "3" or "Step 3"; None for any other value."""
+    text = str(value).strip()
+    number = _NUMBER.search(text)
+    if number is None or text.startswith("-") or not float(number[0]).is_integer():
+        return None
+    return int(float(number[0]))
 
 
 def read_completion(

@@ -35,6 +35,17 @@ def add_adapters(model: Any, lora: Lora) -> None:
         inject_adapter_in_model(config, model)
     except ValueError as error:
         raise ParamError(f"lora.targets: {error}") from error
+    names = [name for name, _ in model.named_parameters() if ".lora_" in name]
+    if others := [name for name in names if not is_adapter(name)]:
+        raise ParamError(f"lora.targets: {others[0].split('.lora_')[0]} is no linear module")
+    # A matrix that two modules share is written once: an adapter on one of them would be lost.
+    adapted = {name.removesuffix(_UP) for name in names if name.endswith(_UP)}
+    tied = {name for pair in model.all_tied_weights_keys.items() for name in pair}
+    if shared := sorted(name for name in adapted if f"{name}.weight" in tied):
+        raise ParamError(
+            f"lora.targets: {shared[0]} shares its matrix with another module, so an adapter on it "
+            "cannot be merged; name other modules"
+        )
 
 
 def is_adapter(name: str) -> bool:

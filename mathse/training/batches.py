@@ -45,12 +45,17 @@ def plan_batches(
     A batch is a random sample of the rows with images, or of those without: batches of like length
     would be batches of one kind of problem, whose gradients say little about the others. Each epoch
     is shuffled. What does not fill a batch moves to the next epoch; the last batch of each kind is
-    filled up with rows of a new epoch. No row is left out.
+    filled up with rows of a new epoch. From one epoch on no row is left out, if there is a place
+    for what does not fill a batch of its kind.
 
     Returns:
         For each step (`steps`, or as many as `epochs` take) the indices of its rows, longest first:
         micro-batches and processes then share rows of like length and save padding.
     """
+
+    def in_order(batch: list[int]) -> list[int]:
+        return sorted(batch, key=lambda n: (-sizes[n].tokens, -sizes[n].prompt_tokens))
+
     wanted = steps or max(1, math.ceil(len(sizes) * epochs / batch_size))
     whole_epochs = math.ceil(wanted * batch_size / len(sizes) if steps else epochs)
     kinds = [
@@ -60,22 +65,26 @@ def plan_batches(
     rng = random.Random(seed)
     left: dict[int, list[int]] = {}
     plan: list[list[int]] = []
+    last, moved = 0, list[list[int]]()  # of the last epoch: where it starts, what moved to it
     for epoch in range(whole_epochs):
-        batches: list[list[int]] = []
+        last, moved, batches = len(plan), [], list[list[int]]()
         for kind, indices in enumerate(kinds):
             pool = left.get(kind, []) + rng.sample(indices, len(indices))
             if epoch == whole_epochs - 1:
                 while len(pool) % batch_size:
                     pool += rng.sample(indices, min(len(indices), -len(pool) % batch_size))
             full = len(pool) - len(pool) % batch_size
+            moved += [in_order(pool[:batch_size])] if left.get(kind) and full else []
             left[kind] = pool[full:]
             batches += [pool[start : start + batch_size] for start in range(0, full, batch_size)]
         rng.shuffle(batches)
-        plan += [
-            sorted(batch, key=lambda n: (-sizes[n].tokens, -sizes[n].prompt_tokens))
-            for batch in batches
-        ]
-    return plan if steps is None and epochs == whole_epochs else plan[:wanted]
+        plan += map(in_order, batches)
+    if steps is None and epochs == whole_epochs:
+        return plan
+    # Of a last epoch that is cut short, batches with rows that would be left out come first.
+    if whole_epochs > 1 and len({index for batch in plan[:wanted] for index in batch}) < len(sizes):
+        plan[last:] = sorted(plan[last:], key=lambda batch: batch not in moved)
+    return plan[:wanted]
 
 
 def often_repeated(plan: Sequence[Sequence[int]], sizes: Sequence[Size]) -> str | None:

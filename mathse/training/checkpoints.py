@@ -27,6 +27,7 @@ from torch.optim import Optimizer
 from mathse.core.errors import DataError
 from mathse.core.finished import FINISHED
 from mathse.core.ids import content_id
+from mathse.core.tables import open_durably
 from mathse.training.memory import find_out_of_memory
 
 _STATE = "run.json"
@@ -117,7 +118,8 @@ class Checkpoints:
                     _sync(file)
             part.rename(final)
             _sync(self.folder)
-        for path in self.folder.iterdir():
+        (self.folder / FINISHED).unlink(missing_ok=True)  # of a checkpoint that was deleted
+        for path in self.folder.glob("*-*"):
             if path != final:
                 shutil.rmtree(path)
 
@@ -127,7 +129,8 @@ class Checkpoints:
         if not self.accelerator.is_main_process:
             return
         if curve is not None and any(self.folder.glob("step-*")):
-            (self.folder / FINISHED).write_text(md5(curve.read_bytes()).hexdigest())
+            with open_durably(self.folder / FINISHED) as file:
+                file.write(md5(curve.read_bytes()).hexdigest().encode("ascii"))
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 

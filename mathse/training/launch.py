@@ -21,6 +21,7 @@ from mathse.core.errors import MathseError, ParamError
 from mathse.core.machine import Launcher, Machine
 from mathse.core.params import Training
 from mathse.core.processes import ONE_THREAD, end_with_launcher, no_garbage, start_worker
+from mathse.core.tables import open_durably
 from mathse.training.examples import Example
 from mathse.training.stopping import STOP, Stopped, stop_when_asked
 from mathse.training.train_report import TrainReport
@@ -42,7 +43,7 @@ class ExampleFile:
 
     def write(self, examples: Iterable[Example]) -> None:
         """Write them, one at a time."""
-        with self.path.open("wb") as file:
+        with open_durably(self.path) as file:
             for example in examples:
                 pickle.dump(example, file)
 

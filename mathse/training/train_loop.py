@@ -178,7 +178,7 @@ def finetune(
     forward = inspect.signature(accelerator.unwrap_model(model).forward)
     keep_logits = "logits_to_keep" in forward.parameters
     stop = checkpoints / STOP
-    training_log = TrainingLog(checkpoints / LOG, start > 0, model, accelerator, peak_tflops)
+    training_log = TrainingLog(checkpoints / LOG, start, model, accelerator, peak_tflops)
     with stop_when_asked(stop):
         for step in steps:
             rate = config.learning_rate * rate_share(step, len(plan), config.warmup_ratio)

@@ -12,6 +12,7 @@ import torch
 from accelerate import Accelerator  # type: ignore[import-untyped]
 
 from mathse.core.params import TrainConfig
+from mathse.training.checkpoints import writing
 from mathse.training.step import rate_share
 
 CURVE_EVERY_STEPS = 10
@@ -26,7 +27,7 @@ class TrainingLog:
 
     Args:
         file: where the lines go.
-        append: keep the lines that are there.
+        start: steps that were done before; the lines of these are kept.
         model: the model that is trained.
         accelerator: of the run.
         peak_tflops: of one process's device; "measured": the rate of a large matrix product here;
@@ -36,7 +37,7 @@ class TrainingLog:
     def __init__(
         self,
         file: Path,
-        append: bool,
+        start: int,
         model: Any,
         accelerator: Accelerator,
         peak_tflops: float | Literal["measured"] | None,
@@ -46,8 +47,13 @@ class TrainingLog:
         self._peak = peak_tflops and peak_tflops * 1e12 * accelerator.num_processes
         self._flops_per_token = flops_per_token(accelerator.unwrap_model(model))
         self._file: TextIO | None = None
+        self._path = file
         if accelerator.is_main_process:
-            self._file = file.open("a" if append else "w", encoding="utf-8")
+            # A run that was killed may have logged steps after its last checkpoint.
+            kept = _lines_until(file, start)
+            with writing(file):
+                self._file = file.open("w", encoding="utf-8")
+                self._file.writelines(kept)
         self._start_s = time.monotonic()
 
     def write(self, step: int, tokens: int, **figures: float) -> None:
@@ -65,8 +71,22 @@ class TrainingLog:
         line = {"step": step, **figures, "tokens": tokens, "tokens_per_s": round(rate, 1)}
         if self._peak:
             line["mfu"] = round(rate * self._flops_per_token / self._peak, 4)
-        self._file.write(json.dumps(line) + "\n")
-        self._file.flush()
+        with writing(self._path):
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+
+
+def _lines_until(file: Path, step: int) -> list[str]:
+    """Return the lines of the first steps of a log; a broken one and what follows are dropped."""
+    kept = list[str]()
+    for line in file.read_text(encoding="utf-8").splitlines() if step and file.is_file() else ():
+        try:
+            if not 0 < int(json.loads(line)["step"]) <= step:
+                break
+        except (ValueError, LookupError, TypeError):
+            break
+        kept.append(line + "\n")
+    return kept
 
 
 def flops_per_token(model: Any) -> float:

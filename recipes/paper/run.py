@@ -174,15 +174,17 @@ class Scheduler:
         return True
 
 
-def is_run(arm: Arm, seed: int, digest: str) -> bool:
-    """Return True if an arm has its file, made with these params."""
-    out = RUNS / f"{arm.name}-s{seed}.json"
-    return out.is_file() and json.loads(out.read_text(encoding="utf-8"))["params"] == digest
+def is_made(out: Path, digest: str) -> bool:
+    """Return True if a file of results is there, made with these params."""
+    return out.is_file() and json.loads(out.read_text(encoding="utf-8")).get("params") == digest
 
 
 def seeds_without_start(tasks: list[tuple[Arm, int]]) -> set[int]:
     """Return the seeds whose first arm has its file, but no folder that others could start from."""
-    runs = [(arm, seed, is_run(arm, seed, params_digest(arm, seed))) for arm, seed in tasks]
+    runs = [
+        (arm, seed, is_made(RUNS / f"{arm.name}-s{seed}.json", params_digest(arm, seed)))
+        for arm, seed in tasks
+    ]
     to_run = {seed for _, seed, done in runs if not done}
     start = ARMS[0]
     return {
@@ -207,7 +209,7 @@ def run_arm(arm: Arm, seed: int, workers: int) -> None:
     out = RUNS / f"{arm.name}-s{seed}.json"
     with _PREPARING:
         digest = params_digest(arm, seed)
-        if is_run(arm, seed, digest):
+        if is_made(out, digest):
             return
         is_new = not (WORK / f"s{seed}" / arm.name).exists()
         folder = prepare(arm, seed, workers)
@@ -232,9 +234,13 @@ def measure(arm: Arm, seed: int) -> None:
         RuntimeError: with what one printed, if it fails.
     """
     folder = WORK / f"s{seed}" / arm.name
+    if not folder.is_dir():  # the arm was run on another machine
+        return
+    with _PREPARING:
+        digest = params_digest(arm, seed)
     for name, *words in AFTER.get(arm.name, ()):
         out = MEASURED / name / f"{arm.name}-s{seed}.json"
-        if out.is_file() or not folder.is_dir():  # or the arm was run on another machine
+        if is_made(out, digest):
             continue
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = out.with_suffix(".partial")
@@ -247,6 +253,8 @@ def measure(arm: Arm, seed: int) -> None:
         )  # fmt: skip
         if done.returncode:
             raise RuntimeError(f"{name} of seed {seed} failed:\n{done.stderr[-3000:]}")
+        found = {"params": digest, **json.loads(partial.read_text(encoding="utf-8"))}
+        partial.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         partial.replace(out)
 
 

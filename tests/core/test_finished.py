@@ -19,3 +19,7 @@ def test_checkpoints_go_once_dvc_has_recorded_the_curve(tmp_path: Path) -> None:
     (tmp_path / "dvc.lock").write_text("md5: 77aa\nmd5: 1b3f")
     remove_finished(layout)
     assert not finished.exists() and unfinished.exists()
+    # A mark that was not written whole says nothing.
+    (unfinished / FINISHED).touch()
+    remove_finished(layout)
+    assert unfinished.exists()

@@ -24,7 +24,7 @@ from mathse.engines.journaled import JournaledEngine
 from mathse.engines.loading import load_engine
 from mathse.engines.openai_engine import FAILURES_IN_A_ROW, OpenAIEngine, ServerError
 from mathse.engines.protocol import Completion, Request, SamplingParams, complete_all
-from mathse.engines.usage import BudgetError
+from mathse.engines.usage import BudgetError, usage_of
 from mathse.trajectories import sampling_params
 from tests.servers.chat import Body, ChatServer, MisbehavingServer, Reply, echo, images_of
 from tests.tiny import ask, draw_png, make_request, write_store
@@ -220,6 +220,16 @@ def test_retry_after_is_honoured() -> None:
         (Reply(body=b'{"choices": []}'), "no chat completion", "retryable"),
         (Reply(body=b'{"error": {"message": "overloaded"}}'), "overloaded", "retryable"),
         (Reply(body=b'{"choices": [{"message": {"content": [1]}}]}'), "no chat", "retryable"),
+        (Reply(body=b"[" * 200_000), "not JSON", "retryable"),
+        (Reply("a", tokens=(10**20, 0, 1)), "no chat", "retryable"),
+        (
+            Reply(
+                body=b'{"choices": [{"message": {"content": "a"}}], "usage": '
+                b'{"prompt_tokens": 1e999}}'
+            ),
+            "no chat",
+            "retryable",
+        ),
     ],
     ids=lambda value: str(value)[:40] if isinstance(value, str) else "",
 )
@@ -389,6 +399,38 @@ def test_cost_follows_from_prices() -> None:
     assert dear.cost == pytest.approx((600 * 2 + 400 * 0.5 + 50 * 10) / 1e6)
     assert plain.cost == pytest.approx((1000 * 2 + 50 * 10) / 1e6)
     assert (dear.prompt_tokens, dear.cached_tokens, dear.response_tokens) == (1000, 400, 50)
+
+
+def test_what_is_not_counted_has_no_cost_and_keeps_no_limit() -> None:
+    price = Price(prompt=2.0, completion=10.0)
+    with ChatServer(lambda body: Reply("a long answer", tokens=None)) as server:
+        done = complete_all(engine(server, price=price), requests("a", "b"))
+        assert [one.cost for one in done] == [None, None] and usage_of(done)["cost"] is None
+        for limits, name in ((Limits(tokens=100), "tokens"), (Limits(money=0.01), "money")):
+            made = engine(server, concurrency=2, price=price, budget=limits)
+            with pytest.raises(ServerError, match=rf"servers\.default\.budget\.{name} .*kept"):
+                complete_all(made, requests(*map(str, range(60))))
+        assert len(server.received) <= 2 + 2 * 2
+        complete_all(engine(server, price=price, budget=Limits(requests=9)), requests("a"))
+    # More cached tokens than there are cost no less than nothing.
+    with ChatServer(lambda body: Reply("x", tokens=(10, 1000, 0))) as server:
+        cached = Price(prompt=2.0, cached=0.5, completion=10.0)
+        [odd] = complete_all(engine(server, price=cached), requests("a"))
+    assert odd.cost == pytest.approx(10 * 0.5 / 1e6) and odd.cached_tokens == 10
+
+
+def test_a_budget_counts_answers_that_are_asked_for_again(tmp_path: Path) -> None:
+    def run(server: ChatServer) -> None:
+        made = engine(server, concurrency=1, budget=Limits(tokens=10_000))
+        complete_all(JournaledEngine(made, tmp_path, "t"), requests("a", "b", "c"))
+
+    cut = Reply("x", finish_reason="tool_calls", tokens=(1000, 0, 1000))
+    with ChatServer(lambda body: cut) as server:
+        run(server)  # 6,000 tokens, and no answer
+        for sent in (5, 5):
+            with pytest.raises(BudgetError, match="tokens: 10,000 spent of 10,000"):
+                run(server)
+            assert len(server.received) == sent
 
 
 @pytest.mark.parametrize(

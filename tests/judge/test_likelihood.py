@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.params import load_params
+from mathse.engines.journaled import JournaledEngine
 from mathse.engines.protocol import Completion, Request
 from mathse.judge.calibrate import learned_rows
 from mathse.judge.judging import Judge
@@ -213,3 +214,68 @@ def test_rows_of_the_calibration_are_not_learned() -> None:
         with pytest.raises(DataError, match="the calibration has") as error:
             learned("likelihood", few)
         assert "problems.figures.orm" in str(error.value)
+
+
+class Engine(Scripted):
+    """A scripted engine that a journal can be kept for; it may be killed at a request."""
+
+    how = "m"
+
+    def __init__(self, reply: Callable[[Request], Completion], die_at: int | None = None) -> None:
+        super().__init__(reply)
+        self.die_at = die_at
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[Completion]:
+        for request in requests:
+            if len(self.requests) == self.die_at:
+                raise KeyboardInterrupt
+            yield from super().complete([request])
+
+    def units(self, requests: Sequence[Request]) -> list[list[int]]:
+        return [[index] for index in range(len(requests))]
+
+
+def test_a_judge_that_was_killed_goes_on_from_its_journal(tmp_path: Path) -> None:
+    both = Calibration({STUDENT: HALF, OTHERS: HALF}, -4.5)
+    rows = trajectories(
+        *(trajectory(n, RIGHT) for n in range(3)),
+        *(trajectory(n, RIGHT, 1, origin="teacher") for n in range(2)),
+    )
+    # A score and an analysis for each text of each writer.
+    whole = Engine(scores(-0.5, -9.0, -1.5))
+    killed = Engine(whole.say, die_at=9)
+    rest, again = Engine(whole.say), Engine(whole.say)
+
+    def judged(engine: Engine, name: str) -> pl.DataFrame:
+        kept = JournaledEngine(engine, tmp_path / name, "t")
+        return Judge(kept, problems(3), "likelihood", 64, calibration=both).judge(rows)
+
+    wanted = judged(whole, "whole")
+    assert len(whole.requests) == 10 and wanted["orm_status"].to_list() == ["wrong"] * 5
+    with pytest.raises(KeyboardInterrupt):
+        judged(killed, "killed")
+    assert judged(rest, "killed").equals(wanted) and len(rest.requests) == 1
+    assert judged(again, "killed").equals(wanted) and again.requests == []
+
+
+@pytest.mark.parametrize("scale", [Scale(0.0, 0.0), Scale(-1.0, 3.0)], ids=str)
+def test_a_scale_that_tells_nothing_passes_nothing(scale: Scale) -> None:
+    engine = Scripted(scores(-0.1, -0.1, -0.1))
+    given = Calibration({STUDENT: scale}, -4.5)
+    judge = Judge(engine, problems(1), "likelihood", 64, "orm", calibration=given)
+    row = judge(trajectories(trajectory(0, RIGHT))).row(0, named=True)
+    assert (row["orm_status"], row["p_correct"], row["accepted"]) == ("unparseable", None, False)
+    # Such a scale comes of right texts that are no more probable than wrong ones, or of one kind.
+    for logs, labels in (([-5.0] * 5 + [-1.0] * 5, [True] * 5 + [False] * 5),
+                         ([-1.0, -2.0, -3.0], [True] * 3), ([], [])):  # fmt: skip
+        assert not fit_scale(logs, labels).tells
+    assert fit_scale([-1.0] * 5 + [-5.0] * 5, [True] * 5 + [False] * 5).tells
+
+
+def test_a_text_whose_probability_is_no_number_is_not_judged() -> None:
+    for lines, status in (((-0.1, math.nan, -0.1), "unparseable"),
+                          ((-0.1, -math.inf, -0.1), "wrong")):  # fmt: skip
+        engine = Scripted(scores(*lines))
+        judge = Judge(engine, problems(1), "likelihood", 64, "orm", calibration=STUDENTS)
+        row = judge(trajectories(trajectory(0, RIGHT))).row(0, named=True)
+        assert (row["orm_status"], row["accepted"]) == (status, False)

@@ -406,6 +406,12 @@ def test_measurements_follow_their_arm_once(
         run.Scheduler([(arm, 1) for arm in ARMS[:2]], 1).work()
     best = ["bench.best_of_n", "r3", "--n", "4", "--n", "8", "--candidates", "3"]
     assert calls == [best]
+    # What was measured with other params is measured again.
+    monkeypatch.setattr(run, "params_digest", lambda arm, seed: "others")
+    run.measure(ARMS[0], 1)
+    assert calls == [best, best]
+    [out] = tmp_path.glob("best_of_n/*.json")
+    assert json.loads(out.read_text())["params"] == "others"
     assert {file.name for file in tmp_path.glob("*/*.json")} == {"main-s1.json"}
 
 

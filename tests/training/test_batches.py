@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 from transformers import AutoModelForImageTextToText
@@ -64,6 +64,20 @@ def test_batches_are_full_homogeneous_and_as_many_as_asked_for(
     assert all(len(batch) == size for batch in planned)
     assert all(len({bool(rows[n].image_ids) for n in batch}) == 1 for batch in planned)
     assert planned == plan(rows, batch_size=size, steps=steps, epochs=7, seed=seed)
+
+
+@given(rows_of_both_kinds, st.integers(1, 9), st.floats(1, 3), st.booleans(), st.integers(0, 99))
+@settings(deadline=None, max_examples=200)
+def test_from_one_epoch_on_no_row_is_left_out(
+    rows: list[Row], size: int, epochs: float, by_steps: bool, seed: int
+) -> None:
+    kinds = Counter(bool(one.image_ids) for one in rows)
+    assume(min(kinds.values()) >= size)
+    needed = sum(math.ceil(count / size) for count in kinds.values())
+    steps = max(needed, math.ceil(len(rows) * epochs / size)) if by_steps else None
+    planned = plan(rows, batch_size=size, steps=steps, epochs=epochs, seed=seed)
+    if len(planned) >= needed:  # else there is no place for what does not fill a batch
+        assert {n for batch in planned for n in batch} == {*range(len(rows))}
 
 
 def test_few_rows_that_fill_whole_batches_are_named() -> None:

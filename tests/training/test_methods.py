@@ -76,6 +76,12 @@ def test_lora_trains_the_targets_and_writes_a_plain_model(
         fit(config=changed(method="lora", lora={"targets": "nothing"}))
 
 
+@pytest.mark.parametrize("targets", [r".*lm_head", r".*(lm_head|q_proj)", r".*embed_tokens"])
+def test_lora_on_a_shared_matrix_is_refused(fit: Fit, targets: str) -> None:
+    with pytest.raises(ParamError, match=r"lora\.targets: "):
+        fit(config=changed(method="lora", lora={"targets": targets}))
+
+
 def test_a_missing_extra_is_named(fit: Fit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "peft", None)
     with pytest.raises(ParamError, match=r"pip install -e '.\[lora\]'"):

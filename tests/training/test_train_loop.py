@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Idefics3ForConditionalGeneration
 
 from mathse.core.errors import DataError, ParamError
+from mathse.core.finished import FINISHED
 from mathse.core.ids import folder_digest
 from mathse.core.images import ImageStore
 from mathse.engines.input_fingerprint import read_record
@@ -212,6 +213,36 @@ def test_a_damaged_checkpoint_is_named_and_not_removed(
         fit()
     assert str(weights_file.parent) in str(error.value) and weights_file.is_file()
     assert "Traceback" not in str(error.value)  # which torch's own words hold
+
+
+def test_after_a_damaged_checkpoint_is_deleted_the_run_starts_again(
+    fit: Fit, tmp_path: Path, dying: Any
+) -> None:
+    fit("whole", save_every_steps=2, curve=tmp_path / "curve.tsv")
+    [checkpoint] = (tmp_path / "kept").glob("*/step-*")
+    shutil.rmtree(checkpoint)
+    assert fit(save_every_steps=2, curve=tmp_path / "curve.tsv").resumed_from == 0
+    assert weights_equal(tmp_path / "out", tmp_path / "whole")
+    assert sorted(path.name for path in checkpoint.parent.iterdir()) == [
+        FINISHED, checkpoint.name]  # fmt: skip
+
+
+def test_the_log_of_a_run_that_was_killed_has_each_step_once(
+    fit: Fit, tmp_path: Path, dying: Any
+) -> None:
+    dying(lambda: fit(save_every_steps=2))
+    log = tmp_path / "kept" / "log.jsonl"
+    assert len(log.read_text().splitlines()) == 5
+    assert fit(save_every_steps=2).resumed_from == 4
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == [*range(1, 7)]
+
+
+def test_a_log_that_cannot_be_written_is_named(fit: Fit, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "log.jsonl").symlink_to("/dev/full")
+    with pytest.raises(DataError, match=r"No space left") as error:
+        fit()
+    assert "log.jsonl" in str(error.value)
 
 
 def test_the_checkpoint_stays_until_the_model_is_written(
