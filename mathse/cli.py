@@ -112,7 +112,12 @@ def profile(
     if (name and undo) or (diff and (copy or not name)) or (copy and not name):
         raise typer.BadParameter("give NAME, NAME --diff, NAME --copy FOLDER, or --undo alone")
     if undo:
-        typer.echo(f"Profile {profiles.undo_profile(root)} is taken back.")
+        undone = profiles.undo_profile(root)
+        typer.echo(f"Profile {undone.name} is taken back.")
+        if undone.kept:
+            typer.echo(f"Kept, as they were changed since: {', '.join(undone.kept)}")
+        for old in undone.replaced:
+            typer.echo(f"Not applied again: {old}, which it replaced. For it: mathse profile {old}")
     elif not name:
         applied = [entry.name for entry in profiles.applied_profiles(root)]
         typer.echo(f"Applied: {', '.join(applied) or 'none'}\nProfiles:")
@@ -130,6 +135,8 @@ def profile(
             typer.echo(f"Profile {old} is taken back: {name} is of the same kind.")
         for key, before, after in plan.changes():
             typer.echo(f"{key}: {json.dumps(before)} -> {json.dumps(after)}")
+        for old, keys in plan.overridden():
+            typer.echo(f"Profile {old} set these otherwise: {', '.join(keys)}")
         if not diff:
             typer.echo(f"params.yaml now has the values of profile {name}.")
 

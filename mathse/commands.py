@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from contextvars import ContextVar
 from itertools import islice
 from pathlib import Path
@@ -81,3 +82,24 @@ class NegativeAnswers(TyperCommand):
 def examples(*lines: str) -> str:
     r"""Return the end of a help text; "\b" keeps its lines as they are."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def check_out(out: Path | None, data: Path | None = None) -> None:
+    """Raise ParamError if a file is a folder, or would be written among the files of a run."""
+    if out is None:
+        return
+    if out.is_dir():
+        raise ParamError(f"{out} is a folder.\n  fix: name a file in it")
+    from mathse.core.layout import Layout
+
+    runs = [Layout(data=data)] if data is not None else []
+    with suppress(ParamError):  # outside a project there is the folder of --data alone
+        runs.append(Layout(project_root()))
+    for run in runs:
+        kept = (run.data, run.metrics("*").parent, run.models, run.code("*").parent)
+        for path in (*kept, run.imports, run.overrides):
+            if out.resolve().is_relative_to(path.resolve()):
+                raise ParamError(
+                    f"{out} would lie among the files of the run ({path}).\n"
+                    "  fix: give --out a name elsewhere"
+                )

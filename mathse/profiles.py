@@ -41,6 +41,7 @@ class Applied:
     before: str
     after: str
     profile: str = ""  # records of 0.1.0 have none
+    replaced: Sequence[str] = ()  # profiles that were taken back for it
 
     def values(self) -> dict[str, Any]:
         """Return what the profile sets; without its text, what it changed."""
@@ -66,6 +67,29 @@ class Plan:
         """Yield each key that the new profile changes, with the value before and after."""
         for path, before, after in _changes(self.applied[-1]):
             yield ".".join(map(str, path)), before, after
+
+    def overridden(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield each profile that stays applied, and its keys that the new one changes."""
+        changed = {path: new for path, _, new in _changes(self.applied[-1])}
+        for entry in self.applied[:-1]:
+            keys = [path for path, _, new in _changes(entry) if changed.get(path, new) != new]
+            if keys:
+                yield entry.name, [".".join(map(str, path)) for path in keys]
+
+
+@dataclass(frozen=True)
+class Undone:
+    """What taking a profile back did.
+
+    Attributes:
+        name: of the profile.
+        kept: its keys that were changed since: they stay as they are.
+        replaced: profiles that it had replaced: they are not applied again.
+    """
+
+    name: str
+    kept: list[str]
+    replaced: list[str]
 
 
 @dataclass(frozen=True)
@@ -121,7 +145,8 @@ def plan_profile(root: Path, name: str) -> Plan:
     text, others, replaced = _take_out(text, record, same)
     values = _YAML.load(text)
     _overlay(values, _parse(profile, file), str(file))
-    new = Applied(name, kind, text, _dump(values), profile)
+    gone = [old for old in replaced if old != name]
+    new = Applied(name, kind, text, _dump(values), profile, gone)
 
     # The text is checked as a file of its own: params.yaml never holds one that is not valid.
     with tempfile.TemporaryDirectory() as folder:
@@ -131,7 +156,7 @@ def plan_profile(root: Path, name: str) -> Plan:
             load_params(trial)
         except ParamError as error:
             raise ParamError(str(error).replace(str(trial), str(params))) from error
-    return Plan([*others, new], [old for old in replaced if old != name])
+    return Plan([*others, new], gone)
 
 
 def apply_profile(root: Path, name: str) -> Plan:
@@ -141,8 +166,8 @@ def apply_profile(root: Path, name: str) -> Plan:
     return plan
 
 
-def undo_profile(root: Path) -> str:
-    """Take back the profile applied last and return its name; values edited since then stay.
+def undo_profile(root: Path) -> Undone:
+    """Take back the profile applied last; values edited since then stay.
 
     Raises:
         ParamError: if no profile is applied, or a file cannot be read.
@@ -152,9 +177,20 @@ def undo_profile(root: Path) -> str:
     last = max((index for index, layer in enumerate(layers) if layer.counts), default=None)
     if last is None:
         raise ParamError(f"No profile is applied to {root / 'params.yaml'}.")
+    now = _YAML.load(text)
+    kept = [
+        path for path, _, new in _changes(record[last]) if _value(now, path) not in (new, _MISSING)
+    ]
     text, others, _ = _take_out(text, record, {last})
     _write(root, text, others)
-    return record[last].name
+    entry = record[last]
+    return Undone(entry.name, [".".join(map(str, path)) for path in kept], [*entry.replaced])
+
+
+def _value(values: Any, path: Sequence[str]) -> Any:
+    for name in path:
+        values = values.get(name, _MISSING) if isinstance(values, dict) else _MISSING
+    return values
 
 
 def _read(file: Path) -> str:

@@ -16,6 +16,7 @@ from mathse.core.params import Params, load_params
 from mathse.planning.shapes import CONFIGS, shape_of
 from mathse.profiles import (
     RECORD,
+    Undone,
     _overlay,
     applied_profiles,
     apply_profile,
@@ -59,7 +60,7 @@ def test_undo_restores_every_byte(root):
     apply_profile(root, "small")
     apply_profile(root, "greedy")
     assert names(root) == ["small", "greedy"]
-    assert (undo_profile(root), undo_profile(root)) == ("greedy", "small")
+    assert (undo_profile(root).name, undo_profile(root).name) == ("greedy", "small")
     assert (root / "params.yaml").read_text() == text
     with pytest.raises(ParamError, match="No profile is applied"):
         undo_profile(root)
@@ -70,10 +71,28 @@ def test_undo_keeps_what_was_edited_since(root):
     file = root / "params.yaml"
     text = file.read_text().replace("  samples: 3 ", "  samples: 5 ").replace("seed: 1", "seed: 7")
     file.write_text(text)
-    undo_profile(root)
+    assert undo_profile(root) == Undone("small", ["seed"], [])
     params = load_params(file)
     assert (params.seed, params.generate.samples, params.eval.limit) == (7, 5, None)
     assert "# trajectories per" in file.read_text()
+
+
+def test_undo_names_the_profile_that_was_replaced(root):
+    text = (root / "params.yaml").read_text()
+    apply_profile(root, "small")
+    apply_profile(root, "large")
+    assert undo_profile(root) == Undone("large", [], ["small"])
+    assert (root / "params.yaml").read_text() == text
+
+
+def test_a_profile_that_covers_another_says_so(root):
+    (root / "profiles" / "hot.yaml").write_text("# Hot.\ngenerate: {temperature: 2.0}\nseed: 5\n")
+    apply_profile(root, "greedy")
+    apply_profile(root, "small")
+    plan = apply_profile(root, "hot")
+    covered = {"greedy": ["generate.temperature"], "small": ["seed"]}
+    assert dict(plan.overridden()) == covered
+    assert dict(plan_profile(root, "large").overridden()) == {"hot": ["seed"]}
 
 
 def test_a_second_profile_of_one_kind_replaces_the_first(root):
@@ -105,7 +124,7 @@ def test_a_profile_that_a_later_one_covers_is_taken_back_too(whole):
     apply_profile(whole, "offline")
     apply_profile(whole, "qwen3-vl-4b")
     assert names(whole) == ["offline", "qwen3-vl-4b"]
-    assert (undo_profile(whole), undo_profile(whole)) == ("qwen3-vl-4b", "offline")
+    assert (undo_profile(whole).name, undo_profile(whole).name) == ("qwen3-vl-4b", "offline")
     assert (whole / "params.yaml").read_text() == text
 
 
@@ -135,7 +154,7 @@ def test_undo_leaves_out_keys_and_sections_that_are_gone(root):
         record[0][key] = old.replace("finetune:\n", f"finetune:\n  first_steps: {value}\n")
     del record[0]["profile"]  # as 0.1.0 wrote it
     (root / RECORD).write_text(json.dumps(record))
-    assert undo_profile(root) == "small"
+    assert undo_profile(root) == Undone("small", [], [])
     assert load_params(file) == load_params(ROOT / "params.yaml")
 
 

@@ -2,12 +2,13 @@
 
 The file is CSV with the columns problem_id, answer, note and, if rows wait for review, keep: `yes`
 where the answer replaces gold, `no` where gold stays. `mathse suspects --out FILE` writes such a
-file, with nothing in keep. A corrected problem gets a new id, since its answer is part of what the
-id is made of; `meta` keeps the old one.
+file, with nothing in keep; once reviewed, it can be appended, header and all. A corrected problem
+gets a new id, since its answer is part of what the id is made of; `meta` keeps the old one.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -30,29 +31,16 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
         DataError: if the file is not readable, has other columns, has rows that nobody has
             reviewed, lacks an answer, or gives a problem two answers.
     """
-    try:
-        rows = pl.read_csv(file, infer_schema=False).with_columns(pl.all().fill_null(""))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        message = f"The corrected answers cannot be read: {error}"
-        fix = f"correct the file; without corrections it holds the line {','.join(COLUMNS)}"
-        raise DataError(message, file=file, fix=fix) from error
-    if set(rows.columns) - {"keep"} != set(COLUMNS):
-        message = f"The corrected answers have the columns {rows.columns}."
-        raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}, and keep")
-    # Without the column `keep`, all rows count but those whose note asks for a review.
-    if "keep" not in rows.columns:
-        waits = pl.col("note").str.strip_chars().str.starts_with(FOR_REVIEW)
-        rows = rows.with_columns(keep=pl.when(waits).then(pl.lit("")).otherwise(pl.lit("yes")))
+    rows = _read_rows(file)
+    waiting = sum(keep not in ("yes", "no") for _, _, _, keep in rows)
     # Row by row, so that a message can name the row.
     found: dict[str, tuple[str, str]] = {}
-    rows = rows.select(pl.col(*COLUMNS, "keep").str.strip_chars())
-    for row, (name, given, note, keep) in enumerate(rows.iter_rows()):
-        if keep.lower() not in ("yes", "no"):
-            waiting = rows.filter(~pl.col("keep").str.to_lowercase().is_in(["yes", "no"])).height
+    for row, (name, given, note, keep) in enumerate(rows):
+        if keep not in ("yes", "no"):
             message = f"{waiting} corrected answers are not reviewed, such as that of {name}."
             fix = "look at each, then write into the column keep: yes, the answer replaces gold; no"
             raise DataError(message, file=file, row=row, rule="keep is yes or no", fix=fix)
-        if keep.lower() == "no":
+        if keep == "no":
             continue
         if not given:
             message = f"There is no answer for problem {name}."
@@ -63,6 +51,40 @@ def read_overrides(file: str | Path) -> dict[str, tuple[str, str]]:
             raise DataError(message, file=file, row=row, rule=rule, fix=fix)
         found[name] = given, note
     return found
+
+
+def _read_rows(file: str | Path) -> list[tuple[str, str, str, str]]:
+    """Return problem_id, answer, note and keep of each row.
+
+    A row without keep counts, but for those whose note asks for a review.
+    """
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+        header, *lines = [line for line in csv.reader(text.splitlines(True), strict=True) if line]
+    except (OSError, ValueError, csv.Error) as error:
+        message = f"The corrected answers cannot be read: {error}"
+        fix = f"correct the file; without corrections it holds the line {','.join(COLUMNS)}"
+        raise DataError(message, file=file, fix=fix) from error
+    if set(header) - {"keep"} != set(COLUMNS):
+        message = f"The corrected answers have the columns {header}."
+        raise DataError(message, file=file, rule=f"the columns are {', '.join(COLUMNS)}, and keep")
+    names = [name for name in header if name != "keep"]
+    where = header.index("keep") if "keep" in header else len(COLUMNS)
+    rows = []
+    for row, cells in enumerate(lines):
+        if set(cells) - {"keep"} == set(COLUMNS):
+            continue  # the header of a list that was appended
+        if len(cells) not in (len(header), len(COLUMNS) + 1):
+            message = f"This row has {len(cells)} values: {cells}"
+            rule = f"a row has {', '.join(COLUMNS)} and, perhaps, keep"
+            fix = "put a value that has a comma into quotation marks"
+            raise DataError(message, file=file, row=row, rule=rule, fix=fix)
+        kept = cells.pop(where).strip().lower() if len(cells) > len(COLUMNS) else None
+        values = {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
+        if kept is None:
+            kept = "" if values["note"].startswith(FOR_REVIEW) else "yes"
+        rows.append((values["problem_id"], values["answer"], values["note"], kept))
+    return rows
 
 
 def apply_overrides(problems: pl.DataFrame, file: str | Path) -> pl.DataFrame:

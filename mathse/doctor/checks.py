@@ -23,7 +23,7 @@ from mathse.core.machine import Machine, Server
 from mathse.core.params import Finetune, Params, Role, RoleName
 from mathse.core.registry import ENGINES, LOCAL_ENGINES, SERVED_ENGINES
 from mathse.doctor.finding import Check
-from mathse.doctor.inputs import check_embedded, check_prompts, check_tables
+from mathse.doctor.inputs import check_embedded, check_overrides, check_prompts, check_tables
 from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from mathse.planning.plan_tables import GB
 
@@ -37,7 +37,9 @@ def run_checks(params: Params, machine: Machine, layout: Layout) -> Iterator[Che
     yield from check_trainings(params, machine)
     yield from check_libraries(params)
     yield from check_servers(params, machine)
+    yield from check_hub(params)
     yield from check_revisions(params)
+    yield from check_overrides(layout)
     yield from check_tables(params, layout)
     yield from check_embedded(params, layout)
     yield from check_prompts(params, layout)
@@ -231,10 +233,33 @@ def check_servers(params: Params, machine: Machine) -> Iterator[Check]:
         )
 
 
+def check_hub(params: Params) -> Iterator[Check]:
+    """Yield if the Hub does not answer where a role's model may be there; it is asked no more."""
+    names = {str(role.model) for role in local_roles(params).values()}
+    if all(Path(name).is_dir() for name in names):
+        return
+    from huggingface_hub import constants
+
+    if constants.HF_HUB_OFFLINE:
+        return
+    try:
+        with urlopen(constants.ENDPOINT, timeout=10):
+            return
+    except HTTPError:
+        return  # it answers
+    except (OSError, HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", error)
+    # Each file would be asked for several times, with minutes of waiting.
+    constants.HF_HUB_OFFLINE = True
+    what = f"{constants.ENDPOINT} does not answer ({reason}): only models that were downloaded load"
+    yield Check("Hub", "note", what)
+
+
 def check_revisions(params: Params) -> Iterator[Check]:
     """Yield the roles whose model on the Hub may change during a run."""
     for name, role in local_roles(params).items():
-        if role.revision is None and not Path(str(role.model)).is_dir():
+        model = Path(str(role.model))
+        if role.revision is None and not model.is_dir() and not model.parent.is_dir():
             what = f"null, and {role.model} is on the Hub: with a new commit there, half-done "
             what += "trainings and finished requests are made again"
             yield Check(f"{name}.revision", "note", f"{what}. Fix: name the commit")
@@ -275,6 +300,12 @@ def check_work_folder(machine: Machine, layout: Layout) -> Iterator[Check]:
     """Yield the folder of this project in an absolute work folder, and who has to see it."""
     if not Path(machine.work_folder).is_absolute():
         return
+    named = Path(machine.work_folder)
+    if not named.exists():
+        above = next(parent for parent in named.parents if parent.exists())
+        what = f"{named} does not exist; it will be made in {above}. Is its disk mounted?"
+        yield Check("work folder", "note" if os.access(above, os.W_OK) else "fails", what)
+        return
     try:
         text = f"this project's is {layout.work}"
     except MathseError as error:
@@ -296,7 +327,9 @@ def check_disk(plan: Plan) -> Iterator[Check]:
     of_work = sum(planned.pop(part, 0.0) for part in IN_WORK_FOLDER)
     of_project = sum(planned.values())
     try:
-        work = plan.layout.work.absolute()
+        named = Path(plan.machine.work_folder)
+        is_there = named.exists() or not named.is_absolute()
+        work = plan.layout.work.absolute() if is_there else named
     except MathseError:  # `check_work_folder` says why
         yield _check_space("disk", root, of_project + of_work, folders)
         return

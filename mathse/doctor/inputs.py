@@ -8,6 +8,7 @@ from mathse.core.errors import MathseError
 from mathse.core.layout import Layout
 from mathse.core.params import Params
 from mathse.datasets.import_records import check_imports
+from mathse.datasets.overrides import read_overrides
 from mathse.doctor.finding import Check
 from mathse.prompts.roles import load_prompts
 
@@ -33,6 +34,14 @@ def check_tables(params: Params, layout: Layout) -> Iterator[Check]:
             yield Check(subject, "fails", " ".join(str(error).split()))
         else:
             yield Check(subject, "ok", f"as {layout.imports.name} records it")
+
+
+def check_overrides(layout: Layout) -> Iterator[Check]:
+    """Yield if the corrected answers cannot be read."""
+    try:
+        read_overrides(layout.overrides)
+    except MathseError as error:
+        yield Check(layout.overrides.name, "fails", " ".join(str(error).split()))
 
 
 def check_embedded(params: Params, layout: Layout) -> Iterator[Check]:

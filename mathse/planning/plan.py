@@ -173,6 +173,7 @@ class Plan:
         columns = ["stage", "model", "requests", "prompt tokens", "written tokens", "money", "time"]
         servers, assume = self.machine.servers, self.planner.assume
         table, sums = Table("Teacher cost", columns), [0.0, 0.0]
+        unpriced = list[str]()
         for one in self.work:
             setting = self.params.roles[one.role]
             if setting.engine not in SERVED_ENGINES or one.tuning is not None or not one.count:
@@ -189,8 +190,15 @@ class Plan:
             cells = [amount(one.count), amount(prompt), amount(written), money, duration(seconds)]
             table.rows.append([one.stage, who, *cells])
             sums = [sums[0] + (paid or 0), sums[1] + seconds]
+            unpriced += [one.role] if paid is None else []
         if table.rows:
-            table.rows.append(["all", *[""] * 4, f"{sums[0]:,.2f}", duration(sums[1])])
+            money = f"{sums[0]:,.2f}"
+            if unpriced:
+                roles = ", ".join(dict.fromkeys(unpriced))
+                money = (
+                    f"{f'{money} and ' if sums[0] else ''}unknown: servers has no price of {roles}"
+                )
+            table.rows.append(["all", *[""] * 4, money, duration(sums[1])])
         return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,6 +31,9 @@ def register(main: typer.Typer) -> None:
     main.command("check", cls=NegativeAnswers, epilog=lines)(check)
 
 
+AnswerType = Literal["number", "choice", "expression", "text", "set", "integer", "float", "list"]
+
+
 def check(
     gold: Annotated[str | None, typer.Argument(help="The right answer.")] = None,
     answer: Annotated[str | None, typer.Argument(help="A response or a bare answer.")] = None,
@@ -46,7 +49,7 @@ def check(
         str, typer.Option(help="Score by these too: mathse, mathvista, math-verify.")
     ] = "mathse",
     answer_type: Annotated[
-        str | None, typer.Option(help="number, choice, expression, text or set.")
+        AnswerType | None, typer.Option(help="What kind of answer gold is.")
     ] = None,
     choices: Annotated[str | None, typer.Option(help="Choices as a JSON list.")] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of the right answer.")] = None,

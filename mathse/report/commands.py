@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mathse.commands import examples, project_root
-from mathse.core.errors import ParamError
+from mathse.commands import check_out, examples, project_root
 from mathse.core.layout import Layout
 
 CODE = Path(__file__).resolve().parents[2]
@@ -79,7 +77,7 @@ def sql_command(
 
     if query and file is not None:
         raise typer.BadParameter("give a query or --file, not both")
-    _check_out(out, data)
+    check_out(out, data)
     text = file.read_text("utf-8") if file is not None else query
     folders = _folders(data, rev)
     with Tables(folders, time_zone) as tables:
@@ -113,7 +111,7 @@ def ask_command(
         for found, question in list_queries(folder):
             typer.echo(f"{found:<16} {question}")
         return
-    _check_out(out, data)
+    check_out(out, data)
     with Tables(_folders(data, rev)) as tables:
         _answer(tables, resolve_query(name, folder), format, out, limit)
 
@@ -163,23 +161,6 @@ def _answer(
     except KeyboardInterrupt:
         typer.echo("mathse: interrupted", err=True)
         raise typer.Exit(130) from None
-
-
-def _check_out(out: Path | None, data: Path | None) -> None:
-    """Raise ParamError if an answer would be written among the files of a run."""
-    if out is None:
-        return
-    runs = [Layout(data=data)] if data is not None else []
-    with suppress(ParamError):  # outside a project there is the folder of --data alone
-        runs.append(Layout(project_root()))
-    for run in runs:
-        kept = (run.data, run.metrics("*").parent, run.models, run.code("*").parent)
-        for path in (*kept, run.imports, run.overrides):
-            if out.resolve().is_relative_to(path.resolve()):
-                raise ParamError(
-                    f"{out} would lie among the files of the run ({path}).\n"
-                    "  fix: give --out a name elsewhere"
-                )
 
 
 def _folders(data: Path | None, revisions: list[str] | None) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -47,6 +48,9 @@ FROM a FULL JOIN b USING (row_id) GROUP BY ALL ORDER BY ALL
 """
 
 
+_ROUND = re.compile(r"r\d+")  # r9
+
+
 def render_diff(project: Path, before: str, after: str, out: TextIO, *, limit: int) -> None:
     """Write what differs between two rounds, or between the rounds of two runs.
 
@@ -62,20 +66,25 @@ def render_diff(project: Path, before: str, after: str, out: TextIO, *, limit: i
         DataError: if one of them does not exist, or the two have nothing in common.
     """
     layout = Layout(project)
-    of_one_run = {before, after} <= set(layout.find(layout.eval("*").graded))
+    evaluated = [*layout.find(layout.eval("*").graded)]
+    of_one_run = {before, after} <= set(evaluated)
+    missing = {before, after} - set(evaluated)
+    if len(missing) == 1 and (name := missing.pop()) != WORKSPACE and _ROUND.fullmatch(name):
+        fix = f"name one of {', '.join(sort_rounds(set(evaluated)))}"
+        raise DataError(f"There is no evaluated round {name} here.", file=project, fix=fix)
     runs = (WORKSPACE, WORKSPACE) if of_one_run else (before, after)
     folders = [open_revision(project, rev).data for rev in runs]
     with Tables(dict(zip("ab", folders, strict=True))) as tables:
         made = tables.names()
         pairs = [(before, after)]
         if not of_one_run:
-            evaluated = [
+            common = [
                 {str(row["round"]) for row in tables.rows(f"SELECT DISTINCT round FROM {name}")}
                 if (name := f"{side}.graded") in made
                 else set()
                 for side in "ab"
             ]
-            pairs = [(name, name) for name in sort_rounds(evaluated[0] & evaluated[1])]
+            pairs = [(name, name) for name in sort_rounds(common[0] & common[1])]
             if not pairs:
                 fix = "`mathse sql --rev REV` shows what a run has"
                 raise DataError(f"{before} and {after} have no evaluated round in common.", fix=fix)

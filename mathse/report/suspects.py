@@ -147,10 +147,10 @@ def report_suspects(data: Path, min_trajectories: int, min_share: float, out: Pa
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         to_review(found).write_csv(out)
-        print(f"{out} lists {found.height} problems. Look at each, and write into the column keep")
-        print(
-            "yes (the answer replaces gold) or no (gold is right); then add them to overrides.csv."
-        )
+        print(f"{out} lists {found.height} problems.")
+        if found.height:
+            print("Look at each, and write into the column keep: yes (the answer replaces gold),")
+            print(f"or no (gold is right). Then add them: cat {out} >> overrides.csv")
     elif found.is_empty():
         print("No gold answer is suspicious.")
     else:

@@ -60,7 +60,7 @@ def render_trace(data: str | Path, name: str) -> tuple[str, list[str]]:
         )
         lines += _trajectory(row, *parts)
     if not trajectories:
-        lines.append("No trajectory was written for it.")
+        lines.append("It has no trajectory to learn from.")
     lines += _evaluations(rows["graded"], rows["predictions"])
     images = rows["problems"][0]["image_ids"] if rows["problems"] else []
     return "".join(f"{one_line(line)}\n" for line in lines), images

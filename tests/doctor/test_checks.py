@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 import yaml
+from huggingface_hub import constants
 
 from mathse.core.layout import Layout
 from mathse.core.machine import Machine
 from mathse.core.params import ModelRole, Params
 from mathse.doctor import checks
 from mathse.doctor.checks import Check
+from mathse.doctor.inputs import check_overrides
 from mathse.engines.placeholders import check_placeholders
 from mathse.planning.plan import IN_WORK_FOLDER, Plan
 from tests.closure import oracle_params
@@ -153,6 +155,27 @@ def test_torchvision_is_asked_for_where_the_model_needs_it(
     assert found("qwen2_vl") == []
 
 
+def test_a_hub_that_does_not_answer_is_asked_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    local = params()
+    assert [*checks.check_hub(local)] == [] and not constants.HF_HUB_OFFLINE
+    student = local.student.model_copy(update={"model": "someone/model"})
+    (check,) = checks.check_hub(local.model_copy(update={"student": student}))
+    assert check.state == "note" and "127.0.0.1:9 does not answer" in check.finding
+    assert constants.HF_HUB_OFFLINE
+
+
+def test_corrected_answers_that_cannot_be_read_fail(tmp_path: Path) -> None:
+    (tmp_path / "overrides.csv").write_text("problem_id,answer,note\n")
+    assert [*check_overrides(Layout(tmp_path))] == []
+    (tmp_path / "overrides.csv").write_text("problem_id,answer,note\na,5\n")
+    (check,) = check_overrides(Layout(tmp_path))
+    assert check.state == "fails" and "2 values" in check.finding
+
+
 def test_a_hub_model_without_a_commit_is_noted(tmp_path: Path) -> None:
     def noted(**student: str) -> list[str]:
         asked = params(student={"model": "owner/name", **student})
@@ -183,6 +206,7 @@ def test_a_work_folder_on_another_disk_is_measured_there(
 ) -> None:
     project, scratch = tmp_path / "project", tmp_path / "scratch"
     project.mkdir()
+    (scratch / "mathse").mkdir(parents=True)
     (project / "machine.yaml").write_text(f"work_folder: {scratch / 'mathse'}\n")
     plan = Plan(params(), Machine(work_folder=str(scratch / "mathse")), Layout(project), {})
     assert {*IN_WORK_FOLDER} <= {*plan.disk()}
@@ -216,6 +240,11 @@ def test_a_work_folder_of_several_nodes_is_noted(tmp_path: Path) -> None:
         return [*checks.check_work_folder(machine, Layout(tmp_path))]
 
     assert found(".mathse", nodes=2) == []
+    # One that is not there is not made by asking.
+    (check,) = found(tmp_path / "work" / "mathse")
+    assert check.state == "note" and f"will be made in {tmp_path}. Is its disk" in check.finding
+    assert not (tmp_path / "work").exists()
+    (tmp_path / "work").mkdir()
     assert [check.state for check in found(tmp_path / "work")] == ["ok"]
     (check,) = found(tmp_path / "work", nodes=2)
     assert check.state == "note" and "all 2 nodes must see it" in check.finding

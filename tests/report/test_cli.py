@@ -122,7 +122,13 @@ def test_check_one_answer(arguments, state):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("7",), ("B", "B", "--choices", "3,4"), ("7", "7", "--rows", "x.csv"), ("7", "7", "--odd")],
+    [
+        ("7",),
+        ("B", "B", "--choices", "3,4"),
+        ("7", "7", "--rows", "x.csv"),
+        ("7", "7", "--odd"),
+        ("7", "7", "--answer-type", "foo"),
+    ],
 )
 def test_check_needs_two_answers_or_a_table(arguments):
     assert call("check", *arguments).exit_code == 2

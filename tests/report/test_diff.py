@@ -85,8 +85,13 @@ def test_problems_of_one_cluster_count_as_one_change(tmp_path):
 
 
 def test_what_cannot_be_compared_is_explained(history, tmp_path):
-    with pytest.raises(DataError, match="r7 is no commit"):
-        diff(history, "r7", "r1")
+    for pair in (("r7", "r1"), ("r1", "r7")):
+        with pytest.raises(
+            DataError, match=r"no evaluated round r7 here.*\n.*\n.*name one of base, r0"
+        ):
+            diff(history, *pair)
+    with pytest.raises(DataError, match="main2 is no commit"):
+        diff(history, "main2", "r1")
     other = History(tmp_path)
     build(tmp_path / "data")
     other.commit("a run")

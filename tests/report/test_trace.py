@@ -77,7 +77,7 @@ def test_the_start_of_an_id_is_enough_and_must_be_one(data):
 
 
 def test_a_problem_that_was_never_tried(data):
-    assert "No trajectory was written for it." in render_trace(data, problem_id(4))[0]
+    assert "It has no trajectory to learn from." in render_trace(data, problem_id(4))[0]
 
 
 def test_a_training_row_is_shown_as_its_trajectory(data):
@@ -94,7 +94,7 @@ def test_a_row_without_its_trajectory_is_no_error(data, tmp_path):
     )
     write_table(row, copy / "control/train.parquet", sort_by=["row_id"])
     text, _ = render_trace(copy, "ffff")
-    assert "No trajectory was written for it." in text
+    assert "It has no trajectory to learn from." in text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mathse.commands import examples, project_root
+from mathse.commands import check_out, examples, project_root
 
 
 def register(main: typer.Typer) -> None:
@@ -41,6 +41,7 @@ def report_command(
     from mathse.report.revisions import open_revision
 
     root = project_root()
+    check_out(out)
     if len(rev or []) > 2 or len(set(rev or [])) < len(rev or []):
         raise typer.BadParameter("give --rev once, or twice for two revisions to compare")
     runs = [RunTables(open_revision(root, name), name) for name in rev or []]
