@@ -8,7 +8,7 @@ import pytest
 
 from mathse.core.errors import DataError
 from mathse.core.ids import content_id
-from mathse.datasets.overrides import apply_overrides
+from mathse.datasets.overrides import apply_overrides, read_overrides
 from tests.judge.trajectories import problem_id, problems
 
 POOL = problems(4).with_columns(
@@ -90,18 +90,18 @@ def test_a_correction_must_not_make_two_problems_one(tmp_path: Path) -> None:
 
 def test_a_reviewed_list_can_be_appended(tmp_path: Path) -> None:
     review = "problem_id,answer,note,keep\na,5,REVIEW: 3 of 4,yes\nb,6,REVIEW: 4 of 4,no\n"
-    file = tmp_path / "overrides.csv"
+    given = tmp_path / "overrides.csv"
     for text in (
         "problem_id,answer,note\nc,7,typo\n" + review,
         "problem_id,answer,note\nc,7,typo\n" + review.partition("\n")[2],
         "problem_id,answer,note,keep\nc,7,typo,yes\n" + review,
     ):
-        file.write_text(text)
-        assert read_overrides(file) == {"a": ("5", "REVIEW: 3 of 4"), "c": ("7", "typo")}
+        given.write_text(text)
+        assert read_overrides(given) == {"a": ("5", "REVIEW: 3 of 4"), "c": ("7", "typo")}
     # What is not reviewed is refused there, too; so is a row of another length.
-    file.write_text("problem_id,answer,note\nc,7,typo\n" + review.replace(",yes", ","))
+    given.write_text("problem_id,answer,note\nc,7,typo\n" + review.replace(",yes", ","))
     with pytest.raises(DataError, match=r"1 corrected answers are not reviewed, such as that of a"):
-        read_overrides(file)
-    file.write_text("problem_id,answer,note\nc,7\n")
+        read_overrides(given)
+    given.write_text("problem_id,answer,note\nc,7\n")
     with pytest.raises(DataError, match=r"This row has 2 values.*\n.*file.*\n.*row: 0"):
-        read_overrides(file)
+        read_overrides(given)
