@@ -34,7 +34,11 @@ _NAMES_A_CHOICE = (
 
 
 class Problem(Table):
-    """One problem. `problem_id` is the content id of question, choices, answer and image ids."""
+    """One problem. `problem_id` is the content id of question, choices, answer and image ids.
+
+    Imported problems that differ in unit or precision alone have ids of their own. The table of an
+    import may have a problem once for each split.
+    """
 
     problem_id: pl.String = content_id("content id of question, choices, answer and image ids")
     source: pl.String = text(

@@ -24,7 +24,7 @@ def load_imports(
 
     A row's split becomes what its table is used for. Of the training problems, shares go to the ORM
     and its test, chosen by content. A problem that is also evaluated is not trained on, and one in
-    two evaluated tables counts for the first of them: the other rows are quarantined.
+    two tables (or splits) of one use counts for the first of them: the other rows are quarantined.
 
     Args:
         settings: the tables and shares.
@@ -47,18 +47,23 @@ def load_imports(
     first = rows["problem_id"].is_first_distinct()
     is_train = rows["split"] == "train"
     evaluated = rows.filter(first & ~is_train)["problem_id"].implode()
-    leaked = ~first & is_train & rows["problem_id"].is_in(evaluated)
+    leaked = rows["problem_id"].is_in(evaluated)
     quarantined = [
         *(_read_quarantine(table) for table in tables),
         _quarantine(
-            rows.filter(leaked),
+            rows.filter(~first & is_train & leaked),
             "held-out problems are not trained on",
             "this training problem is also in an evaluation set",
         ),
         _quarantine(
             rows.filter(~first & ~is_train),
             "a problem is evaluated once",
-            "a table evaluated before this one has the same problem",
+            "a table (or split) evaluated before this one has the same problem",
+        ),
+        _quarantine(
+            rows.filter(~first & is_train & ~leaked),
+            "a problem is trained on once",
+            "a table (or split) trained on before this one has the same problem",
         ),
     ]
     problems = _share_out(rows.filter(first), settings, seed)
@@ -106,7 +111,11 @@ def _share_out(rows: pl.DataFrame, settings: Problems, seed: int) -> pl.DataFram
 
 def _by_content(rows: pl.DataFrame, purpose: str, seed: int) -> pl.DataFrame:
     keys = [content_id(purpose, seed, name) for name in rows["problem_id"]]
-    return rows.with_columns(pl.Series("key", keys, dtype=pl.String)).sort("key").drop("key")
+    return (
+        rows.with_columns(pl.Series("key", keys, dtype=pl.String))
+        .sort("key", maintain_order=True)
+        .drop("key")
+    )
 
 
 def _read_quarantine(table: Table) -> pl.DataFrame:

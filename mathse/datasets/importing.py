@@ -35,7 +35,7 @@ from mathse.datasets.raw_problems import Entry, cut_chunks, read_entries
 from mathse.datasets.registry import find_source
 from schemas import Image, Problem, Quarantine, column_types
 
-READER_VERSION = 4
+READER_VERSION = 5
 """Part of every chunk's key: raise it when a change of the readers changes their results."""
 CHUNK_TABLES = {
     "images": column_types(Image),
@@ -44,6 +44,9 @@ CHUNK_TABLES = {
 }
 ROWS_PER_GROUP = 16
 """Row groups of the journal are small, so that a shard reads little besides its own images."""
+MAX_CONTRADICTIONS = 20
+"""A question with more gold answers lacks something, such as its picture; further ones are counted
+and not compared."""
 
 
 def import_source(
@@ -209,21 +212,37 @@ def _write_tables(journal: Path, keys: Sequence[str], out: Path) -> dict[str, An
 
 
 def _merge_duplicates(problems: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first row of each problem, with split, solution and meta of the others in its meta.
+    """Keep the first row of each problem and split, with what the others have besides in its meta.
 
     A problem may occur several times, as in benchmarks whose versions of a problem differ only here
-    and there, or with several solutions. The other rows go into `meta` as `also`.
+    and there, or with several solutions. The other rows go into `meta` as `also`. In another split
+    it stays, since that may be evaluated: `load_imports` then keeps it out of training.
     """
-    first = problems["problem_id"].is_first_distinct()
-    others: dict[str, list[Row]] = defaultdict(list)
-    columns = ("problem_id", "split", "solution", "meta")
-    for name, split, solution, meta in problems.filter(~first).select(columns).iter_rows():
-        others[name].append({"split": split, "solution": solution, "meta": json.loads(meta)})
+    problems = _with_own_ids(problems)
+    key = ("problem_id", "split")
+    first = problems.select(pl.struct(key).is_first_distinct()).to_series()
+    others: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for name, split, solution, meta in (
+        problems.filter(~first).select(*key, "solution", "meta").iter_rows()
+    ):
+        entry = {"split": split, "solution": solution, "meta": json.loads(meta)}
+        others[name, split].append(entry)
     kept = problems.filter(first)
-    metas = []
-    for name, meta in kept.select("problem_id", "meta").iter_rows():
-        metas.append(_with_meta(meta, "also", others[name]) if name in others else meta)
+    metas = [
+        _with_meta(meta, "also", others[name, split]) if (name, split) in others else meta
+        for name, split, meta in kept.select(*key, "meta").iter_rows()
+    ]
     return kept.with_columns(meta=pl.Series(metas, dtype=pl.String))
+
+
+def _with_own_ids(problems: pl.DataFrame) -> pl.DataFrame:
+    """Give an id of its own to a problem that differs from an earlier one in unit or precision."""
+    known: dict[str, tuple[str | None, int | None]] = {}
+    names = []
+    for name, *asked in problems.select("problem_id", "unit", "precision").iter_rows():
+        is_first = known.setdefault(name, tuple(asked)) == tuple(asked)
+        names.append(name if is_first else content_id(name, *asked))
+    return problems.with_columns(problem_id=pl.Series(names, dtype=pl.String))
 
 
 def note_contradictions(problems: pl.DataFrame) -> tuple[pl.DataFrame, int]:
@@ -233,22 +252,43 @@ def note_contradictions(problems: pl.DataFrame) -> tuple[pl.DataFrame, int]:
         The rows in the same order, and how many of them contradict another.
     """
     asked = ["question", "choices", "image_ids"]
-    others: dict[str, list[str]] = {}
-    groups = problems.filter(pl.len().over(asked) > 1).partition_by(asked, maintain_order=True)
-    for group in groups:
-        first = group.row(0, named=True)
-        names, answers = group["problem_id"].to_list(), group["answer"].to_list()
-        given = {key: first[key] for key in ("choices", "answer_type", "unit", "precision")}
-        same = [check_one(first["answer"], answer, **given).state == "match" for answer in answers]
-        for name, is_first in zip(names, same, strict=True):
-            pairs = zip(answers, same, strict=True)
-            differ = sorted({answer for answer, as_first in pairs if as_first != is_first})
-            others |= {name: differ} if differ else {}
-    metas = [
-        _with_meta(meta, "contradicts", others[name]) if name in others else meta
-        for name, meta in problems.select("problem_id", "meta").iter_rows()
-    ]
-    return problems.with_columns(meta=pl.Series(metas, dtype=pl.String)), len(others)
+    metas = problems["meta"].to_list()
+    found = 0
+    repeated = problems.with_row_index("index").filter(pl.len().over(asked) > 1)
+    for group in repeated.partition_by(asked, maintain_order=True):
+        rows = group.to_dicts()
+        same = _same_golds(rows)
+        for row in rows:
+            differ = sorted(gold for gold in same if same[gold] != same[_gold(row)])
+            if (more := len(differ) - MAX_CONTRADICTIONS) > 0:
+                differ[MAX_CONTRADICTIONS:] = [f"and {more} others"]
+            if differ:
+                metas[row["index"]] = _with_meta(row["meta"], "contradicts", differ)
+                found += 1
+    return problems.with_columns(meta=pl.Series(metas, dtype=pl.String)), found
+
+
+def _gold(row: Row) -> str:
+    has_unit = row["unit"] and not row["choices"]
+    return f"{row['answer']} {row['unit']}" if has_unit else str(row["answer"])
+
+
+def _same_golds(rows: Sequence[Row]) -> dict[str, int]:
+    """Return for each gold answer the number of the first one that says the same."""
+    same: dict[str, int] = {}
+    firsts: list[tuple[int, Row]] = []
+    for number, row in enumerate(rows):
+        if (gold := _gold(row)) in same:
+            continue
+        same[gold] = next((first for first, other in firsts if _agree(other, gold)), number)
+        if same[gold] == number and len(firsts) < MAX_CONTRADICTIONS:
+            firsts.append((number, row))
+    return same
+
+
+def _agree(row: Row, gold: str) -> bool:
+    given = {key: row[key] for key in ("choices", "answer_type", "unit", "precision")}
+    return check_one(row["answer"], gold, **given).state == "match"
 
 
 def _with_meta(meta: str, name: str, value: Any) -> str:

@@ -50,9 +50,9 @@ class Imported:
 
     def __init__(self, out: Path, counts: dict[str, Any]) -> None:
         self.out, self.counts = out, counts
-        self.problems = schemas.validate(
-            read_table(out / "problems.parquet"), schemas.Problem, file="problems"
-        )
+        self.problems = read_table(out / "problems.parquet")
+        for split in self.problems["split"].unique():  # a problem is once in each of its splits
+            schemas.validate(self.problems.filter(split=split), schemas.Problem, file="problems")
         self.images = schemas.validate(read_table(out / "images"), schemas.Image, file="images")
         self.quarantined = schemas.validate(
             read_table(out / "quarantine.parquet"), schemas.Quarantine, file="quarantine"

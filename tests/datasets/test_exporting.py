@@ -319,6 +319,37 @@ def test_a_problem_in_two_evaluated_tables_counts_for_the_first(tmp_path: Path) 
     )
 
 
+def test_what_one_import_has_in_two_splits_is_not_trained_on(tmp_path: Path) -> None:
+    def asked(numbers: range) -> list[dict[str, str]]:
+        return [{"question": f"{n} plus 1?", "answer": str(n + 1)} for n in numbers]
+
+    put(tmp_path / "d" / "train.jsonl", asked(range(30)))
+    put(tmp_path / "d" / "validation.jsonl", asked(range(25, 35)))
+    out = str(bring("jsonl", tmp_path / "d", tmp_path).out)
+    shares = {"orm_share": 0, "orm_test_share": 0}
+    tables = ({"path": out, "split": "train", "use": "train"},
+              {"path": out, "split": "validation", "use": "eval"})  # fmt: skip
+    rows, _, quarantined = load_imports(settings(*tables, **shares), seed=0)
+    assert dict(rows.group_by("split").len().iter_rows()) == {"train": 25, "eval": 10}
+    assert quarantined["rule"].to_list() == ["held-out problems are not trained on"] * 5
+    # All splits for one use: each problem once, and the rows of the others are named.
+    for use, rule in (("train", "trained on"), ("eval", "evaluated")):
+        found, _, named = load_imports(settings({"path": out, "use": use}, **shares), seed=0)
+        assert found.height == 35 and found["problem_id"].is_unique().all()
+        assert named["rule"].to_list() == [f"a problem is {rule} once"] * 5
+
+
+def test_a_problem_in_two_training_tables_is_named(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        put(tmp_path / name / "train.jsonl", [{"question": "1+1?", "answer": "2"}])
+    tables = ({"path": str(bring("jsonl", tmp_path / name, tmp_path / name).out), "use": "train"}
+              for name in ("a", "b"))  # fmt: skip
+    found = load_imports(settings(*tables, orm_share=0, orm_test_share=0), seed=0)
+    rows, _, quarantined = found
+    assert rows.height == 1 and quarantined["rule"].to_list() == ["a problem is trained on once"]
+    assert quarantined["file"].to_list() == [str(tmp_path / "b/out/jsonl/problems.parquet")]
+
+
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = CliRunner()
     for name in ("params.yaml", "dvc.yaml"):

@@ -27,7 +27,7 @@ from mathse.datasets.image_files import array_to_png, describe_image
 from mathse.datasets.importing import CHUNK_TABLES, import_source
 from mathse.datasets.protocol import Adapt, BadRow, DataFile, RawProblem, Source
 from mathse.datasets.raw_problems import Entry, read_entries
-from tests.datasets.made import bring, picture, put
+from tests.datasets.made import bring, parquet, picture, put
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -307,6 +307,44 @@ def test_contradicting_golds_are_noted(tmp_path: Path) -> None:
     assert found.counts["contradicting"] == 3
 
 
+def test_each_of_several_contradicting_golds_names_all_others(tmp_path: Path) -> None:
+    rows = [{"question": "How many?", "answer": gold} for gold in ("5", "6", "5.0", "7")]
+    put(tmp_path / "s" / "train.jsonl", rows)
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    notes = {row["answer"]: row["meta"]["contradicts"] for row in found.rows()}
+    assert notes == {"5": ["6", "7"], "5.0": ["6", "7"], "6": ["5", "5.0", "7"]} | {
+        "7": ["5", "5.0", "6"]
+    }
+    rows = [{"question": "How many?", "answer": str(number)} for number in range(30)]
+    put(tmp_path / "s" / "train.jsonl", rows)
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    notes = {row["answer"]: row["meta"]["contradicts"] for row in found.rows()}
+    assert {len(note) for note in notes.values()} == {21} and notes["7"][-1] == "and 9 others"
+    assert found.counts["contradicting"] == 30
+
+
+def test_problems_that_differ_in_unit_alone_are_both_kept(tmp_path: Path) -> None:
+    asked = {"question": "How long?", "answer": "5"}
+    units = ({"unit": "cm"}, {"unit": "m"}, {"unit": "cm"})
+    put(tmp_path / "s" / "train.jsonl", [asked | unit for unit in units])
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    assert found.counts["problems"] == 2 and found.counts["duplicates"] == 1
+    notes = {row["unit"]: row["meta"].get("contradicts") for row in found.rows()}
+    assert notes["cm"] == ["5 m"] and notes["m"] == ["5 cm"]
+    put(tmp_path / "s" / "train.jsonl", [asked | units[0]])
+    alone = bring("jsonl", tmp_path / "s", tmp_path / "alone").row()["problem_id"]
+    assert alone == found.problems.filter(unit="cm")["problem_id"].item(), "the first keeps its id"
+
+
+def test_problems_that_differ_in_precision_alone_are_both_kept(tmp_path: Path) -> None:
+    asked = {"question": "How long?", "answer": "3.1", "answer_type": "float"}
+    rows = [asked | {"pid": str(digits), "precision": float(digits)} for digits in (1, 2)]
+    free = {"question_type": "free_form", "unit": None, "choices": None}
+    parquet(tmp_path / "v" / "data" / "testmini-0.parquet", [{**one, **free} for one in rows])
+    found = bring("mathvista", tmp_path / "v", tmp_path)
+    assert sorted(found.problems["precision"]) == [1, 2], found.quarantined
+
+
 def test_limits_splits_and_what_is_not_there(tmp_path: Path) -> None:
     for split in ("train", "test"):
         rows = [{"question": f"{split} {at}?", "answer": str(at)} for at in range(5)]
@@ -338,6 +376,17 @@ def test_the_same_problem_counts_once_and_loses_nothing(tmp_path: Path) -> None:
     assert first["meta"]["also"] == [
         {"split": "train", "solution": "Count: 3, 4.", "meta": {"id": "b"}}
     ]
+
+
+def test_the_same_problem_stays_in_each_of_its_splits(tmp_path: Path) -> None:
+    for split, solution in (("train", "It is 4."), ("validation", "Count.")):
+        one = {"question": "2+2?", "answer": "4", "solution": solution}
+        put(tmp_path / "s" / f"{split}.jsonl", [one, one])
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    assert found.counts["splits"] == {"train": 1, "validation": 1}
+    assert found.problems["solution"].sort().to_list() == ["Count.", "It is 4."]
+    assert found.counts["duplicates"] == 2 and found.counts["contradicting"] == 0
+    assert all(len(row["meta"]["also"]) == 1 for row in found.rows())
 
 
 def many(root: Path, count: int) -> Path:
