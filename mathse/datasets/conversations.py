@@ -13,7 +13,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mathse.answers import find_answer
-from mathse.datasets.fields import choice_texts, cut_prompt, integer, optional, pictures, text
+from mathse.datasets.fields import (
+    choice_texts,
+    cut_prompt,
+    integer,
+    is_missing,
+    optional,
+    pictures,
+    text,
+)
 from mathse.datasets.protocol import BadRow, DataFile, Picture, RawProblem, Row, require
 from schemas import UNNUMBERED_IMAGE, Problem, column_types
 
@@ -162,7 +170,8 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
 
     # The answer: from its column, else from where the response states it.
     response = _first_text(row, _RESPONSE_COLUMNS) or ""
-    given = next((row[name] for name in _ANSWER_COLUMNS if row.get(name) not in (None, "")), None)
+    filled = (row.get(name) for name in _ANSWER_COLUMNS)
+    given = next((value for value in filled if value != "" and not is_missing(value)), None)
     given = given[0] if isinstance(given, list) and len(given) == 1 else given
     reason = "several answers are given; write the one that is right"
     require(not isinstance(given, list), "one answer is given", "answer", given, reason)

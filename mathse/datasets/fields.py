@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -47,14 +48,28 @@ _LAST_IMAGE = re.compile(f"{UNNUMBERED_IMAGE}$")  # "<image>" at the end
 
 
 def text(row: Mapping[str, Any], name: str, *, default: str | None = None) -> str:
-    """Return a field as text; a number is written as it stands, BadRow for anything else."""
+    """Return a field as text, a number as it stands; BadRow for anything else.
+
+    NaN and infinity count as missing.
+    """
     value = row.get(name)
-    if value is None:
+    if is_missing(value):
         require(default is not None, f"{name} is given", name, value, "the row lacks this field")
         return str(default)
     is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
     require(is_text, f"{name} is text", name, value, "text or a number is expected here")
-    return str(value)
+    return plain_text(value)
+
+
+def is_missing(value: object) -> bool:
+    """Return True for None, NaN and infinity: what tables hold where they have no value."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def plain_text(value: object) -> str:
+    """Write a text or number, without the digits that binary fractions leave: 0.1 + 0.2 is 0.3."""
+    is_fraction = isinstance(value, float) and not value.is_integer()
+    return str(float(f"{value:.15g}") if is_fraction else value)
 
 
 def optional(row: Mapping[str, Any], name: str) -> str | None:
@@ -68,10 +83,12 @@ def texts(row: Mapping[str, Any], name: str) -> list[str]:
     if value is None or value == "":
         return []
     is_list = isinstance(value, list | tuple)
-    passed = is_list and all(isinstance(item, str | int | float) for item in value)
+    passed = is_list and all(
+        isinstance(item, str | int | float) and not is_missing(item) for item in value
+    )
     reason = "a list of texts without gaps is expected here"
     require(passed, f"{name} is a list of texts", name, value, reason)
-    return [str(item) for item in value]
+    return [plain_text(item) for item in value]
 
 
 def integer(row: Mapping[str, Any], name: str) -> int:

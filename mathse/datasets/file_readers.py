@@ -177,7 +177,30 @@ def _parsed(words: str, what: str) -> Any:
 def _batches(path: Path) -> Iterator[Any]:
     with _named_if_damaged(path):
         for batch in _scan(path).collect_batches(chunk_size=ROWS_PER_BATCH, maintain_order=True):
-            yield from batch.iter_rows(named=True)
+            yield from shortest_floats(batch).iter_rows(named=True)
+
+
+def shortest_floats(table: pl.DataFrame) -> pl.DataFrame:
+    """Return a table whose Float32 values are those of their shortest texts: 0.1, not 0.1000000015.
+
+    As Python's float, of 64 bits, a Float32 would have further digits that nobody wrote.
+    """
+    texts, wide = (
+        pl.Schema((name, _replace_float32(kind, new)) for name, kind in table.schema.items())
+        for new in (pl.String(), pl.Float64())
+    )
+    return table if wide == table.schema else table.cast(texts).cast(wide)
+
+
+def _replace_float32(kind: Any, new: pl.DataType) -> Any:
+    """Return a type with another one in place of Float32, also inside lists and objects."""
+    if isinstance(kind, pl.Struct):
+        return pl.Struct({one.name: _replace_float32(one.dtype, new) for one in kind.fields})
+    if isinstance(kind, pl.List):
+        return pl.List(_replace_float32(kind.inner, new))
+    if isinstance(kind, pl.Array):
+        return pl.Array(_replace_float32(kind.inner, new), kind.size)
+    return new if kind == pl.Float32 else kind
 
 
 @contextmanager

@@ -13,8 +13,8 @@ import polars as pl
 
 from mathse.core.errors import DataError
 from mathse.core.tables import read_table
-from mathse.datasets.fields import choice_texts, text
-from mathse.datasets.file_readers import check_encoding, read_rows
+from mathse.datasets.fields import choice_texts, is_missing, plain_text, text
+from mathse.datasets.file_readers import check_encoding, read_rows, shortest_floats
 from mathse.datasets.protocol import BadRow, DataFile, Row
 
 EXPECTED = (
@@ -35,6 +35,7 @@ class AnswerTable:
         numbers: for each of them its row in the file, from 0.
         expected: for each of them the table's own verdict, None where it has none.
         expected_column: the column of these verdicts; None if the table has none.
+        not_compared: a column that is named as if it had verdicts, and has other values; else "".
         problems: for each row that could not be read, why not.
     """
 
@@ -42,6 +43,7 @@ class AnswerTable:
     numbers: list[int]
     expected: list[bool | None]
     expected_column: str | None
+    not_compared: str
     problems: list[str]
 
 
@@ -53,8 +55,8 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
 
     Args:
         file: the file, or a folder of Parquet shards.
-        expected: the column of the table's own verdicts; else the first of `EXPECTED` that is
-            there and holds verdicts.
+        expected: the column of the table's own verdicts; else the first of `EXPECTED` most of
+            whose values are verdicts. A row with another value there is a problem.
 
     Raises:
         DataError: if the file cannot be read, or has no column of this name.
@@ -62,7 +64,7 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
     # The rows of the file: as Parquet has them, or one by one.
     problems: dict[int, BadRow] = {}
     if file.is_dir() or file.suffix.lower() == ".parquet":
-        table = read_table(file)
+        table = shortest_floats(read_table(file))
         rows: Iterable[Mapping[str, Any]] = table.iter_rows(named=True)
     else:
         read = [_encoded(row) for row in read_rows(DataFile(file))]
@@ -75,20 +77,27 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
         fix = f"name one of its columns: {', '.join(table.columns)}"
         raise DataError(f"There is no column {expected}.", file=file, fix=fix)
     # What the check needs of each row.
+    answers: dict[str, list[str | None]] = {"gold": [], "response": []}
     choices: list[list[str]] = []
     labels: list[bool | None] = []
     for index, row in enumerate(rows):
+        found: dict[str, str] = {}
         try:
-            for name in ("gold", "response"):
-                text(row, name, default="")
+            for name in answers:
+                found[name] = text(row, name, default="")
             listed, label = choice_texts(row, "choices"), _label(row, expected)
         except BadRow as problem:
             problems.setdefault(index, problem)
             listed, label = [], None
+        for name, listed_answers in answers.items():
+            listed_answers.append(found.get(name) or None)
         choices.append(listed)
         labels.append(label)
     # Leave out the rows with a problem.
     numbers = [index for index in range(table.height) if index not in problems]
+    for name, texts in answers.items():
+        if name in table.columns and table.schema[name].is_float():
+            table = table.with_columns(pl.Series(name, texts, dtype=pl.String))
     if "choices" in table.columns:
         table = table.with_columns(pl.Series("choices", choices, dtype=pl.List(pl.String)))
     return AnswerTable(
@@ -96,6 +105,7 @@ def read_answers(file: Path, expected: str | None = None) -> AnswerTable:
         numbers,
         [labels[index] for index in numbers],
         expected,
+        "" if expected else next((name for name in EXPECTED if name in table.columns), ""),
         [_shown(file, index, problems[index]) for index in sorted(problems)],
     )
 
@@ -126,8 +136,10 @@ def _column(name: str, values: list[Any]) -> pl.Series:
 
 
 def _as_text(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    if is_missing(value):
+        return None
+    if isinstance(value, str | float):
+        return plain_text(value)
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
@@ -145,7 +157,8 @@ def _holds_labels(table: pl.DataFrame, name: str) -> bool:
     if name not in table.columns:
         return False
     values = [value for value in table[name].to_list() if value not in (None, "")]
-    return bool(values) and all(str(value).strip().lower() in _LABELS for value in values)
+    labels = [value for value in values if str(value).strip().lower() in _LABELS]
+    return len(labels) > len(values) / 2
 
 
 def _shown(file: Path, index: int, problem: BadRow) -> str:

@@ -73,6 +73,9 @@ def audit(
         for name, passed in accepted.items():
             found.lines.append(_agreement(name, passed, table.expected, table.expected_column))
         _add_errors(found, shown, accepted["mathse"], table.expected)
+    if table.not_compared:
+        column = table.not_compared
+        found.lines.append(f"{column} is not compared: most of its values are not true or false")
     # Where two rules differ.
     for name in rules if len(rules) > 1 else ():
         found.lines.append(

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from mathse.datasets.commands import describe_sources
@@ -388,6 +389,40 @@ def test_prompts_are_cut() -> None:
 def test_kinds_of_answers_are_distinguished(answer: str, kind: str) -> None:
     assert guess_answer_type(answer, []) == kind
     assert guess_answer_type(answer, ["a", "b"]) == "choice"
+
+
+def test_numbers_of_binary_tables_are_written_as_people_write_them(tmp_path: Path) -> None:
+    numbers = [0.1, 3.14, 2.0, 1e22]
+    path = tmp_path / "h" / "data" / "train-0.parquet"
+    rows = [{"question": f"{number}?", "answer": number} for number in numbers]
+    parquet(path, rows, answer=pl.Float32)
+    found = bring("hf-folder", tmp_path / "h", tmp_path)
+    assert sorted(found.problems["answer"]) == ["0.1", "1e+22", "2.0", "3.14"]
+    row = rows[0] | {"choices": [0.1, 0.2]}
+    parquet(path, [row], answer=pl.Float32, choices=pl.List(pl.Float32))
+    found = bring("hf-folder", tmp_path / "h", tmp_path)
+    assert (found.row()["answer"], found.row()["choices"]) == ("0.1", ["0.1", "0.2"])
+    put(tmp_path / "s" / "a.jsonl", [{"question": "?", "answer": 0.1 + 0.2},
+                                     {"question": "Whole?", "answer": 2.0**53}])  # fmt: skip
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    assert found.problems["answer"].sort().to_list() == ["0.3", "9007199254740992.0"]
+
+
+def test_a_number_that_is_none_is_missing(tmp_path: Path) -> None:
+    numbers = [5.0, float("nan"), float("inf"), float("-inf")]
+    rows = [{"question": f"{number}?", "answer": number} for number in numbers]
+    parquet(tmp_path / "h" / "data" / "train-0.parquet", rows)
+    found = bring("hf-folder", tmp_path / "h", tmp_path)
+    assert found.row()["answer"] == "5.0"
+    assert found.quarantined["rule"].to_list() == ["answer is given"] * 3
+    lines = ['{"question": "1?", "answer": 1e999}', '{"question": "2?", "answer": NaN}',
+            '{"question": "3?", "answer": NaN, "solution": "The answer is 4."}',
+            '{"question": "4?", "answer": "A", "choices": [1.0, 1e999]}']  # fmt: skip
+    put(tmp_path / "s" / "a.jsonl", "\n".join(lines))
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    assert found.row()["answer"] == "4", "NaN is no answer, so the solution gives it"
+    given = ["answer is given", "answer is given", "choices is a list of texts"]
+    assert found.quarantined["rule"].to_list() == given
 
 
 def test_split_names_are_short_names() -> None:

@@ -217,6 +217,31 @@ def test_a_column_of_answers_is_no_column_of_verdicts(tmp_path: Path) -> None:
     assert "agrees with correct in 100.0%" in call("--rows", tmp_path / "r.csv").stdout
 
 
+def test_a_verdict_that_is_none_spoils_its_row_alone(tmp_path: Path) -> None:
+    verdicts = ("true", "false", "true", "true", "maybe")
+    rows = "".join(f"5,5,{verdict}\n" for verdict in verdicts)
+    (tmp_path / "r.csv").write_text("gold,response,is_correct\n" + rows)
+    done = call("--rows", tmp_path / "r.csv")
+    assert done.exit_code == 1 and "agrees with is_correct in 75.0%" in done.stdout
+    assert "row: 4" in done.stderr and "write true or false" in done.stderr
+    (tmp_path / "r.csv").write_text("gold,response,is_correct\n5,5,good\n5,6,bad\n")
+    done = call("--rows", tmp_path / "r.csv")
+    assert done.exit_code == 0 and "is_correct is not compared" in done.stdout
+
+
+def test_numbers_of_32_bits_and_missing_ones(tmp_path: Path) -> None:
+    frame = pl.DataFrame(
+        {"gold": [0.1, float("nan"), float("inf")], "response": ["0.1", "nan", "inf"]}
+    )
+    frame.cast({"gold": pl.Float32}).write_parquet(tmp_path / "r.parquet")
+    assert states(tmp_path / "r.parquet") == ["match", "error", "error"]
+    assert read_answers(tmp_path / "r.parquet").rows["gold"].to_list() == ["0.1", None, None]
+    values = (1e999, float("nan"), "B", 0.1 + 0.2)
+    (tmp_path / "r.jsonl").write_text(lines([{"gold": one, "response": "5"} for one in values]))
+    golds = read_answers(tmp_path / "r.jsonl").rows["gold"].to_list()
+    assert golds == [None, None, "B", "0.3"]
+
+
 def test_rules_are_compared(tmp_path: Path) -> None:
     rows = [
         {"gold": "7", "response": "The answer is 7."},
