@@ -116,7 +116,7 @@ def pictures(value: object) -> list[Picture]:
     reason = "an image is a path, bytes, or an object with either"
     if isinstance(value, str) and value.startswith("["):
         value = _parsed(value) or value
-    if value is None or value == "":
+    if is_missing(value) or value == "":
         return []
     if isinstance(value, list | tuple):
         return [picture for item in value for picture in pictures(item)]
@@ -212,8 +212,15 @@ def guess_language(words: str) -> str:
 
 
 def short_name(words: str) -> str:
-    """Write a name as a split may be called: lower case, letters, digits and underscores."""
-    name = _NOT_NAME.sub("_", words.lower()).strip("_") or "train"
+    """Write a name as a split may be called: lower case, letters, digits and underscores.
+
+    An empty name is train. BadRow for one of other letters, which would all be called alike.
+    """
+    name = _NOT_NAME.sub("_", words.lower()).strip("_")
+    is_kept = name and (any(map(str.isalpha, name)) or not any(map(str.isalpha, words)))
+    reason = "name the split in Latin letters, such as train or test, in the row or the file's name"
+    require(is_kept or not words.strip(), "split has a short name", "split", words, reason)
+    name = name or "train"
     return name if name[0].isalpha() else f"s{name}"
 
 

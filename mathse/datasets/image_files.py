@@ -53,7 +53,7 @@ def find_image(path: str, roots: Sequence[Path], inside: Sequence[Path]) -> Path
                 is_outside = True
             elif found.is_file():
                 return found
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # a link that leads to itself is the latter
             reason = f"the path is not usable: {error}"
             raise BadRow("image is a local file", "image", path, reason) from None
     reason = "the path leads out of the data set; name the folder of the images with --images"

@@ -64,6 +64,7 @@ def test_bad_images_are_quarantined_with_their_reasons(tmp_path: Path) -> None:
     put(root / "images" / "bomb.png", bomb())
     put(root / "images" / "drawing.tiff", picture(4, "TIFF"))
     (root / "images" / "link.png").symlink_to(tmp_path / "d" / "outside.png")
+    (root / "images" / "loop.png").symlink_to("loop.png")
     cases = {
         "images/good.png": None,
         "images/missing.png": "image is there",
@@ -71,6 +72,7 @@ def test_bad_images_are_quarantined_with_their_reasons(tmp_path: Path) -> None:
         "../outside.png": "image stays inside the data set",
         str(tmp_path / "d" / "outside.png"): "image stays inside the data set",
         "images/link.png": "image stays inside the data set",
+        "images/loop.png": "image is a local file",
         "https://example.org/a.png": "image is a local file",
         "images/zero\0.png": "image is a local file",
         "images/" + "x" * 300: "image is a local file",

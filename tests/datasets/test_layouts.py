@@ -432,3 +432,14 @@ def test_split_names_are_short_names() -> None:
         "train",
         "val",
     ]
+
+
+def test_a_split_of_other_letters_is_not_train(tmp_path: Path) -> None:
+    splits = ("测试", "测试1", "--", "Test 2", "", None, "1k")
+    rows = [{"question": f"{one}?", "answer": "1", "split": one} for one in splits]
+    put(tmp_path / "s" / "a.jsonl", rows)
+    found = bring("jsonl", tmp_path / "s", tmp_path)
+    kept = dict(found.problems.select("question", "split").iter_rows())
+    assert kept == {"Test 2?": "test_2", "?": "train", "None?": "train", "1k?": "s1k"}
+    assert found.quarantined["value"].to_list() == ["测试", "测试1", "--"]
+    assert found.quarantined["rule"].unique().to_list() == ["split has a short name"]
