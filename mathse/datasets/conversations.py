@@ -147,7 +147,8 @@ def prompt_problem(
     """
     prompt, response, inside = asked
     images = (row_images(row) if images is None else images) or inside
-    question, choices, images = _cut(prompt, images)
+    prompt, images = _with_placeholders(prompt, images)
+    question, choices = cut_prompt(prompt)
     choices = choices or _listed_choices(row)
     answer = stated_answer(response, choices)
     problem = _raw_problem(row, file, question, choices, answer, images)
@@ -164,7 +165,8 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
         listed = ", ".join(_QUESTION_COLUMNS)
         reason = f"no column of a question ({listed}) or of messages; the row has {known}"
         raise BadRow("row has a question", "row", known, reason)
-    question, choices, images = _cut(prompt, row_images(row))
+    prompt, images = _with_placeholders(prompt, row_images(row))
+    question, choices = cut_prompt(prompt)
     if in_column := _listed_choices(row):
         question, choices = prompt.strip() if choices else question, in_column
 
@@ -247,8 +249,8 @@ def _is_caption(response: str) -> bool:
     return words + len(_CHINESE_CHAR.findall(response)) / 2 > MAX_BARE_ANSWER_WORDS
 
 
-def _cut(prompt: str, images: list[Picture]) -> tuple[str, list[str], list[Picture]]:
-    """Return the question, the choices and the images of a prompt.
+def _with_placeholders(prompt: str, images: list[Picture]) -> tuple[str, list[Picture]]:
+    """Return a prompt with `<image>` for its image tags, and its images.
 
     What other models write for an image becomes `<image>`, and files that the prompt names are its
     images if the row has none. BadRow unless it has as many `<image>` as images, or none.
@@ -264,7 +266,7 @@ def _cut(prompt: str, images: list[Picture]) -> tuple[str, list[str], list[Pictu
         reason += f"; its path or bytes belong into one of {', '.join(_IMAGE_COLUMNS)}"
     fits = count in (0, len(images))
     require(fits, "image placeholders fit the images", "messages", prompt, reason)
-    return *cut_prompt(prompt), images
+    return prompt, images
 
 
 def _raw_problem(

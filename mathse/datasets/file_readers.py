@@ -14,6 +14,7 @@ import csv
 import json
 import pickle
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,6 @@ _LIST_NAMES = (
 """Under which names a JSON object may hold its rows."""
 _BLANK = re.compile(r"[\s,]*")  # ", "
 _SURROGATE = re.compile(r"[\ud800-\udfff]")  # "\ud83d": half of an emoji
-_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 _NUMPY = ("multiarray._reconstruct", "multiarray.scalar", "numeric._frombuffer")
 _PLAIN = {
     *(f"numpy.{core}.{name}" for core in ("core", "_core") for name in _NUMPY),
@@ -77,12 +77,13 @@ def read_rows(file: DataFile) -> Iterator[Row | BadRow]:
         raise DataError(message, file=file.path, fix=f"use one of {', '.join(readers)}")
     reason = "a row must be an object with named fields"
     for row in reader(file.path):
-        is_row = isinstance(row, BadRow | dict)
-        yield row if is_row else BadRow("row is an object", "row", row, reason)
+        yield row if _is_row(row) else BadRow("row is an object", "row", row, reason)
 
 
 def check_encoding(value: object, where: str = "row") -> None:
-    """Raise BadRow, naming the field, if a text in a row was not UTF-8."""
+    """Raise BadRow, naming the field, if a text in a row was not UTF-8, or an object was bad."""
+    if isinstance(value, BadRow):
+        raise value
     if isinstance(value, str):
         if _SURROGATE.search(value):
             shown = value.encode("utf-8", "backslashreplace").decode("ascii", "replace")
@@ -95,6 +96,20 @@ def check_encoding(value: object, where: str = "row") -> None:
     elif isinstance(value, list | tuple):
         for inner in value:
             check_encoding(inner, where)
+
+
+def _object(members: list[tuple[str, Any]]) -> Row | BadRow:
+    """Return an object of JSON, or why it is none: of two values of a name one would be lost."""
+    found = dict(members)
+    if len(found) == len(members):
+        return found
+    names = Counter(name for name, _ in members)
+    twice = next(name for name in names if names[name] > 1)
+    values = [value for name, value in members if name == twice]
+    return BadRow("a name occurs once", twice, values, "keep the value that is right")
+
+
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None, object_pairs_hook=_object)
 
 
 class _PlainUnpickler(pickle.Unpickler):
@@ -135,6 +150,7 @@ def _cells(path: Path) -> Iterator[Any]:
     """Yield the rows of a CSV file with a header, each cell as text, an empty cell as None.
 
     Cells are parted by the one of comma, semicolon and tab that is most frequent in the header.
+    DataError if two columns have one name.
     """
     csv.field_size_limit(MAX_ROW_CHARS)
     with _open_text(path, newline="") as file:
@@ -143,6 +159,10 @@ def _cells(path: Path) -> Iterator[Any]:
         reader = csv.reader(file, delimiter=max(",;\t", key=header.count), strict=True)
         try:
             names = next(reader, [])
+            if twice := [name for name, times in Counter(filter(None, names)).items() if times > 1]:
+                message = f"Several columns are called {twice[0]}."
+                fix = "give each column a name of its own, or remove all but the right one"
+                raise DataError(message, file=path, rule="a column's name occurs once", fix=fix)
             for row in filter(None, reader):
                 if len(row) == len(names):
                     yield {name: cell or None for name, cell in zip(names, row, strict=True)}
@@ -239,30 +259,42 @@ def _elements(path: Path) -> Iterator[Any]:
 def _object_rows(window: _Window) -> Iterator[Any]:
     """Yield the rows of an object: itself, those under a name for lists, or its members.
 
-    Its members are the rows if the first two are objects, or the only one is.
+    Its members are the rows if the first two are objects, or the only one is. Of several lists of
+    rows the first one of `_LIST_NAMES` is read; each other one is a bad row.
     """
-    members: dict[str, Any] = {}
+    pairs: list[tuple[str, Any]] = []
     try:
-        for key, value in window.members():
-            members[key] = value
-            if len(members) == 2:
+        for pair in window.members():
+            pairs.append(pair)
+            if len(pairs) == 2:
                 break
     except ValueError:
-        yield from (_keyed(key, row) for key, row in members.items() if isinstance(row, dict))
+        yield from (_keyed(key, row) for key, row in pairs if _is_row(row))
         raise
-    if members and all(isinstance(value, dict) for value in members.values()):
-        yield from (_keyed(key, row) for key, row in members.items())
-        if len(members) == 2:
+    if pairs and all(_is_row(value) for _, value in pairs):
+        yield from (_keyed(key, row) for key, row in pairs)
+        if len(pairs) == 2:
             yield from (_keyed(key, row) for key, row in window.members())
         return
-    if len(members) == 2:
-        members |= window.members()
-    for name in _LIST_NAMES:
-        rows = members.get(name)
-        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
-            yield from rows
-            return
-    yield members
+    if len(pairs) == 2:
+        pairs += window.members()
+    members = _object(pairs)
+    if isinstance(members, BadRow):
+        yield members
+        return
+    lists = [name for name in _LIST_NAMES if _is_rows(members.get(name))]
+    yield from members[lists[0]] if lists else [members]
+    for name in lists[1:]:
+        reason = f"read is the list {lists[0]}; write these {len(members[name])} into another file"
+        yield BadRow("a file has one list of rows", name, members[name][0], reason)
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, dict | BadRow)
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_row, value))
 
 
 class _Window:

@@ -227,6 +227,36 @@ def test_what_cannot_be_read_is_said(tmp_path: Path, content: str, kept: int, re
     assert reason in found.quarantined["reason"].item()
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "rule", "value"),
+    [
+        ("a.json", {"data": ROWS[:2], "rows": ROWS[2:]}, "a file has one list of rows", "2?"),
+        ("a.jsonl", LINES + '\n{"question": "?", "answer": "1", "answer": "2"}', "", "['1', '2']"),
+        ("a.json", ARRAY[:-1] + ', {"question": "?", "answer": "1", "answer": "2"}]', "", "'2']"),
+        ("a.json", '{"question": "?", "answer": "1", "answer": "2"}', "", "['1', '2']"),
+        ("a.json", '{"data": [{"answer": "1", "answer": "2"}]}', "", "['1', '2']"),
+        ("a.json", '{"data": [], "data": [{"answer": "1"}]}', "", "'answer': '1'"),
+        ("a.jsonl", '{"messages": [{"role": "user", "role": "assistant"}]}', "", "'user', 'ass"),
+    ],
+)
+def test_of_two_values_none_is_lost(
+    tmp_path: Path, name: str, content: object, rule: str, value: str
+) -> None:
+    put(tmp_path / "l" / name, content)
+    found = bring("llava", tmp_path / "l", tmp_path)
+    assert found.quarantined["rule"].to_list() == [rule or "a name occurs once"]
+    assert value in found.quarantined["value"].item()
+    assert found.counts["rows"] == found.counts["problems"] + 1
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    put(tmp_path / "l" / "a.csv", "question,answer,answer\n?,1,2\n")
+    with pytest.raises(DataError, match=r"columns are called answer[\s\S]*a name of its own"):
+        bring("jsonl", tmp_path / "l", tmp_path)
+    put(tmp_path / "l" / "a.csv", "question,answer,,\n?,1,,\n")
+    assert bring("jsonl", tmp_path / "l", tmp_path).counts["problems"] == 1
+
+
 def test_a_value_that_is_too_long_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mathse.datasets.file_readers.MAX_ROW_CHARS", 20)
     monkeypatch.setattr("mathse.datasets.file_readers.BLOCK_CHARS", 7)

@@ -351,6 +351,15 @@ def test_the_text_of_a_choice_is_no_caption(tmp_path: Path) -> None:
     assert bring("ms-swift", tmp_path / "s", tmp_path).row()["answer"] == options[1]
 
 
+@pytest.mark.parametrize("tag", ["<|image_1|>", "<img>p.png</img>", "![a figure](p.png)"])
+def test_a_column_of_choices_leaves_no_raw_image_tag(tmp_path: Path, tag: str) -> None:
+    asked = {"question": f"Which? {tag}\nA. x\nB. y", "choices": ["x", "y"], "answer": "B"}
+    put(tmp_path / "s" / "a.jsonl", [asked | {"image": "p.png"}])
+    put(tmp_path / "s" / "p.png", picture(1))
+    row = bring("jsonl", tmp_path / "s", tmp_path).row()
+    assert row["question"] == "Which? <image>\nA. x\nB. y" and len(row["image_ids"]) == 1
+
+
 def test_prompts_are_cut() -> None:
     assert cut_prompt("<image>\nQuestion: Why?\nChoices:\n(A) 1\n(B) 2") == ("Why?", ["1", "2"])
     assert cut_prompt("Why?\nA. 1\nB. 2 <m>\nC. 3") == ("Why?", ["1", "2 <m>", "3"])
