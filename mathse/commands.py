@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from contextlib import suppress
 from contextvars import ContextVar
 from itertools import islice
@@ -17,6 +18,8 @@ from mathse.core.text import printable
 
 NAMED_PROJECT: ContextVar[Path | None] = ContextVar("project", default=None)
 """The folder that `--project` names; None: look for the project around this folder."""
+
+_OPTION = re.compile(r"--[\w-]*(?:=.*)?", re.DOTALL)  # "--", "--rev", "--rev=HEAD~1"
 
 
 def project_root() -> Path:
@@ -77,6 +80,16 @@ class NegativeAnswers(TyperCommand):
             else:
                 answers.append(word)
         return super().parse_args(ctx, [*options, "--", *answers])
+
+
+class QueryArgument(TyperCommand):
+    """A command that takes what begins with a comment, such as `-- why`, for an argument."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put a blank before a query that looks like an option."""
+        is_query = [word.startswith("--") and not _OPTION.fullmatch(word) for word in args]
+        words = [f" {word}" if query else word for word, query in zip(args, is_query, strict=True)]
+        return super().parse_args(ctx, words)
 
 
 def examples(*lines: str) -> str:

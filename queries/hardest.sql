@@ -1,6 +1,7 @@
 -- Which problems are still open after the most attempts?
+WITH latest AS (SELECT *, row_number() OVER (PARTITION BY problem_id
+                                             ORDER BY length(round) DESC, round DESC) AS age FROM ledger)
 SELECT l.problem_id, p.family, p.level, l.state, l.attempts, p.question
-FROM ledger l JOIN problems p USING (problem_id)
-WHERE l.state IN ('hard', 'remaining')
-QUALIFY row_number() OVER (PARTITION BY l.problem_id ORDER BY l.attempts DESC, l.round DESC) = 1
+FROM latest l JOIN problems p USING (problem_id)
+WHERE l.age = 1 AND l.state IN ('hard', 'remaining')
 ORDER BY l.attempts DESC, l.problem_id LIMIT 50;

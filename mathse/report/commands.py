@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from mathse.commands import check_out, examples, project_root
+from mathse.commands import QueryArgument, check_out, examples, project_root
 from mathse.core.layout import Layout
 
 CODE = Path(__file__).resolve().parents[2]
@@ -49,7 +49,7 @@ def register(main: typer.Typer) -> None:
         "mathse diff HEAD~1 workspace   two runs: commits, experiments, what is here",
     )
     ask = examples("mathse ask                     list the questions", "mathse ask rejected")
-    main.command("sql", epilog=sql)(sql_command)
+    main.command("sql", cls=QueryArgument, epilog=sql)(sql_command)
     main.command("ask", epilog=ask)(ask_command)
     main.command("trace", epilog=trace)(trace_command)
     main.command("diff", epilog=diff)(diff_command)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -22,6 +23,8 @@ from mathse.report.text_tables import print_rows
 
 FORMATS = ("table", "csv", "json", "md", "parquet")
 SCREEN_ROWS = 200
+# "INTERVAL", "STRUCT(a INTERVAL)", not the name in STRUCT("interval" INTEGER)
+_NOT_IN_PARQUET = re.compile(r"(?<![\w\"])(?:INTERVAL|UNION)(?![\w\"])")
 
 
 def answer_query(
@@ -40,7 +43,7 @@ def answer_query(
         How many rows were written, in words.
 
     Raises:
-        ParamError: if no format is named, or Parquet has no file to go to.
+        ParamError: if no format is named, or Parquet has no file to go to or cannot hold a column.
     """
     named = form or ("table" if out is None else out.suffix[1:].lower())
     if named not in FORMATS or (named == "parquet" and out is None):
@@ -57,6 +60,7 @@ def answer_query(
     if named == "parquet" and out is not None:
         import polars as pl
 
+        _check_types(answer)
         stream = _ArrowStream(answer.relation) if answer.columns else None
         frame = tables.wait(pl.DataFrame, stream)
         with _open(out) as file:
@@ -75,6 +79,17 @@ def answer_query(
         return "done"
     count = f"the first {rows.count} rows; --limit 0 for all" if is_cut else f"{rows.count} rows"
     return (count if rows.count != 1 or is_cut else "1 row") + (f" in {out}" if out else "")
+
+
+def _check_types(answer: Answer) -> None:
+    """Raise ParamError if a column is of a type that no Parquet file has."""
+    types = answer.relation.types if answer.columns else []
+    for name, kind in zip(answer.columns, map(str, types), strict=True):
+        if _NOT_IN_PARQUET.search(kind):
+            raise ParamError(
+                f"The column {name} is {kind}, which Parquet cannot hold.\n"
+                f'  fix: cast it in the query, such as "{name}"::VARCHAR, or take another --format'
+            )
 
 
 def _open(out: Path) -> AbstractContextManager[IO[bytes]]:

@@ -141,6 +141,30 @@ def test_questions_find_what_is_there(whole):
     assert ask("losses") == [("r1", 20, 2.0, 1.0, 1.0)]
 
 
+def test_a_problem_that_a_later_round_solves_is_not_open(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "data")
+    hardest = resolve_query("hardest", QUERIES)
+    solved, *still_open = [row[0] for row in query(copy, hardest)[1]]
+    ledger = read_table(copy / "rounds/r1/ledger.parquet")
+    # In r9 all are open still, in r10 one is solved, although none was tried again.
+    for name, state in (("r9", "remaining"), ("r10", "accepted")):
+        is_solved = pl.col("problem_id") == solved
+        state_then = pl.when(is_solved).then(pl.lit(state)).otherwise("state")
+        later = ledger.with_columns(round=pl.lit(name), state=state_then)
+        write_table(later, copy / f"rounds/{name}/ledger.parquet", sort_by=["problem_id"])
+    assert [row[0] for row in query(copy, hardest)[1]] == still_open
+
+
+def test_a_leaked_problem_is_counted_once(whole, tmp_path):
+    copy = shutil.copytree(whole, tmp_path / "data")
+    file = copy / "decontaminate/matches.parquet"
+    match = read_table(file).head(1)
+    others = [match.with_columns(other_id=pl.lit(digit * 16)) for digit in "bcd"]
+    write_table(pl.concat(others), file, sort_by=["other_id"])
+    (row,) = query(copy, resolve_query("leaks", QUERIES))[1]
+    assert row[3] == 1
+
+
 def test_an_error_has_the_kind_that_the_orm_names_or_that_of_its_analysis(whole, tmp_path):
     copy = shutil.copytree(whole, tmp_path / "data")
     file = copy / "rounds/r1/verdicts.parquet"

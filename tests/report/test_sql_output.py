@@ -68,6 +68,23 @@ def test_parquet_keeps_types(data, tmp_path):
         "t": pl.String,
     }
     assert "needs --out" in sql(data, "SELECT 1", "--format", "parquet").stderr
+
+
+@pytest.mark.parametrize("value", ["INTERVAL 1 DAY", "[{'a': INTERVAL 1 DAY}]", "1::UNION(n INT)"])
+def test_what_parquet_cannot_hold_is_refused(data, tmp_path, value):
+    out = tmp_path / "answer.parquet"
+    done = sql(data, f"SELECT {value} AS d", "-o", out)
+    assert done.exit_code == 1 and "column d" in done.stderr and "::VARCHAR" in done.stderr
+    assert not out.exists() and "panicked" not in done.output
+    assert sql(data, f"SELECT ({value})::VARCHAR AS d", "-o", out).exit_code == 0
+    assert sql(data, "SELECT {'interval': 1} AS interval", "-o", out).exit_code == 0
+
+
+@pytest.mark.parametrize("comment", ["-- why", "--why: a=b", "--"])
+def test_a_query_may_begin_with_a_comment(data, comment):
+    done = sql(data, f"{comment}\nSELECT 1 AS x", "--format=csv")
+    assert (done.exit_code, done.stdout) == (0, "x\n1\n"), done.output
+    assert sql(data, "--fromat", "csv", "SELECT 1").exit_code == 2
     assert "xml" in sql(data, "SELECT 1", "--format", "xml").stderr
 
 

@@ -122,14 +122,15 @@ def complete(data: Path) -> Path:
         correct=pl.col("correct") & ~lost,
     )
     write_table(r1, data / "eval/r1/graded.parquet", sort_by=["problem_id"])
-    empty = {"split": "train", "other_split": "eval", "rule": "text", "text": 1.0, "picture": 0.5}
+    match = {"problem_id": problem_id(0), "split": "train", "other_id": problem_id(1000)}
+    match |= {"other_split": "eval", "rule": "text", "text": 1.0, "picture": 0.5}
     canary = {"skill": ["sums"] * 2, "round": ["base"] * 2, "correct": [True, False]}
     is_same = pl.col("trajectory_id") == SAME["trajectory_id"]
     refused = read_table(data / "rounds/r1/verdicts.parquet").with_columns(
         orm_status=pl.when(is_same).then(pl.lit("wrong")).otherwise("orm_status")
     )
     write_table(refused, data / "rounds/r1/verdicts.parquet", sort_by=["trajectory_id"])
-    write_table(pl.DataFrame([empty]), data / "decontaminate/matches.parquet", sort_by=["split"])
+    write_table(pl.DataFrame([match]), data / "decontaminate/matches.parquet", sort_by=["split"])
     write_table(pl.DataFrame(canary), data / "eval/base/canary.parquet", sort_by=["skill"])
     (data / "curves").mkdir()
     (data / "curves/r1.tsv").write_text("step\tloss\tlearning_rate\n10\t2.0\t0.1\n20\t1.0\t0.1\n")
