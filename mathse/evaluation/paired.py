@@ -14,13 +14,17 @@ from itertools import accumulate, product
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from mathse.core.errors import DataError
 from mathse.evaluation.accuracy import cluster_of
 from schemas import ANSWER_OUTCOMES, Transition, column_types
 
 RESAMPLES = 10_000
+EXACT_CLUSTERS = 3000
+"""With more clusters that change, the sign-flip test computes in floats: whole numbers get long."""
 TRANSITIONS = column_types(Transition)
+_TINY = 1e-300  # smaller chances are left out
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,8 @@ def sign_flip_exact(changes: Sequence[int]) -> float:
 
     If the models do not differ, a cluster's net change is as likely as its opposite. The p is the
     share of all sign assignments whose sum is at least as far from 0 as the observed one. It is
-    never 0: below the smallest positive float it is that float.
+    never 0: below the smallest positive float it is that float. With more than `EXACT_CLUSTERS`
+    changes it has nine digits, and those below 1e-290 may be less.
 
     Args:
         changes: for each cluster the problems gained less those lost.
@@ -104,6 +109,8 @@ def sign_flip_exact(changes: Sequence[int]) -> float:
         return 1.0
     sizes = Counter(abs(change) for change in changes if change)
     n = sizes.total()
+    if n > EXACT_CLUSTERS:
+        return min(1.0, max(math.ulp(0.0), _sign_flip_floats(sizes, observed)))
     # The number of sign assignments by their sum, of all sizes of change but the most frequent.
     (most, times), *others = sizes.most_common()
     ways = Counter({0: 1})
@@ -120,6 +127,40 @@ def sign_flip_exact(changes: Sequence[int]) -> float:
         needed = max(0, -((total - observed - most * times) // (2 * most)))
         tail += known * at_least[min(needed, times + 1)]
     return min(1.0, max(math.ulp(0.0), float(2 * tail / 2**n)))
+
+
+def _sign_flip_floats(sizes: Counter[int], observed: int) -> float:
+    """Return what `sign_flip_exact` counts as a sum of chances."""
+    # The chance of each sum of positive changes, from `start` on; the most frequent size apart.
+    (most, times), *others = sizes.most_common()
+    start, chances = 0, np.ones(1)
+    for size, count in others:
+        first, shares = _binomial_chances(count)
+        added = np.zeros(len(chances) + size * (len(shares) - 1))
+        for positive, share in enumerate(shares):
+            added[size * positive :][: len(chances)] += share * chances
+        kept = np.flatnonzero(added > _TINY)
+        start += size * first + kept[0]
+        chances = added[kept[0] : kept[-1] + 1]
+    # The most frequent size by its tail, as in the exact test.
+    first, shares = _binomial_chances(times)
+    at_least = np.append(shares[::-1].cumsum()[::-1], 0.0)
+    net = 2 * (start + np.arange(len(chances))) - sum(size * count for size, count in others)
+    needed = -((net - observed - most * times) // (2 * most)) - first
+    return float(2 * (chances @ at_least[needed.clip(0, len(shares))]))
+
+
+def _binomial_chances(n: int) -> tuple[int, NDArray[np.float64]]:
+    """Return how likely 0, 1, …, n of n coins show heads: the first number with a chance, and all.
+
+    From the middle on, each chance is the one before times a ratio: that keeps all digits.
+    """
+    k = np.arange(n // 2, n)
+    half = np.append(1.0, ((n - k) / (k + 1)).cumprod())
+    chances = np.concatenate([half[:0:-1], half[n % 2 :]])
+    chances /= chances.sum()
+    kept = np.flatnonzero(chances > _TINY)
+    return int(kept[0]), chances[kept]
 
 
 def _binomials(n: int) -> list[int]:

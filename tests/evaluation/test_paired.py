@@ -3,15 +3,17 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from time import perf_counter
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mathse.core.errors import DataError
 from mathse.core.stage_tables import write_metrics
+from mathse.evaluation import paired
 from mathse.evaluation.paired import compare, paired_bootstrap, sign_flip_exact, transitions
 
 
@@ -69,6 +71,30 @@ def test_the_sign_flip_test_does_not_overflow():
     assert sign_flip_exact(flips(1500, 3500)) < 1e-100
     assert sign_flip_exact(flips(2500, 2500)) == 1.0
     assert sign_flip_exact([*flips(500, 2000), *[-2] * 100, *[3] * 50]) < 1e-100
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-5, 5), max_size=200), st.integers(0, 40))
+@example([0, 1, 1], 0)
+def test_floats_give_what_the_exact_test_gives(changes, gained):
+    changes = [*changes, *[2] * gained]
+    exact = sign_flip_exact(changes)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(paired, "EXACT_CLUSTERS", 0)
+        assert sign_flip_exact(changes) == pytest.approx(exact, rel=1e-9)
+
+
+@pytest.mark.parametrize("shift", [0, 1, 3, 10])
+def test_many_clusters_take_no_time(shift, monkeypatch):
+    drawn = np.random.default_rng(shift).integers(-3, 4 + shift % 2, size=2500).tolist()
+    drawn += [2] * 40 * shift
+    exact = sign_flip_exact(drawn)
+    monkeypatch.setattr(paired, "EXACT_CLUSTERS", 0)
+    assert sign_flip_exact(drawn) == pytest.approx(exact, rel=1e-9)
+    start = perf_counter()
+    assert 0 < sign_flip_exact(drawn * 16) < exact or exact == 1.0
+    assert sign_flip_exact([3] * 20_000 + [-2] * 10_000 + [5] * 1000) < 1e-300
+    assert perf_counter() - start < 20
 
 
 def test_a_p_value_is_never_zero(tmp_path):
