@@ -9,14 +9,17 @@ import polars as pl
 
 from mathse.curation.text_similarity import jaccard
 
-# "2. ", "Step 3: " at the start of a line.
-_STEP_NUMBER = re.compile(r"^\s*(?:step\s*)?\d{1,3}\s*[.):：、]\s+", re.IGNORECASE | re.MULTILINE)
+# "2. ", "2: ", "Step 3 : " at the start of a line, not the numbers of "12 : 4 = 3" and "12: 4 = 3".
+_STEP_NUMBER = re.compile(
+    r"^\s*(?:step\s*\d{1,3}\s*[.):：、]|\d{1,3}(?:[.)、]|[:：](?!\s*\d)))\s+",
+    re.IGNORECASE | re.MULTILINE,
+)
 # "\(", "\left", "$", "###": LaTeX delimiters and Markdown headings.
 _DELIMITERS = re.compile(
     r"\\[()\[\],;:! ]|\\(?:left|right|displaystyle|quad|qquad)(?![a-z])|[$`#]+"
 )
-# The stars of "**bold**", not those of "2**3".
-_BOLD = re.compile(r"(?<!\w)[*_]{2,3}|[*_]{2,3}(?!\w)")
+# The stars of "**bold**", not those of "2**3" and "2 ** 3".
+_BOLD = re.compile(r"(?<!\w)[*_]{2,3}(?!\s)|(?<!\s)[*_]{2,3}(?!\w)")
 # "So, 7." without comma and stop; "3.5" and "3:4" stay.
 _PUNCTUATION = re.compile(r"[\"'“”‘’。，；？！]|[,;:.?](?!\d)")
 # "3 + 4" becomes "3+4".

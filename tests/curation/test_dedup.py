@@ -28,6 +28,11 @@ def test_ways_of_writing_do_not_count(other):
     assert dedup_key(other) == dedup_key(SOLUTION)
 
 
+@pytest.mark.parametrize("number", ["3. ", "3) ", "3: ", "3、 ", "Step 3: ", "step 3 : ", "12.  "])
+def test_step_numbers_do_not_count(number):
+    assert dedup_key(f"First.\n{number}**So** x = 5.") == dedup_key("First.\nSo x = 5.")
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -37,6 +42,10 @@ def test_ways_of_writing_do_not_count(other):
         ("It is 3:4.", "It is 34."),
         ("5! = 120", "5 = 120"),
         ("2**3=8", "23=8"),
+        ("2 ** 3 = 8", "2 3 = 8"),
+        ("We divide.\n12 : 4 = 3\nAnswer: 3", "We divide.\n20 : 4 = 3\nAnswer: 3"),
+        ("12: 4", "20: 4"),
+        ("3 . 5 = 15", "5 = 15"),
         ("x_1=2", "x1=2"),
         ("AB is 3, BC is 4.", "BC is 3, AB is 4."),
         ("条形是3。", "条形是4。"),
