@@ -7,7 +7,7 @@ the first that applies names the match:
 - text_and_picture: similar wording and the same picture;
 - picture_and_answer: the same picture and the same gold answer, whatever the wording;
 - text: nearly the same wording, where one of the two has no picture; less similarity is enough
-  where the question has several numbers;
+  where the question has several numbers, else choices, where both have them, must be much the same;
 - text_and_answer: nearly the same wording, several numbers and the same gold answer, but another
   picture: a redrawn figure.
 
@@ -17,6 +17,7 @@ question is a match.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
@@ -39,7 +40,9 @@ from mathse.curation.text_similarity import (
 )
 from schemas import Match, column_types
 
-_COMPARED = ("question_id", "numbers_id", "answer_id", "several", "has_picture")
+_COMPARED = ("question_id", "numbers_id", "answer_id", "several", "has_picture", "choices")
+# "12. " before "What is x?", where a book numbers its problems
+_ITEM_NUMBER = re.compile(r"\A\s*\d{1,3}[.)、]\s+(?=[^\W\d_])")
 
 
 def find_matches(
@@ -94,10 +97,11 @@ def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
 
 def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
     """Return what is compared; equal texts have equal ids, from 0."""
-    found = [numbers(question) for question in problems["question"]]
+    found = [numbers(_ITEM_NUMBER.sub("", question)) for question in problems["question"]]
     answers = [
         plain_answer(answer_text(*row)) for row in problems.select("answer", "choices").iter_rows()
     ]
+    choices = [[*map(plain_answer, listed)] for listed in problems["choices"]]
     return problems.select(
         "problem_id",
         "split",
@@ -106,6 +110,7 @@ def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
         pl.Series("numbers", [" ".join(sorted(item)) for item in found], dtype=pl.String),
         pl.Series("several", [len(item) >= numbers_min for item in found], dtype=pl.Boolean),
         pl.Series("answer", answers, dtype=pl.String),
+        pl.Series("choices", choices, dtype=pl.List(pl.String)),
         has_picture=pl.col("image_ids").list.len() > 0,
     ).with_columns(
         (pl.col(name).rank("dense") - 1).alias(f"{name}_id")
@@ -175,10 +180,14 @@ def _with_scores(
     text, same_answer = pl.col("text"), pl.col("answer_id") == pl.col("answer_id_right")
     enough = pl.when("several").then(settings.text_min).otherwise(settings.text_plain_min)
     pictured = pl.col("has_picture") & pl.col("has_picture_right")
+    # "Which of these is a prime number?" is asked of many choices: theirs must be much the same.
+    fewest = pl.min_horizontal(pl.col("choices", "choices_right").list.len())
+    shared = pl.col("choices").list.set_intersection("choices_right").list.len()
+    same_choices = pl.col("several") | same_answer | (2 * shared >= fewest)
     # The same picture is the same problem only together with the wording or the answer.
     near = pl.col("near") & ((text >= settings.text_with_picture_min) | same_answer)
     text_rule = (
-        pl.when((text >= enough) & ~pictured)
+        pl.when((text >= enough) & ~pictured & same_choices)
         .then(pl.lit("text"))
         .when((text >= enough) & same_answer & pl.col("several"))
         .then(pl.lit("text_and_answer"))

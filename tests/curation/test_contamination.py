@@ -106,6 +106,38 @@ def test_a_reworded_question_with_other_numbers_is_another_problem() -> None:
     assert world.rules() == []
 
 
+STOCK = "Which of the following is a prime number?"
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "choices", "is_match"),
+    [
+        (STOCK, "A", ["91", "51", "57", "2"], False),
+        (STOCK, "C", ["4", "6", "13", "8"], True),
+        (STOCK, "C", ["10", "12", "13", "14"], True),
+        (STOCK, "A", ["6", "8", "91", "15"], True),
+        (STOCK, "13", [], True),
+        (QUESTION, "A", ["14 kites", "15 kites"], True),
+    ],
+)
+def test_a_stock_question_over_other_choices_is_another_problem(
+    question: str, answer: str, choices: list[str], is_match: bool
+) -> None:
+    world = World()
+    evaluated = world.add("eval", question, "B", choices=["4", "13", "6", "8"])
+    trained = world.add("train", question, answer, choices=choices)
+    assert world.rules() == ([(trained, evaluated, "text")] if is_match else [])
+
+
+def test_the_number_of_a_problem_in_its_book_does_not_count() -> None:
+    world = World()
+    evaluated = world.add("eval", QUESTION)
+    trained = world.add("train", f"12. {QUESTION}"), world.add("train", f"31) {QUESTION}")
+    world.add("train", f"31 kites. {QUESTION}")
+    assert {row[0] for row in world.rules()} == {*trained}
+    assert {row[1] for row in world.rules()} == {evaluated}
+
+
 def test_both_sides_and_the_scores_are_listed() -> None:
     world = World()
     evaluated = world.add("eval_hard", REWORDED, "14")
