@@ -180,7 +180,7 @@ def _with_scores(
     text, same_answer = pl.col("text"), pl.col("answer_id") == pl.col("answer_id_right")
     enough = pl.when("several").then(settings.text_min).otherwise(settings.text_plain_min)
     pictured = pl.col("has_picture") & pl.col("has_picture_right")
-    # "Which of these is a prime number?" is asked of many choices: theirs must be much the same.
+    # "Which of these is a prime number?" is asked of many choices: these must be much the same.
     fewest = pl.min_horizontal(pl.col("choices", "choices_right").list.len())
     shared = pl.col("choices").list.set_intersection("choices_right").list.len()
     same_choices = pl.col("several") | same_answer | (2 * shared >= fewest)

@@ -180,7 +180,7 @@ def column_problem(row: Row, file: DataFile) -> RawProblem:
     is_index = choices and isinstance(given, int) and not _has_numbers(row)
     reason = "an index of a choice may count from 0 or from 1: write the letter or the text"
     require(not is_index, "choice is named", "answer", given, reason)
-    reason = f"no column of an answer: {', '.join(_ANSWER_COLUMNS)}"
+    reason = f"no column of an answer has a value (NaN is none): {', '.join(_ANSWER_COLUMNS)}"
     require(given is not None or response, "answer is given", "answer", None, reason)
     if given is None:
         answer = stated_answer(response, choices)
