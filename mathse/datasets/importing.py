@@ -258,10 +258,13 @@ def note_contradictions(problems: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     for group in repeated.partition_by(asked, maintain_order=True):
         rows = group.to_dicts()
         same = _same_golds(rows)
+        golds, counts = sorted(same), Counter(same.values())
         for row in rows:
-            differ = sorted(gold for gold in same if same[gold] != same[_gold(row)])
-            if (more := len(differ) - MAX_CONTRADICTIONS) > 0:
-                differ[MAX_CONTRADICTIONS:] = [f"and {more} others"]
+            number = same[_gold(row)]
+            others = (gold for gold in golds if same[gold] != number)
+            differ = [*islice(others, MAX_CONTRADICTIONS)]
+            if (more := len(golds) - counts[number] - len(differ)) > 0:
+                differ.append(f"and {more} others")
             if differ:
                 metas[row["index"]] = _with_meta(row["meta"], "contradicts", differ)
                 found += 1
