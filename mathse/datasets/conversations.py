@@ -157,7 +157,11 @@ def prompt_problem(
 
 
 def column_problem(row: Row, file: DataFile) -> RawProblem:
-    """Turn a row with columns for a question and its answer (or response) into a problem."""
+    """Turn a row with columns for a question and its answer (or response) into a problem.
+
+    Column names count in any case: `Answer` is `answer`, unless the row has that, too.
+    """
+    row = {name.strip().lower(): value for name, value in row.items()} | dict(row)
     # The question and its choices: a column of choices counts before those in the prompt.
     prompt = _first_text(row, _QUESTION_COLUMNS)
     if prompt is None:

@@ -84,11 +84,12 @@ def import_source(
     if images is not None and not Path(images).is_dir():
         raise ParamError(f"import {name}: --images names no folder: {images}")
     _check_apart(root, out)
+    journal = out.parent / f".{out.name}.import"
+    _check_new(out, journal)
     files = find_files(source, root, images)
 
     # Work through the chunks that are not in the journal yet.
     inside = allowed_folders(root, images)
-    journal = out.parent / f".{out.name}.import"
     keys: list[str] = []
     total = min(sum(count_rows(file) for file in files), limit or sys.maxsize)
     with Progress(total=total, label=f"import {name}", unit="rows") as progress:
@@ -102,7 +103,10 @@ def import_source(
                     file = f"{keys[-1]}-{table}"
                     store_chunk(journal, file, frame, rows_per_group=ROWS_PER_GROUP)
     if not keys and splits is not None:
-        raise ParamError(f"import {name}: no rows of the splits {sorted(splits)} are in {root}")
+        raise ParamError(
+            f"import {name}: no rows of the splits {sorted(splits)} are in {root}\n"
+            "  fix: import all (without --split); import.json then counts the rows of each split"
+        )
 
     # An import that kept problems is not replaced by an empty one.
     out = result_folder(
@@ -147,6 +151,19 @@ def _check_apart(root: Path, out: Path) -> None:
             f"import: {out} is what is read; a second import would read the first one's tables.\n"
             "  fix: give --out a folder of its own"
         )
+
+
+def _check_new(out: Path, journal: Path) -> None:
+    """Raise ParamError unless a folder is new, empty, or that of an import, if only begun."""
+    if out.is_dir():
+        if (out / "import.json").is_file() or journal.is_dir() or not any(out.iterdir()):
+            return
+        raise ParamError(
+            f"import: {out} holds other files, and no import.\n"
+            "  fix: give --out a new folder, such as data/import/NAME"
+        )
+    if out.exists():
+        raise ParamError(f"import: {out} is a file.\n  fix: give --out a folder")
 
 
 def _work(source: Source, chunk: Sequence[Entry], inside: Sequence[Path]) -> dict[str, list[Row]]:

@@ -549,3 +549,34 @@ def test_a_reader_that_fails_names_source_file_and_row(tmp_path: Path) -> None:
         nested(tmp_path, adapt)
     assert (error.value.file, error.value.row) == (str(tmp_path / "all.json"), 0)
     assert isinstance(error.value.__cause__, KeyError)
+
+
+def test_files_that_are_no_import_are_not_written_over(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"question": "3 + 4?", "answer": "7"}\n')
+    other, new = tmp_path / "problems", tmp_path / "new"
+    other.mkdir()
+    (other / "problems.parquet").write_bytes(b"a run's")
+    with pytest.raises(ParamError, match=r"holds other files, and no import.*\n.*new folder"):
+        import_source("jsonl", rows, other)
+    assert (other / "problems.parquet").read_bytes() == b"a run's"
+    with pytest.raises(ParamError, match=r"rows\.jsonl is .*\n.*fix"):
+        import_source("jsonl", rows, rows)
+    (tmp_path / "params.yaml").touch()
+    with pytest.raises(ParamError, match=r"params\.yaml is a file"):
+        import_source("jsonl", rows, tmp_path / "params.yaml")
+    assert not [*tmp_path.glob(".*.import")]
+    # A folder that is empty, or that of an import, is taken.
+    new.mkdir()
+    for _ in range(2):
+        assert import_source("jsonl", rows, new)["problems"] == 1
+    with pytest.raises(ParamError, match=r"no rows of the splits \['dev'\][^#]*without --split"):
+        import_source("jsonl", rows, new, splits=["dev"])
+
+
+def test_column_names_count_in_any_case(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text('Problem , Options,ANSWER\n3 + 4?,"[""6"", ""7""]",B\n')
+    assert import_source("jsonl", rows, tmp_path / "new")["problems"] == 1
+    row = pl.read_parquet(tmp_path / "new" / "problems.parquet").row(0, named=True)
+    assert (row["question"], row["choices"], row["answer"]) == ("3 + 4?", ["6", "7"], "B")
