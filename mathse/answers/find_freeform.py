@@ -61,7 +61,9 @@ REFUSAL = re.compile(
 # `x =` or `\frac` at the end
 _CUT_OFF = re.compile(r"(?:[=+*/^{(\\,-]|\\[a-zA-Z]+)\s*$")
 # `- Monday: 5`
-_LISTED = re.compile(r"^\s*(?:\d+[.)]|[-*•])?\s*[^\n:]{1,40}:\s*[$\d][\d.,%]*\s*$", re.M)
+_LISTED = re.compile(
+    r"^[ \t]*+(?:\d+[.)]|[-*•])?[ \t]*+[^\n:]{1,40}:[ \t]*+[$\d][\d.,%]*+[ \t]*$", re.M
+)
 # `**42**`
 _BOLD = re.compile(r"\*\*([^*\n]{1,40})\*\*")
 # `4, 5`, `4 balls and 3`
@@ -317,6 +319,10 @@ def _words(text: str) -> list[str]:
     ]
 
 
+MAX_COMPOUND_CHARS = 80
+"""Of `3 hours 30 minutes` and its like."""
+
+
 def _runs(text: str) -> list[str]:
     """Return all numbers of a text, each with its unit if it has one."""
     found: list[str] = []
@@ -341,7 +347,7 @@ def _runs(text: str) -> list[str]:
         between = text[ends[-1] : match.start()].strip() if found else "-"
         if found and (between in ("", "and") or read_unit(between) is not None):
             joined = text[ends[-1] - len(found[-1]) : end]
-            if read_number(joined) is not None:
+            if len(joined) <= MAX_COMPOUND_CHARS and read_number(joined) is not None:
                 found[-1], ends[-1] = joined, end
                 continue
         found.append(run.strip(" ,"))

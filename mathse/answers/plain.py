@@ -12,7 +12,8 @@ MAX_RESPONSE_CHARS = 20_000
 _TABLE: dict[int, str | int | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _TABLE.update(dict.fromkeys([*range(0x00, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F], None))
 _TABLE.update(dict.fromkeys([0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF, *range(0x202A, 0x202F)], None))
-_TABLE.update(dict.fromkeys([0xA0, 0x2002, 0x2003, 0x2009, 0x200A, 0x202F, 0x205F, 0x3000], " "))
+_TABLE.update(dict.fromkeys([0xA0, 0x1680, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000], " "))
+_TABLE.update(dict.fromkeys([0x85, 0x2028, 0x2029], "\n"))
 _TABLE.update(
     str.maketrans("−–‐‑﹣＝：，；（）【】．％∶⁄∕’‘“”′\rº٫٬", "-----=:,;()[].%://''\"\"'\n°.,")
 )
@@ -44,6 +45,9 @@ _NEXT_PROBLEM = re.compile(
 )
 # the two blanks of `x  = 3`
 _SPACES = re.compile(r"[ \t]+")
+# more blanks, and more empty lines, than any layout needs
+_WIDE = re.compile(r"[ \t]{9,}")
+_EMPTY_LINES = re.compile(r"\n[ \t]*\n\s*\n")
 
 
 def split_response(text: str) -> tuple[str, str]:
@@ -58,7 +62,7 @@ def split_response(text: str) -> tuple[str, str]:
     if len(text) > MAX_RESPONSE_CHARS:
         head = MAX_RESPONSE_CHARS // 10
         text = text[:head] + "\n" + text[head - MAX_RESPONSE_CHARS :]
-    text = plain_characters(text)
+    text = _EMPTY_LINES.sub("\n\n", _WIDE.sub(" " * 8, plain_characters(text)))
     if "<" in text:
         text = text.replace("<answer>", "\nThe answer is: ").replace("</answer>", "\n")
         text = _CALCULATION.sub("", _THINKING.sub(" ", text))
@@ -154,7 +158,7 @@ _SIMPLE = [
     # `\not =`
     (re.compile(r"\\not\s*="), r"\\ne "),
     # the blank of `x ^2`
-    (re.compile(r"\s+(?=\^)"), ""),
+    (re.compile(r"(?<!\s)\s++(?=\^)"), ""),
     # `'30"` of `45°15'30"`
     (re.compile(r"('\s*\d+(?:\.\d+)?)\""), r"\1''"),
     # `* °` of `30* °`

@@ -60,6 +60,24 @@ def test_rules_alone_stay_fast_on_hostile_text(kind: str | None) -> None:
     assert slow == []
 
 
+REPEATED = (
+    *("\n", " ", "\t", " \n", "\u3000", "\u2028", "(", ")", "{", "}", "$", "\\", "-", "*", "_"),
+    *("A ", "1,", "1 ", "5%", "(A) ", "and ", "one ", "not ", "= ", "不"),
+)
+
+
+@pytest.mark.parametrize("part", REPEATED)
+@pytest.mark.parametrize("frame", ["x\n{}\ny", "The answer is{}5", "It's 5{}5 is wrong"])
+def test_rules_alone_stay_fast_on_what_is_repeated(part: str, frame: str) -> None:
+    from mathse.answers.check_answer import Task, judge
+
+    text = frame.replace("{}", part * (20_000 // len(part)))
+    start = time.process_time()
+    judge(Task("5", text, None, "number"))
+    judge(Task("A", text, None, "choice", ("5", "increase", "no")))
+    assert time.process_time() - start < 2.0
+
+
 def test_runaway_is_killed_in_time_and_the_next_is_right() -> None:
     runaway = Question("x", r"\int_0^1 \sin(x^{x^{x}}) \cos(x^{x}) dx")
     with Sandbox(workers=1, timeout_s=3.0, memory_mb=MEMORY_MB) as sandbox:
