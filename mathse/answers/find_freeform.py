@@ -7,7 +7,8 @@ import re
 from mathse.answers import markers
 from mathse.answers.compare import compare
 from mathse.answers.markers import Span
-from mathse.answers.number_words import NUMBER_WORD
+from mathse.answers.neighbours import is_altered_after, is_altered_before, is_glued, with_minus
+from mathse.answers.number_words import NUMBER_WORD, PART_WORD
 from mathse.answers.plain import plain_math
 from mathse.answers.read import read_number, read_value
 from mathse.answers.units import read_unit
@@ -33,9 +34,11 @@ _RUN = re.compile(
     r"(?:\s*(?:square|sq\.?|cubic|cu\.?)?\s*[a-zA-Z\u4e00-\u9fff]+"
     r"(?:\^\{?[23]\}?)?(?:(?:/|\s+per\s+)[a-z\u4e00-\u9fff]+)?)?)"
 )
-# `twenty-one`, `two thirds`
+# `one fifth`, `twenty-one`, `two thirds`
 _WORD_RUN = re.compile(
-    rf"\b(?:{NUMBER_WORD})(?:[\s-]+(?:and\s+)?(?:{NUMBER_WORD}|half|third|thirds|quarters?))*\b",
+    rf"\bone[\s-]+(?:{PART_WORD})\b"
+    rf"|\b(?:{NUMBER_WORD})(?:[\s-]+(?:and\s+)?"
+    rf"(?:{NUMBER_WORD}|half|third|quarter|(?:{PART_WORD})s))*\b",
     re.I,
 )
 # `is`, `there are`, `costs`, `等于`
@@ -88,7 +91,13 @@ def find_free_form(text: str, *, wants_number: bool) -> Span | None:
     if final is not None and "boxed" not in final[1]:
         return Span(final.start(), _from_snippet(final[1], wants_number) or "", "marker")
     short = _short(text, wants_number) if len(text) <= 60 and "\n" not in text else None
-    return short or _stated(text, wants_number) or _concluded(text, wants_number)
+    found = short or _stated(text, wants_number) or _concluded(text, wants_number)
+    # `The answer is 5. Wait, it is 6` states neither.
+    if found is not None and (rest := markers.retraction(text, found.start)) is not None:
+        again = find_free_form(rest, wants_number=wants_number)
+        if again is None or not compare(found.text, again.text).equal:
+            return Span(found.start, "", "several_answers")
+    return found
 
 
 def _short(text: str, wants_number: bool) -> Span | None:
@@ -119,10 +128,11 @@ def _reads(text: str, wants_number: bool) -> bool:
 
 # `A: 18`, `#### 35`, `[answer]: 2` as the last line
 _LAST_LINE = re.compile(r"(?:^|\n)[ \t]*(?:A:|Ans:|#{2,4}|答:|\[答案\]:?)\s*([^\n]+)\s*$")
-# `is not 6`, `cannot be 5`, `is wrong`, `不是`
+# `is not 6`, `cannot be 5`, `won't equal 5`, `anything but 5`, `is wrong`, `不是`
 _DENIED = re.compile(
     r"\b(?:is|are|be|was|equals?)\s+(?:\w+ly\s+)?not\s+(?:equal to\s+)?[-$\d\\]"
-    r"|\b(?:isn't|can't be|cannot be|not be)\s+[-$\d\\]|^(?:\w+ly\s+)?not\s+[-$\d\\]"
+    r"|(?:\bisn't|(?:n't|\bnot|\bcannot) (?:be|equal(?: to)?)|\banything but)\s+[-$\d\\]"
+    r"|^(?:\w+ly\s+)?not\s+[-$\d\\]"
     r"|不(?:是|等于|可能|会是)"
     r"|\b(?:is|was|are) (?:wrong|incorrect|impossible|not right)\b|\bneither\b|\bnot true\b"
     r"|\bnot the (?:answer|solution|result)\b|\bnever\s+[-$\d\\]",
@@ -180,7 +190,8 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
     formula = _FORMULA.search(snippet)
     if formula is None or formula.start() > 60:
         return snippet.strip(" .*\"'") or None
-    changed = _ALTERED_BEFORE.search(snippet[: formula.start()])
+    changed = is_altered_before(snippet[: formula.start()])
+    changed = changed or is_altered_after(snippet, formula.end())
     # ` and $`, `, \` after the formula
     joined = re.match(r"\W{0,3}(?:and|or|[,和或且与])\s*[$\\]", snippet[formula.end() :])
     return snippet.strip(" .") if changed or joined else formula[0]
@@ -189,7 +200,7 @@ def _from_snippet(snippet: str, wants_number: bool) -> str | None:
 def _concluded(text: str, wants_number: bool) -> Span | None:
     """Find the answer of a response without a statement: in its conclusions or last sentences."""
     # A refusal has no answer.
-    parts = markers.sentences(text)
+    parts = [part for part in markers.sentences(text) if part.rule != "question"]
     conclusions = [part for part in parts if markers.concludes(part.text)]
     if not parts or any(REFUSAL.search(part.text) for part in [parts[-1], *conclusions[-1:]]):
         return None
@@ -237,7 +248,7 @@ def _stated_value(sentence: str) -> str:
         ):
             first -= 1
         start = formulas[first].start()
-        if _ALTERED_BEFORE.search(sentence[:start]):
+        if is_altered_before(sentence[:start]):
             return sentence
         return sentence[start : formulas[-1].end()]
     # the `=` of `x = 5`, but not of `x <= 5`; `is`, `为`
@@ -255,11 +266,12 @@ def number_in(sentence: str, *, last: bool) -> str | None:
     list ("4 balls and 3 cubes") are returned unchanged.
     """
     sentence = _affirmed(sentence.replace("**", "").replace("__", ""))
-    text = plain_math(sentence)
-    formulas = _FORMULA.findall(sentence)
+    text = with_minus(plain_math(sentence))
+    formulas = list(_FORMULA.finditer(sentence))
     if len(formulas) == 1 and re.search(r"\d", _FORMULA.sub("", sentence)) is None:
-        formula = "".join(formulas[0])
-        altered = _ALTERED_BEFORE.search(sentence[: sentence.index(formula)])
+        formula = "".join(filter(None, formulas[0].groups()))
+        start, end = formulas[0].span()
+        altered = is_altered_before(sentence[:start]) or is_altered_after(sentence, end)
         if "=" not in formula and not altered and _reads(formula, True):
             return formula.strip()
     hedged = _HEDGED.search(text)
@@ -274,11 +286,7 @@ def number_in(sentence: str, *, last: bool) -> str | None:
             clause = re.search(verb, side, re.S)
             later = _runs(clause.group(1)) if clause is not None else []
             return (later or found)[0]
-    # Number words, or the first number after the last verb that has one.
-    runs = _runs(text)
-    if not runs:
-        words = _words(text)
-        return None if not words else words[-1 if last else 0]
+    # The first number after the last verb that has one, else any number, else number words.
     for start in reversed([match.end() for match in _COPULA.finditer(text)]):
         span = _RANGE.match(text[start:])
         if span is not None:
@@ -287,11 +295,13 @@ def number_in(sentence: str, *, last: bool) -> str | None:
         if found:
             several = _COORDINATED.search(text, start)
             return several.group(0).strip() if several is not None else found[0]
-    return runs[-1 if last else 0]
+    numbers = _runs(text) or _words(text)
+    return numbers[-1 if last else 0] if numbers else None
 
 
-# `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
+# `five or six`, `12 or 13`, `9 (or 10)`, `x = 2 or x = 3`
 _HEDGED = re.compile(
+    rf"(?i:\b(?:{NUMBER_WORD}) or (?:{NUMBER_WORD})\b)|"
     r"(?<![\d.])-?\d[\d.]*%?,?\s*\(?(?:\b(?:or|alternatively)\b|或)"
     r"\s*(?:maybe|possibly|perhaps|even|else)?"
     r"\s*(?:[a-z]\s*=)?\s*\$?-?\d[\d.]*"
@@ -316,6 +326,7 @@ def _words(text: str) -> list[str]:
         match.group(0)
         for match in _WORD_RUN.finditer(text)
         if stated.search(text[: match.start()].rstrip(" *:"))
+        and not is_altered_after(text, match.end())
     ]
 
 
@@ -329,8 +340,7 @@ def _runs(text: str) -> list[str]:
     ends: list[int] = []
     for match in _RUN.finditer(text):
         run = match.group(0).strip()
-        before = text[max(0, match.start() - 30) : match.start()]
-        if _GLUED_BEFORE.search(before) or _ALTERED_BEFORE.search(before):
+        if is_altered_before(text[: match.start()]):
             continue
         # the `x ` before `- 3`, the `x` before `-3`
         spaced = r"[\w)}]\s*$" if run[1:2].isspace() else r"[\w)}]$"
@@ -340,8 +350,7 @@ def _runs(text: str) -> list[str]:
         if tail and not _is_unit(tail, text[match.end() :]):
             run = run[: len(run) - len(tail)].strip()
         end = text.index(run, match.start()) + len(run)
-        glued = before[-1:] != "'" and _GLUED_AFTER.match(text, end)
-        if glued or _ALTERED_AFTER.match(text, end):
+        if is_glued(text, match.start(), end) or is_altered_after(text, end):
             continue
         # `3 hours 30 minutes` is one number.
         between = text[ends[-1] : match.start()].strip() if found else "-"
@@ -353,35 +362,6 @@ def _runs(text: str) -> list[str]:
         found.append(run.strip(" ,"))
         ends.append(end)
     return found
-
-
-# words after a number that make it another: `7 dozen`, `7 more than`, `7% of 8`
-_ALTERED_AFTER = re.compile(
-    r"\s*(?:\\[cl]?dots|\.\.\.|…|(?:percent|per cent|%) of\s+\$?\d|(?:dozen|squared|cubed|halves"
-    r"|thirds|fourths|fifths|quarters|tenths|hundredths|score|hundred|thousand|million|billion"
-    r"|and a half|(?:st|nd|rd|th) root|°?\s*(?:more|less|fewer|greater) than)\b"
-    r"|[倍又]|分之)"
-)
-# words and signs before a number that make it another: `minus 7`, `at least 7`, `-(7`
-_ALTERED_BEFORE = re.compile(
-    r"(?:\b(?:minus|negative|not|never|neither|nor|cannot be|between|than|at least|at most"
-    r"|twice|double|half(?: of)?|triple|root of|square of|cube of|rule[ds]? out|different from"
-    r"|other than|except|exclude|not equal to)"
-    r"|n't|[<>]|\\(?:ne|le|ge|in|sim)|\bbetween\s+[\d.,$%]+\s+and)\s*(?:\${1,2}|\\[(\[])?\s*$"
-    r"|-\s*\(?$",
-    re.I,
-)
-# what after a number makes it a part of something else: `2a`, `5!`, `53_8`, `3,14`
-_GLUED_AFTER = re.compile(
-    r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
-    r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|[α-ω]|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
-    r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
-)
-# what before a number makes it such a part: `x + 2`, `x^{2}`, `\overline{3}`
-_GLUED_BEFORE = re.compile(
-    r"(?<![a-zA-Z])[a-z]\s*[+*/^]\s*$|[\^_]\s*\{?\s*$|\d[,.']$"
-    r"|\\(?:overline|dot|pm|mp|binom)\s*\{?\s*$"
-)
 
 
 def _is_unit(tail: str, after: str) -> bool:

@@ -187,18 +187,33 @@ def sentence_end(text: str, start: int = 0) -> int:
 
 
 def sentences(text: str) -> list[Span]:
-    """Cut a text into sentences."""
+    """Cut a text into sentences; the rule of a span is `question` or `sentence`."""
     spans: list[Span] = []
     start = 0
     while start < len(text) and len(spans) < 4000:
         end = max(start + 1, sentence_end(text, start))
         sentence = text[start:end]
         if not _EMPTY.match(sentence):
-            spans.append(Span(start, sentence.strip(), "sentence"))
+            asked = text[end : end + 1] == "?"
+            spans.append(Span(start, sentence.strip(), "question" if asked else "sentence"))
         start = end
         while start < len(text) and text[start] in ".!?。！？\n \t":
             start += 1
     return spans
+
+
+# `Wait, `, `Actually, it`, `I made a mistake`, `不对`
+_RETRACTION = re.compile(
+    r"\b(?:wait|oops|on second thought|actually,? (?:no|it|that|the answer)|correction"
+    r"|i made an? (?:mistake|error))\b|不对",
+    re.I,
+)
+
+
+def retraction(text: str, start: int) -> str | None:
+    """Return what follows the first word after `start` that takes a statement back, or None."""
+    match = _RETRACTION.search(text, start)
+    return None if match is None else text[match.end() :].lstrip(" ,.:!")
 
 
 def concludes(sentence: str) -> bool:

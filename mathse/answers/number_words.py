@@ -22,6 +22,7 @@ _PARTS |= {"halves": 2, "quarter": 4}
 _COUNTED = _WORDS | _SCALES | {"and": 0}
 _CHINESE = set("〇零一二两三四五六七八九十百千万亿")
 NUMBER_WORD = "|".join([*_WORDS, *_SCALES])
+PART_WORD = _ORDINALS.partition(" ")[2].replace(" ", "|") + "|quarter"
 
 
 @lru_cache(maxsize=4096)

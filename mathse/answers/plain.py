@@ -45,8 +45,9 @@ _NEXT_PROBLEM = re.compile(
 )
 # the two blanks of `x  = 3`
 _SPACES = re.compile(r"[ \t]+")
-# more blanks, and more empty lines, than any layout needs
+# nine blanks or more
 _WIDE = re.compile(r"[ \t]{9,}")
+# two empty lines or more
 _EMPTY_LINES = re.compile(r"\n[ \t]*\n\s*\n")
 
 

@@ -123,8 +123,8 @@ def _is_noun(token: Token) -> bool:
     if token.kind != "word" or token.text.lower() in _NO_NOUNS or token.text in JOINERS:
         return False
     if not token.text.isascii():
-        # `或`, `不`
-        return not re.search("[或且比又分之不]", token.text)
+        # `或`, `不`, `以上`
+        return not re.search("[或且比又分之不以多余]", token.text)
     if len(token.text) < 3:
         return token.text in ("of", "in", "at", "by", "on", "sq", "cu", "st", "nd", "rd", "th")
     # the `a` of `apples`

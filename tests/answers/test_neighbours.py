@@ -1,0 +1,67 @@
+"""What beside a number or an option changes, denies or takes it back, and what does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from mathse.answers import check_one
+
+NO_FIVE = r"""
+The answer won't be 5. | x does not equal 5. | The answer doesn't equal $5$. | It won't be 5
+The answer is anything but 5. | The answer is 5 minus 2. | The answer is 6 minus 5.
+The answer is 5 plus 2. | The answer is 5 divided by 6. | The answer is 6 divided by 5.
+The answer is 5 to the power of 3. | The answer is log 5. | The answer is $\log 5$. | It is \ln 5
+The answer is almost 5. | The answer is 5 or more. | The answer is $5$ or more. | 5 or less
+The answer is up to 5. | The answer is under 5. | The answer is 5‰. | 5 over 6 | It is 5 over 6.
+5 times 6 | It is 5 times 6. | 5 choose 2 | It is 5 choose 2. | 5 root 2 | It is 5 root 2.
+the reciprocal of 5 | It is divisible by 5. | It is 5 modulo 3
+答案大于5 | 答案是负5 | 至少5 | 5以上 | 超过5个
+Is the answer 5? No. | Is it 5?
+The answer is 5. Wait, actually it's 6. | The answer is 5. Wait, that is wrong.
+\boxed{5}. Wait, it is 6. | So we get 5. Oops, I made a mistake.
+five point two | The answer is five or six. | The answer is five minus two. | two dozen
+The answer is five squared. | It is five times six. | It is minus five. | five hundred and one
+"""
+FIVE = r"""
+The answer is 5 times. | 3 times 5 is 15, so it is 5 | 20 divided by 4 is 5. | 10 minus 5 equals 5.
+He has 5 over the weekend. | It increases by 5. | Is it 6? No, it is 5. | What is 2+3? 5
+The answer is 5. Wait, let me check: 2+3=5. | Wait, no. It is 5. | There are 5 choices | 共有5个
+The answer is about 5. | The answer is five. | There are five cats. | The number is non-negative: 5
+"""
+
+
+def parts(table: str) -> list[str]:
+    return [part.strip() for part in table.strip().replace("\n", "|").split("|")]
+
+
+@pytest.mark.parametrize("said", parts(NO_FIVE))
+def test_an_altered_or_denied_number_is_not_stated(said: str) -> None:
+    assert check_one("5", said).state != "match"
+
+
+@pytest.mark.parametrize("said", parts(FIVE))
+def test_a_number_beside_harmless_words_is_stated(said: str) -> None:
+    assert check_one("5", said).state == "match"
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "same"),
+    [
+        ("-5", "The answer is negative 5.", True),
+        ("-5", "The answer is negative $5$.", True),
+        ("-5", "So it is minus 5", True),
+        ("-5", "答案是负5", True),
+        ("-5", "It is 6 minus 5", False),
+        ("5:7", "The ratio of boys to girls is 5 to 7.", True),
+        ("2", "The answer is two and a half.", False),
+        ("2", "two dozen", False),
+        ("3", "Three fifths of the cake is left.", False),
+        ("3/5", "Three fifths of the cake is left.", True),
+        ("1", "So one fifth of the cake is left.", False),
+        ("1/5", "It is one fifth of the cake.", True),
+        ("x+1", "The answer is $x+1$. Wait, it is $x+2$.", False),
+        ("x+1", "The answer is $x+1$. Wait, yes: it is $x+1$.", True),
+    ],
+)
+def test_signs_and_words_beside_a_number(gold: str, said: str, same: bool) -> None:
+    assert (check_one(gold, said).state == "match") == same
