@@ -129,8 +129,9 @@ def _find(response: str, options: Options | None, wants_number: bool) -> tuple[s
     if found is None or not found.text.strip():
         several = found is not None and found.rule == "several_answers"
         return None, "several_answers" if several else ""
-    stated = other is not None and other.rule in _STATED and other.text.strip()
-    if stated and not compare(found.text.strip(), stated).equal:
+    # An answer to a second problem; in multiple choice it may be no option.
+    second = other is not None and other.rule in _STATED and (options or other.text.strip())
+    if second and other and not compare(found.text.strip(), other.text.strip()).equal:
         return None, "several_answers"
     return found.text.strip(), found.rule
 

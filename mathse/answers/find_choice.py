@@ -6,11 +6,12 @@ import re
 from functools import lru_cache
 
 from mathse.answers import markers
-from mathse.answers.find_freeform import REFUSAL, number_in
+from mathse.answers.find_freeform import REFUSAL, find_free_form, number_in
 from mathse.answers.markers import Span
 from mathse.answers.options import Options, option_by_text
 from mathse.answers.plain import plain_math, plain_text
-from mathse.answers.read import read_number
+from mathse.answers.read import read_number, read_value
+from mathse.answers.values import Words
 
 _CIRCLED = "①②③④⑤⑥⑦⑧"
 
@@ -74,11 +75,16 @@ def find_option(text: str, options: Options) -> Span | None:
     if not text or not options.labels or _only_lists_options(text):
         return None
     stated_later = any(span.start > 0 for span in markers.markers(text))
-    if len(text) <= 80 and "\n" not in text and "boxed" not in text and not stated_later:
-        whole = option_of(text, options)
-        if whole is not None:
-            return Span(0, options.labels[whole], "whole")
-    return _stated(text, options) or _concluded(text, options)
+    short = len(text) <= 80 and "\n" not in text and "boxed" not in text and not stated_later
+    whole = option_of(text, options) if short else None
+    found = None if whole is None else Span(0, options.labels[whole], "whole")
+    found = found or _stated(text, options) or _concluded(text, options)
+    # `The answer is A. Wait, it is B` states neither.
+    if found is not None and (rest := markers.retraction(text, found.start)) is not None:
+        again = find_option(rest, options)
+        if again is None or again.text != found.text:
+            return Span(found.start, "", "several_answers")
+    return found
 
 
 # `AC`, `options A and C`, `(A), (C)`
@@ -86,7 +92,9 @@ _LISTED = re.compile(
     r"(?:options?|answers?|选项?)?\s*((?:\(?[A-Z]\)?[\s,、&;]*(?:and\b|和|及|与)?\s*){2,})(?![a-zA-Z])"
 )
 # `options are: `, `选`
-_STATES_SEVERAL = re.compile(r"(?:\b(?:options|answers|choices|ones)\s+are\b|选)\s*:?\s*", re.I)
+_STATES_SEVERAL = re.compile(
+    rf"(?:\b(?:options|answers|choices|ones)\s+are\b|{markers.CHOSEN})\s*:?\s*", re.I
+)
 
 
 def listed_labels(text: str, options: Options) -> frozenset[str] | None:
@@ -119,10 +127,12 @@ def _only_lists_options(text: str) -> bool:
 
 
 def _stated(text: str, options: Options) -> Span | None:
-    """Return the last box or "answer is" that names an option."""
+    """Return the last box or "answer is" that names an option; none if it states another value."""
     for span in reversed(markers.statements(text)):
         if (index := _in_snippet(span.text, options)) is not None:
             return Span(span.start, options.labels[index], span.rule)
+        if _is_value(span.text):  # it is equal to no option
+            return Span(span.start, "", span.rule)
     return None
 
 
@@ -145,10 +155,18 @@ def _concluded(text: str, options: Options) -> Span | None:
     match = _letter_pattern(options.labels).match(_bare(last_line))
     if match is not None and len(last_line) <= 4:
         return Span(len(text) - len(last_line), _label(match), "last")
-    # The only label that is named, unless a conclusion names an option by its words.
-    parts = markers.sentences(text)
+    # Sentences; a question states nothing, unless the options are questions.
+    asked = any(option.endswith("?") for option in options.texts)
+    parts = [part for part in markers.sentences(text) if asked or part.rule != "question"]
     if not parts:
         return None
+    # `we get B` at the end; not `we do not choose B`.
+    last = parts[-1]
+    match = _label_patterns(options.labels)[2].search(last.text)
+    before = last.text[: match.start() if match else 0].replace("'", " ")
+    if match is not None and not _DENIED_BEFORE.search(before):
+        return Span(last.start, match[1], "conclusion")
+    # The only label that is named, unless a conclusion names an option by its words.
     conclusions = [part for part in parts if markers.concludes(part.text)]
     named = labels_in(text, options)
     by_words = [part for part in conclusions if mentioned(part.text, options) is not None]
@@ -217,7 +235,7 @@ def yes_or_no(text: str, options: Options) -> int | None:
 
 def labels_in(text: str, options: Options) -> set[int]:
     """Return the options whose labels stand in brackets or after words such as "option"."""
-    bracketed, named = _label_patterns(options.labels)
+    bracketed, named, _ = _label_patterns(options.labels)
     found = {options.labels.index(label.upper()) for label in bracketed.findall(text)}
     letters = [option.strip("() .").upper() for option in options.texts]
     for label, pictured in named.findall(text):
@@ -227,16 +245,22 @@ def labels_in(text: str, options: Options) -> set[int]:
 
 
 @lru_cache(maxsize=256)
-def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns of labels in brackets, and of labels after words such as "option"."""
+def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    """Patterns of labels in brackets, after words such as "option", and at a conclusion's end."""
     letters = "".join(labels)
     # `option: B`, `选项B`, `figure C`
     named = (
-        rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)|选项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
+        rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)|{markers.CHOSEN}项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
         rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
     )
+    # `we get B`, `so it is C`, `leaves only D`
+    last = (
+        rf"\b(?i:so|get|leaves?|leaving|choose|pick|select)\s+(?:only\s+|it is\s+|it's\s+)?"
+        rf"([{letters}])\W*$"
+    )
     # `(b)`, `[C]`
-    return re.compile(rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"), re.compile(named)
+    bracketed = rf"[(\[]\s*([{letters}{letters.lower()}])\s*[)\]]"
+    return re.compile(bracketed), re.compile(named), re.compile(last)
 
 
 # `no.`, `no` at the end
@@ -259,6 +283,10 @@ def _words_of(option: str) -> str:
     return "" if len(words) == 1 and words.isalpha() else words
 
 
+Mention = tuple[int, int, int]
+"""Where an option is mentioned, from start to end, and the option's index."""
+
+
 @lru_cache(maxsize=4096)
 def _mention(words: str) -> re.Pattern[str]:
     """Return the pattern of words outside longer words; plurals count."""
@@ -267,43 +295,93 @@ def _mention(words: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.^/\\]){re.escape(words)}{plural}(?![\w^/%°]|\.\d)")
 
 
-# `not the ` of `not the tree`, `n't in ` of `isn't in town`
-_NEGATED = re.compile(r"(?:\bnot|n't)\s+(?:on |in |at |the |a |an )?\s*$")
+# `not the ` of `not the tree`, `isn t in ` of `isn't in town`, `will never `
+_DENIED_BEFORE = re.compile(
+    r"\b(?:not|cannot|never|neither|nor|(no)"
+    r"|(?:is|are|was|were|do|does|did|wo|would|ca|could|should|must|has|have|had)n t)\s+"
+    r"(?:(?:on|in|at|the|an?|be|any|to|going|really|likely)\s+)*$"
+)
+# ` is wrong` of `15 is wrong`, ` cannot be the answer`
+_DENIED_AFTER = re.compile(
+    r"\s(?:is|are|was|were|(?:can|must|would) be|cannot be|\w+n t(?: be)?)\s(?:\w+ly\s)?"
+    r"(?:wrong|incorrect|false|impossible|(?:ruled|left) out|eliminated|excluded"
+    r"|(?:not\s)?(?:the\s)?(?:\w+\s)?(?:answer|option|choice)"
+    r"|not (?:right|correct|true|possible))\b"
+)
+# ` but ` of `not a tree but a house`, ` it ` of `It is not a tree. It is a house`
+_CONTRAST = re.compile(r"\s(?:but|rather|instead|it|they|so|thus|hence|therefore)\s")
+# ` not a ` of `a house, not a tree`
+_AND_NOT = re.compile(r"\s+not\s+(?:(?:an?|the)\s+)?")
+
+
+def _affirmed(plain: str, spans: list[Mention], *, no_alone: bool) -> list[Mention]:
+    """Return the mentions that a text affirms; none if it denies one and contrasts no other."""
+    denied = [
+        number
+        for number, (start, end, _) in enumerate(spans)
+        if ((match := _DENIED_BEFORE.search(plain[:start])) and not (match[1] and no_alone))
+        or _DENIED_AFTER.match(plain, end)
+    ]
+    if not denied:
+        return spans
+    first, last = denied[0], denied[-1]
+    if last + 1 < len(spans) and _CONTRAST.search(plain[spans[last][1] : spans[last + 1][0] + 1]):
+        return spans[last + 1 :]
+    if first > 0 and _AND_NOT.fullmatch(plain[spans[first - 1][1] : spans[first][0]]):
+        return spans[:first]
+    return []
 
 
 def mentioned(text: str, options: Options) -> int | None:
     """Return the one option whose words occur in a text.
 
-    A mention inside a longer option's mention does not count. In a comparison ("the sun is larger
-    than the moon") the option that opens the sentence is meant.
+    A mention inside a longer option's mention does not count, nor one that is denied. In a
+    comparison ("the sun is larger than the moon") the option that opens the sentence is meant.
+    An option that is a value counts only if it is the value that the text states.
     """
+    index = _mentioned(text, options)
+    if index is None or not _is_value(options.texts[index]):
+        return index
+    number = read_number(options.texts[index]) is not None
+    found = number_in(text, last=True) if number else find_free_form(text, wants_number=False)
+    stated = found.text if isinstance(found, Span) else found
+    return index if stated and option_by_text(stated, options) == index else None
+
+
+def _is_value(text: str) -> bool:
+    """Return True if a text is a number or a formula, not words such as `sun`, `half`."""
+    # `5`, `\pi`, `=`
+    formula = re.search(r"[\d\\+*/^=]", plain_math(text)) is not None
+    return formula and not isinstance(read_value(text), Words | None)
+
+
+def _mentioned(text: str, options: Options) -> int | None:
     # The text without conditions, hedges and punctuation.
     text = _CONDITION.sub("", plain_math(text).lower().replace("_", " "))
+    no_alone = _NO_ALONE.search(text) is not None
     plain = " " + _JOINTS.sub(" ", text) + " "
     if any(word in plain for word in ("likely", "probably", "also", "then")):
         # `most likely `, `also `
         plain = re.sub(r"\b(?:most likely|likely|probably|also|then)\s", "", plain)
     plain = plain.replace(". ", "  ").replace(": ", "  ")
     # Where each option is mentioned.
-    spans: list[tuple[int, int, int]] = []
+    spans: list[Mention] = []
     for index, option in enumerate(options.texts):
         words = _words_of(option)
-        no_answer = words == "no" and _NO_ALONE.search(text) is None
-        if words and words in plain and not no_answer:
+        if words and words in plain and (words != "no" or no_alone):
             spans += [(*match.span(), index) for match in _mention(words).finditer(plain)]
     # One option that is mentioned, or the one that opens a comparison.
     outer = sorted(
-        (start, index)
+        (start, end, index)
         for start, end, index in spans
         if not any(s <= start and end <= e and (e - s) > (end - start) for s, e, _ in spans)
     )
-    if outer and _NEGATED.search(plain[: outer[0][0]]):
-        return None
-    if len({options.texts[index] for _, index in outer}) == 1:
-        return outer[0][1]
+    outer = _affirmed(plain, outer, no_alone=no_alone)
+    if len({options.texts[index] for *_, index in outer}) == 1:
+        return outer[0][2]
     # `than`, `compared to`
     compares = outer and re.search(r"\b(?:than|compared (?:to|with))\b", plain)
-    return outer[0][1] if compares and _OPENS.fullmatch(plain[: outer[0][0]]) else None
+    return outer[0][2] if compares and _OPENS.fullmatch(plain[: outer[0][0]]) else None
 
 
 def by_value(sentence: str, options: Options) -> int | None:

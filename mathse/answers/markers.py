@@ -39,10 +39,13 @@ _MARKER = re.compile(
     r"|^[ \t]*\#{3,4}\s*(?=[-$\\\d])",
     re.I | re.M,
 )
+CHOSEN = "(?<!不)(?<!不[能应可会该])选"
+"""`选`, but not `不选`, `不能选`."""
+
 # `[答案]:`, `答案是`, `选` before `B`
 _MARKER_CHINESE = re.compile(
     r"\[答案\]\s*:?\s*|(?:答案|选项|答)(?P<middle>[^\n。:,]{0,16}?)(?:应该?是|应为|就?是|为|选择?|:)\s*:?"
-    r"|选择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
+    rf"|{CHOSEN}择?\s*:?\s*(?:答案|选项)?\s*:?\s*(?=[(]?[A-Ha-h①-⑧](?![a-zA-Z]))"
 )
 # `Therefore`, `so`, `we get`, `所以`
 _CONCLUSION = re.compile(

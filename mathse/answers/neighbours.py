@@ -40,7 +40,7 @@ _ALTERED_BEFORE = re.compile(
 # what after a number makes it a part of something else: `2a`, `5!`, `53_8`, `3,14`
 _GLUED_AFTER = re.compile(
     r"(?!st\b|nd\b|rd\b|th\b)[a-zA-Z_^!]|[,'.]\d|\s*(?:\\(?:overline|dot|binom|pm|in)|[xX×]\s*10)"
-    r"|\s*[-+*/]\s*(?:[a-zA-Z](?![a-zA-Z])|[α-ω]|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
+    r"|\s*[-+*/]\s*(?:(?:[a-zA-Z]|[A-Z]{2})(?![a-zA-Z])|[α-ω]|\\[a-z])|\s*\\(?:bmod|mod|pmod)"
     r"|\)\s*\^|'(?=\s|\.?$)|(?<=°)\s*\d|(?<=illion)\s+\d"
 )
 # what before a number makes it such a part: `x + 2`, `x^{2}`, `\overline{3}`

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import string
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 
 from mathse.answers.compare import same_value
 from mathse.answers.compare_numbers import EXACT
 from mathse.answers.plain import plain_characters, plain_text
 from mathse.answers.read import read_value
-from mathse.answers.values import Words
+from mathse.answers.units import PERCENT
+from mathse.answers.values import Term, Words
 
 
 @dataclass(frozen=True)
@@ -58,4 +60,6 @@ def _same_value(text: str, option: str) -> bool:
     left, right = read_value(text), read_value(option)
     if left is None or right is None or Words in (type(left), type(right)):
         return False
+    if isinstance(left, Term) and isinstance(right, Term) and left.unit == PERCENT != right.unit:
+        left = Term(("/", left.tree, ("n", Fraction(100))))  # `15%` is not the option 15
     return same_value(left, right, EXACT).equal is True

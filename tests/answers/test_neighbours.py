@@ -65,3 +65,81 @@ def test_a_number_beside_harmless_words_is_stated(said: str) -> None:
 )
 def test_signs_and_words_beside_a_number(gold: str, said: str, same: bool) -> None:
     assert (check_one(gold, said).state == "match") == same
+
+
+POWERS = ("2", "4", "8", "16")
+NO_TWO = r"""
+The answer is $\boxed{-2}$. | $\boxed{2\sqrt{3}}$ | The area is $\boxed{2\pi}$.
+The answer is 2,500. | The answer is more than 2 | The answer is at least 2. | x ≠ 2
+So the final value is -2. | 2 is wrong | The answer is not 2. | 2 to 3 | 2.5 | \boxed{\frac{1}{2}}
+So we get 2x. | The answer is 22. | There are 2 cats. The answer is 3.
+"""
+TWO = r"""
+The answer is 2. | 2 cm | So x = 2. | The answer is 2 apples. | We get 2 | There are 2 of them.
+The value is **2** | $\boxed{2}$ | The answer is $\frac{4}{2}$. | So it is A
+"""
+
+
+@pytest.mark.parametrize("said", parts(NO_TWO))
+def test_a_value_that_only_holds_an_options_digits_is_not_the_option(said: str) -> None:
+    assert check_one("A", said, choices=POWERS).state == "no_answer"
+
+
+@pytest.mark.parametrize("said", parts(TWO))
+def test_the_value_of_an_option_is_the_option(said: str) -> None:
+    assert check_one("A", said, choices=POWERS).state == "match"
+
+
+@pytest.mark.parametrize("said", ["15!", "15\\%", "\\sqrt{15}", "12 to 15", "\\boxed{15!}"])
+def test_another_value_of_the_same_digits_is_no_option(said: str) -> None:
+    assert check_one("C", said, choices=["10", "13", "15", "17"]).state == "no_answer"
+
+
+def test_a_product_is_none_of_its_factors() -> None:
+    for gold in "ABCD":
+        state = check_one(gold, "2√3", choices=["√2", "2", "√3", "3"]).state
+        assert state == "no_answer", gold
+
+
+TREND = ("increase", "decrease", "stay the same")
+COLOURS = ("red", "blue", "green", "pink")
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "choices", "same"),
+    [
+        ("A", "It won't increase.", TREND, False),
+        ("A", "It doesn't increase", TREND, False),
+        ("A", "It cannot increase.", TREND, False),
+        ("A", "The price will never increase.", TREND, False),
+        ("A", "No increase.", TREND, False),
+        ("A", "Increase is wrong.", TREND, False),
+        ("A", "It is not going to increase.", TREND, False),
+        ("A", "Neither increase nor decrease", TREND, False),
+        ("A", "It will increase? No.", TREND, False),
+        ("A", "It will increase.", TREND, True),
+        ("A", "No, it will increase.", TREND, True),
+        ("A", "It will increase, not decrease.", TREND, True),
+        ("A", "It won't decrease but increase.", TREND, True),
+        ("A", "It does not decrease; it will increase.", TREND, True),
+        ("A", "This isn't true.", ("true", "false"), False),
+        ("B", "15 is wrong.", ("12", "15"), False),
+        ("B", "The answer isn't 15.", ("12", "15"), False),
+        ("A", "A rectangle, not a square.", ("rectangle", "square"), True),
+        ("A", "A rectangle is not a square.", ("rectangle", "square"), False),
+        ("B", "It is not a rectangle but a square.", ("rectangle", "square"), True),
+        ("C", "故不选C", POWERS, False),
+        ("C", "不能选C", POWERS, False),
+        ("C", "故选C", POWERS, True),
+        ("B", "Eliminating A, C and D, we get B.", COLOURS, True),
+        ("C", "It can't be A, B or D, so C.", COLOURS, True),
+        ("A", "So we do not choose A.", COLOURS, False),
+        ("A", "The answer is A. Wait, it is B.", COLOURS, False),
+        ("A", "(A). Wait, that is wrong: (B).", COLOURS, False),
+        ("C", "The answer is A. Wait, the answer is C.", COLOURS, True),
+    ],
+)
+def test_options_that_are_denied(
+    gold: str, said: str, choices: tuple[str, ...], same: bool
+) -> None:
+    assert (check_one(gold, said, choices=choices).state == "match") == same
