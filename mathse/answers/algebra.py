@@ -224,7 +224,34 @@ def equal(left: Tree, right: Tree) -> bool | None:
         if abs(a - b) > RELATIVE_TOLERANCE * max(abs(a), abs(b)) and abs(a - b) > 1e-13:
             return False
         agreed += 1
-    return True if agreed >= (3 if letters(left) | letters(right) else 1) else None
+    names = letters(left) | letters(right)
+    if agreed < (3 if names else 1):
+        return None
+    # `\\sqrt{x^2}` and `x` differ where x is negative; whether it can be is not known.
+    for number in range(4 if names else 0):
+        signs = {name: 1 if number and _coordinate(name, number + 8) % 2 else -1 for name in names}
+        point = {name: signs[name] * x for name, x in _point(names, number + 4).items()}
+        try:
+            a, b = (_real(tree, point) for tree in (left, right))
+        except (ArithmeticError, ValueError, RecursionError, KeyError):
+            continue
+        if abs(a - b) > 1e-9 * max(1.0, abs(a), abs(b)):
+            return None
+    return True
+
+
+def _point(names: frozenset[str], number: int) -> dict[str, float]:
+    return {name: 3 * _coordinate(name, number) / _PRIME for name in names}
+
+
+def _real(tree: Tree, point: Mapping[str, complex]) -> complex:
+    """Return the value of a tree whose parts are all real; any arithmetic error is raised."""
+    if tree[0] in ("n", "v"):
+        return evaluate(tree, point)
+    value = complex(_FUNCTIONS[tree[0]](*(_real(part, point) for part in tree[1:])))
+    if not abs(value.imag) <= 1e-12 * max(1.0, abs(value.real)):
+        raise ArithmeticError(tree[0])
+    return complex(value.real)
 
 
 def _values(left: Tree, right: Tree) -> list[tuple[complex, complex]]:
@@ -232,7 +259,7 @@ def _values(left: Tree, right: Tree) -> list[tuple[complex, complex]]:
     names = letters(left) | letters(right)
     values = []
     for number in range(4 if names else 1):
-        point = {name: 3 * _coordinate(name, number) / _PRIME for name in names}
+        point = _point(names, number)
         try:
             a, b = evaluate(left, point), evaluate(right, point)
         except (ArithmeticError, ValueError, RecursionError, KeyError):

@@ -236,6 +236,14 @@ def _ratios(gold: Value, found: Value, asked: Asked) -> Outcome | None:
 # Rules by type.
 
 
+def _names_all(named: dict[str, Value], group: Group) -> bool:
+    """Return True if items have names of their own: `x` and `y`, but not `x_1` and `x_2`."""
+    return len({name.partition("_")[0] for name in named}) == len(group.items) > 1
+
+
+_INTERVALS = {"[]", "[)", "(]"}
+
+
 def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
     """Compare lists: as many items, each with its partner, in order if the brackets are ordered."""
     left, right = (
@@ -246,6 +254,14 @@ def _groups(gold: Group, found: Group, asked: Asked) -> Outcome:
         return _systems(left, right, asked)
     if len(gold.items) != len(found.items):
         return Outcome(False, "different_count")
+    if _names_all(left, gold) and not right:
+        return _items(gold.items, found.items, True, asked)  # `x = 3, y = 4` is 3, 4, not 4, 3
+    if _names_all(right, found) and not left:
+        # The names of gold are not known: other values differ, another order may be the same.
+        outcomes = [_items(gold.items, found.items, order, asked) for order in (True, False)]
+        return outcomes[0] if outcomes[0].equal or not outcomes[1].equal else UNDECIDED
+    if "{}" in (gold.brackets, found.brackets) and {gold.brackets, found.brackets} & _INTERVALS:
+        return Outcome(False, "different_brackets")
     both = gold.ordered and found.ordered
     if both and gold.brackets != found.brackets and "<>" not in (gold.brackets, found.brackets):
         return Outcome(False, "different_brackets")

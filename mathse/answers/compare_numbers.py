@@ -43,7 +43,9 @@ def compare_terms(gold: Term, found: Term, asked: Asked) -> Outcome:
             return UNDECIDED
         return Outcome(equal, "same_expression" if equal else "different_expression")
     wanted, given = gold.unit or asked.unit, found.unit
-    if wanted and given and PERCENT not in (wanted, given):
+    if wanted and given and (wanted == PERCENT) != (given == PERCENT):
+        return Outcome(False, "unit_contradicts")  # 100% and 100 cm
+    if wanted and given and wanted != PERCENT:
         if wanted.dimension != given.dimension:
             radians = _in_radians(gold, found)
             return radians or Outcome(False, "unit_contradicts")

@@ -126,8 +126,14 @@ _BRACKETS |= {"\\lceil": ("\\rceil", "ceil")}
 _BASES = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9}
 
 
+# `\\frac{dy}{dx}`, `dy/dx`
+_DERIVATIVE = re.compile(r"\\frac\{d.*\}\{d[a-zA-Z\\]|d[a-zA-Z]/d[a-zA-Z]")
+
+
 def read_expression(tokens: tuple[Token, ...]) -> Tree | None:
     """Return the tree of an expression, or None outside the grammar."""
+    if _DERIVATIVE.search("".join(token.text for token in tokens)):
+        return None
     try:
         return _Reader(tokens).whole()
     except (Unreadable, RecursionError):

@@ -250,7 +250,8 @@ def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
     letters = "".join(labels)
     # `option: B`, `选项B`, `figure C`
     named = (
-        rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)|{markers.CHOSEN}项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
+        rf"(?:\b(?i:option|choice|letter)(?:\s+|\s*:\s*)"
+        rf"|{markers.CHOSEN}项?\s*:?\s*)([{letters}])(?![a-zA-Z])"
         rf"|\b(?i:figure|graph|picture|image|shape)\s+([{letters}])(?![a-zA-Z])"
     )
     # `we get B`, `so it is C`, `leaves only D`

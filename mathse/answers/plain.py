@@ -218,8 +218,9 @@ def plain_math(text: str) -> str:
 def plain_text(text: str) -> str:
     """Reduce words for a comparison: lower case, no articles, no punctuation at the edges."""
     text = plain_math(text).lower().replace("_", " ")
+    # The `!` of `5!` is no exclamation.
+    edges = " .;:,?" + "!" * (re.search(r"[\d)]\s*!", text) is None)
     # `the ` of `the red car`
-    edges = " .;:,?" + "!" * (re.search(r"[\d)]\s*!", text) is None)  # `5!` is no exclamation
     text = re.sub(r"^(?:the|an|a)\s+", "", text.strip(edges + "\"'*()"))
     # `red "car" park` gives `red car park`
     return re.sub(r"[\s\"'`*]+", " ", text).strip(edges)

@@ -99,7 +99,7 @@ def _with_unit(text: str, tokens: Tokens, index: int) -> Term | None:
         tree = read_expression(tokens[:index])
         if unit is None or tree is None or (unit == DEGREE and after[0].text == "°"):
             continue
-        if not algebra.letters(tree) or after[0].kind != "letter":
+        if not algebra.letters(tree) or not (after[0].kind == "letter" or after[0].text[0] == "'"):
             decimals, digits = _written(tokens[:index])
             if unit.scale > 1:
                 tree = ("*", tree, ("n", Fraction(unit.scale)))

@@ -84,3 +84,50 @@ def test_a_box_and_another_statement_beside_it_are_no_single_answer(
     verdict = check_one("5", response)
     assert verdict.state == state, verdict
     assert state == "match" or verdict.reason == "several_answers"
+
+
+@pytest.mark.parametrize(
+    ("gold", "found", "equal"),
+    [
+        ("a=1, b=2, c=3", "3, 2, 1", False),
+        ("x=3, y=4", "4, 3", False),
+        ("x=3, y=4", "3, 4", True),
+        ("3, 4", "x=3, y=4", True),
+        ("3, 4", "y=4, x=3", None),
+        ("3, 4", "y=5, x=3", False),
+        ("x=1 or x=-4", "$x_1=-4$, $x_2=1$", True),
+        ("[0,1]", r"\{0,1\}", False),
+        (r"\{0,1\}", "[0,1]", False),
+        ("100%", "100 cm", False),
+        ("100 cm", "100%", False),
+        ("100%", "100", True),
+    ],
+)
+def test_names_brackets_and_units_that_contradict(
+    gold: str, found: str, equal: bool | None
+) -> None:
+    assert compare(gold, found).equal is equal
+
+
+@pytest.mark.parametrize(
+    ("gold", "found", "equal"),
+    [
+        (r"\frac{dy}{dx}", r"\frac{y}{x}", None),
+        (r"\frac{d}{dx}", r"\frac{1}{x}", None),
+        ("dy/dx", "xy", None),
+        (r"\frac{dy}{dx}", r"\frac{dy}{dx}", True),
+        (r"\frac{d}{2}", "0.5d", True),
+        ("A'", "A", False),
+        ("y''", "y", False),
+        (r"\sqrt{x^2}", "x", None),
+        ("|x|", "x", None),
+        (r"\sqrt{x^2}", "|x|", True),
+        (r"\sqrt{(x-9)^2}", "|9-x|", True),
+        (r"\sqrt{xy}", r"\sqrt{x}\sqrt{y}", True),
+        (r"\ln x^2", r"2\ln x", True),
+        (r"\sqrt{x}", "x^{1/2}", True),
+        (r"\sin 2x", r"2\sin x\cos x", True),
+    ],
+)
+def test_derivatives_primes_and_negative_values(gold: str, found: str, equal: bool | None) -> None:
+    assert compare(gold, found).equal is equal
