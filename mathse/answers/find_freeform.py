@@ -77,7 +77,7 @@ _COORDINATED = re.compile(
 _BESIDE = re.compile(r"(?:\W|(?:so|thus|hence|therefore|the|our|my|final|correct|and)\b)*", re.I)
 """May stand between a box and a statement of the answer that belong together."""
 # `from 13 to 20`
-_RANGE = re.compile(r"^\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
+_RANGE = re.compile(r"\s*(?:from\s+)?[-\d.,]+\s+to\s+[-\d.,]+", re.I)
 
 
 def find_free_form(text: str, *, wants_number: bool) -> Span | None:
@@ -287,15 +287,16 @@ def number_in(sentence: str, *, last: bool) -> str | None:
             later = _runs(clause.group(1)) if clause is not None else []
             return (later or found)[0]
     # The first number after the last verb that has one, else any number, else number words.
+    numbers = _runs(text)
     for start in reversed([match.end() for match in _COPULA.finditer(text)]):
-        span = _RANGE.match(text[start:])
+        span = _RANGE.match(text, start)
         if span is not None:
             return span.group(0).strip()
-        found = _runs(text[start:])
+        found = _runs(text[start:]) if numbers else []
         if found:
             several = _COORDINATED.search(text, start)
             return several.group(0).strip() if several is not None else found[0]
-    numbers = _runs(text) or _words(text)
+    numbers = numbers or _words(text)
     return numbers[-1 if last else 0] if numbers else None
 
 

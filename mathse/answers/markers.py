@@ -214,9 +214,9 @@ _RETRACTION = re.compile(
 
 
 def retraction(text: str, start: int) -> str | None:
-    """Return what follows the first word after `start` that takes a statement back, or None."""
-    match = _RETRACTION.search(text, start)
-    return None if match is None else text[match.end() :].lstrip(" ,.:!")
+    """Return what follows the last word after `start` that takes a statement back, or None."""
+    ends = [match.end() for match in _RETRACTION.finditer(text, start)]
+    return text[ends[-1] :].lstrip(" ,.:!") if ends else None
 
 
 def concludes(sentence: str) -> bool:

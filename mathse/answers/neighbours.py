@@ -63,7 +63,9 @@ def with_minus(text: str) -> str:
 
 def is_altered_before(text: str) -> bool:
     """Return True if the end of a text makes the value after it another one."""
-    return _ALTERED_BEFORE.search(text[-60:]) is not None
+    before = text[-40:]
+    last = before.rstrip(" \n$\\([")[-1:]  # most numbers follow no word
+    return (last.isalpha() or last in ("<", ">", "-")) and bool(_ALTERED_BEFORE.search(before))
 
 
 def is_altered_after(text: str, end: int) -> bool:
