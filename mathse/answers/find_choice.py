@@ -6,8 +6,9 @@ import re
 from functools import lru_cache
 
 from mathse.answers import markers
-from mathse.answers.find_freeform import REFUSAL, find_free_form, number_in
+from mathse.answers.find_freeform import REFUSAL, number_in
 from mathse.answers.markers import Span
+from mathse.answers.neighbours import is_altered_before
 from mathse.answers.options import Options, option_by_text
 from mathse.answers.plain import plain_math, plain_text
 from mathse.answers.read import read_number, read_value
@@ -343,10 +344,20 @@ def mentioned(text: str, options: Options) -> int | None:
     index = _mentioned(text, options)
     if index is None or not _is_value(options.texts[index]):
         return index
-    number = read_number(options.texts[index]) is not None
-    found = number_in(text, last=True) if number else find_free_form(text, wants_number=False)
-    stated = found.text if isinstance(found, Span) else found
-    return index if stated and option_by_text(stated, options) == index else None
+    if read_number(options.texts[index]) is None:
+        return index if _stands_alone(text, options.texts[index]) else None
+    number = number_in(text, last=True)
+    return index if number and option_by_text(number, options) == index else None
+
+
+def _stands_alone(text: str, formula: str) -> bool:
+    """Return True if a formula is in a text and no part of a longer one: `2x`, but not `2x+3`."""
+    # the `+` of `x + 3`
+    text, formula = (re.sub(r"\s*([-+*/^])\s*", r"\1", plain_math(it)) for it in (text, formula))
+    before = r"(?<![\w.^/\\+*(-])" if formula[:1].isalnum() else ""
+    # `2x` in `it is 2x.`
+    match = re.search(rf"{before}{re.escape(formula)}(?![\w^/*+({{!-])", text)
+    return match is not None and not is_altered_before(text[: match.start()])
 
 
 def _is_value(text: str) -> bool:

@@ -15,8 +15,9 @@ _ALTERED_AFTER = re.compile(
     r"|thirds|fourths?|fifths?|sixths?|sevenths?|eighths?|ninths?|tenths?|quarters|hundredths"
     r"|score|hundred|thousand|million|billion"
     r"|and a half|(?:st|nd|rd|th) root|°?\s*(?:more|less|fewer|greater) than"
-    r"|minus|plus|(?:divided|multiplied) by|(?:raised )?to the (?:power|\w+ power)"
+    r"|minus|plus|below zero|(?:divided|multiplied) by|(?:raised )?to the (?:power|\w+ power)"
     r"|or (?:more|less|fewer|above|below|over|under|greater|higher|lower|larger|smaller))\b"
+    r"|times\s+(?:\$|[b-z]\b|a number)"
     rf"|(?:times|over|choose|root|point|mod|modulo|to)\s+{_OPERAND}|[倍又多余]|以[上下]|分之)",
     re.I,
 )

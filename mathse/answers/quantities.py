@@ -17,7 +17,7 @@ from mathse.answers.values import Term
 _NO_NOUN_WORDS = (
     "or and not no less more than plus minus times per to between half dozen hundred mod if when"
     " except other either from where for with but then squared cubed halves thirds fourths fifths"
-    " quarters tenths hundredths wrong incorrect score percent pct negative"
+    " quarters tenths hundredths wrong incorrect score percent pct negative above below"
 )
 _NO_NOUNS = set(_NO_NOUN_WORDS.split())
 _SUFFIXES = {"K": "thousand", "M": "million", "B": "billion"}

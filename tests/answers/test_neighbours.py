@@ -15,6 +15,7 @@ The answer is almost 5. | The answer is 5 or more. | The answer is $5$ or more. 
 The answer is up to 5. | The answer is under 5. | The answer is 5‰. | 5 over 6 | It is 5 over 6.
 5 times 6 | It is 5 times 6. | 5 choose 2 | It is 5 choose 2. | 5 root 2 | It is 5 root 2.
 the reciprocal of 5 | It is divisible by 5. | It is 5 modulo 3
+5 times $x$ | It is 5 times a number | the answer is 5 below zero | 5 below zero
 答案大于5 | 答案是负5 | 至少5 | 5以上 | 超过5个
 Is the answer 5? No. | Is it 5?
 The answer is 5. Wait, actually it's 6. | The answer is 5. Wait, that is wrong.
@@ -26,6 +27,7 @@ FIVE = r"""
 The answer is 5 times. | 3 times 5 is 15, so it is 5 | 20 divided by 4 is 5. | 10 minus 5 equals 5.
 He has 5 over the weekend. | It increases by 5. | Is it 6? No, it is 5. | What is 2+3? 5
 The answer is 5. Wait, let me check: 2+3=5. | Wait, no. It is 5. | There are 5 choices | 共有5个
+5 times as many | 5 times a day | There are 5 people over 60. | He must wait 5 minutes.
 The answer is about 5. | The answer is five. | There are five cats. | The number is non-negative: 5
 """
 
@@ -143,3 +145,23 @@ def test_options_that_are_denied(
     gold: str, said: str, choices: tuple[str, ...], same: bool
 ) -> None:
     assert (check_one(gold, said, choices=choices).state == "match") == same
+
+
+SUMS = ("2x", "2x+3", "x+3", "(1,2)")
+
+
+@pytest.mark.parametrize(
+    ("gold", "said", "same"),
+    [
+        ("B", "The answer is 2x+3.", True),
+        ("A", "So the answer is $2x$.", True),
+        ("C", "We get x+3", True),
+        ("D", "It is the point P(1,2).", True),
+        ("A", "The answer is 2x+5.", False),
+        ("A", "y = 2x-1", False),
+        ("C", "So it is -x+3", False),
+        ("C", "So it is at least x+3", False),
+    ],
+)
+def test_a_formula_is_no_part_of_a_longer_one(gold: str, said: str, same: bool) -> None:
+    assert (check_one(gold, said, choices=SUMS).state == "match") == same
