@@ -136,8 +136,16 @@ def test_a_cross_join_is_computed_as_far_as_it_is_shown(data):
             list(tables.ask(late).rows)
 
 
+@pytest.fixture
+def ctrl_c_counts():
+    """A shell ignores Ctrl-C in what it starts in the background, tests among it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("pause", [0, 1])
-def test_ctrl_c_ends_a_query_that_returns_nothing_for_long(data, pause):
+def test_ctrl_c_ends_a_query_that_returns_nothing_for_long(data, pause, ctrl_c_counts):
     """Also where it comes before DuckDB has begun, which is forgotten: `pause` seconds before."""
     slow = "SELECT 1 FROM range(1000000) a, range(1000) b WHERE hash(a.range || 'x' || b.range) = 1"
 
