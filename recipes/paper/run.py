@@ -1,4 +1,4 @@
-"""Run the arms: `python -m recipes.paper.run [--seeds 3] [--arms main,binary] [--workers 2]`.
+"""Run the arms: `python -m recipes.paper.run [--seeds 3] [--first 0] [--arms main,…] [--workers 2]`.
 
 Each arm is a copy of the pipeline under build/paper, run by `dvc repro`; all share one DVC cache.
 It starts as a copy of another arm of the seed, so only what differs is computed. (DVC's run cache
@@ -260,6 +260,7 @@ def measure(arm: Arm, seed: int) -> None:
 
 def main(
     seeds: Annotated[int, typer.Option(help="how many seeds, from 0")] = 3,
+    first: Annotated[int, typer.Option(help="leave out the seeds before this one")] = 0,
     arms: Annotated[
         str, typer.Option(help="names, with commas; empty: all, some of them with one seed")
     ] = "",
@@ -272,7 +273,7 @@ def main(
     tasks = [
         (arm, seed)
         for arm in ARMS
-        for seed in range(seeds if wanted else min(seeds, arm.seeds))
+        for seed in range(first, seeds if wanted else min(seeds, arm.seeds))
         if not wanted or arm.name in wanted
     ]
     scheduler = Scheduler(tasks, workers, seeds_without_start(tasks))

@@ -524,6 +524,9 @@ def test_arms_of_our_own_have_one_seed_unless_they_are_named(
     run.main(seeds=2)
     assert sorted(seen) == sorted((arm.name, s) for arm in ARMS for s in range(min(2, arm.seeds)))
     seen.clear()
+    run.main(seeds=3, first=2)
+    assert sorted(seen) == sorted((arm.name, 2) for arm in ARMS if arm.seeds == 3)
+    seen.clear()
     run.main(seeds=2, arms="refresh", workers=1)
     assert seen == [("refresh", 0), ("refresh", 1)]
 
