@@ -1,4 +1,4 @@
-"""Run the arms: `python -m recipes.paper.run [--seeds 3] [--first 0] [--arms main,…] [--workers 2]`.
+"""Run the arms: `python -m recipes.paper.run [--seeds 3] [--first 0] [--arms …] [--workers 2]`.
 
 Each arm is a copy of the pipeline under build/paper, run by `dvc repro`; all share one DVC cache.
 It starts as a copy of another arm of the seed, so only what differs is computed. (DVC's run cache
