@@ -566,7 +566,9 @@ def test_files_that_are_no_import_are_not_written_over(tmp_path: Path) -> None:
     with pytest.raises(ParamError, match=r"params\.yaml is a file"):
         import_source("jsonl", rows, tmp_path / "params.yaml")
     assert not [*tmp_path.glob(".*.import")]
-    # A folder that is empty, or that of an import, is taken.
+    # A folder that is empty, or that of an import, if only begun, is taken.
+    (tmp_path / ".problems.import").mkdir()
+    assert import_source("jsonl", rows, other)["problems"] == 1
     new.mkdir()
     for _ in range(2):
         assert import_source("jsonl", rows, new)["problems"] == 1

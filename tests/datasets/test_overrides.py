@@ -102,6 +102,10 @@ def test_a_reviewed_list_can_be_appended(tmp_path: Path) -> None:
     given.write_text("problem_id,answer,note\nc,7,typo\n" + review.replace(",yes", ","))
     with pytest.raises(DataError, match=r"1 corrected answers are not reviewed, such as that of a"):
         read_overrides(given)
+    # Without a column or a value of keep, the note says that a row waits.
+    given.write_text("problem_id,answer,note\nc,7,typo\na,5,REVIEW: 3 of 4\n")
+    with pytest.raises(DataError, match=r"1 corrected answers are not reviewed, such as that of a"):
+        read_overrides(given)
     given.write_text("problem_id,answer,note\nc,7\n")
     with pytest.raises(DataError, match=r"This row has 2 values.*\n.*file.*\n.*row: 0"):
         read_overrides(given)

@@ -20,6 +20,7 @@ from mathse.core.errors import DataError
 from mathse.report import sql_prompt
 from mathse.report.sql import Tables
 from mathse.report.sql_output import answer_query
+from tests.closure import ROOT
 from tests.report.world import build
 
 RUN = CliRunner()
@@ -184,6 +185,9 @@ def test_no_file_of_the_run_is_written_over(data, tmp_path, monkeypatch):
             done = RUN.invoke(cli.app, [*command, "-o", str(out), "--data", str(data)])
             assert done.exit_code == 1 and "among the files of the run" in done.stderr
     assert table.read_bytes() == before and not (data / "new.csv").exists()
+    for command in (["sql", "SELECT 1", "--data", str(data)], ["ask", "rejected"], ["report"]):
+        done = RUN.invoke(cli.app, ["--project", str(ROOT), *command, "-o", str(tmp_path)])
+        assert done.exit_code == 1 and f"{tmp_path} is a folder" in done.stderr
     # Within a project, also by another name of its folder.
     for name in ("params.yaml", "dvc.yaml"):
         (tmp_path / name).touch()
