@@ -12,7 +12,7 @@ the first that applies names the match:
   picture: a redrawn figure.
 
 So neither a stock question ("What is the median?") over another picture nor a chart with another
-question is a match.
+question is a match. Choices at the end of a question count as choices, not as its wording.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ from mathse.curation.text_similarity import (
     numbers,
     plain_answer,
 )
+from mathse.datasets.fields import cut_prompt
 from schemas import Match, column_types
 
-_COMPARED = ("question_id", "numbers_id", "answer_id", "several", "has_picture", "choices")
+_COMPARED = ("wording_id", "numbers_id", "answer_id", "several", "has_picture", "choices")
 # "12. " before "What is x?", where a book numbers its problems
 _ITEM_NUMBER = re.compile(r"\A\s*\d{1,3}[.)、]\s+(?=[^\W\d_])")
 
@@ -68,8 +69,8 @@ def find_matches(
     """
     rows = _with_keys(problems, settings.numbers_min)
     # Trigrams of each different question, and their weights over all.
-    wordings = rows.select("question_id", "question", "numbers").unique().sort("question_id")
-    trigrams = [char_trigrams(question) for question in wordings["question"]]
+    wordings = rows.select("wording_id", "wording", "numbers").unique().sort("wording_id")
+    trigrams = [char_trigrams(wording) for wording in wordings["wording"]]
     weights = idf_weights(trigrams)
     found = []
     # Candidates by text or by picture, then the rules.
@@ -97,16 +98,21 @@ def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
 
 def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
     """Return what is compared; equal texts have equal ids, from 0."""
-    found = [numbers(_ITEM_NUMBER.sub("", question)) for question in problems["question"]]
+    # A copy may list the choices in its question.
+    prompts = [cut_prompt(question) for question in problems["question"]]
+    columns = zip(problems["choices"].to_list(), prompts, strict=True)
+    listed = [own or cut for own, (_, cut) in columns]
+    found = [numbers(_ITEM_NUMBER.sub("", wording)) for wording, _ in prompts]
     answers = [
-        plain_answer(answer_text(*row)) for row in problems.select("answer", "choices").iter_rows()
+        plain_answer(answer_text(*row)) for row in zip(problems["answer"], listed, strict=True)
     ]
-    choices = [[*map(plain_answer, listed)] for listed in problems["choices"]]
+    choices = [[*map(plain_answer, texts)] for texts in listed]
     return problems.select(
         "problem_id",
         "split",
         "question",
         "image_ids",
+        pl.Series("wording", [wording for wording, _ in prompts], dtype=pl.String),
         pl.Series("numbers", [" ".join(sorted(item)) for item in found], dtype=pl.String),
         pl.Series("several", [len(item) >= numbers_min for item in found], dtype=pl.Boolean),
         pl.Series("answer", answers, dtype=pl.String),
@@ -114,7 +120,7 @@ def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
         has_picture=pl.col("image_ids").list.len() > 0,
     ).with_columns(
         (pl.col(name).rank("dense") - 1).alias(f"{name}_id")
-        for name in ("question", "numbers", "answer")
+        for name in ("wording", "numbers", "answer")
     )
 
 
@@ -122,13 +128,13 @@ def _text_candidates(
     left: pl.DataFrame, right: pl.DataFrame, trigrams: list[frozenset[str]], keys: pl.Series
 ) -> pl.DataFrame:
     """Return pairs of rows that may have the same numbers and similar wording."""
-    ids = [side["question_id"].unique().sort() for side in (left, right)]
+    ids = [side["wording_id"].unique().sort() for side in (left, right)]
     found = candidate_pairs(*([(trigrams[i], keys[i]) for i in side] for side in ids))
     one, other = ids[0].gather(found["left"]), ids[1].gather(found["right"])
-    pairs = pl.DataFrame([one, other.alias("question_id_right")])
-    pairs = pairs.join(left.select("left", "question_id"), on="question_id")
-    others = right.select("right", question_id_right="question_id")
-    return pairs.join(others, on="question_id_right").select("left", "right", near=pl.lit(False))
+    pairs = pl.DataFrame([one, other.alias("wording_id_right")])
+    pairs = pairs.join(left.select("left", "wording_id"), on="wording_id")
+    others = right.select("right", wording_id_right="wording_id")
+    return pairs.join(others, on="wording_id_right").select("left", "right", near=pl.lit(False))
 
 
 def _picture_candidates(
@@ -173,7 +179,7 @@ def _with_scores(
         .filter(pl.col("numbers_id") == pl.col("numbers_id_right"))
     )
     # The similarity of each different pair of wordings.
-    wordings = pairs.select("question_id", "question_id_right").unique()
+    wordings = pairs.select("wording_id", "wording_id_right").unique()
     values = [jaccard(trigrams[i], trigrams[j], weights) for i, j in wordings.iter_rows()]
     wordings = wordings.with_columns(pl.Series("text", values, dtype=pl.Float64))
     # What each rule asks for.
@@ -193,7 +199,7 @@ def _with_scores(
         .then(pl.lit("text_and_answer"))
     )
     return (
-        pairs.join(wordings, on=["question_id", "question_id_right"])
+        pairs.join(wordings, on=["wording_id", "wording_id_right"])
         .select("left", "right", "text", same_answer=same_answer, near=near, text_rule=text_rule)
         .filter(pl.col("near") | pl.col("text_rule").is_not_null())
     )

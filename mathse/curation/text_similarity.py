@@ -14,6 +14,7 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
+from mathse.answers.number_words import NUMBER_WORD, number_from_words
 from schemas import IMAGE_PLACEHOLDER
 
 _BANDS, _BAND_ROWS = 40, 3
@@ -35,23 +36,38 @@ _SPACED_DIGITS = re.compile(r"(?<=\d) (?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 # "angle", "∠", "+"
 _TOKEN = re.compile(r"[^\W\d_]+|[-+*/=<>^%°×÷√∠△⊥∥]")
-_WORDS = """zero two three four five six seven eight nine ten eleven twelve thirteen fourteen
-    fifteen sixteen seventeen eighteen nineteen twenty"""
-_SPELLED = dict(zip(_WORDS.split(), map(str, [0, *range(2, 21)]), strict=True))
-"""Spelled numbers. "One" is left out: it is a pronoun as often ("which one")."""
+_VALUES = {word: number_from_words(word) for word in NUMBER_WORD.split("|")}  # "hundred": None
+_SCALE = "|".join(word for word, value in _VALUES.items() if value is None)
+_TENS = "|".join(word for word, value in _VALUES.items() if value and value > 19)
+_SMALL = "|".join(word for word, value in _VALUES.items() if value is not None and value < 20)
+_UNITS = "|".join(word for word, value in _VALUES.items() if value and value < 10)
+_BELOW_HUNDRED = rf"(?:(?:{_TENS})(?:[\s-](?:{_UNITS}))?|{_SMALL})"
+# "seven", "twenty-five", "a hundred", "two thousand three hundred and one"
+_SPELLED = re.compile(
+    rf"\b(?:{_BELOW_HUNDRED}|a(?=[\s-](?:{_SCALE})\b))"
+    rf"(?:[\s-](?:{_SCALE})(?:[\s-](?:and[\s-])?{_BELOW_HUNDRED})?)*\b"
+)
 
 
 def normalise(text: str) -> str:
-    """Return a text in lower case, without image placeholders, LaTeX commands and wide forms."""
+    """Return a text in lower case, without image placeholders, LaTeX commands and wide forms.
+
+    Numbers in English words become digits.
+    """
     text = unicodedata.normalize("NFKC", _PLACEHOLDER.sub(" ", text)).lower()
-    return _SPACED_DIGITS.sub("", _THOUSANDS.sub("", _COMMAND.sub(" ", text)))
+    text = _SPACED_DIGITS.sub("", _THOUSANDS.sub("", _COMMAND.sub(" ", text)))
+    return _SPELLED.sub(_digits, text)
+
+
+def _digits(found: re.Match[str]) -> str:
+    # Alone, "one" is a pronoun as often ("which one").
+    value = None if found[0] == "one" else number_from_words(found[0])
+    return found[0] if value is None else str(value)
 
 
 def numbers(text: str) -> frozenset[str]:
     """Return the different numbers of a text, digits or words, without needless zeros."""
-    plain = normalise(text)
-    found = {_plain_number(number) for number in _NUMBER.findall(plain)}
-    return frozenset(found | {_SPELLED[word] for word in _TOKEN.findall(plain) if word in _SPELLED})
+    return frozenset(map(_plain_number, _NUMBER.findall(normalise(text))))
 
 
 def char_trigrams(text: str) -> frozenset[str]:
@@ -62,8 +78,6 @@ def char_trigrams(text: str) -> frozenset[str]:
     """
     found: set[str] = set()
     for token in _TOKEN.findall(normalise(text)):
-        if token in _SPELLED:
-            continue
         if token[0] > "\u2e7f":
             found.update(token)
             found.update(token[i : i + 2] for i in range(len(token) - 1))

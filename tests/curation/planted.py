@@ -4,9 +4,9 @@
 
 N problems of MATH-Vision and N of TabMWP's test split are held out. Among as many others of each,
 which are trained on, copies of the held-out ones are planted: with the picture changed, with the
-wording changed by rules too, without picture, and copies whose numbers were changed, which are
-other problems and must not be listed. Rewordings by people or models are not covered, nor figures
-drawn again.
+wording changed by rules too, without picture, with the choices in the question or the numbers in
+words. Copies whose numbers were changed are other problems and must not be listed. Rewordings by
+people or models are not covered, nor figures drawn again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from mathse.curation.contamination import find_matches
 from mathse.curation.text_similarity import numbers
 from tests.closure import ROOT
 from tests.curation.pictures import CHANGES
-from tests.curation.rewording import reworded, with_other_numbers
+from tests.curation.rewording import (
+    reworded,
+    with_choices_listed,
+    with_numbers_in_words,
+    with_other_numbers,
+)
 
 SCHEMA = {
     "problem_id": pl.String,
@@ -105,13 +110,22 @@ def plant(data: Path, count: int, *, seed: int = 0) -> Planted:
         copies["picture and wording"] = (words, change(row["picture"]))
         if len(numbers(row["question"])) >= 3:
             copies["wording, no picture"] = (words, None)
+        listed = [c for c in row["choices"] if c.strip() and "\n" not in c]
+        if len(listed) == len(row["choices"]) > 1:
+            copies["wording: choices in the question"] = (
+                with_choices_listed(row["question"], listed, index),
+                change(row["picture"]),
+            )
+        if (spelled := with_numbers_in_words(row["question"])) != row["question"]:
+            copies["wording: numbers in words"] = (spelled, change(row["picture"]))
         if changed is not None:
             copies["other numbers"] = (
                 reworded(changed, index),
                 None if index % 2 else row["picture"],
             )
         for kind, (question, picture) in copies.items():
-            world.kinds[world.add("train", question, row, picture)] = (kind, original)
+            bare = {**row, "choices": []} if "choices in" in kind else row
+            world.kinds[world.add("train", question, bare, picture)] = (kind, original)
     return world
 
 

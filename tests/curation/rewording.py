@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
+
+from mathse.answers.number_words import NUMBER_WORD
 
 SYNONYMS = {
     "how many": "what is the number of",
@@ -43,6 +46,33 @@ def reworded(question: str, seed: int) -> str:
     if len(sentences) > 2 and chance.random() < 0.5:
         sentences = [sentences[-1], *sentences[:-1]]
     return chance.choice(BEFORE) + " ".join(sentences) + chance.choice(AFTER)
+
+
+NAMES = NUMBER_WORD.split("|")  # zero to twenty, thirty to ninety, hundred …
+SMALL, TENS = NAMES[:20], NAMES[20:28]
+
+
+def in_words(number: int) -> str:
+    """Write a number below 1,000 in words."""
+    if number >= 100:
+        rest = f" and {in_words(number % 100)}" if number % 100 else ""
+        return f"{SMALL[number // 100]} hundred{rest}"
+    if number < 20:
+        return SMALL[number]
+    return TENS[number // 10 - 2] + (f"-{SMALL[number % 10]}" if number % 10 else "")
+
+
+def with_numbers_in_words(question: str) -> str:
+    """Write whole numbers from 2 to 999 in words, where they stand alone."""
+    alone = r"(?<![\w.,$^\\{])(?:[2-9]|[1-9]\d\d?)(?![\w,]|\.\d)"
+    return re.sub(alone, lambda found: in_words(int(found[0])), question)
+
+
+def with_choices_listed(question: str, choices: Sequence[str], seed: int) -> str:
+    """Put the choices at the end of the question, in one of three usual forms."""
+    head, form = (("Choices:\n", "({}) {}"), ("", "{}. {}"), ("", "({}) {}"))[seed % 3]
+    lines = [form.format(chr(65 + index), choice) for index, choice in enumerate(choices)]
+    return f"{question}\n{head}" + "\n".join(lines)
 
 
 def with_other_numbers(question: str, seed: int) -> str | None:

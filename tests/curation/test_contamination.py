@@ -129,6 +129,29 @@ def test_a_stock_question_over_other_choices_is_another_problem(
     assert world.rules() == ([(trained, evaluated, "text")] if is_match else [])
 
 
+@pytest.mark.parametrize(
+    ("listed", "answer", "is_match"),
+    [
+        ("Choices:\n(A) 4\n(B) 13\n(C) 6\n(D) 8", "B", True),
+        ("A. 4\nB. 13\nC. 6\nD. 8", "13", True),
+        ("Choices: (A) 91 (B) 51 (C) 57 (D) 2", "D", False),
+    ],
+)
+def test_choices_in_the_question_are_choices(listed: str, answer: str, is_match: bool) -> None:
+    world = World()
+    evaluated = world.add("eval", STOCK, "B", choices=["4", "13", "6", "8"])
+    trained = world.add("train", f"{STOCK}\n{listed}", answer)
+    assert world.rules() == ([(trained, evaluated, "text")] if is_match else [])
+    assert world.matches()["question"].to_list() == [f"{STOCK}\n{listed}"] * is_match
+
+
+def test_numbers_in_words_are_the_same_numbers() -> None:
+    world = World()
+    evaluated = world.add("eval", QUESTION.replace("12", "125"))
+    words = QUESTION.replace("12", "one hundred and twenty-five").replace("7", "seven")
+    assert world.add("train", words) and world.rules()[0][1] == evaluated
+
+
 def test_the_number_of_a_problem_in_its_book_does_not_count() -> None:
     world = World()
     evaluated = world.add("eval", QUESTION)
@@ -141,7 +164,7 @@ def test_the_number_of_a_problem_in_its_book_does_not_count() -> None:
 def test_both_sides_and_the_scores_are_listed() -> None:
     world = World()
     evaluated = world.add("eval_hard", REWORDED, "14")
-    trained = world.add("train", QUESTION, "fourteen")
+    trained = world.add("train", QUESTION, "fifteen")
     row = world.matches().row(0, named=True)
     assert (row["problem_id"], row["other_id"], row["split"], row["other_split"]) == (
         trained,
@@ -228,6 +251,9 @@ def test_the_built_in_figures_are_not_drowned_in_matches() -> None:
         ("<image1> 1,200 apples and 3.50 pounds", {"1200", "3.5"}),
         ("<IMAGE 1> 12 apples, <Image_2> 5", {"12", "5"}),
         ("seven of twenty, one of 7", {"7", "20"}),
+        ("Twenty-five of a hundred and five", {"25", "105"}),
+        ("two thousand three hundred people, ninety seventeen", {"2300", "90", "17"}),
+        ("someone often weighs a stone", set()),
         (r"\frac{1}{2} of 007", {"1", "2", "7"}),
         ("none", set()),
     ],
