@@ -35,8 +35,14 @@ _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
 # the blank between "(A) 1" and "(B) 2" on one line
 _NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
+# the "(A)" of "How long? (A) 5 (B) 6 (C) 7", the "A．" of "多长？A．5 B．6 C．7"
+_INLINE_OPTION = re.compile(r"(?<=[\s?？。:：])[(（]?A[)）.．、:：]")
+# what no option on the question's line has: another sentence, a question mark, no word at all
+_NO_OPTION = re.compile(r"[.!]\s+[A-Z]|[?？。]|\A(?:\W*|and|or)\Z")
 # "Choices: " at the start of a line
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
+# the "Choices:" before them on the question's line
+_CHOICES_AT_END = re.compile(r"\s*(?:choices|options|选项)\s*[:：]?\s*\Z", re.IGNORECASE)
 # "Hint: Look at the figure."
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 # "Question: " at the start of a line
@@ -229,7 +235,8 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
 
     Hint lines, the words "Question:" and "Choices:", and image tokens at either end are left out.
     Choices are lines such as `(A) 12`, `A. 12` or `A:12`, in the order of the alphabet, at the end
-    of the prompt. Any other prompt comes back whole, without choices.
+    of the prompt; three or more may stand on the question's own line. Any other prompt comes back
+    whole, without choices.
     """
     body = _without_outer_images(_HINT.sub("", prompt))
     body = _QUESTION.sub("", body, count=1).strip()
@@ -242,6 +249,13 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
     found = None if first is None else _options(lines[first:])
     if first and found is not None and len(found) >= 2:
         return "\n".join(lines[:first]).strip(), found
+    # "How long? (A) 5 (B) 6 (C) 7"
+    last = body.rpartition("\n")[2]
+    for match in _INLINE_OPTION.finditer(last) if first is None else ():
+        found = _options([last[match.start() :]])
+        if found and len(found) >= 3 and not any(map(_NO_OPTION.search, found)):
+            question = body[: match.start() - len(last)].strip()
+            return _CHOICES_AT_END.sub("", question), found
     return body, []
 
 

@@ -69,10 +69,15 @@ def with_numbers_in_words(question: str) -> str:
 
 
 def with_choices_listed(question: str, choices: Sequence[str], seed: int) -> str:
-    """Put the choices at the end of the question, in one of three usual forms."""
-    head, form = (("Choices:\n", "({}) {}"), ("", "{}. {}"), ("", "({}) {}"))[seed % 3]
+    """Put the choices at the end of the question, in one of four usual forms."""
+    head, form, between = (
+        ("\nChoices:\n", "({}) {}", "\n"),
+        ("\n", "{}. {}", "\n"),
+        ("\n", "({}) {}", "\n"),
+        (" ", "({}) {}", " "),
+    )[seed % 4]
     lines = [form.format(chr(65 + index), choice) for index, choice in enumerate(choices)]
-    return f"{question}\n{head}" + "\n".join(lines)
+    return f"{question}{head}{between.join(lines)}"
 
 
 def with_other_numbers(question: str, seed: int) -> str | None:

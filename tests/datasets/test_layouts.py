@@ -363,11 +363,23 @@ def test_a_column_of_choices_leaves_no_raw_image_tag(tmp_path: Path, tag: str) -
 def test_prompts_are_cut() -> None:
     assert cut_prompt("<image>\nQuestion: Why?\nChoices:\n(A) 1\n(B) 2") == ("Why?", ["1", "2"])
     assert cut_prompt("Why?\nA. 1\nB. 2 <m>\nC. 3") == ("Why?", ["1", "2 <m>", "3"])
-    assert cut_prompt("Why? Choices: A:145° B:35° C:55°") == (
-        "Why? Choices: A:145° B:35° C:55°",
-        [],
-    )
+    assert cut_prompt("Why? Choices: A:145° B:35° C:55°") == ("Why?", ["145°", "35°", "55°"])
     assert cut_prompt("Why?\nChoices: A:145° B:35° C:55°") == ("Why?", ["145°", "35°", "55°"])
+    options = ["5", "6 cm", "-7"]
+    assert cut_prompt("<image>How long? (A) 5 (B) 6 cm (C) -7") == ("How long?", options)
+    assert cut_prompt("How long is A?\nIs it A. 5, B. 6 cm, C. -7") == (
+        "How long is A?\nIs it",
+        options,
+    )
+    assert cut_prompt("多长？A．5 B．6 cm C．-7") == ("多长？", options)
+    for whole in (
+        "Are (A), (B) and (C) equal",
+        "The circles (A) 1 (B) 2 (C) 3 touch. Find the middle one.",
+        "The circles (A) 1 (B) 2 (C) 3 touch, don't they?",
+        "Which is true of P(A) and P(B)?",
+        "Is it (A) 5 or (B) 6",
+    ):
+        assert cut_prompt(whole) == (whole, [])
     assert cut_prompt("Find A.\nA. Smith says so.") == ("Find A.\nA. Smith says so.", [])
     assert cut_prompt("Why?\nChoices:\n(A) 1\n(C) 2") == ("Why?\nChoices:\n(A) 1\n(C) 2", [])
     assert cut_prompt("Is <image> like <image>") == ("Is <image> like <image>", [])
