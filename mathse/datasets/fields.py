@@ -34,7 +34,7 @@ _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
 # "(A) 12", "A. 12", "A：12"
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
 # the blank between "(A) 1" and "(B) 2" on one line
-_NEXT_OPTION = re.compile(r"[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
+_NEXT_OPTION = re.compile(r"(?<![\s,;，；])[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
 # the "(A)" of "How long? (A) 5 (B) 6 (C) 7", the "A．" of "多长？A．5 B．6 C．7"
 _INLINE_OPTION = re.compile(r"(?<=[\s?？。:：])[(（]?A[)）.．、:：]")
 # what no option on the question's line has: another sentence, a question mark, no word at all
@@ -42,7 +42,7 @@ _NO_OPTION = re.compile(r"[.!]\s+[A-Z]|[?？。]|\A(?:\W*|and|or)\Z")
 # "Choices: " at the start of a line
 _CHOICES = re.compile(r"^\s*(?:choices|options|选项)\s*[:：]\s*", re.IGNORECASE | re.MULTILINE)
 # the "Choices:" before them on the question's line
-_CHOICES_AT_END = re.compile(r"\s*(?:choices|options|选项)\s*[:：]?\s*\Z", re.IGNORECASE)
+_CHOICES_AT_END = re.compile(r"(?:\b(?:choices|options)|选项)\s*[:：]?\Z", re.IGNORECASE)
 # "Hint: Look at the figure."
 _HINT = re.compile(r"^\s*hint\s*:.*$", re.IGNORECASE | re.MULTILINE)
 # "Question: " at the start of a line
@@ -251,11 +251,12 @@ def cut_prompt(prompt: str) -> tuple[str, list[str]]:
         return "\n".join(lines[:first]).strip(), found
     # "How long? (A) 5 (B) 6 (C) 7"
     last = body.rpartition("\n")[2]
-    for match in _INLINE_OPTION.finditer(last) if first is None else ():
+    starts_inline = list(_INLINE_OPTION.finditer(last)) if first is None else []
+    for match in starts_inline[-3:]:  # an option may name a point A
         found = _options([last[match.start() :]])
         if found and len(found) >= 3 and not any(map(_NO_OPTION.search, found)):
             question = body[: match.start() - len(last)].strip()
-            return _CHOICES_AT_END.sub("", question), found
+            return _CHOICES_AT_END.sub("", question).strip(), found
     return body, []
 
 
