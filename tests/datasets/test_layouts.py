@@ -379,6 +379,8 @@ def test_prompts_are_cut() -> None:
         "The circles (A) 1 (B) 2 (C) 3 touch, don't they?",
         "Which is true of P(A) and P(B)?",
         "Is it (A) 5 or (B) 6",
+        "The sides are A: 3, B: 5, C: 7 long. Find A.",
+        "The sides are A: 3, B: 5, C: 7, find A",
     ):
         assert cut_prompt(whole) == (whole, [])
     assert cut_prompt("Find A.\nA. Smith says so.") == ("Find A.\nA. Smith says so.", [])
