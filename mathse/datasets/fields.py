@@ -35,7 +35,8 @@ _LETTER = re.compile(r"[(（]?\s*([A-Za-z])\s*[)）.．]?")
 _OPTION = re.compile(r"^\s*[(（]?([A-Z])(?:[)）.．、:：])\s*(.*)$")
 # the blank between "(A) 1" and "(B) 2" on one line
 _NEXT_OPTION = re.compile(r"(?<![\s,;，；])[\s,;，；]+(?=[(（]?[B-Z][)）.．、:：])")
-# the "(A)" of "How long? (A) 5 (B) 6 (C) 7", the "A．" of "多长？A．5 B．6 C．7", "A:" after "Choices:"
+# the "(A)" of "How long? (A) 5 (B) 6 (C) 7", the "A．" of "多长？A．5 B．6 C．7", the "A:" of
+# "How long? Choices: A: 5 B: 6 C: 7"
 _INLINE_OPTION = re.compile(r"(?<=[\s?？。:：])[(（]?A[)）.．、]|(?<=[:：])\s?A[:：]")
 # what no option on the question's line has: another sentence, a question mark, no word at all
 _NO_OPTION = re.compile(r"[.!]\s+[A-Z]|[?？。]|\A(?:\W*|and|or)\Z")
