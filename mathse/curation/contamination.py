@@ -99,7 +99,8 @@ def contaminated_problems(matches: pl.DataFrame, split: str) -> list[str]:
 def _with_keys(problems: pl.DataFrame, numbers_min: int) -> pl.DataFrame:
     """Return what is compared; equal texts have equal ids, from 0."""
     # A copy may list the choices in its question.
-    prompts = [cut_prompt(question) for question in problems["question"]]
+    cuts = [(question, *cut_prompt(question)) for question in problems["question"]]
+    prompts = [(wording or question, cut) for question, wording, cut in cuts]
     columns = zip(problems["choices"].to_list(), prompts, strict=True)
     listed = [own or cut for own, (_, cut) in columns]
     found = [numbers(_ITEM_NUMBER.sub("", wording)) for wording, _ in prompts]

@@ -145,6 +145,13 @@ def test_choices_in_the_question_are_choices(listed: str, answer: str, is_match:
     assert world.matches()["question"].to_list() == [f"{STOCK}\n{listed}"] * is_match
 
 
+def test_a_question_that_is_a_hint_alone_is_compared_by_it() -> None:
+    world = World()
+    world.add("eval", "Hint: think of a triangle.")
+    world.add("train", "Hint: look at all bars of the chart.")
+    assert world.rules() == []
+
+
 def test_numbers_in_words_are_the_same_numbers() -> None:
     world = World()
     evaluated = world.add("eval", QUESTION.replace("12", "125"))
